@@ -1,0 +1,188 @@
+"""PP-LCNet (Cui et al., arXiv:2109.15099) as a table, for text lines and for classification.
+
+Widths are the paper's: x1.0 is the PP-OCRv2 recognizer, which PaddleOCR calls ``MobileNetV1Enhance`` at scale 0.5.
+Parameter names are that twin's, so a checkpoint moves between the two. Shapes: B batch, C channels, H height, W width.
+"""
+
+from typing import NamedTuple
+
+import paddle.nn.functional as F
+from paddle import ParamAttr, nn
+from paddle.nn.initializer import KaimingNormal
+from paddle.regularizer import L2Decay
+
+from ..registry import BACKBONES, HEADS
+
+
+class Block(NamedTuple):
+    """A depthwise k x k convolution, perhaps squeeze-and-excitation, and a 1 x 1 convolution to ``channels``."""
+
+    kernel: int
+    channels: int  # at scale 1.0
+    down: bool = False  # takes the next of the four strides; the others have stride 1
+    se: bool = False
+
+
+STEM_CHANNELS = 16  # the stem halves both sides
+BLOCKS = (
+    #     kernel channels                  32 x 320 line   224 x 224 photograph
+    Block(3, 32),  #                       16 x 160        112
+    Block(3, 64, down=True),  #            16 x 160        56
+    Block(3, 64),
+    Block(3, 128, down=True),  #           8 x 160         28
+    Block(3, 128),
+    Block(3, 256, down=True),  #           4 x 160         14
+    *[Block(5, 256)] * 5,
+    Block(5, 512, down=True, se=True),  #  2 x 160         7
+    Block(5, 512, se=True),
+)
+# (height, width) of the four down-sampling blocks. A line keeps its width: one position is one CTC frame.
+RECOGNITION_STRIDES = ((1, 1), (2, 1), (2, 1), (2, 1))
+CLASSIFICATION_STRIDES = ((2, 2),) * 4
+
+
+def make_divisible(channels, divisor=8):
+    """The multiple of ``divisor`` nearest to ``channels``, never more than 10 % below it (the rule of MobileNet v2)."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def _positive_int(value, argument):
+    if type(value) is not int or value < 1:
+        raise ValueError(f"`{argument}` must be a positive int, got {value!r}.")
+    return value
+
+
+def _pair(value, argument):
+    """(height, width) from a positive int or from two."""
+    pair = (value, value) if isinstance(value, int) else value
+    if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)):
+        raise ValueError(f"`{argument}` must be a positive int or a (height, width) pair of them, got {value!r}.")
+    return tuple(pair)
+
+
+def _stage_strides(strides):
+    """Four (height, width) pairs; None means :data:`RECOGNITION_STRIDES`."""
+    strides = RECOGNITION_STRIDES if strides is None else strides
+    if not isinstance(strides, (list, tuple)) or len(strides) != 4:
+        raise ValueError(
+            f"`strides` must list the stride of the 4 down-sampling stages, got {strides!r};"
+            " [[1, 1], [2, 1], [2, 1], [2, 1]] is for text lines, [2, 2, 2, 2] for classification."
+        )
+    return [_pair(stride, f"strides[{i}]") for i, stride in enumerate(strides)]
+
+
+class ConvNorm(nn.Layer):
+    """Convolution that pads to keep the size, BatchNorm, hardswish."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride=1, groups=1):
+        super().__init__()
+        self._conv = nn.Conv2D(
+            in_channels,
+            out_channels,
+            kernel,
+            stride=stride,
+            padding=kernel // 2,
+            groups=groups,
+            weight_attr=ParamAttr(initializer=KaimingNormal()),
+            bias_attr=False,
+        )
+        # The twin's nn.BatchNorm computes the same, but `Global.use_sync_bn` only converts the 2D class.
+        self._batch_norm = nn.BatchNorm2D(
+            out_channels,
+            weight_attr=ParamAttr(regularizer=L2Decay(0.0)),
+            bias_attr=ParamAttr(regularizer=L2Decay(0.0)),
+        )
+
+    def forward(self, x):
+        return F.hardswish(self._batch_norm(self._conv(x)))
+
+
+class SqueezeExcite(nn.Layer):
+    """Scales each channel by a gate in [0, 1] computed from the channel means."""
+
+    def __init__(self, channels, reduction=4):
+        super().__init__()
+        self.conv1 = nn.Conv2D(channels, channels // reduction, 1)
+        self.conv2 = nn.Conv2D(channels // reduction, channels, 1)
+
+    def forward(self, x):
+        gate = F.relu(self.conv1(F.adaptive_avg_pool2d(x, 1)))  # [B, C / 4, 1, 1]
+        return x * F.hardsigmoid(self.conv2(gate))
+
+
+class DepthwiseSeparable(nn.Layer):
+    """One row of :data:`BLOCKS`."""
+
+    def __init__(self, in_channels, out_channels, kernel, stride, se):
+        super().__init__()
+        self._depthwise_conv = ConvNorm(in_channels, in_channels, kernel, stride, groups=in_channels)
+        self._se = SqueezeExcite(in_channels) if se else None
+        self._pointwise_conv = ConvNorm(in_channels, out_channels, 1)
+
+    def forward(self, x):
+        x = self._depthwise_conv(x)
+        return self._pointwise_conv(x if self._se is None else self._se(x))
+
+
+@BACKBONES.register
+class LCNet(nn.Layer):
+    """PP-LCNet without its classifier.
+
+    Args:
+        in_channels: Channels of the image.
+        scale: Width, the paper's 0.25 to 2.5; channels are rounded by :func:`make_divisible`.
+        strides: Stride of the four down-sampling stages, each an int or (height, width); None is a text line's.
+        last_pool: Window and stride of a last max-pool, an int or (height, width); None for no pool. The default
+            brings a line of 32 pixels to height 1 and a quarter of its width; classification takes None.
+    """
+
+    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2)):
+        super().__init__()
+        if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
+            raise ValueError(f"`scale` must be a positive number such as 1.0, got {scale!r}.")
+        down_strides = iter(_stage_strides(strides))
+        channels = make_divisible(STEM_CHANNELS * scale)
+        self.conv1 = ConvNorm(_positive_int(in_channels, "in_channels"), channels, kernel=3, stride=2)
+        self.block_list = nn.Sequential()
+        for i, block in enumerate(BLOCKS):
+            width = make_divisible(block.channels * scale)
+            stride = next(down_strides) if block.down else 1
+            self.block_list.add_sublayer(str(i), DepthwiseSeparable(channels, width, block.kernel, stride, block.se))
+            channels = width
+        self.pool = None if last_pool is None else nn.MaxPool2D(_pair(last_pool, "last_pool"))
+        self.out_channels = channels
+
+    def forward(self, x):
+        """x: [B, in_channels, H, W] -> [B, out_channels, H', W']; [B, 3, 32, 320] -> [B, 512, 1, 80] by default."""
+        x = self.block_list(self.conv1(x))
+        return x if self.pool is None else self.pool(x)
+
+
+@HEADS.register
+class LCNetClsHead(nn.Layer):
+    """The paper's classifier: global average, a wide 1 x 1 convolution, hardswish, dropout, linear.
+
+    PaddleClas scales by ``1 - dropout`` in inference instead of its inverse in training; its ``fc.weight`` needs that
+    factor here.
+
+    Args:
+        in_channels: ``out_channels`` of the backbone.
+        class_dim: Number of classes.
+        hidden_channels: Width of the 1 x 1 convolution.
+        dropout: Share of hidden channels dropped in training, in [0, 1).
+    """
+
+    def __init__(self, in_channels, class_dim=2, hidden_channels=1280, dropout=0.2):
+        super().__init__()
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be a share in [0, 1), got {dropout!r}.")
+        self.last_conv = nn.Conv2D(in_channels, _positive_int(hidden_channels, "hidden_channels"), 1, bias_attr=False)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(hidden_channels, _positive_int(class_dim, "class_dim"))
+
+    def forward(self, x, targets=None):
+        """x: [B, C, H, W] -> [B, class_dim], logits in training and probabilities in evaluation; targets is unused."""
+        hidden = F.hardswish(self.last_conv(F.adaptive_avg_pool2d(x, 1)))  # [B, hidden, 1, 1]
+        logits = self.fc(self.dropout(hidden.flatten(1)))
+        return logits if self.training else F.softmax(logits, axis=1)

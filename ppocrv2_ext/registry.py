@@ -1,0 +1,40 @@
+"""What this package adds to PaddleOCR: one dict per kind of component, with good errors.
+
+A plugin module registers its class where it is defined; :mod:`ppocrv2_ext.host.plug` is the only reader::
+
+    @BACKBONES.register
+    class LCNet(nn.Layer): ...
+"""
+
+from .errors import UserError, did_you_mean
+
+
+class Registry(dict):
+    """Component classes by name. The name in a config is the name of the class."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def register(self, component):
+        """Class decorator. A name used twice is an error, never an overwrite."""
+        name = component.__name__
+        if name in self:
+            raise ValueError(f"{self.kind} {name!r} is registered twice: {self[name]} and {component}.")
+        self[name] = component
+        return component
+
+    def __missing__(self, name):
+        raise UserError(f"no {self.kind} is called {name!r}{did_you_mean(name, self)}")
+
+
+BACKBONES = Registry("backbone")
+NECKS = Registry("neck")
+HEADS = Registry("head")
+LOSSES = Registry("loss")
+TRANSFORMS = Registry("transform")
+ARCHITECTURES = Registry("architecture")
+METRICS = Registry("metric")
+POST_PROCESSES = Registry("post-process")
+
+REGISTRIES = (BACKBONES, NECKS, HEADS, LOSSES, TRANSFORMS, ARCHITECTURES, METRICS, POST_PROCESSES)

@@ -1,0 +1,58 @@
+"""Fixtures the whole suite shares: real data, the wheel plugged into this process, and a clone in processes of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# One process can hold one PaddleOCR. This one holds the wheel; a clone is used through `run_on_checkout` alone.
+CHECKOUT = os.environ.pop("PADDLEOCR_HOME", None)
+
+
+def pytest_collection_modifyitems(items):
+    if CHECKOUT:
+        return
+    reason = pytest.mark.skip(reason="PADDLEOCR_HOME is not set: no clone of PaddleOCR to test against")
+    for item in items:
+        if item.get_closest_marker("checkout"):
+            item.add_marker(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real images with labels that developers and CI have beside the project; users do not."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real data is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel():
+    """The PaddleOCR wheel, completed and plugged into this process."""
+    from ppocrv2_ext.host import connect
+
+    return connect()
+
+
+@pytest.fixture(scope="session")
+def checkout():
+    """Path of a clone of PaddleOCR; tests that take it are marked ``checkout``."""
+    return Path(CHECKOUT).resolve()
+
+
+@pytest.fixture
+def ppocrv2(tmp_path):
+    """Run the command in a process of its own: ``ppocrv2("train", "-c", ..., paddleocr=None, cwd=tmp_path)``."""
+
+    def run(*arguments, paddleocr=None, cwd=tmp_path):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if paddleocr:
+            environment["PADDLEOCR_HOME"] = str(paddleocr)
+        command = [sys.executable, "-m", "ppocrv2_ext", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+    return run
