@@ -1,0 +1,1 @@
+"""Weights: the official PP-OCRv2 files, checkpoints, the load report and dictionaries that changed."""

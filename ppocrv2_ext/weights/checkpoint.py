@@ -1,0 +1,118 @@
+"""Reading and writing ``.pdparams`` files: {parameter name: tensor} dicts as paddle.save writes them.
+
+paddle.load unpickles, as it does everywhere in PaddleOCR: load files only from people you trust.
+"""
+
+import os
+import shutil
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import paddle
+
+from ..errors import UserError, did_you_mean
+
+SUFFIX = ".pdparams"
+MEMBER = "best_accuracy.pdparams"
+PLAIN = {"transform", "backbone", "neck", "head"}  # the parts of one network, PaddleOCR's BaseModel
+
+
+def with_suffix(path):
+    """The path with ``.pdparams``, which a config may leave out, added where it is missing."""
+    path = str(path)
+    return Path(path if path.endswith(SUFFIX) else path + SUFFIX)
+
+
+def read_params(path):
+    """{name: Tensor or ndarray} of a ``.pdparams`` file (the suffix may be left out); entries without a shape go."""
+    if "://" in str(path):
+        raise UserError(f"{path} is a URL; download the file and give its path.")
+    file = with_suffix(path)
+    if not file.is_file():
+        neighbours = [neighbour.name for neighbour in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
+        raise UserError(f"there is no checkpoint {file}{did_you_mean(file.name, neighbours)}")
+    return _load(str(file), file)
+
+
+def _load(source, path):
+    try:
+        content = paddle.load(source)
+    except Exception as error:  # a broken pickle can raise nearly anything
+        raise UserError(f"{path} cannot be read as a checkpoint ({error}); is it complete?") from error
+    params = {}
+    if isinstance(content, dict):
+        params = {name: value for name, value in content.items() if hasattr(value, "shape") and hasattr(value, "dtype")}
+    if not params:
+        holds = f"the keys {sorted(map(str, content))[:6]}" if isinstance(content, dict) else type(content).__name__
+        raise UserError(f"{path} holds no parameters but {holds}; give the {SUFFIX} file of a trained network.")
+    return params
+
+
+def read_training(path, network="Student"):
+    """Weights from one of PaddleOCR's training files: a ``.pdparams``, or a ``.tar`` with best_accuracy.pdparams.
+
+    Args:
+        network: the sub-network to take from a distillation checkpoint; its prefix is stripped. A file of one plain
+            network (``backbone.*``, ``neck.*``, ``head.*``) has no prefixes and is returned as it is.
+    Returns:
+        {parameter name: Tensor or ndarray}
+    """
+    params = _read_tar(path) if str(path).endswith(".tar") else read_params(path)
+    prefixes = sorted({name.partition(".")[0] for name in params})
+    if set(prefixes) <= PLAIN:
+        return params
+    start = network + "."
+    chosen = {name[len(start) :]: value for name, value in params.items() if name.startswith(start)}
+    if not chosen:
+        raise UserError(f"{path} has no sub-network {network!r}; its names start with {', '.join(prefixes)}.")
+    return chosen
+
+
+def _read_tar(path):
+    """The one member called best_accuracy.pdparams, read into memory: nothing is unpacked onto the disk."""
+    try:
+        with tarfile.open(path) as archive:
+            members = [member for member in archive if member.isfile() and Path(member.name).name == MEMBER]
+            if len(members) == 1:
+                return _load(BytesIO(archive.extractfile(members[0]).read()), f"{path}:{members[0].name}")
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"{path} is not a readable .tar file ({error}); is it complete?") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+    raise UserError(
+        f"{path} should hold one {MEMBER}, got {len(members)}; unpack it and give the {SUFFIX} file you mean."
+    )
+
+
+def write_checkpoint(params, directory, name, dictionary=None):
+    """Write ``<directory>/<name>.pdparams`` and, for a recognizer, its dictionary as ``<name>.dict.txt``.
+
+    Both are written beside their place and moved into it when complete, so a failure leaves no half-written file.
+
+    Args:
+        params: {parameter name: ndarray or Tensor}.
+        dictionary: path of the dictionary file to copy, or None.
+    Returns:
+        The path of the ``.pdparams`` file.
+    """
+    directory = Path(directory)
+    if dictionary is not None and not Path(dictionary).is_file():
+        raise UserError(f"there is no dictionary {dictionary} to put beside the checkpoint {name!r}.")
+    tensors = {
+        key: value if isinstance(value, paddle.Tensor) else paddle.to_tensor(value) for key, value in params.items()
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=f".{name}.") as scratch:
+            written = [Path(scratch, name + SUFFIX)]
+            paddle.save(tensors, str(written[0]))
+            if dictionary is not None:
+                written.insert(0, Path(scratch, name + ".dict.txt"))
+                shutil.copyfile(dictionary, written[0])
+            for file in written:  # the weights last: whoever sees them finds their dictionary
+                os.replace(file, directory / file.name)
+    except OSError as error:
+        raise UserError(f"cannot write {directory / name}{SUFFIX}: {error}; choose another `--output`.") from error
+    return directory / (name + SUFFIX)
