@@ -1,0 +1,112 @@
+"""Reading, overriding and writing configs."""
+
+import pytest
+import yaml
+
+from ppocrv2_ext import config
+from ppocrv2_ext.errors import UserError
+
+TRANSFORMS = {"Train": {"dataset": {"transforms": [{"RecAug": None}, {"RecResizeImg": {"image_shape": [3, 32, 320]}}]}}}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "a.yml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def test_every_built_in_config_reads_and_opens_with_its_title():
+    assert "rec/ch_PP-OCRv2_rec" in config.built_in()
+    for name in config.built_in():
+        path = config.locate(name)
+        assert set(config.read(path)) >= {"Global", "Architecture", "Train", "Eval"}
+        assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("name", ["rec/ch_PP-OCRv2_rec", "ch_PP-OCRv2_rec.yml", "configs/rec/ch_PP-OCRv2_rec.yml"])
+def test_a_built_in_config_is_found_by_each_of_its_names(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert config.locate(name) == config.BUILT_IN / "rec" / "ch_PP-OCRv2_rec.yml"
+
+
+def test_an_unknown_config_suggests_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'rec/ch_PP-OCRv2_rec'"):
+        config.locate("rec/ch_PPOCRv2_rec")
+
+
+def test_a_config_cannot_run_code(write, tmp_path):
+    path = write(f"Global: !!python/object/apply:os.system ['touch {tmp_path / 'ran'}']\n")
+    with pytest.raises(UserError, match=r"a.yml:1: .*may not run code"):
+        config.read(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_key_given_twice_is_an_error_with_both_lines(write):
+    with pytest.raises(UserError, match=r"a.yml:3: key 'a' is given twice, first on line 2"):
+        config.read(write("Global:\n  a: 1\n  a: 2\n"))
+
+
+def test_broken_yaml_names_the_line(write):
+    with pytest.raises(UserError, match=r"a.yml:2: this is not YAML"):
+        config.read(write("Global:\n  a: b: c\n"))
+
+
+def test_a_file_that_is_no_mapping_is_refused(write):
+    with pytest.raises(UserError, match="must be a mapping"):
+        config.read(write("- 1\n"))
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.0e-4", "0.0001", "1.e-4"])
+def test_small_numbers_are_numbers(write, text):
+    assert config.read(write(f"a: {text}\n")) == {"a": 1e-4}
+
+
+def test_override_sets_a_value_and_leaves_the_input_alone():
+    before = {"Global": {"epoch_num": 1}}
+    assert config.override(before, ["Global.epoch_num=4"]) == {"Global": {"epoch_num": 4}}
+    assert before == {"Global": {"epoch_num": 1}}
+
+
+def test_override_reaches_into_a_list_by_transform_name():
+    after = config.override(TRANSFORMS, ["Train.dataset.transforms.RecResizeImg.image_shape=[3,32,128]"])
+    assert after["Train"]["dataset"]["transforms"][1] == {"RecResizeImg": {"image_shape": [3, 32, 128]}}
+
+
+def test_override_gives_arguments_to_a_transform_that_had_none():
+    after = config.override(TRANSFORMS, ["Train.dataset.transforms.RecAug.tia_prob=0.1"])
+    assert after["Train"]["dataset"]["transforms"][0] == {"RecAug": {"tia_prob": 0.1}}
+
+
+def test_override_keeps_everything_after_the_first_equals_sign():
+    assert config.override({"Global": {}}, ["Global.save_model_dir=a=b"]) == {"Global": {"save_model_dir": "a=b"}}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Globl.epoch_num=4", "has no 'Globl'; did you mean 'Global'"),
+        (
+            "Train.dataset.transforms.RecResizeImage.image_shape=1",
+            "has no entry 'RecResizeImage'; did you mean 'RecRes",
+        ),
+        ("Global", "KEY=VALUE"),
+        ("Epochs=3", "no section 'Epochs'"),
+        ("Global.epoch_num.x=3", "which has no parts"),
+        ("Global.epoch_num=[1", "this is not YAML"),
+    ],
+)
+def test_an_override_that_leads_nowhere_says_so(assignment, message):
+    with pytest.raises(UserError, match=message):
+        config.override({**TRANSFORMS, "Global": {"epoch_num": 1}}, [assignment])
+
+
+def test_a_written_config_reads_back_equal_with_paddleocrs_own_loader(tmp_path):
+    settled = config.read(config.locate("rec/ch_PP-OCRv2_rec"))
+    config.write(settled, tmp_path / "b.yml", "made by\na test")
+    assert yaml.safe_load((tmp_path / "b.yml").read_text(encoding="utf-8")) == settled
+    assert (tmp_path / "b.yml").read_text(encoding="utf-8").startswith("# made by\n# a test\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["b.yml"]
