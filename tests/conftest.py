@@ -1,4 +1,4 @@
-"""Fixtures the whole suite shares: real data, the wheel plugged into this process, and a clone in processes of its own."""
+"""Fixtures of the whole suite: real data, the wheel plugged into this process, a clone in processes of its own."""
 
 import os
 import subprocess

@@ -1,0 +1,18 @@
+"""The seam: the only place that knows PaddleOCR. ``connect`` finds it, completes it and plugs this package in."""
+
+from .complete import complete
+from .find import Host, find
+from .plug import plug
+
+__all__ = ["Host", "connect", "find"]
+
+
+def connect(directory=None):
+    """Find PaddleOCR (see :func:`find`), make it importable and plug every registered component in.
+
+    Call it before anything imports ``tools``: PaddleOCR's scripts bind their builders by name on import.
+    """
+    host = find(directory)
+    complete(host)
+    plug()
+    return host

@@ -1,0 +1,1 @@
+"""Networks: ``Architecture`` of a config."""

@@ -1,0 +1,46 @@
+"""MobileNetV3 for detection; stands in for ``ppocr/modeling/backbones/det_mobilenet_v3.py``."""
+
+from paddle import nn
+
+from .mobilenet_v3 import STEM_CHANNELS, ConvNorm, InvertedResidual, rows_and_width, scaled
+
+
+class MobileNetV3(nn.Layer):
+    """Four feature maps, at 1/4, 1/8, 1/16 and 1/32 of the image; ``out_channels`` lists their widths.
+
+    Args:
+        in_channels: Channels of the image.
+        model_name: "large" or "small".
+        scale: Width: 0.35, 0.5, 0.75, 1.0 or 1.25.
+        disable_se: Leave squeeze-and-excitation out, as the PP-OCRv2 detector does.
+    """
+
+    def __init__(self, in_channels=3, model_name="large", scale=0.5, disable_se=False):
+        super().__init__()
+        rows, last_width = rows_and_width(model_name, scale)
+        channels = scaled(STEM_CHANNELS, scale)
+        self.conv = ConvNorm(in_channels, channels, 3, stride=2, activation="hardswish")
+        # A stage ends before a row that halves the map; the stem and what precedes 1/4 belong to the first.
+        ends = [i for i, row in enumerate(rows) if row.stride == 2][-3:]
+        self.out_channels, blocks = [], []
+        for i, row in enumerate(rows):
+            if i in ends:
+                self._add_stage(blocks, channels)
+                blocks = []
+            blocks.append(InvertedResidual(channels, row, scale, row.stride, row.se and not disable_se))
+            channels = blocks[-1].out_channels
+        width = scaled(last_width, scale)
+        self._add_stage([*blocks, ConvNorm(channels, width, activation="hardswish")], width)
+
+    def _add_stage(self, blocks, out_channels):
+        self.add_sublayer(f"stage{len(self.out_channels)}", nn.Sequential(*blocks))
+        self.out_channels.append(out_channels)
+
+    def forward(self, x):
+        """x: (B, in_channels, H, W) -> four maps (B, out_channels[i], H / 4 / 2^i, W / 4 / 2^i)."""
+        x = self.stage0(self.conv(x))
+        maps = [x]
+        for stage in (self.stage1, self.stage2, self.stage3):
+            x = stage(x)
+            maps.append(x)
+        return maps

@@ -1,0 +1,115 @@
+"""Put every registered component where PaddleOCR's builders find it.
+
+PaddleOCR looks a component up in four ways: through a builder with a list of its own (backbones, necks, heads, losses,
+metrics, post-processes), by ``eval`` in a module's namespace (transforms, the terms of CombinedLoss), as an attribute
+(architectures), and through ``build_model``, whose networks also take this package's network options.
+All of it is bound by name when ``tools.train`` is imported, so :func:`plug` runs before.
+"""
+
+import functools
+import importlib
+import sys
+
+from .. import plugins  # noqa: F401  (importing it registers the components)
+from ..errors import UserError
+from ..plugins.norm import freeze_norm
+from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
+from . import catalog, loading
+
+BUILDERS = (
+    ("ppocr.modeling.backbones", "build_backbone", BACKBONES),
+    ("ppocr.modeling.necks", "build_neck", NECKS),
+    ("ppocr.modeling.heads", "build_head", HEADS),
+    ("ppocr.losses", "build_loss", LOSSES),
+    ("ppocr.metrics", "build_metric", METRICS),
+    ("ppocr.postprocess", "build_post_process", POST_PROCESSES),
+)
+NAMESPACES = (("ppocr.data.imaug", TRANSFORMS), ("ppocr.losses.combined_loss", LOSSES))
+_undo = []
+
+
+def plug():
+    """Extend the builders of the connected PaddleOCR. A second call changes nothing; :func:`unplug` takes it back.
+
+    Raises:
+        UserError: ``tools.program`` is imported already, or a component of ours has the name of one of PaddleOCR's.
+    """
+    if _undo:
+        return
+    if "tools.program" in sys.modules:
+        raise UserError("plug in before importing PaddleOCR's tools: they have bound its builders already.")
+    _refuse_clashes()
+    # Loading first: PaddleOCR's architectures bind `load_pretrained_params` when they are imported.
+    loading_module = importlib.import_module("ppocr.utils.save_load")
+    _replace(loading_module, "load_pretrained_params", loading.load_pretrained_params)
+    _replace(loading_module, "load_model", loading.checked(loading_module.load_model))
+    for module_name, attribute, registry in BUILDERS:
+        module = importlib.import_module(module_name)
+        _replace(module, attribute, _extended(getattr(module, attribute), registry))
+    for module_name, registry in NAMESPACES:
+        module = importlib.import_module(module_name)
+        for name, component in registry.items():
+            _replace(module, name, functools.partial(construct, component))
+    architectures = importlib.import_module("ppocr.modeling.architectures")
+    for name, architecture in ARCHITECTURES.items():
+        _replace(architectures, name, architecture)
+    _replace(architectures, "build_model", _with_network_options(architectures.build_model))
+
+
+def unplug():
+    """Take every change of :func:`plug` back, in reverse order."""
+    while _undo:
+        _undo.pop()()
+
+
+def construct(component, **arguments):
+    """``component(**arguments)`` without what its signature does not name.
+
+    PaddleOCR hands every key of ``Global`` to every transform and post-process; ours take explicit arguments.
+    A misspelt argument does not get this far: the config was checked (:mod:`ppocrv2_ext.config`).
+    """
+    accepted = catalog.arguments(component).names
+    return component(**{key: value for key, value in arguments.items() if key in accepted})
+
+
+def _refuse_clashes():
+    for kind, (package, registry) in catalog.PACKAGES.items():
+        for name in catalog.names_of_host(kind) & set(registry):
+            raise UserError(f"{kind} {name!r} would hide PaddleOCR's own in {package}; rename ours.")
+
+
+def _replace(module, attribute, new):
+    missing = object()
+    old = getattr(module, attribute, missing)
+    setattr(module, attribute, new)
+    _undo.append(lambda: delattr(module, attribute) if old is missing else setattr(module, attribute, old))
+
+
+def _extended(build, registry):
+    """``build`` that knows ``registry`` too; ``context``: a model type for backbones, ``Global`` for post-processes."""
+
+    @functools.wraps(build)
+    def extended(config, *context):
+        if config["name"] not in registry:
+            return build(config, *context)
+        arguments = {key: value for key, value in config.items() if key != "name"}
+        for more in context:
+            if isinstance(more, dict):
+                arguments = {**more, **arguments}
+        return construct(registry[config["name"]], **arguments)
+
+    return extended
+
+
+def _with_network_options(build_model):
+    """``build_model`` whose ``Architecture``, or each of whose ``Models``, may say ``freeze_norm: true``."""
+
+    @functools.wraps(build_model)
+    def build(config):
+        model = build_model(config)
+        for name, network in (config.get("Models") or {None: config}).items():
+            if network.get("freeze_norm", False):
+                freeze_norm(model if name is None else getattr(model, name))
+        return model
+
+    return build
