@@ -1,0 +1,1 @@
+"""Data sets: rendered text lines."""

@@ -1,0 +1,310 @@
+"""Exported recognizers: ONNX conversion and parity, decoding, preparing images, reading files of every kind."""
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from ppocrv2_ext.deploy import engine, read
+from ppocrv2_ext.errors import UserError
+
+LETTERS = list("abc")
+DESCRIPTION = {
+    "PreProcess": {"transform_ops": [{"DecodeImage": {"img_mode": "BGR"}}, {"RecResizeImg": {"image_shape": [3, 32, 64]}}]},
+    "PostProcess": {"name": "CTCLabelDecode", "character_dict": LETTERS},
+}
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    """An exported recognizer of a, b, c and the space: one convolution, a BiLSTM and a linear layer."""
+    import paddle
+
+    class Recognizer(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv = paddle.nn.Conv2D(3, 8, (32, 4), stride=(32, 4))
+            self.lstm = paddle.nn.LSTM(8, 8, direction="bidirectional")
+            self.fc = paddle.nn.Linear(16, 5)
+
+        def forward(self, x):
+            frames = self.conv(x).squeeze(2).transpose([0, 2, 1])
+            return paddle.nn.functional.softmax(8 * self.fc(self.lstm(frames)[0]), axis=2)
+
+    folder = tmp_path_factory.mktemp("exported")
+    paddle.seed(3)
+    network = Recognizer()
+    network.eval()
+    spec = [paddle.static.InputSpec([None, 3, 32, -1], "float32")]
+    paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(folder / "inference"))
+    (folder / "inference.yml").write_text(yaml.safe_dump(DESCRIPTION), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def onnx_file(model_dir):
+    for package in ("onnx", "paddle2onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    from ppocrv2_ext.deploy.onnx import convert
+
+    return convert(model_dir, model_dir / "inference.onnx")
+
+
+@pytest.fixture
+def line():
+    return np.random.default_rng(0).integers(0, 256, (16, 40, 3), dtype=np.uint8)
+
+
+class TestOnnx:
+    def test_computes_what_paddle_computes_at_any_batch_and_width(self, model_dir, onnx_file):
+        from ppocrv2_ext.deploy.onnx import parity
+
+        rng = np.random.default_rng(0)
+        inputs = [rng.uniform(-1, 1, (b, 3, 32, w)).astype(np.float32) for b, w in ((1, 64), (3, 320), (2, 100))]
+        assert parity(model_dir, onnx_file, inputs) < 1e-5
+
+    def test_carries_its_dictionary_and_shape(self, onnx_file):
+        _, metadata = engine.onnx_engine(onnx_file)
+        assert metadata == {"character": "a\nb\nc", "image_shape": "3,32,64"}
+
+    def test_is_self_contained(self, model_dir, onnx_file, line, tmp_path):
+        alone = tmp_path / "alone.onnx"
+        alone.write_bytes(onnx_file.read_bytes())
+        assert list(read.read_lines([line], alone)) == list(read.read_lines([line], model_dir))
+
+    def test_nothing_is_left_behind_but_the_file(self, model_dir, onnx_file):
+        assert sorted(path.name for path in model_dir.glob("*onnx*")) == ["inference.onnx"]
+
+    def test_parity_sees_another_model(self, model_dir, onnx_file, tmp_path):
+        import onnx
+
+        from ppocrv2_ext.deploy.onnx import parity
+
+        model = onnx.load(str(onnx_file))
+        weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+        weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) * 2).tobytes()
+        onnx.save(model, str(tmp_path / "other.onnx"))
+        assert parity(model_dir, tmp_path / "other.onnx", [np.ones((1, 3, 32, 64), np.float32)]) > 1e-3
+
+    def test_every_network_of_a_distillation_export_is_converted(self, model_dir, onnx_file, tmp_path, capsys):
+        from ppocrv2_ext.deploy.onnx import export_checked
+
+        for name in ("Student", "Teacher"):
+            (tmp_path / name).mkdir()
+            for file in model_dir.glob("inference.*"):
+                folder = tmp_path if file.suffix == ".yml" else tmp_path / name
+                (folder / file.name).write_bytes(file.read_bytes())
+        files = export_checked(tmp_path)
+        assert files == [tmp_path / name / "inference.onnx" for name in ("Student", "Teacher")]
+        assert "largest difference from Paddle" in capsys.readouterr().out
+
+    def test_parity_needs_an_input(self, model_dir, onnx_file):
+        from ppocrv2_ext.deploy.onnx import parity
+
+        with pytest.raises(ValueError, match="at least one array"):
+            parity(model_dir, onnx_file, [])
+
+    def test_a_missing_converter_is_named_with_the_command(self, model_dir, monkeypatch):
+        from ppocrv2_ext.deploy.onnx import convert
+
+        monkeypatch.setitem(__import__("sys").modules, "paddle2onnx", None)
+        with pytest.raises(UserError, match=r"pip install paddle2onnx==\d"):
+            convert(model_dir, "unused.onnx")
+
+
+class TestFolders:
+    def test_a_folder_that_is_no_model(self, tmp_path):
+        with pytest.raises(UserError, match=r"no inference.json or inference.pdmodel"):
+            engine.model_files(tmp_path)
+
+    def test_the_networks_below_are_listed(self, tmp_path):
+        (tmp_path / "Student").mkdir()
+        (tmp_path / "Student" / "inference.json").touch()
+        with pytest.raises(UserError, match="give one of .*Student"):
+            engine.model_files(tmp_path)
+
+    def test_missing_weights(self, tmp_path):
+        (tmp_path / "inference.pdmodel").touch()
+        with pytest.raises(UserError, match=r"inference.pdiparams is missing"):
+            engine.model_files(tmp_path)
+
+    def test_a_missing_description(self, tmp_path):
+        with pytest.raises(UserError, match=r"inference.yml is missing"):
+            engine.contract(tmp_path)
+
+    def test_a_description_cannot_run_code(self, tmp_path):
+        (tmp_path / "inference.yml").write_text("PostProcess: !!python/object/apply:os.getcwd []")
+        with pytest.raises(UserError, match="not what the exporter writes"):
+            engine.contract(tmp_path)
+
+    def test_a_model_that_paddle_cannot_load(self, tmp_path):
+        for name in ("inference.pdmodel", "inference.pdiparams"):
+            (tmp_path / name).write_bytes(b"nonsense")
+        with pytest.raises(UserError, match="cannot load"):
+            engine.paddle_engine(tmp_path)
+
+    def test_an_onnx_file_that_is_none(self, tmp_path):
+        pytest.importorskip("onnxruntime")
+        (tmp_path / "broken.onnx").write_bytes(b"nonsense")
+        with pytest.raises(UserError, match="cannot load"):
+            engine.onnx_engine(tmp_path / "broken.onnx")
+
+
+class TestDecoding:
+    def _one_hot(self, *classes):
+        return np.eye(4, dtype=np.float32)[list(classes)][None]
+
+    def test_repeats_merge_and_blanks_part_them(self):
+        assert read.ctc_greedy(self._one_hot(1, 1, 0, 1, 2, 2, 0), ["", *LETTERS]) == [("aab", 1.0)]
+
+    def test_all_blank_is_no_text_with_score_zero(self):
+        assert read.ctc_greedy(self._one_hot(0, 0, 0), ["", *LETTERS]) == [("", 0.0)]
+
+    def test_the_score_is_the_mean_over_the_frames_that_gave_characters(self):
+        frames = np.array([[[0.1, 0.9, 0, 0], [0.3, 0.7, 0, 0], [1, 0, 0, 0], [0.4, 0, 0.6, 0]]])
+        assert read.ctc_greedy(frames, ["", *LETTERS]) == [("ab", pytest.approx((0.9 + 0.6) / 2))]
+
+    def test_wrong_number_of_characters(self):
+        with pytest.raises(ValueError, match="C=4"):
+            read.ctc_greedy(self._one_hot(0), LETTERS)
+
+    @pytest.mark.parametrize(("count", "last"), [(4, "c"), (5, " ")])
+    def test_a_class_more_is_the_space(self, count, last):
+        names = read.name_classes(LETTERS, count)
+        assert (len(names), names[-1]) == (count, last)
+
+    def test_a_dictionary_of_another_model(self):
+        with pytest.raises(UserError, match="9 classes, but its dictionary of 3"):
+            read.name_classes(LETTERS, 9)
+
+    @pytest.mark.checkout
+    def test_parity_with_paddleocr(self, checkout, tmp_path):
+        from ppocr.postprocess.rec_postprocess import CTCLabelDecode
+
+        (tmp_path / "dict.txt").write_text("a\nb\nc\n")
+        stock = CTCLabelDecode(character_dict_path=str(tmp_path / "dict.txt"), use_space_char=True)
+        p = np.random.default_rng(0).dirichlet(np.full(5, 0.2), (6, 12)).astype(np.float32)
+        for (text, score), (stock_text, stock_score) in zip(read.ctc_greedy(p, read.name_classes(LETTERS, 5)), stock(p)):
+            assert (text, score) == (stock_text, pytest.approx(stock_score, abs=1e-6))
+
+
+class TestResize:
+    def test_a_short_line_keeps_its_aspect_and_is_padded_with_grey(self, line):
+        result = read.resize_line(line, 32, 320)
+        assert result.shape == (3, 32, 320)
+        assert not result[:, :, 80:].any()
+        assert result[:, :, :80].all(axis=0).any(axis=0).all()
+
+    def test_pixels_go_from_minus_one_to_one(self):
+        white, black = (read.resize_line(np.full((8, 8, 3), value, np.uint8), 32, 32) for value in (255, 0))
+        assert (white == 1).all()
+        assert (black == -1).all()
+
+    @pytest.mark.parametrize(("width", "expected"), [(1, 320), (160, 320), (161, 352), (400, 800)])
+    def test_a_long_line_gets_the_width_it_needs(self, width, expected):
+        assert read.resize_line(np.zeros((16, width, 3), np.uint8)).shape == (3, 32, expected)
+
+    @pytest.mark.checkout
+    @pytest.mark.parametrize("hw", [(16, 40), (16, 400), (33, 331), (100, 1), (32, 320)])
+    def test_parity_with_paddleocr(self, checkout, hw):
+        from ppocr.data.imaug.rec_img_aug import RecResizeImg
+
+        image = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)
+        stock = RecResizeImg(image_shape=[3, 32, 320])({"image": image})["image"]
+        np.testing.assert_array_equal(read.resize_line(image, 32, 320), stock)
+
+
+class TestImages:
+    def _save(self, path, array, **options):
+        Image.fromarray(array).save(path, **options)
+        return read.load_image(path)
+
+    def test_colour_is_bgr(self, tmp_path):
+        assert self._save(tmp_path / "a.png", np.full((2, 3, 3), (255, 0, 9), np.uint8))[0, 0].tolist() == [9, 0, 255]
+
+    def test_grey_is_repeated(self, tmp_path):
+        assert self._save(tmp_path / "a.png", np.full((2, 3), 7, np.uint8)).tolist() == [[[7] * 3] * 3] * 2
+
+    def test_transparent_is_white(self, tmp_path):
+        pixels = np.array([[(0, 0, 0, 0), (200, 100, 0, 255), (0, 0, 0, 51)]], np.uint8)
+        assert self._save(tmp_path / "a.png", pixels).tolist() == [[[255] * 3, [0, 100, 200], [204] * 3]]
+
+    def test_sixteen_bits_keep_the_upper_eight(self, tmp_path):
+        pixels = np.array([[0x1234, 0xFFFF]], np.uint16)
+        assert self._save(tmp_path / "a.png", pixels).tolist() == [[[0x12] * 3, [0xFF] * 3]]
+
+    def test_exif_turns_the_picture(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # a quarter turn clockwise
+        image = self._save(tmp_path / "a.jpg", np.zeros((20, 60, 3), np.uint8), exif=exif)
+        assert image.shape == (60, 20, 3)
+
+    def test_a_palette_with_transparency(self, tmp_path):
+        image = Image.new("P", (2, 1))
+        image.putpalette([0, 0, 0, 10, 20, 30])
+        image.putpixel((1, 0), 1)
+        image.save(tmp_path / "a.png", transparency=0)
+        assert read.load_image(tmp_path / "a.png").tolist() == [[[255] * 3, [30, 20, 10]]]
+
+    def test_a_truncated_file_is_an_error(self, tmp_path):
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        for name in ("a.png", "a.jpg"):
+            self._save(tmp_path / name, noise)
+            (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:900])
+            with pytest.raises((OSError, ValueError)):
+                read.load_image(tmp_path / name)
+
+    @pytest.mark.parametrize("shape", [(0, 5, 3), (4, 4, 2), (4,)])
+    def test_an_array_that_is_no_image(self, shape):
+        with pytest.raises(ValueError, match=r"must be \(H, W\)"):
+            read.to_bgr(np.zeros(shape, np.uint8))
+
+    def test_floating_point_is_refused(self):
+        with pytest.raises(ValueError, match="uint8 or uint16, got float32"):
+            read.to_bgr(np.zeros((4, 4), np.float32))
+
+
+class TestReadLines:
+    def test_one_reading_for_every_image_in_order_with_reasons(self, model_dir, line, tmp_path):
+        Image.fromarray(line).save(tmp_path / "line.png")
+        (tmp_path / "notes.txt").write_text("no image")
+        paths = [tmp_path / name for name in ("notes.txt", "line.png", "absent.png")]
+        notes, good, absent = read.read_lines(paths, model_dir, engine="paddle")
+        assert [reading.path for reading in (notes, good, absent)] == paths
+        assert (notes.text, notes.problem) == (None, "not an image, or of a kind that Pillow cannot read")
+        assert (absent.text, absent.problem) == (None, "No such file or directory")
+        assert good.problem is None
+        assert set(good.text) <= set("abc ")
+        assert 0 <= good.score <= 1
+
+    def test_a_result_does_not_depend_on_the_neighbours(self, model_dir):
+        rng = np.random.default_rng(0)
+        images = [rng.integers(0, 256, (16, width, 3), dtype=np.uint8) for width in (20, 90, 30, 300, 88, 25)]
+        together = list(read.read_lines(images, model_dir, "paddle", batch_size=4))
+        alone = [next(read.read_lines([image], model_dir, "paddle")) for image in images]
+        assert [reading.path for reading in together] == list(range(6))
+        assert [reading.text for reading in together] == [reading.text for reading in alone]
+        assert any(reading.text for reading in alone)
+
+    def test_both_engines_read_the_same(self, model_dir, onnx_file, line):
+        (a,), (b,) = (read.read_lines([line], model_dir, engine=name) for name in ("onnx", "paddle"))
+        assert a.text == b.text
+        assert a.score == pytest.approx(b.score, abs=1e-5)
+
+    def test_images_are_taken_one_stretch_at_a_time(self, model_dir, line):
+        taken = []
+        images = (taken.append(number) or line for number in range(100))
+        next(read.read_lines(images, model_dir, "paddle", batch_size=1))
+        assert len(taken) == 8
+
+    def test_problems_show_before_the_first_image(self, model_dir, tmp_path):
+        with pytest.raises(ValueError, match="'onnx' or 'paddle'"):
+            read.read_lines([], model_dir, engine="torch")
+        with pytest.raises(ValueError, match="at least 1"):
+            read.read_lines([], model_dir, batch_size=0)
+        with pytest.raises(UserError, match="not an exported model"):
+            read.read_lines([], tmp_path, engine="paddle")
+
+    def test_real_plates(self, shared_data, model_dir):
+        images = sorted((shared_data / "plates" / "crops").glob("*.jpg"))[:5]
+        assert all(reading.problem is None for reading in read.read_lines(images, model_dir, "paddle"))
