@@ -15,6 +15,8 @@ from .registry import REGISTRIES
 
 def train(name, overrides=(), directory=None, resume=None):
     """``tools/train.py`` on a config. The resolved config is left as ``resolved.yml`` in the output folder."""
+    from .host.run import log_to
+
     if resume:
         overrides = [f"Global.checkpoints={Path(resume) / 'latest'}", f"Global.save_model_dir={resume}", *overrides]
     host, settled = _settle(name, overrides, directory)
@@ -24,6 +26,7 @@ def train(name, overrides=(), directory=None, resume=None):
     folder = preflight.writable(settled["Global"]["save_model_dir"])
     if rank == 0:
         config.write(settled, folder / "resolved.yml", _provenance(name, overrides, host))
+        log_to(folder / "train.log")
     _hand_over(host, "tools/train.py", settled)
 
 

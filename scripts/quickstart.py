@@ -14,7 +14,6 @@ import click
 import numpy as np
 from rich.console import Console
 
-from ppocrv2_ext import config
 from ppocrv2_ext.data.lines import render_lines
 from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
 from ppocrv2_ext.errors import UserError
@@ -35,7 +34,9 @@ console = Console(highlight=False, soft_wrap=True)
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Your own words: train.txt and test.txt with `image<TAB>text` lines [default: rendered lines].",
 )
-@click.option("--output", metavar="DIR", type=click.Path(path_type=Path), default="output/quickstart", show_default=True)
+@click.option(
+    "--output", metavar="DIR", type=click.Path(path_type=Path), default="output/quickstart", show_default=True
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training lines [default: 4].")
 @click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the config, as in PaddleOCR.")
 def main(data, output, epochs, overrides):
@@ -106,17 +107,16 @@ def data_settings(data, epochs):
         raise UserError(f"{data} has no {missing[0]}: a line of it is `image<TAB>text`, images relative to {data}.")
     images = [data / image for image, _ in labelled(data / "train.txt")]
     if len(images) < BATCH:
-        raise UserError(f"{data / 'train.txt'} has {len(images)} lines; fine-tuning needs at least one batch of {BATCH}.")
+        raise UserError(
+            f"{data / 'train.txt'} has {len(images)} lines; fine-tuning needs at least one batch of {BATCH}."
+        )
     step = max(1, len(images) // 500)
     widths = [line_width(load_image(image), least=0) for image in images[::step]]
     # Wide enough for 19 lines in 20; the others are squeezed. Time goes with the width.
     width = min(320, 32 * math.ceil(np.percentile(widths, 95) / 32))
     steps = len(images) // BATCH
     console.print(f"{len(images)} lines, trained at 32x{width}: {epochs} epochs of {steps} steps of {BATCH}")
-    paths = [
-        f"{section}.dataset.{key}"
-        for section, key in (("Train", "data_dir"), ("Eval", "data_dir"))
-    ]
+    paths = [f"{section}.dataset.{key}" for section, key in (("Train", "data_dir"), ("Eval", "data_dir"))]
     return [
         *(f"{path}={data}" for path in paths),
         f"Train.dataset.label_file_list=[{data / 'train.txt'}]",

@@ -10,7 +10,9 @@ from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
 DESCRIPTION = {
-    "PreProcess": {"transform_ops": [{"DecodeImage": {"img_mode": "BGR"}}, {"RecResizeImg": {"image_shape": [3, 32, 64]}}]},
+    "PreProcess": {
+        "transform_ops": [{"DecodeImage": {"img_mode": "BGR"}}, {"RecResizeImg": {"image_shape": [3, 32, 64]}}]
+    },
     "PostProcess": {"name": "CTCLabelDecode", "character_dict": LETTERS},
 }
 
@@ -81,10 +83,11 @@ class TestOnnx:
         from ppocrv2_ext.deploy.onnx import parity
 
         model = onnx.load(str(onnx_file))
-        weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
-        weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) * 2).tobytes()
+        last = next(node for node in model.graph.node if node.op_type == "Softmax")
+        model.graph.node.remove(last)
+        model.graph.node.append(onnx.helper.make_node("Identity", [last.input[0]], [last.output[0]]))
         onnx.save(model, str(tmp_path / "other.onnx"))
-        assert parity(model_dir, tmp_path / "other.onnx", [np.ones((1, 3, 32, 64), np.float32)]) > 1e-3
+        assert parity(model_dir, tmp_path / "other.onnx", [np.ones((1, 3, 32, 64), np.float32)]) > 1e-2
 
     def test_every_network_of_a_distillation_export_is_converted(self, model_dir, onnx_file, tmp_path, capsys):
         from ppocrv2_ext.deploy.onnx import export_checked
@@ -97,6 +100,31 @@ class TestOnnx:
         files = export_checked(tmp_path)
         assert files == [tmp_path / name / "inference.onnx" for name in ("Student", "Teacher")]
         assert "largest difference from Paddle" in capsys.readouterr().out
+
+    def test_a_detector_with_upsampling_is_converted(self, onnx_file, tmp_path):
+        import paddle
+
+        from ppocrv2_ext.deploy.onnx import export_checked
+
+        class Detector(paddle.nn.Layer):
+            def __init__(self):
+                super().__init__()
+                self.conv = paddle.nn.Conv2D(3, 1, 3, stride=2, padding=1)
+
+            def forward(self, x):
+                x = paddle.nn.functional.upsample(self.conv(x), scale_factor=2, mode="nearest", align_mode=1)
+                return paddle.nn.functional.sigmoid(x)
+
+        network = Detector()
+        network.eval()
+        spec = [paddle.static.InputSpec([None, 3, -1, -1], "float32")]
+        paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(tmp_path / "inference"))
+        description = {"PreProcess": {"transform_ops": [{"DetResizeForTest": None}]}, "PostProcess": {"name": "DB"}}
+        (tmp_path / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
+        (file,) = export_checked(tmp_path)
+        run, metadata = engine.onnx_engine(file)
+        assert run(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
+        assert metadata == {}
 
     def test_parity_needs_an_input(self, model_dir, onnx_file):
         from ppocrv2_ext.deploy.onnx import parity
@@ -137,10 +165,11 @@ class TestFolders:
         with pytest.raises(UserError, match="not what the exporter writes"):
             engine.contract(tmp_path)
 
-    def test_a_model_that_paddle_cannot_load(self, tmp_path):
-        for name in ("inference.pdmodel", "inference.pdiparams"):
-            (tmp_path / name).write_bytes(b"nonsense")
-        with pytest.raises(UserError, match="cannot load"):
+    def test_a_model_that_paddle_cannot_load(self, model_dir, tmp_path):
+        program, _ = engine.model_files(model_dir)
+        (tmp_path / program.name).write_bytes(program.read_bytes())
+        (tmp_path / "inference.pdiparams").write_bytes(b"cut off")
+        with pytest.raises(UserError, match="Paddle cannot load"):
             engine.paddle_engine(tmp_path)
 
     def test_an_onnx_file_that_is_none(self, tmp_path):
@@ -177,14 +206,15 @@ class TestDecoding:
         with pytest.raises(UserError, match="9 classes, but its dictionary of 3"):
             read.name_classes(LETTERS, 9)
 
-    @pytest.mark.checkout
-    def test_parity_with_paddleocr(self, checkout, tmp_path):
+    def test_parity_with_paddleocr(self, wheel, tmp_path):
         from ppocr.postprocess.rec_postprocess import CTCLabelDecode
 
         (tmp_path / "dict.txt").write_text("a\nb\nc\n")
         stock = CTCLabelDecode(character_dict_path=str(tmp_path / "dict.txt"), use_space_char=True)
         p = np.random.default_rng(0).dirichlet(np.full(5, 0.2), (6, 12)).astype(np.float32)
-        for (text, score), (stock_text, stock_score) in zip(read.ctc_greedy(p, read.name_classes(LETTERS, 5)), stock(p)):
+        for (text, score), (stock_text, stock_score) in zip(
+            read.ctc_greedy(p, read.name_classes(LETTERS, 5)), stock(p)
+        ):
             assert (text, score) == (stock_text, pytest.approx(stock_score, abs=1e-6))
 
 
@@ -204,9 +234,8 @@ class TestResize:
     def test_a_long_line_gets_the_width_it_needs(self, width, expected):
         assert read.resize_line(np.zeros((16, width, 3), np.uint8)).shape == (3, 32, expected)
 
-    @pytest.mark.checkout
     @pytest.mark.parametrize("hw", [(16, 40), (16, 400), (33, 331), (100, 1), (32, 320)])
-    def test_parity_with_paddleocr(self, checkout, hw):
+    def test_parity_with_paddleocr(self, wheel, hw):
         from ppocr.data.imaug.rec_img_aug import RecResizeImg
 
         image = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)

@@ -13,7 +13,9 @@ from ppocrv2_ext.errors import UserError
 pytest.importorskip("jieba")
 pytest.importorskip(draw.FONT_PACKAGE)
 
-CHARACTERS = frozenset(chr(code) for code in range(0x4E00, 0x5A00)) | frozenset(map(chr, range(33, 127))) | {"月", "日", "年"}
+CHARACTERS = (
+    frozenset(chr(code) for code in range(0x4E00, 0x5A00)) | frozenset(map(chr, range(33, 127))) | {"月", "日", "年"}
+)
 PLAIN = draw.Look(
     font="sans",
     size=32,
@@ -105,15 +107,15 @@ class TestWords:
 
 
 class TestLook:
-    def test_choices_are_within_what_is_said(self):
+    def test_both_fonts_are_drawn(self):
         rng = random.Random(0)
-        looks = [lines.choose_look(rng) for _ in range(200)]
-        assert {look.font for look in looks} == set(draw.FONTS)
-        assert all(30 <= np.abs(np.mean(look.ink) - np.mean(look.papers[0])) for look in looks if look.noise > 0) is not None
+        assert {lines.choose_look(rng).font for _ in range(50)} == set(draw.FONTS)
 
     def test_paper_and_ink_can_be_told_apart(self):
         rng = random.Random(0)
-        differences = [abs(np.mean(ink) - np.mean(papers[0])) for papers, ink in (lines.choose_colours(rng) for _ in range(300))]
+        differences = [
+            abs(np.mean(ink) - np.mean(papers[0])) for papers, ink in (lines.choose_colours(rng) for _ in range(300))
+        ]
         assert min(differences) > 10
         assert max(differences) > 150
 

@@ -1,5 +1,7 @@
 """Before and after: counts by hand, errors marked where they are, a sheet with every line on it."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,7 +36,7 @@ class TestTable:
     def test_the_terminal_shows_the_same_numbers(self):
         from rich.console import Console
 
-        console = Console(width=120, record=True, file=open("/dev/null", "w"))
+        console = Console(width=120, record=True, file=io.StringIO())
         grid, markdown = quickstart.table(BEFORE, AFTER)
         console.print(grid)
         shown = console.export_text()

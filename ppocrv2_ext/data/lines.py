@@ -73,7 +73,7 @@ def choose_look(rng):
 
 
 def choose_colours(rng):
-    """((paper, paper), ink), each (B, G, R): paper and ink differ by 35 to 170 grey levels, either may be the darker."""
+    """((paper, paper), ink), each (B, G, R): 35 to 170 grey levels apart, either may be the darker."""
     contrast = rng.choice((35, 45, 60, 90, 130, 170))
     level = rng.uniform(20, 235 - contrast)
     dark, light = ([level + offset + rng.uniform(-15, 15) for _ in range(3)] for offset in (0, contrast))

@@ -61,7 +61,7 @@ def contract(model_dir):
         raise UserError(
             f"{path} is not what the exporter writes ({type(error).__name__}: {error}); export again."
         ) from error
-    sizes = [list(step.values())[0] for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
+    sizes = [next(iter(step.values())) for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
     if dictionary is None or not sizes:
         return Contract([3, -1, -1], None)
     # The exporter splits lines at "\n" only, training drops a "\r" too.
@@ -78,11 +78,13 @@ def paddle_engine(model_dir):
     config = inference.Config(str(program), str(params))
     config.disable_gpu()
     config.disable_glog_info()
+    if program.suffix == ".json" and b"_interp" in program.read_bytes():
+        config.disable_mkldnn()  # oneDNN, the default of Paddle 3.3, cannot run a detector's upsampling
     try:
         predictor = inference.create_predictor(config)
-    except Exception as error:  # a broken program or one of a newer Paddle: the class differs by version
+    except Exception as error:  # a broken file, or one of another Paddle: the class differs by version
         raise UserError(
-            f"Paddle cannot load {program} ({_first_line(error)}); was a newer Paddle used to export it?"
+            f"Paddle cannot load {program} ({_first_line(error)}); export it again, with this version of Paddle."
         ) from error
     source = predictor.get_input_handle(predictor.get_input_names()[0])
     target = predictor.get_output_handle(predictor.get_output_names()[0])

@@ -1,5 +1,6 @@
 """ONNX files from exported models, and how far their outputs are from Paddle's."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -32,8 +33,10 @@ def convert(model_dir, output_file):
     shape, dictionary = contract(model_dir)
     onnx, paddle2onnx = _packages()
     try:
-        # Without a file to save to: to save, version 2 first installs packages for itself.
-        content = paddle2onnx.export(str(program), str(params), None, opset_version=OPSET, verbose=False)
+        with tempfile.TemporaryDirectory() as folder:
+            source = _single_precision(program, Path(folder)) if program.suffix == ".json" else program
+            # Without a file to save to: to save, version 2 first installs packages for itself.
+            content = paddle2onnx.export(str(source), str(params), None, opset_version=OPSET, verbose=False)
         model = onnx.load_from_string(content)
     except Exception as error:  # version 2 raises UnboundLocalError after it has logged what was wrong
         raise UserError(
@@ -108,6 +111,27 @@ def _packages():
             f"converting to ONNX under Paddle {paddle.__version__} needs `pip install {wanted} onnx` ({error})."
         ) from error
     return onnx, paddle2onnx
+
+
+def _single_precision(program, folder):
+    """A copy of a Paddle 3 program in which the attributes below are float32; returns its path.
+
+    Paddle 3.3 writes them as float64, which paddle2onnx 2.1.0 refuses in a detector's upsampling (Paddle#77757) and
+    leaves unset in a normalization (Paddle2ONNX#1646).
+    """
+    content = json.loads(program.read_text(encoding="utf-8"))
+
+    def visit(node):
+        for child in node.values() if isinstance(node, dict) else node:
+            if isinstance(child, (dict, list)):
+                visit(child)
+        if isinstance(node, dict) and node.get("N") in ("scale", "epsilon") and "AT" in node:
+            node["AT"] = json.loads(json.dumps(node["AT"]).replace('"0.a_f64"', '"0.a_f32"'))
+
+    visit(content)
+    copy = folder / program.name
+    copy.write_text(json.dumps(content), encoding="utf-8")
+    return copy
 
 
 def _tidy(graph):

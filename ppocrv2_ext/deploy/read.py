@@ -95,7 +95,7 @@ def name_classes(dictionary, count):
     if count - len(dictionary) not in (1, 2):
         raise UserError(
             f"the model has {count} classes, but its dictionary of {len(dictionary)} characters makes "
-            f"{len(dictionary) + 1}, or {len(dictionary) + 2} with a space; export it with the dictionary of its training."
+            f"{len(dictionary) + 1}, or {len(dictionary) + 2} with a space; export with the dictionary of its training."
         )
     return ["", *dictionary, " "][:count]
 

@@ -21,7 +21,7 @@ PACKAGES = {
     "schedule": ("ppocr.optimizer.learning_rate", {}),
     "regularizer": ("ppocr.optimizer.regularizer", {}),
 }
-DEFINITION = re.compile(r"^(?:class|def) ([A-Za-z]\w*)", re.MULTILINE)
+DEFINITION = re.compile(r"^(?:class|def) ([A-Z]\w*)", re.MULTILINE)
 
 
 def names(kind):
@@ -72,7 +72,7 @@ def arguments(component):
 
 @functools.cache  # one process holds one PaddleOCR
 def _definitions(kind):
-    """{name: [module, ...]} of the top-level classes and functions in the files of a package or module."""
+    """{name: [module, ...]} of the top-level classes in a package's files, and of functions named like classes."""
     package = PACKAGES[kind][0]
     module = importlib.import_module(package)
     folders = getattr(module, "__path__", None)

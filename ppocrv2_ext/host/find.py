@@ -56,8 +56,8 @@ def _checkout(root, source):
 
 
 def _wheel():
-    # Asked of the installed metadata, not imported: `import paddleocr` loads a whole inference stack. Once its folder is
-    # on sys.path, a second, stale metadata folder inside the wheel answers to the same name, and leads nowhere.
+    # The installed metadata is asked, since `import paddleocr` loads a whole inference stack. Once the wheel's folder is on
+    # sys.path, a second, stale metadata folder inside it answers to the same name, and leads nowhere.
     installed = list(metadata.distributions(name="paddleocr"))
     if not installed:
         raise UserError(f"PaddleOCR is not installed and no clone of it is named: {HOW_TO_GET}.")

@@ -1,5 +1,6 @@
 """Run one of PaddleOCR's own scripts, unchanged, in this process with the plugins in place."""
 
+import logging
 import runpy
 import sys
 
@@ -22,3 +23,17 @@ def run_script(host, script, arguments):
         runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = before
+
+
+def log_to(file):
+    """Let PaddleOCR's log go to ``file`` too, as its trainer means it to.
+
+    PaddleOCR 2.10 logs a warning while it is imported; its logger is set up by then, and the log file never opened.
+    """
+    from ppocr.utils.logging import logger_initialized
+
+    logger = logging.getLogger("ppocr")
+    if logger.name in logger_initialized:
+        handler = logging.FileHandler(file, "a", encoding="utf-8")
+        handler.setFormatter(logger.handlers[0].formatter)
+        logger.addHandler(handler)

@@ -95,7 +95,7 @@ def picture(rows, output, columns=2):
     draw = ImageDraw.Draw(sheet)
     for index, (image, label, before, after) in enumerate(rows):
         left, top = index % columns * WIDTH + PADDING, index // columns * cell + PADDING
-        draw.line((left, top + cell - PADDING, left + WIDTH - 2 * PADDING, top + cell - PADDING), RULE)
+        draw.line((left, top + cell - PADDING, left + WIDTH - 2 * PADDING - 1, top + cell - PADDING), RULE)
         _paste(sheet, image, left, top)
         y = top + PICTURE_HEIGHT + PADDING // 2
         for title, text in (("label", label), ("before", before), ("after", after)):
@@ -107,7 +107,7 @@ def picture(rows, output, columns=2):
 
 
 def mark_errors(text, label):
-    """[(character, whether it is right)] of ``text``; ("", False) stands where a character is missing. Spaces are right."""
+    """[(character, whether it is right)] of ``text``; ("", False) is where one is missing. Spaces are right."""
     marks = []
     for step in Levenshtein.opcodes(_without_spaces(text), _without_spaces(label)):
         if step.tag == "insert":
@@ -151,7 +151,7 @@ def _paste(sheet, image, left, top):
 
 
 def _text(draw, x, y, text, label, font):
-    """``text`` from (x, y), its middle on the left; against a label, errors are red and underlined, a verdict follows."""
+    """``text`` from (x, y), its middle on the left; against a label, errors are red and a verdict follows."""
     if not text:
         draw.text((x, y), "not an image" if text is None else "nothing", WRONG, font, anchor="lm")
         return

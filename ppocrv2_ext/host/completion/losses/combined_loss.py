@@ -54,6 +54,6 @@ class CombinedLoss(nn.Layer):
             if loss.size != 1:
                 raise ValueError(f"loss {name!r} must return a scalar, got shape {tuple(loss.shape)}.")
             total = total + loss.reshape([])
-            for key, value in {name: loss, **result}.items():
+            for key, value in [(name, loss), *result.items()]:
                 report[f"{name}.{key}" if key in report else key] = value
         return {"loss": total, **report}

@@ -1,0 +1,291 @@
+"""The main job on real words: official weights, PaddleOCR's own train, eval and export, and reading with the result."""
+
+import re
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+
+from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
+from ppocrv2_ext.deploy.read import read_lines
+
+FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
+SMALL = ("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.use_gpu=false", "Global.print_batch_step=1")
+
+
+@pytest.fixture(scope="module")
+def words(shared_data):
+    """[(path, text)] of the 1000 real test words."""
+    folder = shared_data / "icdar2015_words"
+    lines = (folder / "test.txt").read_text(encoding="utf-8-sig").splitlines()
+    return [(folder / image, text) for image, text in (line.split("\t", 1) for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def official(wheel):
+    """The official recognizer as a network that trains, built from the fine-tune config."""
+    from ppocr.modeling.architectures import build_model
+
+    from ppocrv2_ext import config
+    from ppocrv2_ext.weights import convert, official
+
+    architecture = config.read(config.locate(FINETUNE))["Architecture"]
+    network = build_model({**architecture, "Head": {**architecture["Head"], "out_channels": 6625}})
+    tensors = official.read_onnx(official.locate("rec"))
+    network.set_state_dict(
+        {name: paddle.to_tensor(value) for name, value in convert.convert(tensors, network.state_dict()).params.items()}
+    )
+    network.eval()
+    return network
+
+
+def as_the_network_gets_them(paths):
+    """(B, 3, 32, 320) through PaddleOCR's own transforms."""
+    from ppocr.data.imaug import create_operators, transform
+
+    operators = create_operators(
+        [
+            {"DecodeImage": {"img_mode": "BGR", "channel_first": False}},
+            {"RecResizeImg": {"image_shape": [3, 32, 320]}},
+            {"KeepKeys": {"keep_keys": ["image"]}},
+        ],
+        {"infer_mode": False},
+    )
+    return np.stack([transform({"image": path.read_bytes()}, operators)[0] for path in paths])
+
+
+def strings(wheel, probabilities):
+    from ppocr.postprocess import build_post_process
+
+    decode = build_post_process(
+        {"name": "CTCLabelDecode"},
+        {"character_dict_path": str(wheel.root / "ppocr/utils/ppocr_keys_v1.txt"), "use_space_char": True},
+    )
+    return [text for text, _ in decode(probabilities)]
+
+
+def require_parity(official, wheel, paths):
+    from ppocrv2_ext.weights.official import locate
+
+    run = onnx_engine(locate("rec"))[0]
+    for start in range(0, len(paths), 25):
+        images = as_the_network_gets_them(paths[start : start + 25])
+        with paddle.no_grad():
+            ours = official(paddle.to_tensor(images)).numpy()
+        theirs = run(images)
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        assert strings(wheel, ours) == strings(wheel, theirs)
+
+
+def test_the_published_size(official):
+    """2.077 M with BatchNorm's statistics; Paddle lists an LSTM's weights twice."""
+    assert sum(value.size for name, value in official.state_dict().items() if ".cell_" not in name) == 2_077_377
+
+
+def test_the_converted_network_reads_real_words_as_the_official_onnx(official, wheel, words):
+    require_parity(official, wheel, [path for path, _ in words[:25]])
+
+
+@pytest.mark.slow
+def test_the_converted_network_reads_all_1000_words_as_the_official_onnx(official, wheel, words):
+    require_parity(official, wheel, [path for path, _ in words])
+
+
+def test_with_freeze_norm_training_starts_where_evaluation_stands(official, wheel, words):
+    """Without it the same network in training mode is another one: most of these words come out wrong."""
+    images = paddle.to_tensor(as_the_network_gets_them([path for path, _ in words[:24]]))
+    with paddle.no_grad():
+        evaluated = official(images).numpy()
+        official.train()
+        trained = paddle.nn.functional.softmax(official(images), axis=2).numpy()
+        for layer in official.sublayers():
+            if hasattr(layer, "_use_global_stats"):
+                layer._use_global_stats = None
+        thawed = paddle.nn.functional.softmax(official(images), axis=2).numpy()
+    np.testing.assert_allclose(trained, evaluated, atol=1e-5)
+    labels = [text for _, text in words[:24]]
+    right, right_thawed = (
+        sum(map(str.__eq__, strings(wheel, probabilities), labels)) for probabilities in (trained, thawed)
+    )
+    assert right >= 8
+    assert right_thawed <= right // 2
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def pretrained(official, run_folder):
+    from ppocrv2_ext.weights.checkpoint import write_checkpoint
+
+    dictionary = run_folder / "characters.txt"
+    from ppocrv2_ext.host import find
+
+    dictionary.write_bytes((find().root / "ppocr/utils/ppocr_keys_v1.txt").read_bytes())
+    return write_checkpoint(official.state_dict(), run_folder, "official", dictionary).with_suffix("")
+
+
+@pytest.fixture
+def one_batch(words, tmp_path):
+    """Overrides for a set of six real words, which are one batch whatever their order."""
+    label_file = tmp_path / "words.txt"
+    label_file.write_text("".join(f"{path}\t{text}\n" for path, text in words[:6]), encoding="utf-8")
+    return [
+        *(f"{mode}.dataset.data_dir=/" for mode in ("Train", "Eval")),
+        *(f"{mode}.dataset.label_file_list=[{label_file}]" for mode in ("Train", "Eval")),
+        "Train.loader.batch_size_per_card=6",
+        "Global.eval_batch_step=[0,1]",
+        "Global.log_smooth_window=1",
+        *(f"Train.dataset.transforms.RecAug.{name}_prob=0" for name in "tia crop reverse noise jitter blur".split()),
+        "Train.dataset.transforms.RecAug.hsv_aug_prob=0",
+        *SMALL,
+    ]
+
+
+def losses(log):
+    return [float(value) for value in re.findall(r"global_step: \d+, .*? loss: ([0-9.]+)", log)]
+
+
+def accuracies(log):
+    return [float(value) for value in re.findall(r"cur metric, acc: ([0-9.]+)", log)]
+
+
+def test_train_eval_export_and_read_on_the_wheel(ppocrv2, pretrained, one_batch, words, tmp_path):
+    trained = ppocrv2(
+        "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=3",
+        "Global.save_model_dir=out",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    log = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
+    assert "179 of the model's 179 tensors matched (100.0%)" in log
+    assert len(losses(log)) == 3
+    assert (tmp_path / "out" / "resolved.yml").is_file()
+
+    weights = "Global.pretrained_model=out/best_accuracy"
+    evaluated = ppocrv2("eval", "-c", "out/resolved.yml", "-o", weights)
+    assert f"acc:{max(accuracies(log))}" in evaluated.stdout + evaluated.stderr
+
+    exported = ppocrv2(
+        "export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=inference"
+    )
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    images = as_the_network_gets_them([path for path, _ in words[:6]])
+    by_paddle = paddle_engine(tmp_path / "inference")(images)
+    by_onnx = onnx_engine(tmp_path / "inference" / "inference.onnx")[0](images)
+    np.testing.assert_allclose(by_paddle, by_onnx, atol=1e-4)
+    texts = [reading.text for reading in read_lines([path for path, _ in words[:6]], tmp_path / "inference")]
+    # PaddleOCR's metric does not look at spaces.
+    right = sum(text.replace(" ", "") == label.replace(" ", "") for text, (_, label) in zip(texts, words))
+    assert right / 6 == pytest.approx(max(accuracies(log)), abs=1e-3)
+
+
+def test_a_resumed_training_goes_on_and_remembers_its_best(ppocrv2, pretrained, one_batch, tmp_path):
+    start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}"]
+    first = ppocrv2("train", *start, "Global.epoch_num=1", "Global.save_model_dir=out")
+    assert first.returncode == 0, first.stderr
+    best = max(accuracies(first.stdout + first.stderr))
+    again = ppocrv2("train", *start, "Global.epoch_num=2", "--resume", "out")
+    log = again.stdout + again.stderr
+    assert again.returncode == 0, log
+    assert "resume from out/latest" in log
+    assert re.findall(r"epoch: \[(\d+)/2\]", log) == ["2"]
+    assert float(re.findall(r"best metric, .*?acc: ([0-9.]+)", log)[-1]) >= best
+
+
+def test_a_dictionary_of_another_size_keeps_the_rows_of_shared_characters(ppocrv2, pretrained, one_batch, tmp_path):
+    small = "Global.character_dict_path=ppocr/utils/en_dict.txt"
+    trained = ppocrv2(
+        "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=1",
+        "Global.save_model_dir=out", small,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert "97 of 97 classes (with blank) keep their rows" in trained.stdout + trained.stderr
+    # The first step is logged with the weights as loaded; a head without them reads nothing.
+    assert float(re.findall(r"global_step: 1, .*norm_edit_dis: ([0-9.]+)", trained.stdout)[0]) > 0.3
+
+
+def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_trained(ppocrv2, one_batch, tmp_path):
+    paddle.save(paddle.nn.Linear(2, 2).state_dict(), str(tmp_path / "other.pdparams"))
+    refused = ppocrv2("train", "-c", FINETUNE, "-o", *one_batch, "Global.pretrained_model=other")
+    assert refused.returncode == 2
+    sentence = refused.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("ppocrv2: the checkpoint gives 0.0% of the model's 179 tensors")
+    assert "Traceback" not in refused.stderr
+    assert not list(tmp_path.glob("output/**/*.pdparams"))
+
+
+@pytest.mark.checkout
+def test_both_hosts_give_the_same_losses(ppocrv2, checkout, pretrained, one_batch, tmp_path):
+    logs = {}
+    for name, host in (("wheel", None), ("checkout", checkout)):
+        trained = ppocrv2(
+            "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=3",
+            f"Global.save_model_dir={name}", paddleocr=host,
+        )  # fmt: skip
+        assert trained.returncode == 0, trained.stderr
+        logs[name] = (tmp_path / name / "train.log").read_text(encoding="utf-8")
+    assert len(losses(logs["wheel"])) == 3
+    np.testing.assert_allclose(losses(logs["wheel"]), losses(logs["checkout"]), atol=1e-4)
+
+
+@pytest.mark.checkout
+def test_a_checkpoint_moves_between_the_hosts_with_nothing_unmatched(
+    ppocrv2, checkout, pretrained, one_batch, tmp_path
+):
+    common = ["-c", FINETUNE, "-o", *one_batch]
+    trained = ppocrv2(
+        "train", *common, f"Global.pretrained_model={pretrained}", "Global.epoch_num=1", "Global.save_model_dir=out",
+        paddleocr=checkout,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    scores = []
+    for host in (checkout, None):
+        evaluated = ppocrv2("eval", *common, "Global.pretrained_model=out/latest", paddleocr=host)
+        said = evaluated.stdout + evaluated.stderr
+        assert "179 of the model's 179 tensors matched (100.0%)" in said
+        scores.append(re.findall(r"norm_edit_dis:([0-9.]+)", said))
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.checkout
+def test_a_clones_own_config_of_the_recognizer_runs_on_the_wheel(ppocrv2, checkout, pretrained, one_batch):
+    plain = [option for option in one_batch if "RecAug" not in option]
+    trained = ppocrv2(
+        "train", "-c", checkout / "configs/rec/ch_PP-OCRv2/ch_PP-OCRv2_rec.yml", "-o", *plain, "Global.epoch_num=1",
+        f"Global.pretrained_model={pretrained}", "Global.save_model_dir=out",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert "179 of the model's 179 tensors matched (100.0%)" in trained.stdout + trained.stderr
+
+
+@pytest.mark.slow
+def test_a_fine_tune_on_real_words_never_ends_below_its_start(ppocrv2, pretrained, shared_data, tmp_path):
+    folder = shared_data / "icdar2015_words"
+    options = [
+        *(f"{mode}.dataset.data_dir={folder}" for mode in ("Train", "Eval")),
+        f"Train.dataset.label_file_list=[{folder / 'train.txt'}]",
+        f"Eval.dataset.label_file_list=[{folder / 'test.txt'}]",
+        f"Global.pretrained_model={pretrained}",
+        "Global.save_model_dir=out",
+        "Train.dataset.ratio_list=[0.25]",
+        "Global.epoch_num=2",
+        "Global.eval_batch_step=[0,17]",
+        *SMALL,
+    ]
+    before = ppocrv2("eval", "-c", FINETUNE, "-o", *options)
+    start = float(re.findall(r"acc:([0-9.]+)", before.stdout + before.stderr)[-1])
+    trained = ppocrv2("train", "-c", FINETUNE, "-o", *options)
+    after = accuracies(trained.stdout + trained.stderr)
+    assert start == pytest.approx(0.518, abs=0.002)
+    assert len(after) == 2
+    assert min(after) >= start
+
+
+def test_a_line_is_resized_as_paddleocr_does(words):
+    from ppocrv2_ext.deploy.read import resize_line
+
+    path = words[0][0]
+    np.testing.assert_array_equal(resize_line(cv2.imread(str(path)), 32, 320), as_the_network_gets_them([path])[0])
