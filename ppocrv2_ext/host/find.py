@@ -56,7 +56,7 @@ def _checkout(root, source):
 
 
 def _wheel():
-    # The installed metadata is asked, since `import paddleocr` loads a whole inference stack. Once the wheel's folder is on
+    # The installed metadata is asked: `import paddleocr` loads a whole inference stack. Once the wheel's folder is on
     # sys.path, a second, stale metadata folder inside it answers to the same name, and leads nowhere.
     installed = list(metadata.distributions(name="paddleocr"))
     if not installed:
