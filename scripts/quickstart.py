@@ -124,6 +124,7 @@ def data_settings(data, epochs):
         f"Train.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Train.loader.batch_size_per_card={BATCH}",
         f"Global.epoch_num={epochs}",
+        "Global.print_batch_step=5",
         f"Global.eval_batch_step=[0,{steps}]",
     ]
 
@@ -131,7 +132,8 @@ def data_settings(data, epochs):
 def run(log, title, *arguments):
     """Run one `ppocrv2` command: progress on the screen, everything in the log; stop where it fails."""
     command = ["ppocrv2", *map(str, arguments)]
-    console.print(f"\n[bold]{title}[/bold]\n[dim]$ {' '.join(command)}[/dim]", markup=True)
+    console.print(f"\n{title}", style="bold", markup=False)
+    console.print(f"$ {' '.join(command)}", style="dim", markup=False)
     log.write(f"\n$ {' '.join(command)}\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "ppocrv2_ext", *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -1,6 +1,10 @@
 """The main job on real words: official weights, PaddleOCR's own train, eval and export, and reading with the result."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
 
+ROOT = Path(__file__).resolve().parent.parent
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 SMALL = ("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.use_gpu=false", "Global.print_batch_step=1")
 
@@ -259,6 +264,27 @@ def test_a_clones_own_config_of_the_recognizer_runs_on_the_wheel(ppocrv2, checko
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     assert "179 of the model's 179 tensors matched (100.0%)" in trained.stdout + trained.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model_and_only_the_first_writes(pretrained, one_batch, tmp_path):
+    command = tmp_path / "ppocrv2"
+    command.write_text("from ppocrv2_ext.cli import main\nmain()\n", encoding="utf-8")
+    half = [option.replace("batch_size_per_card=6", "batch_size_per_card=3") for option in one_batch]
+    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
+    train = ["train", "-c", FINETUNE, "-o", *half, f"Global.pretrained_model={pretrained}", "Global.epoch_num=2"]
+    run = subprocess.run(
+        [*launch, str(command), *train, "Global.save_model_dir=out"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    log = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
+    assert len(losses(log)) == 2
+    assert log.count("Weights of") == 1
 
 
 @pytest.mark.slow
