@@ -63,7 +63,7 @@ def main(data, output, epochs, overrides):
     for name, weights in ((official, start), (tuned, best)):
         title = f"Export {name.name}, convert it to ONNX and compare the two (20 s)"
         paths = (f"Global.pretrained_model={weights}", f"Global.save_inference_dir={name / 'inference'}")
-        run(log, title, "export", "-c", CONFIG, "--onnx", "-o", *paths)
+        run(log, title, "export", "-c", CONFIG, "--onnx", "-o", *settings, *paths)
 
     console.print("\n[bold]Read the test lines with both ONNX models")
     images, labels = zip(*labelled(data / "test.txt"))
@@ -116,12 +116,13 @@ def data_settings(data, epochs):
     width = min(320, 32 * math.ceil(np.percentile(widths, 95) / 32))
     steps = len(images) // BATCH
     console.print(f"{len(images)} lines, trained at 32x{width}: {epochs} epochs of {steps} steps of {BATCH}")
-    paths = [f"{section}.dataset.{key}" for section, key in (("Train", "data_dir"), ("Eval", "data_dir"))]
     return [
-        *(f"{path}={data}" for path in paths),
+        f"Train.dataset.data_dir={data}",
+        f"Eval.dataset.data_dir={data}",
         f"Train.dataset.label_file_list=[{data / 'train.txt'}]",
         f"Eval.dataset.label_file_list=[{data / 'test.txt'}]",
         f"Train.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
+        f"Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Train.loader.batch_size_per_card={BATCH}",
         f"Global.epoch_num={epochs}",
         "Global.print_batch_step=5",

@@ -12,7 +12,7 @@ from ..errors import UserError
 from .engine import CHARACTERS, IMAGE_SHAPE, contract, exported, model_files, onnx_engine, paddle_engine
 
 OPSET = 14  # the first with HardSwish
-TOLERANCE = 1e-3  # of a probability: summing in another order moved one by 2.4e-4 on a line of 600 pixels
+TOLERANCE = 1e-4  # of a probability, on probes of 320 pixels; Paddle 2.6 is off by 2.4e-4 on a line of 600
 FILE_NAME = "inference.onnx"
 
 
