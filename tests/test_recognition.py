@@ -317,7 +317,7 @@ def test_a_fine_tune_on_real_words_never_ends_below_its_start(ppocrv2, pretraine
     start = float(re.findall(r"acc:([0-9.]+)", before.stdout + before.stderr)[-1])
     trained = ppocrv2("train", "-c", FINETUNE, "-o", *options)
     after = accuracies(trained.stdout + trained.stderr)
-    assert start == pytest.approx(0.518, abs=0.002)
+    assert start == pytest.approx(0.491, abs=0.002)  # on a canvas of 128; on one of 320 it is 0.518
     assert len(after) == 2
     assert min(after) >= start
 

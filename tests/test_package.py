@@ -1,0 +1,38 @@
+"""The package as users get it: built, installed and run from another folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.slow
+def test_the_built_wheel_works_from_another_folder(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    source = tmp_path / "source"  # a build leaves files where it is made
+    for folder in ("ppocrv2_ext", "configs"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("setup.py", "setup.cfg", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(tmp_path / "site"), str(wheel)], check=True)
+    names = zipfile.ZipFile(wheel).namelist()
+    shipped = {Path(name).relative_to("ppocrv2_ext").as_posix() for name in names if name.startswith("ppocrv2_ext/")}
+    ours = {
+        *(path.relative_to(ROOT / "ppocrv2_ext").as_posix() for path in (ROOT / "ppocrv2_ext").rglob("*.py")),
+        *(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yml")),
+    }
+    assert ours <= shipped
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    for arguments, expected in ((["configs"], "rec/ch_PP-OCRv2_rec_finetune"), (["info"], "backbone: LCNet")):
+        command = [sys.executable, "-m", "ppocrv2_ext", *arguments]
+        said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert expected in said.stdout, said.stderr
+        assert str(ROOT) not in said.stdout
