@@ -1,0 +1,128 @@
+"""Time TextCopyPaste beside PaddleOCR's CopyPaste: same pictures, same process, taking turns.
+
+    python scripts/bench_copy_paste.py --labels DIR/train.txt
+
+Both are given the same picture, the same second picture and as many objects to paste, with their default arguments.
+Times are milliseconds of one core a call, median and quartiles, not counting what other processes take from it;
+`pasted` is the mean number of objects that found a place.
+"""
+
+import json
+import platform
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host import connect
+from ppocrv2_ext.plugins.copy_paste import TextCopyPaste
+
+PICTURES = 12
+
+
+def sample(image, polygons, texts):
+    """What DecodeImage and DetLabelEncode hand over."""
+    ignored = np.array([text in ("*", "###") for text in texts])
+    return {"image": image, "polys": np.array(polygons, np.float32), "texts": texts, "ignore_tags": ignored}
+
+
+def labelled_pictures(labels, count):
+    """Up to ``count`` samples of a SimpleDataSet label file with text in them; pictures lie relative to it."""
+    samples = []
+    for line in labels.read_text(encoding="utf-8-sig").splitlines():
+        name, objects = line.split("\t")
+        objects = json.loads(objects)
+        if len(samples) < count and any(entry["transcription"] not in ("*", "###") for entry in objects):
+            image = cv2.imread(str(labels.parent / name))
+            polygons, texts = [entry["points"] for entry in objects], [entry["transcription"] for entry in objects]
+            samples.append(sample(image, polygons, texts))
+    return samples
+
+
+def with_boxes(rng, image, count):
+    """A sample of ``image`` with ``count`` random boxes that do not touch, 12 to 40 pixels high."""
+    height, width = image.shape[:2]
+    occupied, boxes = np.zeros((height, width), bool), []
+    while len(boxes) < count:
+        h = int(rng.integers(12, 40))
+        w = int(h * rng.uniform(1, 4))
+        x, y = int(rng.integers(0, width - w)), int(rng.integers(0, height - h))
+        if not occupied[y : y + h, x : x + w].any():
+            occupied[y : y + h, x : x + w] = True
+            boxes.append([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
+    return sample(image, boxes, [f"text {i}" for i in range(count)])
+
+
+def fresh(target, other):
+    """A sample of its own for every call: PaddleOCR's op writes into what it is given."""
+    copies = [{key: value.copy() for key, value in each.items()} for each in (target, other)]
+    return {**copies[0], "ext_data": [copies[1]]}
+
+
+def measure(ops, samples, rounds):
+    """({name: milliseconds of every call}, {name: mean number of objects pasted}), the ops taking turns."""
+    times, pasted = {name: [] for name in ops}, dict.fromkeys(ops, 0)
+    for turn in range(-1, rounds):  # the first round warms up
+        for target, other in zip(samples, samples[1:] + samples[:1]):
+            for name in list(ops)[:: 1 if turn % 2 else -1]:
+                data = fresh(target, other)
+                start = time.process_time()
+                result = ops[name](data)
+                if turn >= 0:
+                    times[name].append(1000 * (time.process_time() - start))
+                    pasted[name] += (len(result["polys"]) - len(target["polys"])) / (rounds * len(samples))
+    return times, pasted
+
+
+@click.command()
+@click.option("--labels", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="SimpleDataSet detection labels with pictures beside them [default: noise, 1280x720].")  # fmt: skip
+@click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR [default: as the ppocrv2 command].")
+@click.option("--rounds", type=click.IntRange(1), default=10, show_default=True, help="Calls per picture.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def main(labels, paddleocr, rounds, seed):
+    """Time TextCopyPaste beside PaddleOCR's CopyPaste."""
+    try:
+        host = connect(paddleocr)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    from ppocr.data.imaug.copy_paste import CopyPaste
+
+    cv2.setNumThreads(1)
+    random.seed(seed)
+    np.random.seed(seed)
+    rng = np.random.default_rng(seed)
+    real = labelled_pictures(labels, PICTURES) if labels else []
+    pictures = [each["image"] for each in real]
+    pictures = pictures or [rng.integers(0, 256, (720, 1280, 3), dtype=np.uint8) for _ in range(PICTURES)]
+    cases = {f"{boxes} boxes": [with_boxes(rng, image, boxes) for image in pictures] for boxes in (5, 20, 100)}
+    if real:
+        cases[f"as labelled ({np.mean([len(each['polys']) for each in real]):.1f})"] = real
+    ops = {"stock": CopyPaste(), "ours": TextCopyPaste()}
+
+    table = Table("pictures", "CopyPaste ms", "pasted", "TextCopyPaste ms", "pasted", "ours / stock")
+    for name, samples in cases.items():
+        times, pasted = measure(ops, samples, rounds)
+        low, middle, high = np.percentile([times["stock"], times["ours"]], [25, 50, 75], axis=1)
+        cells = [f"{m:.2f} [{a:.2f}, {b:.2f}]" for a, m, b in zip(low, middle, high)]
+        ratio = f"{middle[1] / middle[0]:.3f}"
+        table.add_row(name, cells[0], f"{pasted['stock']:.1f}", cells[1], f"{pasted['ours']:.1f}", ratio)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    console.print(f"{'labelled' if real else 'noise'} pictures: {len(pictures)}, calls: {rounds} each, seed: {seed}")
+    console.print(f"commit: {commit.stdout.strip() or 'none'}, PaddleOCR: {host.version}")
+    console.print(f"{platform.platform()}, OpenCV {cv2.__version__}, NumPy {np.__version__}")
+
+
+if __name__ == "__main__":
+    main()
