@@ -14,7 +14,7 @@ from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..errors import UserError
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
-from . import catalog, loading
+from . import architectures, catalog, loading  # noqa: F401  (architectures registers, too)
 
 BUILDERS = (
     ("ppocr.modeling.backbones", "build_backbone", BACKBONES),

@@ -1,0 +1,55 @@
+"""Several networks of the host's kind in one model, for PaddleOCR's `Architecture: {name: CollaborativeModel}`."""
+
+from pathlib import Path
+
+from ..errors import UserError
+from ..plugins.distillation import DistillationNetworks
+from ..registry import ARCHITECTURES
+
+OURS = ("pretrained", "freeze_params", "freeze_norm")  # of a member's section; the rest is the network's
+
+
+@ARCHITECTURES.register
+class CollaborativeModel(DistillationNetworks):
+    """PaddleOCR's DistillationModel with the same ``Models``, in which a network with ``freeze_params`` stays frozen.
+
+    A ``pretrained`` file may be missing for evaluation and export, and when a checkpoint brings the network; training
+    without it is an error.
+    """
+
+    def __init__(self, config):
+        # Bound when a model is built, not when this is imported: by then the host is connected, its loader ours.
+        from ppocr.modeling.architectures.base_model import BaseModel
+        from ppocr.utils import save_load
+
+        networks, awaited = {}, {}
+        for name, section in config["Models"].items():
+            networks[name] = BaseModel({key: value for key, value in section.items() if key not in OURS})
+            path = section.get("pretrained")
+            if path and (str(path).startswith("http") or _parameters(path).is_file()):
+                save_load.load_pretrained_params(networks[name], path)
+            elif path:
+                awaited[name] = path
+        super().__init__(networks, [name for name, section in config["Models"].items() if section.get("freeze_params")])
+        self.awaited = awaited
+
+    def set_state_dict(self, state_dict, *rest, **named):
+        """As in any Layer; a network that ``state_dict`` holds whole no longer waits for its ``pretrained`` file."""
+        for name in list(self.awaited):
+            if all(f"{name}.{key}" in state_dict for key in getattr(self, name).state_dict()):
+                del self.awaited[name]
+        return super().set_state_dict(state_dict, *rest, **named)
+
+    def forward(self, x, data=None):
+        """x: (B, 3, H, W) images; data: labels, for heads that want them. Returns {name: output}."""
+        if self.training and self.awaited:
+            name, path = next(iter(self.awaited.items()))
+            raise UserError(
+                f"Architecture.Models.{name}.pretrained: there is no file {_parameters(path)}, and no checkpoint brought"
+                f" the weights; name another, or leave it empty to train {name} from scratch."
+            )
+        return super().forward(x, data)
+
+
+def _parameters(path):
+    return Path(str(path) if str(path).endswith(".pdparams") else f"{path}.pdparams")
