@@ -45,8 +45,8 @@ class CollaborativeModel(DistillationNetworks):
         if self.training and self.awaited:
             name, path = next(iter(self.awaited.items()))
             raise UserError(
-                f"Architecture.Models.{name}.pretrained: there is no file {_parameters(path)}, and no checkpoint brought"
-                f" the weights; name another, or leave it empty to train {name} from scratch."
+                f"Architecture.Models.{name}.pretrained: there is no file {_parameters(path)}, and no checkpoint held"
+                f" the weights; name another file, or leave it empty to start {name} from scratch."
             )
         return super().forward(x, data)
 

@@ -14,7 +14,7 @@ from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..errors import UserError
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
-from . import architectures, catalog, loading  # noqa: F401  (architectures registers, too)
+from . import architectures, catalog, loading  # noqa: F401  (architectures only registers)
 
 BUILDERS = (
     ("ppocr.modeling.backbones", "build_backbone", BACKBONES),
@@ -50,10 +50,10 @@ def plug():
         module = importlib.import_module(module_name)
         for name, component in registry.items():
             _replace(module, name, functools.partial(construct, component))
-    architectures = importlib.import_module("ppocr.modeling.architectures")
+    models = importlib.import_module("ppocr.modeling.architectures")
     for name, architecture in ARCHITECTURES.items():
-        _replace(architectures, name, architecture)
-    _replace(architectures, "build_model", _with_network_options(architectures.build_model))
+        _replace(models, name, architecture)
+    _replace(models, "build_model", _with_network_options(models.build_model))
 
 
 def unplug():
