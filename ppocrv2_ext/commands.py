@@ -22,7 +22,7 @@ def train(name, overrides=(), directory=None, resume=None):
     host, settled = _settle(name, overrides, directory)
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
     preflight.require_data(settled, ("Train", "Eval"), ranks)
-    preflight.require_weights(settled)
+    preflight.require_weights(settled, training=True)
     folder = preflight.writable(settled["Global"]["save_model_dir"])
     if rank == 0:
         config.write(settled, folder / "resolved.yml", _provenance(name, overrides, host))

@@ -85,17 +85,25 @@ def _lines(mode, file):
     return count
 
 
-def require_weights(config):
-    """Refuse ``pretrained_model`` or ``checkpoints`` that name no file, before a host is started for them."""
-    for key in ("checkpoints", "pretrained_model"):
-        value = config["Global"].get(key)
+def require_weights(config, training=False):
+    """Refuse weights that name no file, before a host is started for them.
+
+    Args:
+        training: also look at the ``pretrained`` of each network of several, which nothing else can bring then.
+    """
+    settings = config["Global"]
+    named = {f"Global.{key}": settings.get(key) for key in ("checkpoints", "pretrained_model")}
+    if training and not any(named.values()):
+        for name, network in config["Architecture"].get("Models", {}).items():
+            named[f"Architecture.Models.{name}.pretrained"] = network.get("pretrained")
+    for key, value in named.items():
         if not value or str(value).startswith("http"):
             continue
         prefix = str(value)[: -len(".pdparams")] if str(value).endswith(".pdparams") else str(value)
         file = Path(prefix + ".pdparams")
         if not file.is_file():
             beside = [path.stem for path in file.parent.glob("*.pdparams")] if file.parent.is_dir() else []
-            raise UserError(f"Global.{key}: there is no file {file}{did_you_mean(file.stem, beside)}")
+            raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, beside)}")
 
 
 def require_trained(config):

@@ -64,6 +64,11 @@ def test_an_empty_label_file_is_refused(run, words, tmp_path):
     refused(run("train", "-c", FINETUNE, "-o", *words, "Global.use_gpu=false"), "is empty")
 
 
+def test_a_teacher_without_its_weights_is_refused(run, words):
+    cml = ["-c", "det/ch_PP-OCRv2_det_cml", "-o", *words, "Global.use_gpu=false"]
+    refused(run("train", *cml), "Architecture.Models.Teacher.pretrained", "no file")
+
+
 def test_an_unknown_config_is_refused(run):
     refused(run("train", "-c", "rec/ch_PP-OCRv3_rec"), "did you mean 'rec/ch_PP-OCRv2_rec'")
 
