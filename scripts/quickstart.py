@@ -125,6 +125,8 @@ def data_settings(data, epochs):
         f"Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Train.loader.batch_size_per_card={BATCH}",
         f"Global.epoch_num={epochs}",
+        # Sets this small take few steps: the config's rate, meant for ten times as many, would unsettle the model.
+        *(["Optimizer.lr.learning_rate=0.0003"] if len(images) < 2000 else []),
         "Global.print_batch_step=5",
         f"Global.eval_batch_step=[0,{steps}]",
     ]
