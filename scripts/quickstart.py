@@ -17,7 +17,10 @@ from rich.console import Console
 from ppocrv2_ext.data.lines import render_lines
 from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host import find
 from ppocrv2_ext.report import quickstart as report
+from ppocrv2_ext.weights.dictionary import read_dictionary
+from ppocrv2_ext.weights.official import DICTIONARY
 
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
 RENDERED = {"train": 416, "test": 100, "seed": 0}
@@ -89,11 +92,8 @@ def main(data, output, epochs, overrides):
 
 def rendered(folder):
     """A small data set of Chinese and Latin lines, the same every time."""
-    from importlib import metadata
-
     console.print(f"[bold]Render {RENDERED['train']} lines to train on and {RENDERED['test']} to test on (20 s)")
-    wheel = Path(metadata.distribution("paddleocr").locate_file("paddleocr"))
-    characters = (wheel / "ppocr/utils/ppocr_keys_v1.txt").read_text(encoding="utf-8").split("\n")
+    characters = read_dictionary(find().root / DICTIONARY)[1:]  # without the blank
     render_lines(folder, RENDERED["train"], RENDERED["seed"], characters, RENDERED["test"])
     return folder
 

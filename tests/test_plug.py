@@ -1,12 +1,14 @@
 """Registered components reach every builder of PaddleOCR, and nothing of PaddleOCR is hidden."""
 
 import copy
+import re
 import sys
+from pathlib import Path
 
 import paddle
 import pytest
 
-from ppocrv2_ext import registry
+from ppocrv2_ext import plugins, registry
 from ppocrv2_ext.errors import UserError
 
 ARCHITECTURE = {
@@ -156,3 +158,23 @@ def test_an_unregistered_name_lists_what_there_is():
     kind.register(dict)
     with pytest.raises(UserError, match="no probe is called 'dct'; did you mean 'dict'"):
         kind["dct"]
+
+
+def test_only_the_seam_knows_paddleocr():
+    package = Path(plugins.__file__).parent.parent
+    imports = re.compile(r"^\s*(?:from|import) (?:ppocr|tools|paddleocr)\b", re.MULTILINE)
+    knowing = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if imports.search(path.read_text(encoding="utf-8"))
+    }
+    assert knowing == {"host"}
+
+
+def test_no_plugin_imports_the_seam():
+    imports = re.compile(r"^\s*(?:from|import) (?:\.\.host|ppocrv2_ext\.host)\b", re.MULTILINE)
+    assert [
+        path.name
+        for path in Path(plugins.__file__).parent.glob("*.py")
+        if imports.search(path.read_text(encoding="utf-8"))
+    ] == []

@@ -4,7 +4,7 @@ from .complete import complete
 from .find import Host, find
 from .plug import plug
 
-__all__ = ["Host", "connect", "find"]
+__all__ = ["Host", "build_network", "connect", "find"]
 
 
 def connect(directory=None):
@@ -16,3 +16,10 @@ def connect(directory=None):
     complete(host)
     plug()
     return host
+
+
+def build_network(architecture):
+    """The network of an ``Architecture`` section, built by the connected PaddleOCR."""
+    from ppocr.modeling.architectures import build_model
+
+    return build_model(architecture)
