@@ -171,19 +171,28 @@ def _head_of_db():
         "conv2.weight": (2, 2, 2, 2),
         "conv2.bias": (2,),
         "conv3.weight": (2, 1, 2, 2),
+        "conv3.bias": (1,),
     }
     network = {f"head.{b}.{name}": np.zeros(shape) for b in ("binarize", "thresh") for name, shape in layers.items()}
     tensors = {"conv2d_9.w_0": _numbers(2, 2, 3, 3), "conv2d_transpose_4.w_0": _numbers(2, 2, 2, 2)}
     tensors.update({"conv2d_transpose_4.b_0": _numbers(2), "conv2d_transpose_5.w_0": _numbers(2, 1, 2, 2)})
+    tensors.update({"conv2d_transpose_5.b_0": np.array([5.0])})
     return tensors, network
 
 
-def test_the_threshold_branch_is_a_copy_of_the_probability_branch_and_says_so():
+def test_the_threshold_branch_is_a_copy_of_the_probability_branch_up_to_its_last_layer_and_says_so():
     params, notes = convert(*_head_of_db())
     assert list(params) == list(_head_of_db()[1])
-    for name in (name for name in params if ".thresh." in name):
-        np.testing.assert_array_equal(params[name], params[name.replace("thresh", "binarize")])
-    assert notes == ["4 tensors of head.thresh, a branch no inference file has: a copy of head.binarize"]
+    for name in ("conv1.weight", "conv2.weight", "conv2.bias"):
+        np.testing.assert_array_equal(params[f"head.thresh.{name}"], params[f"head.binarize.{name}"])
+    assert notes[0].startswith("5 tensors of head.thresh, a branch no inference file has: a copy of head.binarize")
+
+
+def test_the_threshold_starts_at_the_one_of_the_post_process_whatever_the_features():
+    params, _ = convert(*_head_of_db())
+    assert not params["head.thresh.conv3.weight"].any()
+    assert 1 / (1 + np.exp(-params["head.thresh.conv3.bias"])) == pytest.approx(0.3)
+    assert params["head.binarize.conv3.weight"].any()  # the source is left as it is
 
 
 def test_the_first_wrong_shape_is_named_with_both_shapes():
