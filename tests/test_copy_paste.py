@@ -463,7 +463,7 @@ def test_a_config_can_set_every_argument(wheel):
     )
     op = create_operators([{"TextCopyPaste": dict(arguments)}], {"use_gpu": False, "epoch_num": 3})[0]
     assert op.ext_data_num == 1
-    assert {**op.settings._asdict(), "seed": op.seed} == {
+    assert {**op.settings._asdict(), "seed": op.draws.seed} == {
         **arguments, "scale_range": (0.8, 1), "angle_range": (0, 5)
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from paddle import nn
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.cml import CMLLoss
-from ppocrv2_ext.plugins.distillation import DistillationNetworks
+from ppocrv2_ext.plugins.distillation import DistillationNetworks, perturb
 
 NAMES = ["Teacher", "Student", "Student2"]
 
@@ -218,3 +218,31 @@ def test_something_must_learn():
 def test_a_name_that_a_layer_uses_is_refused(name):
     with pytest.raises(UserError, match="must have a name such as Student"):
         DistillationNetworks({name: nn.Linear(1, 1)})
+
+
+# ---- two from one file
+
+
+def test_perturbation_has_the_asked_size_and_spares_biases_and_statistics():
+    layer = nn.Sequential(nn.Conv2D(8, 64, 3), nn.BatchNorm2D(64))
+    before = {name: value.numpy().copy() for name, value in layer.state_dict().items()}
+    paddle.seed(0)
+    perturb(layer, 0.1)
+    moved = {name: value.numpy() - before[name] for name, value in layer.state_dict().items()}
+    assert moved["0.weight"].std() == pytest.approx(0.1 * before["0.weight"].std(), rel=0.05)
+    assert [name for name, difference in moved.items() if difference.any()] == ["0.weight"]
+
+
+def test_the_same_seed_perturbs_alike():
+    twins = [nn.Linear(4, 4) for _ in range(2)]
+    twins[1].set_state_dict(twins[0].state_dict())
+    for twin in twins:
+        paddle.seed(3)
+        perturb(twin, 0.02)
+    np.testing.assert_array_equal(twins[0].weight.numpy(), twins[1].weight.numpy())
+
+
+@pytest.mark.parametrize("amount", [0, -1, float("inf"), True, "much"])
+def test_a_perturbation_that_is_none_is_refused(amount):
+    with pytest.raises(UserError, match=r"`perturbation` must be a number > 0"):
+        perturb(nn.Linear(2, 2), amount)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from ..errors import UserError
-from ..plugins.distillation import DistillationNetworks
+from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
 
-OURS = ("pretrained", "freeze_params", "freeze_norm")  # of a member's section; the rest is the network's
+# Of a member's section; the rest is the network's.
+OURS = ("pretrained", "perturbation", "freeze_params", "freeze_norm")
 
 
 @ARCHITECTURES.register
@@ -14,7 +15,8 @@ class CollaborativeModel(DistillationNetworks):
     """PaddleOCR's DistillationModel with the same ``Models``, in which a network with ``freeze_params`` stays frozen.
 
     A ``pretrained`` file may be missing for evaluation and export, and when a checkpoint brings the network; training
-    without it is an error.
+    without it is an error. ``perturbation: 0.1`` adds noise to a network once its file is loaded (:func:`perturb`), so
+    that two from one file differ.
     """
 
     def __init__(self, config):
@@ -30,6 +32,8 @@ class CollaborativeModel(DistillationNetworks):
                 save_load.load_pretrained_params(networks[name], path)
             elif path:
                 awaited[name] = path
+            if section.get("perturbation") is not None:
+                perturb(networks[name], section["perturbation"])
         super().__init__(networks, [name for name, section in config["Models"].items() if section.get("freeze_params")])
         self.awaited = awaited
 

@@ -1,7 +1,6 @@
 """PaddleOCR's two ways of loading weights, made to say what they loaded and to stop where they loaded too little."""
 
 import functools
-import pickle
 from pathlib import Path
 
 from ..errors import UserError, did_you_mean
@@ -28,7 +27,9 @@ def checked(load_model):
             params = checkpoint.read_params(prefix)
             report.require(report.match(params, model.state_dict()), minimum=1.0)
             best = load_model(config, model, *rest, **named)
-            return {**best, **_recorded_accuracy(prefix)}
+            # PaddleOCR sets the best accuracy to 0 on resume, and the next evaluation overwrites a better model.
+            recorded = checkpoint.recorded_metrics(prefix)
+            return {**best, **({"acc": recorded["acc"]} if "acc" in recorded else {})}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # the latter loads in a way of its own
             return load_model(config, model, *rest, **named)
@@ -63,13 +64,3 @@ def _characters(config):
     if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
         return None
     return dictionary.read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
-
-
-def _recorded_accuracy(prefix):
-    """PaddleOCR sets the best accuracy to 0 on resume, and the next evaluation overwrites a better model."""
-    states = Path(prefix + ".states")
-    if not states.is_file():
-        return {}
-    with states.open("rb") as file:
-        best = pickle.load(file, encoding="latin1").get("best_model_dict", {})
-    return {"acc": best["acc"]} if "acc" in best else {}

@@ -1,12 +1,11 @@
 """Copy-Paste for text detection as a transform in a PaddleOCR config (PP-OCRv2, arXiv:2109.03144)."""
 
 import math
-from numbers import Integral, Real
 
 import numpy as np
-from paddle.io import get_worker_info
 
 from ..registry import TRANSFORMS
+from .draws import Draws, checked_integer, checked_number
 from .pasting import Scene, Settings, choose, paste
 from .polygons import padded
 
@@ -50,13 +49,12 @@ class TextCopyPaste:
             angle_range=_pair("angle_range", angle_range, -360, 360),
             flip_p=_number("flip_p", flip_p, 0, 1),
             objects_ratio=_number("objects_ratio", objects_ratio, 0, 1),
-            max_objects=_integer("max_objects", max_objects, 1),
+            max_objects=checked_integer("TextCopyPaste", "max_objects", max_objects, 1),
             min_size=_number("min_size", min_size, 1, math.inf),
             max_overlap=_number("max_overlap", max_overlap, 0, 1),
-            tries=_integer("tries", tries, 1),
+            tries=checked_integer("TextCopyPaste", "tries", tries, 1),
         )
-        self.seed = None if seed is None else _integer("seed", seed, 0)
-        self._process, self._rng = None, None
+        self.draws = Draws(None if seed is None else checked_integer("TextCopyPaste", "seed", seed, 0))
 
     def __call__(self, data):
         """PaddleOCR's sample with `image`, `polys`, `texts`, `ignore_tags`; what it had in `ext_data` is used up."""
@@ -66,7 +64,7 @@ class TextCopyPaste:
             return data
         other = others[0]
         scene, source = _scene(data), _scene(other)
-        pastes = choose(self._generator(), scene, source, self.settings)
+        pastes = choose(self.draws.generator(), scene, source, self.settings)
         if not pastes:
             return data
         new = np.stack([each.polygon for each in pastes])
@@ -78,15 +76,6 @@ class TextCopyPaste:
             "texts": [*data["texts"], *(other["texts"][each.index] for each in pastes)],
             "ignore_tags": np.append(scene.ignored, np.zeros(len(pastes), dtype=bool)),
         }
-
-    def _generator(self):
-        """The generator of this process; another one in every worker, and in workers started anew for an epoch."""
-        worker = get_worker_info()
-        process = () if worker is None else (worker.id, worker.seed)
-        if self._rng is None or self._process != process:
-            seed = np.random.randint(2**31) if self.seed is None else self.seed
-            self._process, self._rng = process, np.random.default_rng([seed, *process])
-        return self._rng
 
 
 def _scene(sample):
@@ -104,15 +93,7 @@ def _is_labelled(sample):
 
 
 def _number(name, value, low, high):
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
-        raise ValueError(f"TextCopyPaste: `{name}` must be a number from {low} to {high}, got {value!r}.")
-    return float(value)
-
-
-def _integer(name, value, low):
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
-        raise ValueError(f"TextCopyPaste: `{name}` must be a whole number of at least {low}, got {value!r}.")
-    return int(value)
+    return checked_number("TextCopyPaste", name, value, low, high)
 
 
 def _pair(name, value, low, high):

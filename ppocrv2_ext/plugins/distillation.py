@@ -1,9 +1,30 @@
 """Several networks on one image, some of them frozen: what PaddleOCR calls a distillation model, as a pure Layer."""
 
+import math
+
 import paddle
 from paddle import nn
 
 from ..errors import UserError, did_you_mean
+
+
+@paddle.no_grad()
+def perturb(network, amount):
+    """Add noise to the weights of ``network``, in place, so that two networks from one file can teach each other.
+
+    .. math:: w <- w + amount std(w) N(0, 1),  for every trainable tensor of two or more dimensions
+
+    Two equal networks would get equal gradients and stay equal. Biases and BatchNorm stay as they are; chance comes
+    from Paddle's generator (``Global.seed``).
+
+    Args:
+        amount: > 0, in standard deviations of each tensor.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 < amount < math.inf:
+        raise UserError(f"`perturbation` must be a number > 0, got {amount!r}; leave it out for none.")
+    for parameter in network.parameters():
+        if parameter.trainable and parameter.ndim > 1:
+            parameter.add_(amount * parameter.std() * paddle.randn(parameter.shape, parameter.dtype))
 
 
 class DistillationNetworks(nn.Layer):

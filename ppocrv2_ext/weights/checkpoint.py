@@ -4,6 +4,7 @@ paddle.load unpickles, as it does everywhere in PaddleOCR: load files only from 
 """
 
 import os
+import pickle
 import shutil
 import tarfile
 import tempfile
@@ -48,6 +49,15 @@ def _load(source, path):
         holds = f"the keys {sorted(map(str, content))[:6]}" if isinstance(content, dict) else type(content).__name__
         raise UserError(f"{path} holds no parameters but {holds}; give the {SUFFIX} file of a trained network.")
     return params
+
+
+def recorded_metrics(path):
+    """{name: value} of the best evaluation so far, which PaddleOCR saves beside a checkpoint; empty if it did not."""
+    states = with_suffix(path).with_suffix(".states")
+    if not states.is_file():
+        return {}
+    with states.open("rb") as file:
+        return pickle.load(file, encoding="latin1").get("best_model_dict", {})
 
 
 def read_training(path, network="Student"):

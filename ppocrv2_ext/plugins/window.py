@@ -1,0 +1,72 @@
+"""Training windows for text detection: a part of the picture at the size that text has there, maps included.
+
+PaddleOCR's EastRandomCropData cuts out a region between texts and scales it into a square: text is seen at other sizes
+than in evaluation, and on scenes more than half of the square stays empty.
+"""
+
+import numpy as np
+
+from ..errors import UserError
+from ..registry import TRANSFORMS
+from .draws import Draws, checked_integer, checked_number
+
+MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
+
+
+def choose_corner(rng, picture_hw, window_hw, polygons, text_p):
+    """(y, x) of a window inside the picture, 0 along a side on which the picture is not larger.
+
+    Args:
+        rng: numpy.random.Generator.
+        polygons: (N, P, 2) readable text; with probability ``text_p`` the centre of one of them, each as likely, lies
+            in the window, else the window lies anywhere.
+    """
+    last = np.maximum(np.subtract(picture_hw, window_hw), 0)
+    low, high = np.zeros(2, dtype=int), last
+    if len(polygons) and rng.random() < text_p:
+        centre = np.floor(polygons[rng.integers(len(polygons))].mean(axis=0)[::-1]).astype(int)  # y, x
+        low = np.clip(centre - window_hw + 1, 0, last)
+        high = np.clip(centre, low, last)
+    return tuple(rng.integers(low, high + 1).tolist())
+
+
+def cut(array, corner, window_hw):
+    """A copy of the window of an array (H, W) or (H, W, C); 0 where it reaches past the right or lower border."""
+    (y, x), (h, w) = corner, window_hw
+    inside = array[y : y + h, x : x + w]
+    window = np.zeros((h, w, *array.shape[2:]), dtype=array.dtype)
+    window[: inside.shape[0], : inside.shape[1]] = inside
+    return window
+
+
+@TRANSFORMS.register
+class RandomTextWindow:
+    """:func:`choose_corner` and :func:`cut` on the image and its four maps, right after MakeShrinkMap.
+
+    The maps are made for the whole picture before, so that text cut by the border of the window keeps its labels.
+    Past the border of a small picture the masks are 0: nothing is learnt there.
+
+    Args:
+        size: (height, width) of the window in pixels.
+        text_p: probability that the window is laid around text; the others show what is no text.
+        seed: for the same draws in every run; PaddleOCR puts `Global.seed` here if a config has one.
+    """
+
+    def __init__(self, size, text_p=0.75, seed=None):
+        if not isinstance(size, (list, tuple)) or len(size) != 2:
+            raise ValueError(f"RandomTextWindow: `size` must be [height, width], got {size!r}.")
+        self.size = tuple(checked_integer("RandomTextWindow", "size", side, 1) for side in size)
+        self.text_p = checked_number("RandomTextWindow", "text_p", text_p, 0, 1)
+        self.draws = Draws(None if seed is None else checked_integer("RandomTextWindow", "seed", seed, 0))
+
+    def __call__(self, data):
+        """data: a sample with `image` (H, W, 3), `polys`, `ignore_tags` and the four maps (H, W)."""
+        missing = [key for key in MAPS if key not in data]
+        if missing:
+            raise UserError(
+                f"RandomTextWindow must follow MakeBorderMap and MakeShrinkMap; the sample has no {missing[0]!r}."
+            )
+        polygons = [np.asarray(polygon) for polygon, skip in zip(data["polys"], data["ignore_tags"]) if not skip]
+        corner = choose_corner(self.draws.generator(), data["image"].shape[:2], self.size, polygons, self.text_p)
+        windows = {key: cut(data[key], corner, self.size) for key in ("image", *MAPS)}
+        return {**data, **windows, "polys": np.asarray(data["polys"]) - np.array(corner[::-1])}

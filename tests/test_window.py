@@ -1,0 +1,93 @@
+"""Windows of a picture with its maps, for detection training."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.window import MAPS, RandomTextWindow, choose_corner, cut
+
+SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], dtype=np.float32)
+
+
+def sample(height=60, width=80, at=(40, 30)):
+    """A picture whose pixels tell where they are, one text at ``at`` (x, y), and one that is ignored."""
+    y, x = np.mgrid[:height, :width]
+    return {
+        "image": np.stack([y, x, y + x], axis=2).astype(np.uint8),
+        **{key: (y * 100 + x + i).astype(np.float32) for i, key in enumerate(MAPS)},
+        "polys": np.stack([SQUARE + at, SQUARE]),
+        "ignore_tags": [False, True],
+    }
+
+
+def test_image_maps_and_polygons_are_cut_at_the_same_place():
+    given_sample = sample()
+    found = RandomTextWindow([16, 24], seed=1)(given_sample)
+    y, x = found["image"][0, 0, :2].tolist()
+    for i, key in enumerate(MAPS):
+        np.testing.assert_array_equal(found[key], given_sample[key][y : y + 16, x : x + 24])
+        assert found[key][0, 0] == y * 100 + x + i
+    np.testing.assert_array_equal(found["polys"], given_sample["polys"] - [x, y])
+
+
+def test_the_input_is_left_as_it_is():
+    given_sample = sample()
+    before = {key: np.array(value) for key, value in given_sample.items()}
+    RandomTextWindow([16, 24], seed=1)(given_sample)["image"][:] = 7
+    for key, value in before.items():
+        np.testing.assert_array_equal(given_sample[key], value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**20), st.integers(1, 90), st.integers(1, 90), st.floats(-5, 85), st.floats(-5, 65))
+def test_a_window_lies_inside_and_shows_the_centre_of_the_text_it_was_laid_around(seed, h, w, x, y):
+    text = SQUARE + np.array([x, y])
+    top, left = choose_corner(np.random.default_rng(seed), (60, 80), (h, w), [text], text_p=1)
+    assert 0 <= top <= max(60 - h, 0)
+    assert 0 <= left <= max(80 - w, 0)
+    centre_x, centre_y = text.mean(axis=0)
+    if 0 <= centre_x < 80 and 0 <= centre_y < 60:
+        assert left <= centre_x < left + w
+        assert top <= centre_y < top + h
+
+
+def test_without_text_every_corner_is_as_likely():
+    rng = np.random.default_rng(0)
+    corners = [choose_corner(rng, (4, 5), (3, 3), [], text_p=1) for _ in range(3000)]
+    counts = np.array([[corners.count((y, x)) for x in range(3)] for y in range(2)])
+    assert counts.sum() == 3000
+    assert abs(counts - 500).max() < 100
+
+
+def test_past_the_border_of_a_small_picture_everything_is_zero():
+    array = np.ones((3, 4, 2), dtype=np.uint8)
+    found = cut(array, (0, 0), (5, 6))
+    assert found.shape == (5, 6, 2)
+    assert found[:3, :4].all()
+    assert found.sum() == array.sum()
+
+
+def test_ignored_text_is_not_what_a_window_is_laid_around():
+    for seed in range(20):
+        found = RandomTextWindow([12, 12], text_p=1, seed=seed)(sample(at=(60, 40)))
+        assert found["image"][0, 0, 0] > 20  # the ignored text lies at the top
+
+
+def test_the_same_seed_cuts_alike_and_another_does_not():
+    first, again, other = (RandomTextWindow([9, 9], seed=seed)(sample())["image"] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("arguments", [{"size": 480}, {"size": [0, 4]}, {"size": [4, 4], "text_p": 2}])
+def test_arguments_out_of_range_are_named(arguments):
+    with pytest.raises(ValueError, match=r"RandomTextWindow: `(size|text_p)` must be"):
+        RandomTextWindow(**arguments)
+
+
+def test_before_the_maps_are_made_it_says_where_it_belongs():
+    incomplete = {key: value for key, value in sample().items() if key != "shrink_map"}
+    with pytest.raises(UserError, match=r"must follow MakeBorderMap and MakeShrinkMap; the sample has no 'shrink_map'"):
+        RandomTextWindow([4, 4])(incomplete)
