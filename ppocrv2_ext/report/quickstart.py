@@ -12,8 +12,8 @@ from rich.table import Table
 
 from ..data.draw import load_font
 from ..deploy.read import load_image, to_bgr
+from .style import INK, QUIET, RIGHT, RULE, WRONG
 
-INK, QUIET, WRONG, RIGHT, RULE = "#1a1a1a", "#6b6b6b", "#c62828", "#2e7d32", "#e2e2e2"
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
 MISSING = 8  # pixels of the wedge where a character is missing
