@@ -15,6 +15,7 @@ from paddle.regularizer import L2Decay
 
 from ..errors import UserError, did_you_mean
 from ..registry import HEADS, LOSSES
+from ..weights.centers import no_centers, read_centers
 from .alignment import align
 from .ctc import ctc_losses, mean_where
 from .mutual import in_float32
@@ -102,9 +103,11 @@ class CenterCTCHead(nn.Layer):
         out_channels: Number of classes, the blank first.
         fc_decay: L2 decay of these layers, in place of the optimizer's.
         mid_channels: Width between two linear layers, then the D of the centers; None for a single layer.
+        centers: A file that ``ppocrv2 centers`` wrote, to start from; None to start without centers. A checkpoint that
+            training goes on from has its own, which win; weights it starts from (``pretrained``) leave these be.
     """
 
-    def __init__(self, in_channels, out_channels, fc_decay=0.0004, mid_channels=None):
+    def __init__(self, in_channels, out_channels, fc_decay=0.0004, mid_channels=None, centers=None):
         super().__init__()
         if mid_channels is None:
             self.fc = _linear(in_channels, out_channels, fc_decay)
@@ -112,8 +115,12 @@ class CenterCTCHead(nn.Layer):
             self.fc1 = _linear(in_channels, mid_channels, fc_decay)
             self.fc2 = _linear(mid_channels, out_channels, fc_decay)
         self.mid_channels, self.out_channels = mid_channels, out_channels
-        self.register_buffer("centers", paddle.zeros([out_channels, mid_channels or in_channels], "float32"))
-        self.register_buffer("center_counts", paddle.zeros([out_channels], "int64"))
+        shape = (out_channels, mid_channels or in_channels)
+        start = no_centers(*shape) if centers is None else read_centers(centers, shape)
+        self.register_buffer("centers", paddle.to_tensor(start.centers))
+        self.register_buffer("center_counts", paddle.to_tensor(start.counts))
+        # Names in the state dict that the config has given: no `pretrained` file replaces them.
+        self.chosen = () if centers is None else ("centers", "center_counts")
 
     def forward(self, x, targets=None):
         """x: (B, T, in_channels) -> :class:`CenterHeadOutput` in training, (B, T, C) probabilities in evaluation."""

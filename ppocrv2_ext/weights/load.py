@@ -27,6 +27,10 @@ def load_pretrained(model, path, minimum=0.9, characters=None, log=print):
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _to_dictionary(params, state_dict, file, list(characters), log)
+    chosen = _chosen(model)
+    if chosen:
+        log(f"{', '.join(chosen)}: as the config's file has them, not {file}.")
+        params = {**params, **{name: state_dict[name] for name in chosen}}
     report = match(params, state_dict)
     log(render(report, file))
     require(report, minimum)
@@ -48,9 +52,22 @@ def _to_dictionary(params, state_dict, file, characters, log):
             if old == characters:
                 return params
             log(f"Another dictionary than {path}: {shared} of {len(characters)} classes (with blank) keep their rows.")
+            for name in filter(_counts_centers, state_dict.keys() & params.keys()):
+                before, after = (int((values[name] > 0).sum()) for values in (params, remapped))
+                log(f"{name}: {after} of the {before} centers in the file belong to characters kept, and move along.")
             return remapped
     log(f"No layer of {file} has the classes of its dictionary {path}, or none of this model has {len(characters)}.")
     return params
+
+
+def _chosen(model):
+    """Names in the state dict that a layer was given by the config (``chosen``), such as centers from a file."""
+    layers = model.named_sublayers(include_self=True)
+    return [".".join(filter(None, (path, name))) for path, layer in layers for name in getattr(layer, "chosen", ())]
+
+
+def _counts_centers(name):
+    return name.rpartition(".")[2] == "center_counts"
 
 
 def _is_float16(value):
