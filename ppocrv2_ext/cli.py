@@ -46,23 +46,34 @@ def host_option(command):
     )(command)
 
 
+class ConfigCommand(click.Command):
+    """A command with ``-o KEY=VALUE ...``, where all that follows up to the next option belongs to the ``-o``."""
+
+    def parse_args(self, ctx, args):
+        spread, after_o = [], False
+        for word in args:
+            if word.startswith("-"):
+                after_o = word in ("-o", "--opt")
+            spread += ["-o", word] if after_o and not word.startswith("-") else [] if after_o else [word]
+        return super().parse_args(ctx, spread)
+
+
 def config_options(command):
-    """``-c CONFIG -o KEY=VALUE ...`` as PaddleOCR takes them: several values may follow one ``-o``."""
+    """``-c CONFIG -o KEY=VALUE ...`` as PaddleOCR takes them."""
 
     @click.option("-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a built-in name.")
     @click.option(
-        "-o", "--opt", "first", multiple=True, metavar="KEY=VALUE ...", help="Change the config, as in PaddleOCR."
+        "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Change the config, as in PaddleOCR."
     )
-    @click.argument("more", nargs=-1, metavar="")
     @host_option
     @functools.wraps(command)
-    def wrapped(first, more, **arguments):
-        return command(overrides=[*first, *more], **arguments)
+    def wrapped(overrides, **arguments):
+        return command(overrides=list(overrides), **arguments)
 
     return wrapped
 
 
-@main.command()
+@main.command(cls=ConfigCommand)
 @config_options
 @click.option("--resume", metavar="DIR", help="Go on with the training that left its checkpoints in DIR.")
 def train(name, overrides, directory, resume):
@@ -70,19 +81,58 @@ def train(name, overrides, directory, resume):
     commands.train(name, overrides, directory, resume)
 
 
-@main.command("eval")
+@main.command("eval", cls=ConfigCommand)
 @config_options
 def evaluate(name, overrides, directory):
     """Evaluate with PaddleOCR's tools/eval.py."""
     commands.evaluate(name, overrides, directory)
 
 
-@main.command()
+@main.command(cls=ConfigCommand)
+@config_options
+@click.option("--json", "report_file", metavar="FILE", help="Write the findings, with every place, to FILE.")
+@click.option("--fix", "fixed", metavar="DIR", help="Write label files without what is broken into DIR.")
+def check(name, overrides, directory, report_file, fixed):
+    """Look at every sample of a config's data: exits with 1 if any is broken, else with 0."""
+    sys.exit(commands.check(name, overrides, directory, report_file, fixed))
+
+
+@main.command(cls=ConfigCommand)
+@config_options
+@click.option("-n", "count", type=int, default=12, show_default=True, help="How many samples.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Draws other samples [default: Global.seed, or 1024].")
+@click.option("--output", required=True, metavar="FILE.png", help="Where the sheet is drawn.")
+def preview(name, overrides, directory, count, seed, output):
+    """Draw training samples as the network gets them, and show what each transform costs."""
+    commands.preview(name, output, overrides, directory, count, seed)
+
+
+@main.command(cls=ConfigCommand)
 @config_options
 @click.option("--onnx", is_flag=True, help="Convert to ONNX too, and check that it computes the same.")
-def export(name, overrides, directory, onnx):
+@click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
+def export(name, overrides, directory, onnx, network):
     """Export an inference model with PaddleOCR's tools/export_model.py."""
-    commands.export(name, overrides, directory, onnx)
+    commands.export(name, overrides, directory, onnx, network)
+
+
+@main.command(cls=ConfigCommand)
+@config_options
+@click.option("--output", required=True, metavar="FILE.npz", help="Where the centers are written.")
+@click.option("--network", metavar="NAME", help="Which of Architecture.Models [default: the first student].")
+@click.option(
+    "--assignment",
+    type=click.Choice(["alignment", "argmax"]),
+    default="alignment",
+    show_default=True,
+    help="A frame's class: by the alignment of the label; or by arg-max, of lines read fully right, as published.",
+)
+def centers(name, overrides, directory, output, network, assignment):
+    """Write the class means of a trained recognizer over its training set, for Head.centers.
+
+    Reads the files of Train through the transforms of Eval, so without augmentation, each line once.
+    """
+    commands.centers(name, overrides, directory, output, network, assignment)
 
 
 @main.command()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from . import __version__, config, preflight, schema
+from . import __version__, config, pipeline, preflight, schema
+from .deploy import alone
 from .errors import UserError
 from .registry import REGISTRIES
 
@@ -21,13 +22,21 @@ def train(name, overrides=(), directory=None, resume=None):
         overrides = [f"Global.checkpoints={Path(resume) / 'latest'}", f"Global.save_model_dir={resume}", *overrides]
     host, settled = _settle(name, overrides, directory)
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
-    preflight.require_data(settled, ("Train", "Eval"), ranks)
+    lines = preflight.require_data(settled, ("Train", "Eval"))
+    preflight.require_batch(settled, lines, ranks)
+    pipeline.require_numpy(settled)
     preflight.require_weights(settled, training=True)
+    preflight.require_centers(settled)
     folder = preflight.writable(settled["Global"]["save_model_dir"])
+    settled, usable = _without_broken(host, settled, ("Train", "Eval"), folder / "labels", rank)
+    preflight.require_batch(settled, usable, ranks)
     if rank == 0:
         config.write(settled, folder / "resolved.yml", _provenance(name, overrides, host))
         log_to(folder / "train.log")
-    _hand_over(host, "tools/train.py", settled)
+    try:
+        _hand_over(host, "tools/train.py", settled)
+    except FloatingPointError as error:
+        raise UserError(f"training stopped: {error}; {_last_checkpoint(folder)}") from error
 
 
 def evaluate(name, overrides=(), directory=None):
@@ -36,19 +45,65 @@ def evaluate(name, overrides=(), directory=None):
     preflight.require_data(settled, ("Eval",))
     preflight.require_trained(settled)
     preflight.require_weights(settled)
-    _hand_over(host, "tools/eval.py", settled)
+    with tempfile.TemporaryDirectory() as folder:
+        settled, _ = _without_broken(host, preflight.without_centers(settled), ("Eval",), folder)
+        _hand_over(host, "tools/eval.py", settled)
 
 
-def export(name, overrides=(), directory=None, onnx=False):
-    """``tools/export_model.py`` on a config, then ONNX with a parity check if asked."""
+def check(name, overrides=(), directory=None, report_file=None, fixed=None):
+    """Look at every sample of a config's data sets and show what is broken.
+
+    Args:
+        report_file: where the findings go as JSON, if anywhere.
+        fixed: a folder for label files without what is broken, if wanted.
+    Returns:
+        1 if anything of the data is dropped, else 0.
+    """
+    from .data import clean
+    from .data.check import check as check_data
+    from .report import findings
+
     host, settled = _settle(name, overrides, directory)
+    preflight.require_data(settled, ("Train", "Eval"))
+    report = check_data(settled, host)
+    findings.show(report)
+    if report_file:
+        findings.write(report, preflight.writable(Path(report_file).parent) / Path(report_file).name)
+    for line in clean.fix(report, preflight.writable(fixed)) if fixed else ():
+        click.echo(line)
+    return int(report.drops)
+
+
+def export(name, overrides=(), directory=None, onnx=False, network=None):
+    """``tools/export_model.py`` on a config, then ONNX with a parity check if asked.
+
+    Args:
+        network: of a model of several networks, the one to export; None for the better of those that learned.
+    """
+    from .weights import checkpoint
+
+    host, settled = _settle(name, overrides, directory)
+    settled = preflight.without_centers(settled)
     preflight.require_trained(settled)
     preflight.require_weights(settled)
-    folder = settled["Global"].get("save_inference_dir")
-    if not folder:
+    settings = settled["Global"]
+    if not settings.get("save_inference_dir"):
         raise UserError("where to? Set -o Global.save_inference_dir=DIR.")
-    folder = preflight.writable(folder)
-    _hand_over(host, "tools/export_model.py", settled)
+    folder = preflight.writable(settings["save_inference_dir"])
+    if "Models" not in settled["Architecture"]:
+        if network:
+            raise UserError(f"--network {network}: the model of this config is one network; leave the option out.")
+        _hand_over(host, "tools/export_model.py", settled)
+    else:
+        weights_file = settings.get("checkpoints") or settings["pretrained_model"]
+        if network is None:
+            network, why = alone.better_network(settled, checkpoint.recorded_metrics(weights_file))
+            click.echo(f"Exporting {why}")
+        settled = alone.alone(settled, network)
+        with tempfile.TemporaryDirectory() as scratch:
+            written = checkpoint.write_checkpoint(checkpoint.read_training(weights_file, network), scratch, network)
+            settled["Global"] = {**settings, "checkpoints": None, "pretrained_model": str(written)}
+            _hand_over(host, "tools/export_model.py", settled)
     if onnx:
         from .deploy.onnx import export_checked
 
@@ -82,6 +137,80 @@ def weights(kind, output, source=None, directory=None):
     for note in notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
+
+
+def centers(name, overrides=(), directory=None, output="centers.npz", network=None, assignment="alignment"):
+    """Class means of a trained recognizer over its training set, as a file for ``Head.centers``; and what they cover.
+
+    Args:
+        output: the file, written by the first process of a distributed run.
+        network: which of ``Architecture.Models``; None for the first student.
+        assignment: which frames belong to a class, a key of :data:`~ppocrv2_ext.plugins.means.RULES`.
+    """
+    import paddle
+    from rich.console import Console
+    from rich.progress import track
+
+    from .host import evaluation
+    from .plugins import means
+    from .report import coverage
+    from .weights.centers import write_centers
+
+    _, settled = _settle(name, overrides, directory)
+    settled = preflight.without_centers(settled)
+    preflight.require_trained(settled)
+    preflight.require_weights(settled)
+    preflight.require_data(settled, ("Train",))
+    chosen, characters = preflight.network_name(settled["Architecture"], network), preflight.characters(settled)
+    preflight.writable(Path(output).parent)
+    rank, ranks = evaluation.start(settled["Global"])
+    trained = evaluation.trained_network(settled, len(characters), chosen)
+    lines = evaluation.TrainingLines(settled, rank, ranks)
+    batches = track(lines, "reading", console=Console(stderr=True), disable=rank > 0)
+    totals = means.gather(trained, batches, len(characters), means.RULES[assignment])
+    found = means.class_means(means.over_processes(totals))
+    (skipped,) = means.over_processes([paddle.to_tensor(len(lines.skipped))])
+    if rank > 0:
+        return
+    coverage.require_some(found)
+    write_centers(output, found.centers, found.counts, characters)
+    rows = coverage.coverage(found, characters, coverage.UNUSED[assignment], lines.skipped, int(skipped))
+    click.echo(coverage.render(rows, f"Centers of {chosen or 'the network'} in {output}"))
+    head = f"Architecture.Models.{chosen}.Head" if chosen else "Architecture.Head"
+    click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")
+
+
+def preview(name, output, overrides=(), directory=None, count=12, seed=None):
+    """A sheet of ``count`` training samples as the network gets them in ``output``, and what each transform costs.
+
+    Args:
+        seed: the same draws the same samples; None for ``Global.seed``, and where there is none for the trainer's 1024.
+    """
+    from rich.console import Console
+
+    from .host.samples import draw
+    from .report import preview as report
+
+    file = preflight.picture(output)
+    if not 1 <= count <= 200:
+        raise UserError(f"-n: a sheet holds 1 to 200 samples, got {count}.")
+    # No network runs.
+    _, settled = _settle(name, [*overrides, "Global.use_gpu=false"], directory)
+    preflight.require_data(settled, ("Train",))
+    pipeline.require_numpy(settled)
+    seed = next(value for value in (seed, settled["Global"].get("seed"), 1024) if value is not None)
+    samples, costs = draw(settled, count, seed)
+    title = f"{name}: {count} training samples, seed {seed}"
+    transforms = ", ".join(cost.transform for cost in costs[:-1])
+    report.sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
+    note = report.missing_font(samples)
+    if note:
+        click.echo(f"ppocrv2: {note}", err=True)
+    click.echo(f"{file}: {'; '.join(meaning for _, meaning in report.legend(samples))}")
+    loader = settled["Train"]["loader"]
+    grid, sentence = report.costs_table(costs, loader["num_workers"], loader["batch_size_per_card"])
+    Console().print(grid)
+    click.echo(sentence)
 
 
 def run(script, arguments, directory=None):
@@ -129,6 +258,19 @@ def _settle(name, overrides, directory):
     return host, settled
 
 
+def _without_broken(host, settled, modes, folder, rank=0):
+    """(config, {mode: usable lines}): the data checked, what is broken told, and clean label files named instead."""
+    from .data import clean
+    from .data.check import check as check_data
+    from .report import findings
+
+    report = check_data(settled, host, modes)
+    clean.require_usable(report)
+    if rank == 0:
+        findings.tell(report)
+    return clean.handed_on(settled, report, folder), {found.mode: len(found.usable) for found in report.sets}
+
+
 def _hand_over(host, script, settled):
     """Run ``script`` with ``-c`` a file that holds ``settled``; the script reads it once, at its start."""
     from .host.run import run_script
@@ -137,6 +279,12 @@ def _hand_over(host, script, settled):
         file = Path(folder) / "resolved.yml"
         config.write(settled, file)
         run_script(host, script, ["-c", str(file)])
+
+
+def _last_checkpoint(folder):
+    if not (folder / "latest.pdparams").is_file():
+        return f"no checkpoint was in {folder} yet, start again with a lower learning rate."
+    return f"{folder / 'latest'}, the last checkpoint, is as it was: --resume {folder} with a lower learning rate."
 
 
 def _provenance(name, overrides, host):

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+from . import pipeline
 from .errors import UserError, did_you_mean
+from .weights.centers import require_dictionary
+from .weights.dictionary import read_dictionary
 
 
 def resolve(config, host):
@@ -11,7 +14,8 @@ def resolve(config, host):
 
     * a character dictionary that is not in the working directory is looked for in PaddleOCR;
     * ``use_gpu`` is turned off where Paddle has no CUDA;
-    * the wheel's exporter needs ``export_with_pir`` under Paddle 3.
+    * the wheel's exporter needs ``export_with_pir`` under Paddle 3;
+    * PaddleOCR is told where TextCopyPaste stands.
 
     Returns:
         (config, notes): a new config, and a sentence for each switch that was turned.
@@ -33,7 +37,7 @@ def resolve(config, host):
         settings["character_dict_path"] = str(_dictionary(dictionary, host.root))
     if host.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3:
         settings.setdefault("export_with_pir", True)
-    return {**config, "Global": settings}, notes
+    return {**pipeline.with_copy_paste_placed(config), "Global": settings}, notes
 
 
 def _dictionary(name, root):
@@ -46,32 +50,52 @@ def _dictionary(name, root):
     )
 
 
-def require_data(config, modes, ranks=1):
-    """Refuse missing label files and folders, empty label files, and a training set smaller than one batch.
+def require_data(config, modes):
+    """Refuse missing label files and folders, and empty label files.
 
     Args:
         modes: sections to look at, of "Train" and "Eval".
-        ranks: processes that share each training batch.
+    Returns:
+        {mode: number of lines}, of the sets that have label files.
     """
+    lines = {}
     for mode in modes:
-        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
+        dataset = config[mode]["dataset"]
+        if not dataset.get("label_file_list") and dataset.get("name") == "SimpleDataSet":
+            raise UserError(f"{mode}.dataset.label_file_list must name the label files of the set.")
         if "label_file_list" not in dataset:
             continue  # an LMDB or another kind of set: PaddleOCR's to judge
+        if not dataset.get("data_dir"):
+            raise UserError(f"{mode}.dataset.data_dir must name the folder that the label files are relative to.")
         folder = Path(dataset["data_dir"])
         if not folder.is_dir():
             raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
         files = dataset["label_file_list"]
         files = [files] if isinstance(files, str) else files
-        lines = sum(_lines(mode, Path(file)) for file in files)
-        if mode == "Train":
-            share = dataset.get("ratio_list", 1.0)
-            share = min(share) if isinstance(share, list) else share
-            needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
-            if share == 1.0 and lines < needed:
-                raise UserError(
-                    f"{', '.join(map(str, files))}: {lines} samples do not fill one batch of {needed}; "
-                    "lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
-                )
+        lines[mode] = sum(_lines(mode, Path(file)) for file in files)
+    return lines
+
+
+def require_batch(config, lines, ranks=1):
+    """Refuse a training set smaller than one batch.
+
+    Args:
+        lines: {"Train": number of samples}; without it, the set is not of lines.
+        ranks: processes that share each batch.
+    """
+    if "Train" not in lines:
+        return
+    dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
+    share = dataset.get("ratio_list", 1.0)
+    share = min(share) if isinstance(share, list) else share
+    needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
+    if share == 1.0 and lines["Train"] < needed:
+        files = dataset["label_file_list"]
+        raise UserError(
+            f"{files if isinstance(files, str) else ', '.join(files)}: {lines['Train']} samples do not fill one batch "
+            f"of {needed}; "
+            "lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
+        )
 
 
 def _lines(mode, file):
@@ -111,6 +135,65 @@ def require_trained(config):
     settings = config["Global"]
     if not settings.get("checkpoints") and not settings.get("pretrained_model"):
         raise UserError("no weights are named: set -o Global.pretrained_model=PATH (without .pdparams).")
+
+
+def characters(config):
+    """The classes of a recognizer's config, blank first, as ``read_dictionary`` returns them."""
+    settings = config["Global"]
+    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
+        raise UserError("this needs a recognizer's config, with the dictionary in Global.character_dict_path.")
+    return read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
+
+
+def require_centers(config):
+    """Refuse a ``Head.centers`` that is no file of centers, or one of another dictionary than the config's."""
+    for network in (config["Architecture"].get("Models") or {None: config["Architecture"]}).values():
+        file = (network.get("Head") or {}).get("centers")
+        if file:
+            classes = characters(config)
+            require_dictionary(file, config["Global"]["character_dict_path"], classes)
+
+
+def without_centers(config):
+    """``config`` without any ``Head.centers``: where nothing trains, a checkpoint brings its own or none are needed."""
+
+    def plain(network):
+        head = {key: value for key, value in (network.get("Head") or {}).items() if key != "centers"}
+        return {**network, "Head": head} if head else network
+
+    architecture = config["Architecture"]
+    if "Models" not in architecture:
+        return {**config, "Architecture": plain(architecture)}
+    models = {name: plain(network) for name, network in architecture["Models"].items()}
+    return {**config, "Architecture": {**architecture, "Models": models}}
+
+
+def network_name(architecture, name=None):
+    """Which of ``Architecture.Models`` is meant: ``name``, else the first student, else the first that learns.
+
+    Returns:
+        A name in ``Models``; None for a config of a single network.
+    """
+    models = architecture.get("Models")
+    if not models:
+        if name is not None:
+            raise UserError(f"--network {name}: this config has a single network; leave --network out.")
+        return None
+    if name is not None and name not in models:
+        raise UserError(f"--network {name}: no such network in Architecture.Models{did_you_mean(name, models)}")
+    learning = [each for each, network in models.items() if not network.get("freeze_params")] or list(models)
+    return name or next((each for each in learning if each.startswith("Student")), learning[0])
+
+
+def picture(file):
+    """``file`` as a Path, its folder created; refuse one that cannot be written to, or is no PNG or JPEG."""
+    path = Path(file)
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UserError(f"--output {file}: a picture must end in .png or .jpg.")
+    writable(path.parent)
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+        raise UserError(f"cannot write to {path}: it is a folder, or read-only.")
+    return path
 
 
 def writable(directory):

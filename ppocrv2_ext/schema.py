@@ -6,6 +6,7 @@ PaddleOCR drops what it does not know: a misspelt argument trains for a night wi
 import difflib
 from typing import NamedTuple
 
+from .data.reasons import UNKNOWN_CHARACTERS
 from .errors import UserError, did_you_mean
 
 SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval", "profiler_options"}
@@ -21,14 +22,14 @@ GLOBAL = set(
     print_batch_step print_mem_info save_epoch_step save_inference_dir save_model_dir save_res_path
     save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
     use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
-    use_wandb use_xpu pretrained_min_matched
+    use_wandb use_xpu pretrained_min_matched unknown_characters
     """.split()
 )
 NETWORK = {"model_type", "algorithm", "name", "in_channels", "Transform", "Backbone", "Neck", "Head"} | {
     "freeze_norm",
     "return_all_feats",
 }
-MEMBER = NETWORK | {"pretrained", "freeze_params"}
+MEMBER = NETWORK | {"pretrained", "perturbation", "freeze_params"}
 OPTIMIZER = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
 SUPPLIED = GLOBAL | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}  # by PaddleOCR's builders
 DATA = {"dataset", "loader", "sampler"}
@@ -71,6 +72,7 @@ def _problems(config, catalog):
         yield Problem(f"the config lacks the section {missing[0]}.")
         return
     yield from _near_misses("Global", config["Global"], GLOBAL)
+    yield from _choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
     for where, network, known in _networks(config["Architecture"]):
         yield from _unknown(where, network, known)
         for part in ("Backbone", "Neck", "Head"):
@@ -147,6 +149,11 @@ def _component(where, kind, component, catalog, also=frozenset()):
             yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, known - SUPPLIED)}")
         else:
             yield Problem(f"{where}: {kind} {name!r} does not read {key!r}; it has no effect.", fatal=False)
+
+
+def _choice(where, section, key, values):
+    if key in section and section[key] not in list(values):
+        yield Problem(f"{where}.{key} is {section[key]!r}{did_you_mean(section[key], values)}")
 
 
 def _unknown(where, section, known):

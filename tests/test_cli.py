@@ -140,3 +140,16 @@ def test_scripts_get_their_own_arguments(run, tmp_path, monkeypatch, wheel):
         run_script(wheel._replace(root=tmp_path), "tools/echo.py", ["-c", "x.yml", "-o", "a=b"])
     assert exit_code.value.code == 5
     assert sys.argv == before
+
+
+def test_values_of_several_o_are_applied_in_the_order_given():
+    from click.testing import CliRunner
+
+    from ppocrv2_ext import cli, commands
+
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "evaluate", lambda name, overrides, directory: seen.extend(overrides))
+        done = CliRunner().invoke(cli.main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
+    assert done.exit_code == 0, done.output
+    assert seen == ["a=1", "b=2", "a=3"]
