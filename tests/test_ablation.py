@@ -112,7 +112,7 @@ class TestSettings:
             transforms = plan.settings(DET, row, inputs._replace(overrides=())).config["Train"]["dataset"]["transforms"]
             return [(entry["TextCopyPaste"] or {}).get("p", 1) for entry in transforms if "TextCopyPaste" in entry]
 
-        assert [shares(row) for row in DET.rows[:3]] == [[0], [0], [0]]
+        assert [shares(row) for row in DET.rows[:3]] == [[], [], [0]]
         assert shares(DET.rows[3])[0] > 0
 
     def test_the_stock_row_has_the_budget_of_the_first_and_the_recipe_of_its_own(self, inputs):

@@ -60,8 +60,8 @@ TASKS = {
     ),
     "det": Task(
         rows=(
-            Row("student", "one student", "det/ch_PP-OCRv2_det_student_finetune", 0.759, NO_PASTE),
-            Row("dml", "DML, two students", "det/ch_PP-OCRv2_det_dml_finetune", 0.777, NO_PASTE),
+            Row("student", "one student", "det/ch_PP-OCRv2_det_student_finetune", 0.759),
+            Row("dml", "DML, two students", "det/ch_PP-OCRv2_det_dml_finetune", 0.777),
             Row("cml", "CML, with a teacher", "det/ch_PP-OCRv2_det_cml_finetune", 0.789, NO_PASTE),
             Row("paste", "CML + Copy-Paste", "det/ch_PP-OCRv2_det_cml_finetune", 0.795),
         ),
