@@ -14,7 +14,7 @@ from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..errors import UserError
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
-from . import architectures, catalog, loading  # noqa: F401  (architectures only registers)
+from . import architectures, catalog, data, finite, loader, loading, metrics  # noqa: F401  (two of them only register)
 
 BUILDERS = (
     ("ppocr.modeling.backbones", "build_backbone", BACKBONES),
@@ -43,6 +43,7 @@ def plug():
     loading_module = importlib.import_module("ppocr.utils.save_load")
     _replace(loading_module, "load_pretrained_params", loading.load_pretrained_params)
     _replace(loading_module, "load_model", loading.checked(loading_module.load_model))
+    _replace(loading_module, "save_model", finite.save_model(loading_module.save_model))
     for module_name, attribute, registry in BUILDERS:
         module = importlib.import_module(module_name)
         _replace(module, attribute, _extended(getattr(module, attribute), registry))
@@ -54,6 +55,9 @@ def plug():
     for name, architecture in ARCHITECTURES.items():
         _replace(models, name, architecture)
     _replace(models, "build_model", _with_network_options(models.build_model))
+    losses = importlib.import_module("ppocr.losses")
+    _replace(losses, "build_loss", finite.build_loss(losses.build_loss))
+    _bound_the_data_loop()
 
 
 def unplug():
@@ -70,6 +74,15 @@ def construct(component, **arguments):
     """
     accepted = catalog.arguments(component).names
     return component(**{key: value for key, value in arguments.items() if key in accepted})
+
+
+def _bound_the_data_loop():
+    _replace(importlib.import_module("ppocr.data"), "DataLoader", loader.loader)
+    sets = importlib.import_module("ppocr.data.simple_dataset")
+    _replace(sets, "transform", data.explained(sets.transform))
+    _replace(sets.SimpleDataSet, "get_ext_data", data.get_ext_data)
+    for dataset in (sets.SimpleDataSet, sets.MultiScaleDataSet):
+        _replace(dataset, "__getitem__", data.bounded(dataset.__getitem__))
 
 
 def _refuse_clashes():

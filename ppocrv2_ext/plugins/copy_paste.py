@@ -54,7 +54,7 @@ class TextCopyPaste:
             max_overlap=_number("max_overlap", max_overlap, 0, 1),
             tries=checked_integer("TextCopyPaste", "tries", tries, 1),
         )
-        self.draws = Draws(None if seed is None else checked_integer("TextCopyPaste", "seed", seed, 0))
+        self.draws = Draws("TextCopyPaste", seed)
 
     def __call__(self, data):
         """PaddleOCR's sample with `image`, `polys`, `texts`, `ignore_tags`; what it had in `ext_data` is used up."""

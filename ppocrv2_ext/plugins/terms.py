@@ -16,15 +16,12 @@ def weighted_sum(terms):
     Returns:
         {"loss": the sum of weight * scalar, name: each scalar, unweighted and without gradient}
     Raises:
-        FloatingPointError: a term is not finite; the sentence names it.
+        FloatingPointError: a term is not finite; half a sentence that names it.
     """
     values = paddle.stack([value.detach().astype("float32") for _, value in terms.values()]).numpy()
     for name, value in zip(terms, values):
         if not np.isfinite(value):
-            raise FloatingPointError(
-                f"the loss term {name!r} is {value}; look at this batch, or continue from the last checkpoint with a"
-                " lower learning rate."
-            )
+            raise FloatingPointError(f"the loss term {name!r} is {value}")
     report = {name: value.detach() for name, (_, value) in terms.items()}
     return {"loss": sum(weight * value for weight, value in terms.values()), **report}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .draws import Draws, checked_integer, checked_number
+from .draws import Draws, checked_number
 
 UPRIGHT, TURNED = "0", "180"  # degrees; the two classes in PaddleOCR's `Global.label_list`
 
@@ -41,7 +41,7 @@ class RandomHalfTurn:
     def __init__(self, p=0.5, label_list=(UPRIGHT, TURNED), seed=None):
         _require_classes("RandomHalfTurn", label_list)
         self.p = checked_number("RandomHalfTurn", "p", p, 0, 1)
-        self.draws = Draws(None if seed is None else checked_integer("RandomHalfTurn", "seed", seed, 0))
+        self.draws = Draws("RandomHalfTurn", seed)
 
     def __call__(self, data):
         """data: a sample with `image`, (H, W) or (H, W, C)."""

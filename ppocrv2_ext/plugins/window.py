@@ -57,7 +57,7 @@ class RandomTextWindow:
             raise ValueError(f"RandomTextWindow: `size` must be [height, width], got {size!r}.")
         self.size = tuple(checked_integer("RandomTextWindow", "size", side, 1) for side in size)
         self.text_p = checked_number("RandomTextWindow", "text_p", text_p, 0, 1)
-        self.draws = Draws(None if seed is None else checked_integer("RandomTextWindow", "seed", seed, 0))
+        self.draws = Draws("RandomTextWindow", seed)
 
     def __call__(self, data):
         """data: a sample with `image` (H, W, 3), `polys`, `ignore_tags` and the four maps (H, W)."""
