@@ -24,12 +24,17 @@ def sample(height=60, width=80, at=(40, 30)):
 
 def test_image_maps_and_polygons_are_cut_at_the_same_place():
     given_sample = sample()
-    found = RandomTextWindow([16, 24], seed=1)(given_sample)
+    found = RandomTextWindow([16, 24], text_p=1, seed=1)(given_sample)
     y, x = found["image"][0, 0, :2].tolist()
     for i, key in enumerate(MAPS):
         np.testing.assert_array_equal(found[key], given_sample[key][y : y + 16, x : x + 24])
         assert found[key][0, 0] == y * 100 + x + i
-    np.testing.assert_array_equal(found["polys"], given_sample["polys"] - [x, y])
+    np.testing.assert_array_equal(found["polys"], given_sample["polys"][:1] - [x, y])
+
+
+def test_text_that_the_window_does_not_show_leaves_all_lists():
+    found = RandomTextWindow([16, 24], text_p=1, seed=1)({**sample(), "texts": ["near", "far"]})
+    assert (found["texts"], found["ignore_tags"].tolist(), len(found["polys"])) == (["near"], [False], 1)
 
 
 def test_the_input_is_left_as_it_is():

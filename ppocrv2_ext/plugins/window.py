@@ -60,13 +60,21 @@ class RandomTextWindow:
         self.draws = Draws("RandomTextWindow", seed)
 
     def __call__(self, data):
-        """data: a sample with `image` (H, W, 3), `polys`, `ignore_tags` and the four maps (H, W)."""
+        """data: a sample with `image` (H, W, 3), `polys`, `ignore_tags`, perhaps `texts`, and the four maps (H, W).
+
+        Text of which the window shows nothing is left out of the lists.
+        """
         missing = [key for key in MAPS if key not in data]
         if missing:
             raise UserError(
                 f"RandomTextWindow must follow MakeBorderMap and MakeShrinkMap; the sample has no {missing[0]!r}."
             )
-        polygons = [np.asarray(polygon) for polygon, skip in zip(data["polys"], data["ignore_tags"]) if not skip]
-        corner = choose_corner(self.draws.generator(), data["image"].shape[:2], self.size, polygons, self.text_p)
+        polygons, ignored = np.asarray(data["polys"]), np.asarray(data["ignore_tags"], dtype=bool)
+        corner = choose_corner(
+            self.draws.generator(), data["image"].shape[:2], self.size, polygons[~ignored], self.text_p
+        )
         windows = {key: cut(data[key], corner, self.size) for key in ("image", *MAPS)}
-        return {**data, **windows, "polys": np.asarray(data["polys"]) - np.array(corner[::-1])}
+        moved = polygons - np.array(corner[::-1])
+        seen = (moved.max(axis=1) > 0).all(axis=1) & (moved.min(axis=1) < self.size[::-1]).all(axis=1)
+        texts = {"texts": [text for text, keep in zip(data["texts"], seen) if keep]} if "texts" in data else {}
+        return {**data, **windows, **texts, "polys": moved[seen], "ignore_tags": ignored[seen]}
