@@ -21,7 +21,7 @@ OVERRIDES = {
     ),
     "det": (
         *SHARED,
-        "Train.dataset.transforms.EastRandomCropData.size=[160,160]",
+        "Train.dataset.transforms.RandomTextWindow.size=[160,160]",
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
     ),
 }
