@@ -44,6 +44,26 @@ def center_loss(features, assignments, centers, counts, blank=0):
     return mean_where(distances, (y != blank) & (counts.gather(y) > 0))
 
 
+def relative_center_loss(features, assignments, centers, counts, blank=0):
+    """:func:`center_loss` as a share of the distance that frames keep from the middle of all centers.
+
+    .. math:: L = sum_i |x_i - c_(y_i)|^2 / sum_i |x_i - m|^2,  over the same frames,  m = the mean center
+
+    A network lowers the other by making all its features small, which tells no characters apart and hinders CTC. Here
+    that changes nothing, and a weight means the same for features of any scale.
+
+    Args:
+        As :func:`center_loss`.
+    Returns:
+        Scalar >= 0 without unit: 0 iff every frame is at its center; 1 for a single center, which pulls nothing;
+        0 if no frame is pulled.
+    """
+    seen = (counts > 0).astype(centers.dtype)
+    middle = (centers * seen.unsqueeze(1)).sum(axis=0, keepdim=True) / seen.sum().clip(min=1)
+    apart = center_loss(features, assignments, middle.expand(centers.shape), counts, blank)
+    return center_loss(features, assignments, centers, counts, blank) / apart.clip(min=1e-12)
+
+
 @paddle.no_grad()
 def class_sums(features, assignments, num_classes, blank=0):
     """(C, D) sums of the features of each class and (C,) numbers of frames, both float32; the blank's are 0.
@@ -138,6 +158,7 @@ def read_classes(logits, labels, lengths):
 
 
 ASSIGNMENTS = {"alignment": align, "argmax": read_classes}
+DISTANCES = {"squared": center_loss, "relative": relative_center_loss}
 
 
 @LOSSES.register
@@ -146,7 +167,7 @@ class CTCCenterLoss(nn.Layer):
 
     .. math:: L = ctc_weight CTC + center_weight center
 
-    CTC in nats per line, center in squared feature units per frame; logged unweighted as ctc and center (with
+    CTC in nats per line, center as its ``distance`` says; logged unweighted as ctc and center (with
     ``network`` as ctc_<network>, ...). A weight of 0 leaves a term out, and the centers where they are.
     A character is drawn to its center from the second batch on that has it.
     The centers belong to the head, since PaddleOCR saves the model and no loss.
@@ -154,12 +175,22 @@ class CTCCenterLoss(nn.Layer):
     Args:
         ctc_weight: >= 0; 0 beside :class:`~.udml.UDMLLoss`, which has CTC terms of its own.
         center_weight: gamma, >= 0. Published 0.05 and 0.25, for a mean over all frames, blanks included.
+            For the relative distance 2 is a good start.
+        distance: "squared", in squared feature units (published), or "relative", :func:`relative_center_loss`.
         assignment: Which class each frame belongs to: "alignment" (of the label) or "argmax" (published).
         momentum: In [0, 1], of :func:`update_centers`.
         network: A name in ``Architecture.Models``; None if there is only one network.
     """
 
-    def __init__(self, ctc_weight=1.0, center_weight=0.05, assignment="alignment", momentum=0.9, network=None):
+    def __init__(
+        self,
+        ctc_weight=1.0,
+        center_weight=0.05,
+        assignment="alignment",
+        momentum=0.9,
+        network=None,
+        distance="squared",
+    ):
         super().__init__()
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
         self.center_weight = non_negative(center_weight, "center_weight")
@@ -168,6 +199,9 @@ class CTCCenterLoss(nn.Layer):
         if assignment not in ASSIGNMENTS:
             raise UserError(f"CTCCenterLoss: no `assignment` {assignment!r}{did_you_mean(assignment, ASSIGNMENTS)}")
         self.assign = ASSIGNMENTS[assignment]
+        if distance not in DISTANCES:
+            raise UserError(f"CTCCenterLoss: no `distance` {distance!r}{did_you_mean(distance, DISTANCES)}")
+        self.distance = DISTANCES[distance]
         if non_negative(momentum, "momentum") > 1:
             raise UserError(f"CTCCenterLoss: `momentum` must be in [0, 1], got {momentum!r}.")
         self.momentum, self.network = momentum, network
@@ -191,7 +225,7 @@ class CTCCenterLoss(nn.Layer):
             counts["infeasible"] = (~fits).astype("float32").sum()
         if self.center_weight:
             classes = self.assign(head.logits.detach(), batch[1], batch[2])
-            value = center_loss(head.features, classes, head.centers, head.counts)
+            value = self.distance(head.features, classes, head.centers, head.counts)
             terms[f"center{suffix}"] = self.center_weight, value
         report = {**weighted_sum(terms), **counts}
         if self.center_weight:  # after the check for NaN, which would stay in the centers for good
