@@ -6,7 +6,6 @@ Parameter names are that twin's, so a checkpoint moves between the two. Shapes: 
 
 from typing import NamedTuple
 
-import numpy as np
 import paddle.nn.functional as F
 from paddle import ParamAttr, nn
 from paddle.nn.initializer import KaimingNormal
@@ -99,14 +98,6 @@ class ConvNorm(nn.Layer):
         return F.hardswish(self._batch_norm(self._conv(x)))
 
 
-def start_near_identity(conv, share=0.3):
-    """Let a convolution begin as a copy of its input, channel by channel, plus ``share`` of its random weights."""
-    weight = share * conv.weight.numpy()  # [out, in / groups, k, k]
-    outputs, (inputs, kernel) = np.arange(len(weight)), weight.shape[1:3]
-    weight[outputs, outputs % inputs, kernel // 2, kernel // 2] += 1
-    conv.weight.set_value(weight)
-
-
 class SqueezeExcite(nn.Layer):
     """Scales each channel by a gate in [0, 1] computed from the channel means."""
 
@@ -144,11 +135,9 @@ class LCNet(nn.Layer):
         strides: Stride of the four down-sampling stages, each an int or (height, width); None is a text line's.
         last_pool: Window and stride of a last max-pool, an int or (height, width); None for no pool. The default
             brings a line of 32 pixels to height 1 and a quarter of its width; classification takes None.
-        near_identity: Let every block begin as :func:`start_near_identity` has it. LCNet is 27 convolutions deep and has
-            no short cuts; a narrow one learns from its first steps like this, rather than after a thousand or more.
     """
 
-    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2), near_identity=False):
+    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2)):
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
             raise ValueError(f"`scale` must be a positive number such as 1.0, got {scale!r}.")
@@ -161,10 +150,6 @@ class LCNet(nn.Layer):
             stride = next(down_strides) if block.down else 1
             self.block_list.add_sublayer(str(i), DepthwiseSeparable(channels, width, block.kernel, stride, block.se))
             channels = width
-        if near_identity:
-            for block in self.block_list:
-                start_near_identity(block._depthwise_conv._conv)
-                start_near_identity(block._pointwise_conv._conv)
         self.pool = None if last_pool is None else nn.MaxPool2D(_pair(last_pool, "last_pool"))
         self.out_channels = channels
 
