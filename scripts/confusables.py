@@ -186,7 +186,7 @@ def present(seen, about, output):
     }
     write_json(output / "table.json", {**about, "rows": values})
     shown = {
-        f"{name}: ratio {runs[0].apart.ratio:.2f}, confused {100 * runs[0].errors.confused:.1f} %": runs[0][:3]
+        f"{name}\nratio {runs[0].apart.ratio:.2f}, confused {100 * runs[0].errors.confused:.1f} %": runs[0][:3]
         for name, runs in seen.items()
         if name != START
     }

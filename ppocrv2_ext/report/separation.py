@@ -86,13 +86,13 @@ def plane(features, characters):
 
 
 def picture(networks, groups, output, font_file):
-    """The features of a few groups, one row each, in one column per network; the spread within a class is 1 throughout.
+    """The features of a few groups, one row each, one column per network; the spread within a class is 1 throughout.
 
     Args:
         networks: {title: (features (N, D), N characters, Separation)}.
         groups: strings of characters. output: path of the PNG. font_file: of a font that has them.
     """
-    font = FontProperties(fname=str(font_file), size=17)
+    font = FontProperties(fname=str(font_file), size=12)
     figure = Figure(figsize=(4 * len(networks), 3.6 * len(groups) + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(groups), len(networks), squeeze=False)
@@ -102,27 +102,22 @@ def picture(networks, groups, output, font_file):
         for panel, (features, characters, apart) in zip(row, networks.values()):
             characters = np.asarray(characters)
             chosen = np.isin(characters, list(group))
-            _scatter(panel, features[chosen] / apart.within, characters[chosen], group, font)
+            _scatter(panel, features[chosen] / apart.within, characters[chosen], group)
         _same_scale(row)
+        row[-1].legend(prop=font, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1, frameon=False)
     figure.supxlabel("unit: the mean distance of a frame to its class mean, over all classes", fontsize=9, color=QUIET)
     figure.savefig(output, dpi=130)
 
 
-def _scatter(panel, features, characters, group, font):
-    axes = plane(features, characters)
-    points = (features - features.mean(axis=0)) @ axes
-    means = {character: points[characters == character].mean(axis=0) for character in group}
-    # The sign and order of axes is chance: the first character stands on the left, the second not above it.
-    points = points * np.where([means[group[0]][0] > 0, means[group[0]][1] > 0], -1, 1)
+def _scatter(panel, features, characters, group):
+    points = (features - features.mean(axis=0)) @ plane(features, characters)
+    # The sign of an axis is chance: the first character stands on the left and not above the middle.
+    points *= np.where(points[characters == group[0]].mean(axis=0) > 0, -1, 1)
     for character, colour in zip(group, COLOURS):
-        own = points[characters == character]
-        panel.scatter(*own.T, s=9, color=colour, alpha=0.45, linewidths=0)
+        panel.scatter(*points[characters == character].T, s=9, color=colour, alpha=0.45, linewidths=0)
     for character, colour in zip(group, COLOURS):
-        x, y = points[characters == character].mean(axis=0)
-        panel.text(
-            x, y, character, color=colour, fontproperties=font, ha="center", va="center",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.9},
-        )  # fmt: skip
+        mean = points[characters == character].mean(axis=0)
+        panel.scatter(*mean, s=80, color=colour, edgecolors="white", linewidths=1.5, label=character)
     panel.set_aspect("equal")
     panel.grid(color=RULE)
     panel.set_axisbelow(True)
