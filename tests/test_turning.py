@@ -88,7 +88,9 @@ def test_p_is_the_share_of_turned_lines(p, share):
 
 def test_two_transforms_with_the_seed_of_the_config_draw_independently():
     """Else what one of them does would tell what the other does."""
-    drawn = [Draws(owner, 1024).generator().random() for owner in ("RandomTextWindow", "RandomHalfTurn", "TextCopyPaste")]
+    drawn = [
+        Draws(owner, 1024).generator().random() for owner in ("RandomTextWindow", "RandomHalfTurn", "TextCopyPaste")
+    ]
     assert len(set(drawn)) == 3
 
 
