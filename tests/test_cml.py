@@ -125,6 +125,7 @@ def test_two_equal_students_have_nothing_to_say_to_each_other():
         ("gt_weight", 0.5, set()),
         ("ohem_ratio", 1.0, GT | DISTILL),
         ("main_loss", "dice", GT | DISTILL),
+        ("main_loss", "bce+dice", GT | DISTILL),
         ("mutual", "stock", MUTUAL),
         ("mutual_weight", 0.5, set()),
         ("distill_weight", 0.5, set()),
@@ -160,7 +161,9 @@ def test_the_teachers_text_is_computed_once(monkeypatch):
 # ---- the batch, the precision
 
 
-@pytest.mark.parametrize("options", [{}, {"main_loss": "dice", "mutual": "stock"}, {"ohem_ratio": 0.7}])
+@pytest.mark.parametrize(
+    "options", [{}, {"main_loss": "dice", "mutual": "stock"}, {"main_loss": "bce+dice", "ohem_ratio": 0.7}]
+)
 def test_a_repeated_batch_has_the_same_loss_and_its_share_of_the_gradient(options):
     loss = CMLLoss(**options)
 
@@ -209,7 +212,9 @@ def test_a_teacher_in_training_mode_counts_with_its_probability_map(default):
     assert float(CMLLoss()(predicts, batch)["loss"]) == pytest.approx(default["loss"], rel=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, {"teacher": None}, {"main_loss": "dice"}, {"mutual": "stock"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"teacher": None}, {"main_loss": "dice"}, {"main_loss": "bce+dice"}, {"mutual": "stock"}]
+)
 def test_following_the_gradient_lowers_the_loss(options):
     loss, (predicts, batch) = CMLLoss(**options), case()
     logits = [
@@ -242,7 +247,7 @@ def test_following_the_gradient_lowers_the_loss(options):
         ({"beta": "10"}, "`beta` must be a number"),
         ({"gamma": float("nan")}, "`gamma` must be a number"),
         ({"mutual_weight": True}, "`mutual_weight` must be a number"),
-        ({"main_loss": "DiceLoss"}, "no `main_loss` 'DiceLoss'; there are 'bce', 'dice'"),
+        ({"main_loss": "DiceLoss"}, "no `main_loss` 'DiceLoss'; there are 'bce', 'bce\\+dice', 'dice'"),
         ({"main_loss": "bcee"}, "did you mean 'bce'"),
         ({"mutual": "bernouli"}, "did you mean 'bernoulli'"),
         ({"ohem_ratio": 0}, "`ohem_ratio` must be > 0"),

@@ -216,6 +216,12 @@ def test_dice_gradient_in_closed_form():
     np.testing.assert_allclose(gradient(fast, p), expected, rtol=1e-4, atol=1e-7)
 
 
+def test_bce_and_dice_are_the_sum_of_both():
+    p, gt, mask = (tensor(a) for a in (probabilities(1), GT, MASK))
+    both = float(maps.balanced_bce(p, gt, mask, 2)) + float(maps.dice_loss(p, gt, mask))
+    assert float(maps.bce_dice(p, gt, mask, ohem_ratio=2)) == pytest.approx(both, rel=1e-6)
+
+
 @pytest.mark.parametrize(("gt", "mask"), [(0, 1), (1, 0)])
 def test_dice_without_text_is_0_with_gradient_0(gt, mask):
     fast = functools.partial(maps.dice_loss, gt=paddle.full(SHAPE, gt), mask=paddle.full(SHAPE, mask))

@@ -28,8 +28,9 @@ class CMLLoss(nn.Layer):
         students: Names of the networks that learn, as in ``Architecture.Models``, at least one.
         teacher: Name of the network they imitate, which gets no gradient; None for none.
         alpha, beta: Weights of the probability and of the threshold map in GT (:func:`maps.db_loss`).
-        ohem_ratio: Other pixels per text pixel for "bce", > 0; None is 3. "dice" must leave it out.
-        main_loss: Probability term of GT and Distill: "bce" as published, "dice" as PaddleOCR's DBLoss has it.
+        ohem_ratio: Other pixels per text pixel in BCE, > 0; None is 3. "dice" must leave it out.
+        main_loss: Probability term of GT and Distill: "bce" as published, "dice" as PaddleOCR's DBLoss has it, or their
+            sum "bce+dice".
         mutual: "bernoulli" for the divergence as published, "stock" for PaddleOCR's, without its (1 - p) terms.
         mutual_weight, distill_weight, gt_weight: Weights of the terms, >= 0 and not all 0.
         gamma: Weight of the probability map in Distill.

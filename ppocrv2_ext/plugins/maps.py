@@ -81,6 +81,15 @@ def dice_loss(p, gt, mask):
     return (1 - overlap) * (text > 0).astype("float32")
 
 
+def bce_dice(p, gt, mask, ohem_ratio=3.0):
+    """:func:`balanced_bce` + :func:`dice_loss`, >= 0; arguments as there.
+
+    On short trainings either alone falls short: dice makes the map sure of itself and counts the few pixels that part
+    two words for little, BCE with OHEM parts them and leaves the map unsure.
+    """
+    return balanced_bce(p, gt, mask, ohem_ratio) + dice_loss(p, gt, mask)
+
+
 def masked_l1(threshold, gt, mask):
     """Mean of |threshold - gt| over the pixels of ``mask``, in [0, 1]; 0 if there are none. DB's L_t, as a mean.
 
@@ -100,7 +109,8 @@ def db_loss(maps, labels, probability_loss=balanced_bce, alpha=5.0, beta=10.0):
     Args:
         maps: (B, 3, H, W) probability, threshold, binary map.
         labels: (threshold label, its mask, text label, its mask), each (B, H, W).
-        probability_loss: l_p: :func:`balanced_bce` as published, :func:`dice_loss` as PaddleOCR's DBLoss has it.
+        probability_loss: l_p: :func:`balanced_bce` as published, :func:`dice_loss` as PaddleOCR's DBLoss has it, or
+            their sum :func:`bce_dice`.
         alpha: Weight of the probability map's term.
         beta: Weight of the threshold map's L1.
     """
@@ -181,5 +191,5 @@ def dilated_text(p, threshold=0.3, dilation=2):
     return dilate((p.detach().astype("float32") > threshold).astype("float32"), dilation)
 
 
-MAIN_LOSSES = {"bce": balanced_bce, "dice": dice_loss}
+MAIN_LOSSES = {"bce": balanced_bce, "dice": dice_loss, "bce+dice": bce_dice}
 MUTUAL_LOSSES = {"bernoulli": bernoulli_kl, "stock": stock_mutual}
