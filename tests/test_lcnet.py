@@ -9,7 +9,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from ppocrv2_ext.plugins.lcnet import CLASSIFICATION_STRIDES, LCNet, LCNetClsHead, SqueezeExcite, make_divisible
+from ppocrv2_ext.plugins.lcnet import BLOCKS, CLASSIFICATION_STRIDES, LCNet, LCNetClsHead, SqueezeExcite, make_divisible
 from ppocrv2_ext.registry import BACKBONES, HEADS
 
 # scale: (million parameters, MFLOPs at 224 x 224) of table 4.1 in PaddleClas docs/en/models/PP-LCNet_en.md
@@ -159,6 +159,33 @@ def test_strides_from_yaml_are_the_constants():
         assert bool((ours(x) == theirs(x)).all())
 
 
+PREFIX = [32, 64, 64, 128, 128, 40]  # five blocks of the recognizer and one of another width
+
+
+def test_given_channels_are_the_widths_and_end_the_network():
+    net = LCNet(channels=PREFIX, strides=[1, [2, 1], 2], last_pool=None)
+    assert [block._pointwise_conv._conv.weight.shape[0] for block in net.block_list] == PREFIX
+    assert net.out_channels == 40
+    assert _block_sizes(net, 32, 96) == [(16, 48)] * 3 + [(8, 48)] * 2 + [(4, 24)]
+
+
+def test_blocks_of_the_same_widths_take_another_networks_weights():
+    recognizer, net = _disturb(LCNet()), LCNet(channels=PREFIX)
+    own = net.state_dict()
+    net.set_state_dict({k: v for k, v in recognizer.state_dict().items() if k in own and v.shape == own[k].shape})
+    trunks = [nn.Sequential(each.conv1, *[each.block_list[i] for i in range(5)]) for each in (recognizer, net)]
+    x = paddle.randn([1, 3, 32, 96])
+    np.testing.assert_array_equal(*(trunk(x).numpy() for trunk in trunks))
+
+
+def test_given_channels_of_the_table_are_the_table():
+    widths = [block.channels for block in BLOCKS]
+    ours, theirs = LCNet(channels=widths), LCNet()
+    ours.set_state_dict(theirs.state_dict())
+    x = paddle.randn([1, 3, 32, 64])
+    np.testing.assert_array_equal(ours(x).numpy(), theirs(x).numpy())
+
+
 @pytest.mark.parametrize(("pool", "out"), [(None, (2, 32)), (2, (1, 16)), ([2, 1], (1, 32)), ((1, 2), (2, 16))])
 def test_last_pool_is_its_window_and_stride(pool, out):
     assert tuple(LCNet(scale=0.25, last_pool=pool)(paddle.zeros([1, 3, 32, 64])).shape[2:]) == out
@@ -242,6 +269,10 @@ def test_state_round_trip(tmp_path):
         ({"scale": float("nan")}, "`scale` must be a positive number"),
         ({"strides": [2, 2, 2]}, r"`strides` must list the stride of the 4 .* got \[2, 2, 2\]; \[\[1, 1\]"),
         ({"strides": 2}, "`strides` must list"),
+        ({"channels": [8, 8], "strides": [2, 2]}, "`strides` must list the stride of the 1 down-sampling stages"),
+        ({"channels": []}, r"`channels` must list the widths of the first 1 to 13 blocks, got \[\]"),
+        ({"channels": [8] * 14}, "`channels` must list the widths"),
+        ({"channels": [8, 0]}, r"`channels\[1\]` must be a positive int"),
         ({"strides": [1, [2, 1], [2, 0], 1]}, r"`strides\[2\]` must be a positive int or a .* got \[2, 0\]"),
         ({"strides": [1, "2", 2, 2]}, r"`strides\[1\]` must be"),
         ({"strides": [True, 2, 2, 2]}, r"`strides\[0\]` must be"),

@@ -61,12 +61,22 @@ def _pair(value, argument):
     return tuple(pair)
 
 
-def _stage_strides(strides):
-    """Four (height, width) pairs; None means :data:`RECOGNITION_STRIDES`."""
-    strides = RECOGNITION_STRIDES if strides is None else strides
-    if not isinstance(strides, (list, tuple)) or len(strides) != 4:
+def _blocks(scale, channels):
+    """The rows of :data:`BLOCKS`, their channels those of this network."""
+    if channels is None:
+        return [block._replace(channels=make_divisible(block.channels * scale)) for block in BLOCKS]
+    if not isinstance(channels, (list, tuple)) or not 1 <= len(channels) <= len(BLOCKS):
+        raise ValueError(f"`channels` must list the widths of the first 1 to {len(BLOCKS)} blocks, got {channels!r}.")
+    widths = [_positive_int(width, f"channels[{i}]") for i, width in enumerate(channels)]
+    return [block._replace(channels=width) for block, width in zip(BLOCKS, widths)]
+
+
+def _stage_strides(strides, stages):
+    """A (height, width) pair for each down-sampling block; None means :data:`RECOGNITION_STRIDES`."""
+    strides = RECOGNITION_STRIDES[:stages] if strides is None else strides
+    if not isinstance(strides, (list, tuple)) or len(strides) != stages:
         raise ValueError(
-            f"`strides` must list the stride of the 4 down-sampling stages, got {strides!r};"
+            f"`strides` must list the stride of the {stages} down-sampling stages, got {strides!r};"
             " [[1, 1], [2, 1], [2, 1], [2, 1]] is for text lines, [2, 2, 2, 2] for classification."
         )
     return [_pair(stride, f"strides[{i}]") for i, stride in enumerate(strides)]
@@ -132,26 +142,30 @@ class LCNet(nn.Layer):
     Args:
         in_channels: Channels of the image.
         scale: Width, the paper's 0.25 to 2.5; channels are rounded by :func:`make_divisible`.
-        strides: Stride of the four down-sampling stages, each an int or (height, width); None is a text line's.
+        strides: Stride of each down-sampling stage, four in the whole network, an int or (height, width); None is a
+            text line's.
         last_pool: Window and stride of a last max-pool, an int or (height, width); None for no pool. The default
             brings a line of 32 pixels to height 1 and a quarter of its width; classification takes None.
+        channels: Width of each block, in place of the table's times ``scale``, which is then the stem's alone. Fewer
+            than 13 end the network early. Blocks as wide as another network's can start from that one's weights.
     """
 
-    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2)):
+    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2), channels=None):
         super().__init__()
         if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
             raise ValueError(f"`scale` must be a positive number such as 1.0, got {scale!r}.")
-        down_strides = iter(_stage_strides(strides))
-        channels = make_divisible(STEM_CHANNELS * scale)
-        self.conv1 = ConvNorm(_positive_int(in_channels, "in_channels"), channels, kernel=3, stride=2)
+        blocks = _blocks(scale, channels)
+        down_strides = iter(_stage_strides(strides, sum(block.down for block in blocks)))
+        width = make_divisible(STEM_CHANNELS * scale)
+        self.conv1 = ConvNorm(_positive_int(in_channels, "in_channels"), width, kernel=3, stride=2)
         self.block_list = nn.Sequential()
-        for i, block in enumerate(BLOCKS):
-            width = make_divisible(block.channels * scale)
+        for i, block in enumerate(blocks):
             stride = next(down_strides) if block.down else 1
-            self.block_list.add_sublayer(str(i), DepthwiseSeparable(channels, width, block.kernel, stride, block.se))
-            channels = width
+            layer = DepthwiseSeparable(width, block.channels, block.kernel, stride, block.se)
+            self.block_list.add_sublayer(str(i), layer)
+            width = block.channels
         self.pool = None if last_pool is None else nn.MaxPool2D(_pair(last_pool, "last_pool"))
-        self.out_channels = channels
+        self.out_channels = width
 
     def forward(self, x):
         """x: [B, in_channels, H, W] -> [B, out_channels, H', W']; [B, 3, 32, 320] -> [B, 512, 1, 80] by default."""
@@ -181,8 +195,12 @@ class LCNetClsHead(nn.Layer):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(hidden_channels, _positive_int(class_dim, "class_dim"))
 
+    def logits(self, x):
+        """x: [B, C, H, W] -> [B, class_dim]."""
+        hidden = F.hardswish(self.last_conv(F.adaptive_avg_pool2d(x, 1)))  # [B, hidden, 1, 1]
+        return self.fc(self.dropout(hidden.flatten(1)))
+
     def forward(self, x, targets=None):
         """x: [B, C, H, W] -> [B, class_dim], logits in training and probabilities in evaluation; targets is unused."""
-        hidden = F.hardswish(self.last_conv(F.adaptive_avg_pool2d(x, 1)))  # [B, hidden, 1, 1]
-        logits = self.fc(self.dropout(hidden.flatten(1)))
+        logits = self.logits(x)
         return logits if self.training else F.softmax(logits, axis=1)
