@@ -497,4 +497,5 @@ def test_a_detector_trains_on_a_file_with_every_kind_of_broken_line(ppocrv2, fol
     assert len(re.findall(r"global_step: \d+, .*\bloss: [0-9.]+", log)) == 4
     assert f"metrics are of {len(GOOD_SCENES) + 1} lines" in log
     assert "RecursionError" not in log
-    assert "not used" not in log  # nothing was left for the data loop to stumble on
+    # Nothing else was left for the data loop to stumble on; IaaAugment may shrink a picture of one pixel to none.
+    assert set(re.findall(r"not used: (\S+):", log)) <= {"tiny.png"}
