@@ -126,7 +126,7 @@ def test_configs_lists_shows_and_copies(run, tmp_path):
 def test_info_names_the_host_and_what_is_plugged_in(run):
     output = run("info").output
     assert "PaddleOCR    wheel 2.10.0" in output
-    assert "plugged in   backbone: LCNet" in output
+    assert "plugged in   backbone: BothWaysLCNet, LCNet" in output
 
 
 def test_scripts_get_their_own_arguments(run, tmp_path, monkeypatch, wheel):
