@@ -2,7 +2,7 @@
 
 logits(x) = s(x) - s(x turned by 180 degrees), with s from one LCNet. What does not depend on the direction, such as
 light, colour and blur, cancels, and a picture and the same picture turned always get opposite answers: every sample
-teaches as much as the pair would. A picture takes twice the time.
+teaches as much as the pair would. A picture takes twice the time. Conversion to ONNX needs Paddle 3.
 """
 
 import paddle
@@ -20,7 +20,7 @@ class BothWaysLCNet(LCNet):
     def forward(self, x):
         """x: [B, in_channels, H, W] -> [2 B, out_channels, H', W'], the turned ones last."""
         turned = x[:, :, ::-1, ::-1]  # paddle2onnx has no flip of an image of any width
-        return super().forward(paddle.concat([x, turned]))
+        return LCNet.forward(self, paddle.concat([x, turned]))  # Paddle 2.6 cannot export a bare super()
 
 
 @HEADS.register
