@@ -491,11 +491,10 @@ def test_a_detector_trains_on_a_file_with_every_kind_of_broken_line(ppocrv2, fol
     )
     log = trained.stdout + trained.stderr
     assert trained.returncode == 0, log
-    assert f"Train: {len(GOOD_SCENES) + 1} of {len(GOOD_SCENES) + 1 + len(BAD_SCENES)} lines" in log
+    assert f"Train: {len(GOOD_SCENES)} of {len(GOOD_SCENES) + 1 + len(BAD_SCENES)} lines" in log
     for reason in [*BAD_SCENES, "crossing", "few-points", "tiny-image"]:
         assert re.search(rf"\d +{reason} .*scenes.txt:\d+", log), reason
     assert len(re.findall(r"global_step: \d+, .*\bloss: [0-9.]+", log)) == 4
     assert f"metrics are of {len(GOOD_SCENES) + 1} lines" in log
     assert "RecursionError" not in log
-    # Nothing else was left for the data loop to stumble on; IaaAugment may shrink a picture of one pixel to none.
-    assert set(re.findall(r"not used: (\S+):", log)) <= {"tiny.png"}
+    assert "not used" not in log  # nothing was left for the data loop to stumble on

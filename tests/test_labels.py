@@ -238,14 +238,19 @@ def test_a_sound_image_has_a_size_and_no_fault(picture, suffix):
         (pixels(20, 30, 4), ("transparent-image",)),
         (pixels(20, 30, dtype=np.uint16), ("grey-image", "16-bit-image")),
         (pixels(20, 30, 3, dtype=np.uint16), ("16-bit-image",)),
-        (pixels(1, 1, 3), ("tiny-image",)),
-        (pixels(20, 3, 3), ("tiny-image",)),
     ],
 )
 def test_an_odd_image_is_kept_and_mentioned(picture, image, reasons):
     found = picture(image)
     assert found.reasons == reasons
     assert all(REASONS[reason].effect == "kept" for reason in reasons)
+
+
+@pytest.mark.parametrize("size", [(1, 1, 3), (20, 3, 3)])
+def test_an_image_too_small_for_text_is_not_trained_on_and_still_a_fair_question(picture, size):
+    assert picture(pixels(*size)).reasons == ("tiny-image",)
+    assert effects("Train")["tiny-image"] == "line left out"
+    assert effects("Eval")["tiny-image"] == "kept"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff"])

@@ -42,7 +42,7 @@ REASONS = {
     "grey-image": Reason("a grey image is read as three equal channels", KEPT),
     "transparent-image": Reason("transparency is dropped; the colours below it show", KEPT),
     "16-bit-image": Reason("16 bits per channel are cut to 8", KEPT),
-    "tiny-image": Reason("an image of less than 4 pixels on a side shows no text", KEPT),
+    "tiny-image": Reason("an image of less than 4 pixels on a side shows no text", LINE),
     # detection
     "not-json": Reason("a detection label must be JSON", LINE),
     "not-objects": Reason('a detection label must be a list of {"transcription", "points"}', LINE),
@@ -69,11 +69,12 @@ def effects(mode, unknown_characters="drop-character"):
     """{reason: effect} for a set.
 
     Args:
-        mode: "Train" or "Eval". A text that has too few frames cannot be learnt, but it is a fair question.
+        mode: "Train" or "Eval". Nothing is learnt from a text with too few frames, nor from a picture too small for
+            any, which a random scale may even shrink to nothing; both are fair questions.
         unknown_characters: a key of :data:`UNKNOWN_CHARACTERS`.
     """
     found = {name: reason.effect for name, reason in REASONS.items()}
     found["unknown-character"] = UNKNOWN_CHARACTERS[unknown_characters]
     if mode == "Eval":
-        found["few-frames"] = KEPT
+        found.update(dict.fromkeys(("few-frames", "tiny-image"), KEPT))
     return found
