@@ -9,8 +9,9 @@ import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
-from ppocrv2_ext.plugins.both_ways import BothWaysClsHead
+from ppocrv2_ext.plugins.both_ways import BothWaysClsHead, turned
 from ppocrv2_ext.plugins.lcnet import LCNet
+from ppocrv2_ext.plugins.turning import half_turn
 
 CONFIG = "cls/textline_orientation_lcnet"
 CLASSES = ("0", "180")
@@ -95,8 +96,6 @@ def as_the_network_gets_them(paths):
     """(B, 3, H, W) by the transforms of the evaluation, none turned; and the same words turned."""
     from ppocr.data.imaug import create_operators, transform
 
-    from ppocrv2_ext.plugins.turning import half_turn
-
     steps = config.read(config.locate(CONFIG))["Eval"]["dataset"]["transforms"]
     resize = create_operators([step for step in steps if "Resize" in next(iter(step))], {"label_list": CLASSES})
     upright = [cv2.imread(str(path)) for path in paths]
@@ -123,9 +122,15 @@ def test_a_line_and_the_same_line_turned_get_opposite_answers(network):
     """With any weights; in evaluation, where nothing is dropped at random."""
     network.eval()
     images = paddle.randn([3, 3, 32, 96])
-    upright, turned = network(images), network(images.flip([2, 3]))
-    np.testing.assert_allclose(upright.numpy(), turned.numpy()[:, ::-1], atol=1e-6)
+    upright, upside_down = network(images), network(images.flip([2, 3]))
+    np.testing.assert_allclose(upright.numpy(), upside_down.numpy()[:, ::-1], atol=1e-6)
     assert (upright.numpy() != 0.5).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 32, 96), (1, 1, 1, 1), (1, 2, 5, 300)])
+def test_a_picture_turned_is_the_same_pixels_backwards(shape):
+    x = paddle.randn(shape)
+    np.testing.assert_array_equal(turned(x).numpy(), x.numpy()[:, :, ::-1, ::-1])
 
 
 def test_the_answer_is_the_difference_of_what_one_network_says_of_each(network):
@@ -162,9 +167,7 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
         accuracies(trained.stdout)[-1], abs=1e-4
     )
 
-    # paddle2onnx 1.3.1, that of Paddle 2.6, turns no picture of any width; the export's own check refuses the file.
-    onnx = ["--onnx"] if int(paddle.__version__.split(".")[0]) >= 3 else []
-    exported = ppocrv2("export", "-c", "out/resolved.yml", *onnx, "-o", weights, "Global.save_inference_dir=graph")
+    exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=graph")
     assert exported.returncode == 0, exported.stdout + exported.stderr
     images = as_the_network_gets_them(sorted(words.glob("test_*.png")))
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "latest.pdparams")))
@@ -172,8 +175,7 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
     with paddle.no_grad():
         ours = network(paddle.to_tensor(images)).numpy()
     np.testing.assert_allclose(paddle_engine(tmp_path / "graph")(images), ours, atol=1e-5)
-    if onnx:
-        np.testing.assert_allclose(onnx_engine(tmp_path / "graph" / "inference.onnx")[0](images), ours, atol=1e-5)
+    np.testing.assert_allclose(onnx_engine(tmp_path / "graph" / "inference.onnx")[0](images), ours, atol=1e-5)
 
     picture = f"Global.infer_img={words / 'test_0.png'}"
     classified = ppocrv2("run", "tools/infer_cls.py", "-c", "out/resolved.yml", "-o", weights, picture)

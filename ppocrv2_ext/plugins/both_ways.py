@@ -2,7 +2,7 @@
 
 logits(x) = s(x) - s(x turned by 180 degrees), with s from one LCNet. What does not depend on the direction, such as
 light, colour and blur, cancels, and a picture and the same picture turned always get opposite answers: every sample
-teaches as much as the pair would. A picture takes twice the time. Conversion to ONNX needs Paddle 3.
+teaches as much as the pair would. A picture takes twice the time.
 """
 
 import paddle
@@ -13,14 +13,25 @@ from ..registry import BACKBONES, HEADS
 from .lcnet import LCNet, LCNetClsHead
 
 
+def turned(x):
+    """The pictures [B, C, H, W] turned by 180 degrees.
+
+    By indices out of a running sum: of flip, negative steps and arange, none survives every paddle2onnx in a graph of
+    any width.
+    """
+    for axis, line in ((2, x[0, 0, :, 0]), (3, x[0, 0, 0, :])):
+        ones = paddle.ones_like(line)
+        x = paddle.gather(x, (ones.sum() - ones.cumsum()).astype("int64"), axis=axis)
+    return x
+
+
 @BACKBONES.register
 class BothWaysLCNet(LCNet):
     """:class:`LCNet`, with its arguments, on the pictures and on the same pictures turned."""
 
     def forward(self, x):
         """x: [B, in_channels, H, W] -> [2 B, out_channels, H', W'], the turned ones last."""
-        turned = x[:, :, ::-1, ::-1]  # paddle2onnx has no flip of an image of any width
-        return LCNet.forward(self, paddle.concat([x, turned]))  # Paddle 2.6 cannot export a bare super()
+        return LCNet.forward(self, paddle.concat([x, turned(x)]))  # Paddle 2.6 cannot export a bare super()
 
 
 @HEADS.register
