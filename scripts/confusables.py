@@ -75,16 +75,16 @@ def recipes(_, __, texts):
     "--center",
     "trained_with",
     multiple=True,
-    default=["relative:2"],
+    default=["squared:0.005"],
     show_default=True,
     metavar="DISTANCE:WEIGHT",
     callback=recipes,
     help="A center loss to compare with CTC alone; several may be given.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="How many.")
-@click.option("--lines", type=click.IntRange(1), default=4800, show_default=True, help="To train on.")
+@click.option("--lines", type=click.IntRange(1), default=800, show_default=True, help="To train on.")
 @click.option("--test-lines", type=click.IntRange(1), default=2000, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True)
 @click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the config of every run.")
 def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch, overrides):
