@@ -81,6 +81,17 @@ def test_override_gives_arguments_to_a_transform_that_had_none():
     assert after["Train"]["dataset"]["transforms"][0] == {"RecAug": {"tia_prob": 0.1}}
 
 
+def test_override_asks_which_of_two_entries_of_one_name():
+    twice = {"Loss": {"loss_config_list": [{"CTCCenterLoss": {"network": name}} for name in ("Student", "Teacher")]}}
+    with pytest.raises(UserError, match="several entries 'CTCCenterLoss'; name one by its number, 0 or 1"):
+        config.override(twice, ["Loss.loss_config_list.CTCCenterLoss.momentum=0.5"])
+    after = config.override(twice, ["Loss.loss_config_list.1.CTCCenterLoss.momentum=0.5"])["Loss"]["loss_config_list"]
+    assert after == [
+        {"CTCCenterLoss": {"network": "Student"}},
+        {"CTCCenterLoss": {"network": "Teacher", "momentum": 0.5}},
+    ]
+
+
 def test_override_keeps_everything_after_the_first_equals_sign():
     assert config.override({"Global": {}}, ["Global.save_model_dir=a=b"]) == {"Global": {"save_model_dir": "a=b"}}
 
