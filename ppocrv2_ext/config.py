@@ -143,18 +143,16 @@ def _entered(node, step, path, above):
 
 def _entry(entries, step, path, above):
     """(index, entry) of a list for a name such as ``RecAug`` or a number."""
-    named = {}
-    for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and entry:
-            named.setdefault(next(iter(entry)), []).append(index)
-    if len(named.get(step, ())) > 1:
-        numbers = " or ".join(map(str, named[step]))
+    names = [next(iter(entry), None) if isinstance(entry, dict) else None for entry in entries]
+    found = [index for index, name in enumerate(names) if name == step]
+    if not found and step.isdigit() and int(step) < len(entries):
+        found = [int(step)]
+    if not found:
+        raise UserError(f"-o {path}: {above} has no entry {step!r}{did_you_mean(step, set(names) - {None})}")
+    if len(found) > 1:
+        numbers = " or ".join(map(str, found))
         raise UserError(f"-o {path}: {above} has several entries {step!r}; name one by its number, {numbers}.")
-    if step in named:
-        return named[step][0], entries[named[step][0]]
-    if step.isdigit() and int(step) < len(entries):
-        return int(step), entries[int(step)]
-    raise UserError(f"-o {path}: {above} has no entry {step!r}{did_you_mean(step, named)}")
+    return found[0], entries[found[0]]
 
 
 def write(config, path, header=""):
