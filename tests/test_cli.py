@@ -101,6 +101,11 @@ def test_weights_that_are_not_the_official_ones_are_refused(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_network_of_the_official_file_which_holds_one_is_refused(run, tmp_path):
+    refused(run("weights", "det", "--output", "out", "--network", "Student2"), "the official files hold one network")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unknown_script_is_refused_with_the_nearest(run):
     refused(run("run", "tools/trian.py"), "no script 'tools/trian.py'; did you mean 'tools/train.py'")
 

@@ -24,6 +24,25 @@ def official(wheel, tmp_path_factory):
     return network
 
 
+def test_one_network_of_a_trained_pair_becomes_a_checkpoint_of_its_own(official, tmp_path):
+    from ppocrv2_ext import commands
+
+    networks = {"Student": 0, "Student2": 1}  # and what is added to the official weights
+    paddle.save(
+        {
+            f"{name}.{key}": value + add
+            for name, add in networks.items()
+            for key, value in official.state_dict().items()
+        },
+        str(tmp_path / "best.pdparams"),
+    )
+    for name, add in networks.items():
+        commands.weights("det", str(tmp_path / name), source=str(tmp_path / "best.pdparams"), network=name)
+        written = paddle.load(str(tmp_path / name / "ch_PP-OCRv2_det.pdparams"))
+        for key, value in official.state_dict().items():
+            np.testing.assert_array_equal(written[key].numpy(), (value + add).numpy())
+
+
 @pytest.fixture(scope="module")
 def published():
     """The published graph in onnxruntime, rounding as Paddle does when it enlarges a map.
