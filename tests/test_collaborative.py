@@ -6,6 +6,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.distillation import perturb
 
 CML = "det/ch_PP-OCRv2_det_cml"
 
@@ -54,6 +55,19 @@ def test_a_missing_teacher_stops_training_and_nothing_else(wheel):
     with pytest.raises(UserError, match=r"Models.Teacher.pretrained: there is no file nowhere/best.pdparams"):
         networks(images)
     networks.set_state_dict(networks.state_dict())
+    networks(images)
+
+
+def test_two_students_from_one_file_that_would_stay_alike_are_refused_at_the_first_step(wheel):
+    networks = model(wheel)
+    networks.Student2.set_state_dict(networks.Student.state_dict())
+    images = paddle.zeros([1, 3, 32, 32])
+    networks.eval()
+    networks(images)
+    networks.train()
+    with pytest.raises(UserError, match=r"hold the same weights.*set Architecture.Models.Student2.perturbation"):
+        networks(images)
+    perturb(networks.Student2, 0.02)
     networks(images)
 
 

@@ -246,3 +246,19 @@ def test_the_same_seed_perturbs_alike():
 def test_a_perturbation_that_is_none_is_refused(amount):
     with pytest.raises(UserError, match=r"`perturbation` must be a number > 0"):
         perturb(nn.Linear(2, 2), amount)
+
+
+@pytest.mark.parametrize(
+    ("part", "frozen", "twins"),
+    [
+        (lambda: nn.Linear(2, 2), (), ("a", "b")),
+        (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.0)), (), ("a", "b")),
+        (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)), (), None),  # draws part them
+        (lambda: nn.Linear(2, 2), ("b",), None),  # one stays, the other learns
+    ],
+)
+def test_twins_are_two_learning_networks_that_nothing_parts(part, frozen, twins):
+    networks = DistillationNetworks({"a": part(), "b": part()}, frozen=frozen)
+    assert networks.twins() is None  # random weights
+    networks.b.set_state_dict(networks.a.state_dict())
+    assert networks.twins() == twins

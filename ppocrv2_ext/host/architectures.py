@@ -16,7 +16,7 @@ class CollaborativeModel(DistillationNetworks):
 
     A ``pretrained`` file may be missing for evaluation and export, and when a checkpoint brings the network; training
     without it is an error. ``perturbation: 0.1`` adds noise to a network once its file is loaded (:func:`perturb`), so
-    that two from one file differ.
+    that two from one file differ; training two that do not is an error.
     """
 
     def __init__(self, config):
@@ -36,6 +36,7 @@ class CollaborativeModel(DistillationNetworks):
                 perturb(networks[name], section["perturbation"])
         super().__init__(networks, [name for name, section in config["Models"].items() if section.get("freeze_params")])
         self.awaited = awaited
+        self.started = False
 
     def set_state_dict(self, state_dict, *rest, **named):
         """As in any Layer; a network that ``state_dict`` holds whole no longer waits for its ``pretrained`` file."""
@@ -46,13 +47,25 @@ class CollaborativeModel(DistillationNetworks):
 
     def forward(self, x, data=None):
         """x: (B, 3, H, W) images; data: labels, for heads that want them. Returns {name: output}."""
-        if self.training and self.awaited:
+        if self.training and not self.started:
+            self._require_a_start()
+            self.started = True
+        return super().forward(x, data)
+
+    def _require_a_start(self):
+        """At the first step, since a checkpoint may come after the model is built."""
+        if self.awaited:
             name, path = next(iter(self.awaited.items()))
             raise UserError(
                 f"Architecture.Models.{name}.pretrained: there is no file {_parameters(path)}, and no checkpoint held"
                 f" the weights; name another file, or leave it empty to start {name} from scratch."
             )
-        return super().forward(x, data)
+        twins = self.twins()
+        if twins:
+            raise UserError(
+                f"{twins[0]} and {twins[1]} hold the same weights, would get the same gradients and stay alike, so that"
+                f" neither can teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02."
+            )
 
 
 def _parameters(path):

@@ -133,7 +133,7 @@ class CenterCTCHead(nn.Layer):
         super().__init__()
         if non_negative(dropout, "dropout") >= 1:
             raise UserError(f"CenterCTCHead: `dropout` must be in [0, 1), got {dropout!r}.")
-        self.dropout = dropout
+        self.dropout = nn.Dropout(dropout)
         if mid_channels is None:
             self.fc = _linear(in_channels, out_channels, fc_decay)
         else:
@@ -150,7 +150,7 @@ class CenterCTCHead(nn.Layer):
     def forward(self, x, targets=None):
         """x: (B, T, in_channels) -> :class:`CenterHeadOutput` in training, (B, T, C) probabilities in evaluation."""
         if self.training:
-            x = F.dropout(x, self.dropout)
+            x = self.dropout(x)
         features = x if self.mid_channels is None else self.fc1(x)
         logits = (self.fc if self.mid_channels is None else self.fc2)(features)
         if not self.training:

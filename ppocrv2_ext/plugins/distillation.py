@@ -1,5 +1,6 @@
 """Several networks on one image, some of them frozen: what PaddleOCR calls a distillation model, as a pure Layer."""
 
+import itertools
 import math
 
 import paddle
@@ -61,6 +62,17 @@ class DistillationNetworks(nn.Layer):
         """The networks in the order of ``model_name_list``. Looked up: converting BatchNorm replaces sub-layers."""
         return [getattr(self, name) for name in self.model_name_list]
 
+    def twins(self):
+        """Two learning networks with the same weights, and no dropout to part them; None if there are none.
+
+        They get the same gradient at every step and stay alike: neither has anything to teach the other.
+        """
+        learning = [name for name in self.model_name_list if name not in self.frozen]
+        for first, second in itertools.combinations(learning, 2):
+            if not _draws(getattr(self, first)) and _alike(getattr(self, first), getattr(self, second)):
+                return first, second
+        return None
+
     def _hold(self):
         # Not eval(): that would tell the whole process that nothing trains.
         for name in self.frozen:
@@ -85,3 +97,15 @@ class DistillationNetworks(nn.Layer):
             with paddle.set_grad_enabled(paddle.is_grad_enabled() and name not in self.frozen):
                 outputs[name] = network(x) if data is None else network(x, data)
         return outputs
+
+
+def _draws(network):
+    """Whether two calls of ``network`` in training differ."""
+    return any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in network.sublayers())
+
+
+def _alike(a, b):
+    ours, theirs = a.state_dict(), b.state_dict()
+    return ours.keys() == theirs.keys() and all(
+        ours[name].shape == theirs[name].shape and bool((ours[name] == theirs[name]).all()) for name in ours
+    )
