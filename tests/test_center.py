@@ -4,7 +4,6 @@ Run as a script by :func:`test_two_processes_hold_the_centers_of_the_joined_batc
 """
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -248,32 +247,6 @@ def test_under_amp_the_head_hands_out_float32():
     report = CTCCenterLoss()(output, _batch())
     report["loss"].backward()
     assert int(head.center_counts.sum()) > 0
-
-
-def test_dropout_clears_its_share_and_keeps_the_mean_in_training_alone():
-    head = CenterCTCHead(in_channels=7, out_channels=C, dropout=0.25)
-    plain = CenterCTCHead(in_channels=7, out_channels=C)
-    plain.set_state_dict(head.state_dict())
-    x = paddle.ones([64, 100, 7])
-    seen = head(x).features.numpy()
-    assert (seen == 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert seen.mean() == pytest.approx(1, abs=0.02)
-    head.eval(), plain.eval()
-    np.testing.assert_array_equal(head(x).numpy(), plain(x).numpy())
-
-
-def test_two_heads_with_the_same_weights_differ_by_their_dropout_alone():
-    for dropout, differ in ((0.0, False), (0.2, True)):
-        heads = [CenterCTCHead(in_channels=7, out_channels=C, mid_channels=D, dropout=dropout) for _ in range(2)]
-        heads[1].set_state_dict(heads[0].state_dict())
-        logits = [head(_input()).logits.numpy() for head in heads]
-        assert (logits[0] != logits[1]).any() == differ
-
-
-@pytest.mark.parametrize("dropout", [1, 1.5, -0.1, math.nan, True, "0.2"])
-def test_a_dropout_that_is_no_share_below_one_is_refused(dropout):
-    with pytest.raises(UserError, match="`dropout` must be"):
-        CenterCTCHead(in_channels=7, out_channels=C, dropout=dropout)
 
 
 def test_the_exported_head_holds_no_centers(tmp_path):

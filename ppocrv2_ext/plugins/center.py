@@ -125,15 +125,10 @@ class CenterCTCHead(nn.Layer):
         mid_channels: Width between two linear layers, then the D of the centers; None for a single layer.
         centers: A file that ``ppocrv2 centers`` wrote, to start from; None to start without centers. A checkpoint that
             training goes on from has its own, which win; weights it starts from (``pretrained``) leave these be.
-        dropout: Share of the incoming features set to 0 in training, in [0, 1). Of two networks from one file each
-            draws its own, so that they differ (as the two passes of R-Drop, arXiv:2106.14448) and neither is worse.
     """
 
-    def __init__(self, in_channels, out_channels, fc_decay=0.0004, mid_channels=None, centers=None, dropout=0.0):
+    def __init__(self, in_channels, out_channels, fc_decay=0.0004, mid_channels=None, centers=None):
         super().__init__()
-        if non_negative(dropout, "dropout") >= 1:
-            raise UserError(f"CenterCTCHead: `dropout` must be in [0, 1), got {dropout!r}.")
-        self.dropout = nn.Dropout(dropout)
         if mid_channels is None:
             self.fc = _linear(in_channels, out_channels, fc_decay)
         else:
@@ -149,8 +144,6 @@ class CenterCTCHead(nn.Layer):
 
     def forward(self, x, targets=None):
         """x: (B, T, in_channels) -> :class:`CenterHeadOutput` in training, (B, T, C) probabilities in evaluation."""
-        if self.training:
-            x = self.dropout(x)
         features = x if self.mid_channels is None else self.fc1(x)
         logits = (self.fc if self.mid_channels is None else self.fc2)(features)
         if not self.training:
