@@ -127,7 +127,7 @@ def weights(kind, output, source=None, network=None, directory=None):
     file = source or official.locate(kind)
     if not trained:
         official.verify(file, kind)
-    tensors = checkpoint.read_training(file, network or "Student") if trained else official.read_onnx(file)
+    tensors = checkpoint.read_training(file, network) if trained else official.read_onnx(file)
     folder = preflight.writable(output)
     host = connect(directory)
     expected = build_network(official.OFFICIAL[kind].architecture).state_dict()

@@ -248,17 +248,21 @@ def test_a_perturbation_that_is_none_is_refused(amount):
         perturb(nn.Linear(2, 2), amount)
 
 
+def _part(dropout=0.0):
+    return nn.Sequential(nn.Linear(2, 2), nn.Dropout(dropout))
+
+
 @pytest.mark.parametrize(
-    ("part", "frozen", "twins"),
+    ("parts", "frozen", "twins"),
     [
-        (lambda: nn.Linear(2, 2), (), ("a", "b")),
-        (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.0)), (), ("a", "b")),
-        (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)), (), None),  # draws part them
-        (lambda: nn.Linear(2, 2), ("b",), None),  # one stays, the other learns
+        ((_part(), _part()), (), ("a", "b")),
+        ((_part(0.1), _part()), (), None),  # draws part them, on whichever side
+        ((_part(), _part(0.1)), (), None),
+        ((_part(), _part()), ("b",), None),  # one stays, the other learns
     ],
 )
-def test_twins_are_two_learning_networks_that_nothing_parts(part, frozen, twins):
-    networks = DistillationNetworks({"a": part(), "b": part()}, frozen=frozen)
+def test_twins_are_two_learning_networks_that_nothing_parts(parts, frozen, twins):
+    networks = DistillationNetworks(dict(zip("ab", parts)), frozen=frozen)
     assert networks.twins() is None  # random weights
     networks.b.set_state_dict(networks.a.state_dict())
     assert networks.twins() == twins

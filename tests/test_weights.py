@@ -341,6 +341,8 @@ def test_an_absent_sub_network_lists_the_prefixes(tmp_path):
 def test_a_file_of_one_plain_network_is_returned_as_it_is(tmp_path):
     _saved(tmp_path, {"backbone.w": _numbers(2), "head.w": _numbers(2)})
     assert list(read_training(tmp_path / "saved")) == ["backbone.w", "head.w"]
+    with pytest.raises(UserError, match="holds a single network and no 'Student2'; leave --network out"):
+        read_training(tmp_path / "saved", network="Student2")
 
 
 def test_a_tar_without_weights_or_cut_short_is_a_user_error(tmp_path):

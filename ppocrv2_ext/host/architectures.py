@@ -16,7 +16,7 @@ class CollaborativeModel(DistillationNetworks):
 
     A ``pretrained`` file may be missing for evaluation and export, and when a checkpoint brings the network; training
     without it is an error. ``perturbation: 0.1`` adds noise to a network once its file is loaded (:func:`perturb`), so
-    that two from one file differ; training two that do not is an error.
+    that two from one file differ; training two that do not is an error, whatever their losses.
     """
 
     def __init__(self, config):
@@ -63,8 +63,8 @@ class CollaborativeModel(DistillationNetworks):
         twins = self.twins()
         if twins:
             raise UserError(
-                f"{twins[0]} and {twins[1]} hold the same weights, would get the same gradients and stay alike, so that"
-                f" neither can teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02."
+                f"{twins[0]} and {twins[1]} hold the same weights: with the same loss they would stay alike, and"
+                f" neither could teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02."
             )
 
 

@@ -65,11 +65,12 @@ class DistillationNetworks(nn.Layer):
     def twins(self):
         """Two learning networks with the same weights, and no dropout to part them; None if there are none.
 
-        They get the same gradient at every step and stay alike: neither has anything to teach the other.
+        With the same loss they get the same gradient at every step and stay alike: neither can teach the other.
         """
         learning = [name for name in self.model_name_list if name not in self.frozen]
         for first, second in itertools.combinations(learning, 2):
-            if not _draws(getattr(self, first)) and _alike(getattr(self, first), getattr(self, second)):
+            pair = getattr(self, first), getattr(self, second)
+            if _alike(*pair) and not any(map(_draws, pair)):
                 return first, second
         return None
 

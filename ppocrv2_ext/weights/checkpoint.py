@@ -60,19 +60,26 @@ def recorded_metrics(path):
         return pickle.load(file, encoding="latin1").get("best_model_dict", {})
 
 
-def read_training(path, network="Student"):
+def read_training(path, network=None):
     """Weights from one of PaddleOCR's training files: a ``.pdparams``, or a ``.tar`` with best_accuracy.pdparams.
 
     Args:
-        network: the sub-network to take from a distillation checkpoint; its prefix is stripped. A file of one plain
-            network (``backbone.*``, ``neck.*``, ``head.*``) has no prefixes and is returned as it is.
+        network: the sub-network to take from a distillation checkpoint, None for Student; its prefix is stripped. A
+            file of one plain network (``backbone.*``, ``neck.*``, ``head.*``) has no prefixes, is returned as it is,
+            and to name a network of it is an error.
     Returns:
         {parameter name: Tensor or ndarray}
     """
     params = _read_tar(path) if str(path).endswith(".tar") else read_params(path)
     prefixes = sorted({name.partition(".")[0] for name in params})
     if set(prefixes) <= PLAIN:
+        if network is not None:
+            raise UserError(
+                f"{path} holds a single network and no {network!r}; leave --network out, and export it by the config"
+                " of a single network."
+            )
         return params
+    network = network or "Student"
     start = network + "."
     chosen = {name[len(start) :]: value for name, value in params.items() if name.startswith(start)}
     if not chosen:
