@@ -20,6 +20,9 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 class Group(click.Group):
     """Prints a UserError as one sentence and exits with 2; ``--debug`` shows the traceback."""
 
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order of this file, which is that of work
+
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
@@ -42,7 +45,7 @@ def host_option(command):
         "--paddleocr",
         "directory",
         metavar="DIR",
-        help="A clone of PaddleOCR to use [default: PADDLEOCR_HOME, else the wheel].",
+        help="A clone of PaddleOCR [default: PADDLEOCR_HOME, else the working directory if it is one, else the wheel].",
     )(command)
 
 
@@ -61,7 +64,14 @@ class ConfigCommand(click.Command):
 def config_options(command):
     """``-c CONFIG -o KEY=VALUE ...`` as PaddleOCR takes them."""
 
-    @click.option("-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a built-in name.")
+    @click.option(
+        "-c",
+        "--config",
+        "name",
+        required=True,
+        metavar="CONFIG",
+        help="A config file, or a name that `configs` lists.",
+    )
     @click.option(
         "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Change the config, as in PaddleOCR."
     )
@@ -73,22 +83,22 @@ def config_options(command):
     return wrapped
 
 
-@main.command(cls=ConfigCommand)
-@config_options
-@click.option("--resume", metavar="DIR", help="Go on with the training that left its checkpoints in DIR.")
-def train(name, overrides, directory, resume):
-    """Train with PaddleOCR's tools/train.py."""
-    commands.train(name, overrides, directory, resume)
+@main.command(short_help="Write official or trained weights as a checkpoint to start from.")
+@click.argument("kind", type=click.Choice(["rec", "det", "cls"]))
+@click.option("--output", required=True, metavar="DIR", help="Where the training checkpoint is written.")
+@click.option("--from", "source", metavar="FILE", help="An official ONNX, or weights of a training (.pdparams, .tar).")
+@click.option(
+    "--network",
+    metavar="NAME",
+    help="Of several networks in FILE [default: the better one by the record beside it, else Student].",
+)
+@host_option
+def weights(kind, output, source, network, directory):
+    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
+    commands.weights(kind, output, source, network, directory)
 
 
-@main.command("eval", cls=ConfigCommand)
-@config_options
-def evaluate(name, overrides, directory):
-    """Evaluate with PaddleOCR's tools/eval.py."""
-    commands.evaluate(name, overrides, directory)
-
-
-@main.command(cls=ConfigCommand)
+@main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")
 @config_options
 @click.option("--json", "report_file", metavar="FILE", help="Write the findings, with every place, to FILE.")
 @click.option("--fix", "fixed", metavar="DIR", help="Write label files without what is broken into DIR.")
@@ -97,9 +107,9 @@ def check(name, overrides, directory, report_file, fixed):
     sys.exit(commands.check(name, overrides, directory, report_file, fixed))
 
 
-@main.command(cls=ConfigCommand)
+@main.command(cls=ConfigCommand, short_help="Draw training samples as the network gets them.")
 @config_options
-@click.option("-n", "count", type=int, default=12, show_default=True, help="How many samples.")
+@click.option("-n", "count", type=click.IntRange(1, 200), default=12, show_default=True, help="How many samples.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Draws other samples [default: Global.seed, or 1024].")
 @click.option("--output", required=True, metavar="FILE.png", help="Where the sheet is drawn.")
 def preview(name, overrides, directory, count, seed, output):
@@ -107,16 +117,7 @@ def preview(name, overrides, directory, count, seed, output):
     commands.preview(name, output, overrides, directory, count, seed)
 
 
-@main.command(cls=ConfigCommand)
-@config_options
-@click.option("--onnx", is_flag=True, help="Convert to ONNX too, and check that it computes the same.")
-@click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
-def export(name, overrides, directory, onnx, network):
-    """Export an inference model with PaddleOCR's tools/export_model.py."""
-    commands.export(name, overrides, directory, onnx, network)
-
-
-@main.command(cls=ConfigCommand)
+@main.command(cls=ConfigCommand, short_help="Class means of a trained recognizer, for Head.centers.")
 @config_options
 @click.option("--output", required=True, metavar="FILE.npz", help="Where the centers are written.")
 @click.option("--network", metavar="NAME", help="Which of Architecture.Models [default: the first student].")
@@ -135,15 +136,33 @@ def centers(name, overrides, directory, output, network, assignment):
     commands.centers(name, overrides, directory, output, network, assignment)
 
 
-@main.command()
-@click.argument("kind", type=click.Choice(["rec", "det", "cls"]))
-@click.option("--output", required=True, metavar="DIR", help="Where the training checkpoint is written.")
-@click.option("--from", "source", metavar="FILE", help="An official ONNX, or the file of a training (.tar, .pdparams).")
-@click.option("--network", metavar="NAME", help="Of several networks in a training file [default: Student].")
-@host_option
-def weights(kind, output, source, network, directory):
-    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
-    commands.weights(kind, output, source, network, directory)
+@main.command(cls=ConfigCommand, short_help="Train with PaddleOCR's tools/train.py.")
+@config_options
+@click.option(
+    "--resume",
+    metavar="DIR",
+    help="Go on from DIR/latest, into DIR; with the -c and -o of before, or -c DIR/resolved.yml.",
+)
+def train(name, overrides, directory, resume):
+    """Train with PaddleOCR's tools/train.py."""
+    commands.train(name, overrides, directory, resume)
+
+
+@main.command("eval", cls=ConfigCommand, short_help="Evaluate with PaddleOCR's tools/eval.py.")
+@config_options
+def evaluate(name, overrides, directory):
+    """Evaluate -o Global.pretrained_model with PaddleOCR's tools/eval.py."""
+    commands.evaluate(name, overrides, directory)
+
+
+@main.command(cls=ConfigCommand, short_help="Export an inference model, and ONNX.")
+@config_options
+@click.option("--output", metavar="DIR", help="Where the model goes [default: Global.save_inference_dir].")
+@click.option("--onnx", is_flag=True, help="Convert to ONNX too, and check that it computes the same.")
+@click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
+def export(name, overrides, directory, output, onnx, network):
+    """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
+    commands.export(name, overrides, directory, output, onnx, network)
 
 
 @main.command()
@@ -168,16 +187,22 @@ def configs(name, copy):
             click.echo(f"{known:48} {title}")
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run any script of PaddleOCR with the plugins in place.",
+)
 @host_option
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(script, arguments, directory):
-    """Run any script of PaddleOCR, unchanged, with the plugins in place: ppocrv2 run tools/infer_rec.py -c ..."""
+    """Run any script of PaddleOCR with the plugins in place: ppocrv2 run tools/infer_rec.py -c ...
+
+    A config after -c is found, checked and resolved as the other commands do it.
+    """
     commands.run(script, arguments, directory)
 
 
-@main.command()
+@main.command(short_help="Show versions, devices and what is plugged in.")
 @host_option
 def info(directory):
     """Show which PaddleOCR is used, the versions, the devices and what is plugged in."""

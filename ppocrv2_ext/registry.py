@@ -1,12 +1,10 @@
-"""What this package adds to PaddleOCR: one dict per kind of component, with good errors.
+"""What this package adds to PaddleOCR: one dict per kind of component.
 
-A plugin module registers its class where it is defined; :mod:`ppocrv2_ext.host.plug` is the only reader::
+A plugin module registers its class where it is defined; :mod:`ppocrv2_ext.host.plug` puts it where PaddleOCR looks::
 
     @BACKBONES.register
     class LCNet(nn.Layer): ...
 """
-
-from .errors import UserError, did_you_mean
 
 
 class Registry(dict):
@@ -23,9 +21,6 @@ class Registry(dict):
             raise ValueError(f"{self.kind} {name!r} is registered twice: {self[name]} and {component}.")
         self[name] = component
         return component
-
-    def __missing__(self, name):
-        raise UserError(f"no {self.kind} is called {name!r}{did_you_mean(name, self)}")
 
 
 BACKBONES = Registry("backbone")

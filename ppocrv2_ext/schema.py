@@ -37,6 +37,20 @@ DATASET = {"name", "data_dir", "label_file_list", "ratio_list", "transforms", "e
     "ds_width",
 }
 LOADER = {"shuffle", "drop_last", "batch_size_per_card", "num_workers", "use_shared_memory", "collate_fn"}
+# What is a mapping and what a list: {key: what it holds}, where "*" is any other key, and [what each entry is].
+NAMED = [{"*": {}}]  # of components: [{name: arguments}]
+PARTS = {"Transform": {}, "Backbone": {}, "Neck": {}, "Head": {}}
+SET = {"dataset": {"transforms": NAMED}, "loader": {}, "sampler": {}}
+SHAPE = {
+    "Global": {},
+    "Optimizer": {"lr": {}, "regularizer": {}},
+    "Architecture": {**PARTS, "Models": {"*": PARTS}},
+    "Loss": {"loss_config_list": NAMED},
+    "PostProcess": {},
+    "Metric": {},
+    "Train": SET,
+    "Eval": SET,
+}
 
 
 class Problem(NamedTuple):
@@ -67,12 +81,17 @@ def check(config, catalog):
 
 def _problems(config, catalog):
     yield from _unknown("the config", config, SECTIONS)
-    missing = sorted(REQUIRED - set(config))
+    missing = sorted(section for section in REQUIRED if not config.get(section))
     if missing:
-        yield Problem(f"the config lacks the section {missing[0]}.")
+        yield Problem(f"the config lacks the section {missing[0]}, or it is empty.")
         return
+    misshapen = list(_misshapen("", config, SHAPE))
+    if misshapen:
+        yield from misshapen
+        return  # what lies below cannot be looked at
     yield from _near_misses("Global", config["Global"], GLOBAL)
     yield from _choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
+    yield from _choice("Architecture", config["Architecture"], "name", catalog.names("architecture"))
     for where, network, known in _networks(config["Architecture"]):
         yield from _unknown(where, network, known)
         for part in ("Backbone", "Neck", "Head"):
@@ -83,6 +102,20 @@ def _problems(config, catalog):
     yield from _optimizer(config["Optimizer"], catalog)
     for mode in ("Train", "Eval"):
         yield from _data(mode, config[mode], catalog)
+
+
+def _misshapen(where, value, shape):
+    """Places below ``where`` that hold no mapping, or no list, where ``shape`` has one."""
+    if not isinstance(value, type(shape)):
+        kind = "a mapping of `key: value`" if isinstance(shape, dict) else "a list of `- name: {key: value}`"
+        yield Problem(f"{where} must be {kind}, got {value!r}.")
+        return
+    below = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, held in below:
+        expected = shape.get(key, shape.get("*")) if isinstance(shape, dict) else shape[0]
+        # A component may come without arguments, as `- ToCHWImage:` does.
+        if expected or (held is not None and expected is not None):
+            yield from _misshapen(f"{where}.{key}".lstrip("."), held, expected)
 
 
 def _networks(architecture):
@@ -115,12 +148,12 @@ def _optimizer(optimizer, catalog):
 
 
 def _data(mode, section, catalog):
-    if not isinstance(section, dict) or not isinstance(section.get("dataset"), dict):
+    if not section.get("dataset") or not section.get("loader"):
         yield Problem(f"{mode} must hold a dataset and a loader.")
         return
     yield from _unknown(mode, section, DATA)
     yield from _near_misses(f"{mode}.dataset", section["dataset"], DATASET)
-    yield from _near_misses(f"{mode}.loader", section.get("loader") or {}, LOADER)
+    yield from _near_misses(f"{mode}.loader", section["loader"], LOADER)
     for entry in section["dataset"].get("transforms") or ():
         for name, arguments in entry.items():
             where = f"{mode}.dataset.transforms.{name}"

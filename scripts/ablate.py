@@ -19,9 +19,10 @@ from rich.table import Table
 from ppocrv2_ext.ablation import plan, smoke
 from ppocrv2_ext.ablation.process import CommandError, Processes
 from ppocrv2_ext.ablation.rows import TASKS
-from ppocrv2_ext.ablation.runs import read_json, whole, write_json
+from ppocrv2_ext.ablation.runs import read_json, write_json
 from ppocrv2_ext.ablation.schedule import START, Ablation, alone, budgets, collect
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import whole
 from ppocrv2_ext.report import ablation as report
 from ppocrv2_ext.report.ablation_plot import picture
 

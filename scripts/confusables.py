@@ -98,7 +98,8 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
         console.print(f"{trainings} trainings, about {minutes} minutes on one CPU core, results in {output}")
         console.print(f"Draw {lines} lines to train on and {test_lines} to test on")
         render_confusables(data, lines, test_lines, DATA_SEED)
-        settings = [*run_settings(data, epochs, batch), f"Global.pretrained_model={weights}", *overrides]
+        start = config.assignment("Global.pretrained_model", weights)
+        settings = [*run_settings(data, epochs, batch), start, *overrides]
         connect()
         logging.getLogger("ppocr").setLevel(logging.WARNING)
         seen = {START: [look_at(config.override(config.read(config.locate(CONFIG)), settings), data)]}
@@ -106,7 +107,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
             for seed in range(1, seeds + 1):
                 folder = output / f"{recipe.distance}_{recipe.weight:g}" / f"seed{seed}"
                 own = [f"Loss.center_weight={recipe.weight}", f"Loss.distance={recipe.distance}"]
-                own += [f"Global.seed={seed}", f"Global.save_model_dir={folder}"]
+                own += [f"Global.seed={seed}", config.assignment("Global.save_model_dir", folder)]
                 trained = train([*settings, *own], preflight.writable(folder))
                 seen.setdefault(str(recipe), []).append(look_at(trained, data))
                 apart, errors = seen[str(recipe)][-1][2:]
@@ -123,12 +124,12 @@ def run_settings(data, epochs, batch):
     """Overrides of the config for short lines and a short run without other workers' chance."""
     sets = [(mode, data / f"{name}.txt") for mode, name in (("Train", "train"), ("Eval", "test"))]
     return [
-        *(f"{mode}.dataset.data_dir={data}" for mode, _ in sets),
-        *(f"{mode}.dataset.label_file_list=[{file}]" for mode, file in sets),
+        *(config.assignment(f"{mode}.dataset.data_dir", data) for mode, _ in sets),
+        *(config.assignment(f"{mode}.dataset.label_file_list", [file]) for mode, file in sets),
         *(f"{mode}.dataset.transforms.RecResizeImg.image_shape=[3,32,32]" for mode, _ in sets),
         *(f"{mode}.loader.num_workers=0" for mode, _ in sets),
         f"Train.loader.batch_size_per_card={batch}",
-        f"Global.character_dict_path={data / 'characters.txt'}",
+        config.assignment("Global.character_dict_path", data / "characters.txt"),
         f"Global.epoch_num={epochs}",
         "Global.eval_batch_step=[0,1000000]",  # this script looks at the end alone
         "Global.save_epoch_step=1000000",
@@ -139,7 +140,7 @@ def train(settings, folder):
     """`ppocrv2 train` in a process of its own; returns the config as it ran, its weights named."""
     Processes().run(["train", "-c", CONFIG, "-o", *settings], folder / "log.txt")
     resolved = config.read(folder / "resolved.yml")
-    return config.override(resolved, [f"Global.pretrained_model={folder / 'latest'}"])
+    return config.override(resolved, [config.assignment("Global.pretrained_model", folder / "latest")])
 
 
 @paddle.no_grad()

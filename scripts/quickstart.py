@@ -5,6 +5,7 @@ Every step is a `ppocrv2` command, printed as it runs: what this script does can
 
 import math
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import click
 import numpy as np
 from rich.console import Console
 
+from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.lines import render_lines
 from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
 from ppocrv2_ext.errors import UserError
@@ -63,15 +65,18 @@ def main(data, output, epochs, overrides):
     official, tuned = output / "official", output / "finetuned"
     run(log, "Write the official weights as a training checkpoint (10 s)", "weights", "rec", "--output", official)
     start, best = official / "ch_PP-OCRv2_rec", tuned / "best_accuracy"
-    from_official, from_tuned = f"Global.pretrained_model={start}", f"Global.pretrained_model={best}"
+    from_official, from_tuned = (assignment("Global.pretrained_model", weights) for weights in (start, best))
     evaluate = ("eval", "-c", CONFIG, "-o", *settings)
-    train = ("train", "-c", CONFIG, "-o", *settings, f"Global.save_model_dir={tuned}")
+    train = ("train", "-c", CONFIG, "-o", *settings, assignment("Global.save_model_dir", tuned))
     run(log, "Evaluate before (PaddleOCR's tools/eval.py; 10 s for 100 lines)", *evaluate, from_official)
     run(log, "Fine-tune (PaddleOCR's tools/train.py; `eta` is what is left)", *train, from_official)
     run(log, "Evaluate after (10 s for 100 lines)", *evaluate, from_tuned)
     for name, weights in ((official, start), (tuned, best)):
         title = f"Export {name.name}, convert it to ONNX and compare the two (20 s)"
-        paths = (f"Global.pretrained_model={weights}", f"Global.save_inference_dir={name / 'inference'}")
+        paths = (
+            assignment("Global.pretrained_model", weights),
+            assignment("Global.save_inference_dir", name / "inference"),
+        )
         run(log, title, "export", "-c", CONFIG, "--onnx", "-o", *settings, *paths)
 
     console.print("\n[bold]Read the test lines with both ONNX models")
@@ -125,10 +130,10 @@ def data_settings(data, epochs):
     schedule = f"{epochs} epochs of {steps} steps of {BATCH}, about {minutes} min on a CPU"
     console.print(f"{len(images)} lines, trained at 32x{width}: {schedule}")
     return [
-        f"Train.dataset.data_dir={data}",
-        f"Eval.dataset.data_dir={data}",
-        f"Train.dataset.label_file_list=[{data / 'train.txt'}]",
-        f"Eval.dataset.label_file_list=[{data / 'test.txt'}]",
+        assignment("Train.dataset.data_dir", data),
+        assignment("Eval.dataset.data_dir", data),
+        assignment("Train.dataset.label_file_list", [data / "train.txt"]),
+        assignment("Eval.dataset.label_file_list", [data / "test.txt"]),
         f"Train.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Train.loader.batch_size_per_card={BATCH}",
@@ -144,8 +149,8 @@ def run(log, title, *arguments):
     """Run one `ppocrv2` command: progress on the screen, everything in the log; stop where it fails."""
     command = ["ppocrv2", *map(str, arguments)]
     console.print(f"\n{title}", style="bold", markup=False)
-    console.print(f"$ {' '.join(command)}", style="dim", markup=False)
-    log.write(f"\n$ {' '.join(command)}\n")
+    console.print(f"$ {shlex.join(command)}", style="dim", markup=False)
+    log.write(f"\n$ {shlex.join(command)}\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "ppocrv2_ext", *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -7,9 +7,9 @@ import paddle
 import pytest
 
 from ppocrv2_ext import config
-from ppocrv2_ext.deploy.alone import alone, better_network
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.weights.checkpoint import recorded_metrics, write_checkpoint
+from ppocrv2_ext.networks import alone, better
+from ppocrv2_ext.weights.checkpoint import better_network, recorded_metrics, write_checkpoint
 
 PAIR = {"acc": 0.5, "Student_acc": 0.5, "Teacher_acc": 0.6}
 
@@ -72,18 +72,18 @@ def test_networks_must_be_a_list_of_names(wheel, networks):
 
 
 def test_the_better_by_its_recorded_value_is_shipped():
-    name, why = better_network(built_in("rec/ch_PP-OCRv2_rec_distillation"), PAIR)
+    name, why = better(built_in("rec/ch_PP-OCRv2_rec_distillation"), PAIR)
     assert name == "Teacher"
     assert "(Teacher 0.6000, Student 0.5000)" in why
 
 
 def test_a_frozen_network_is_never_shipped_however_good():
     recorded = {"Teacher_hmean": 0.9, "Student_hmean": 0.5, "Student2_hmean": 0.6}
-    assert better_network(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student2"
+    assert better(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student2"
 
 
 def test_without_a_record_the_first_that_learned_is_shipped_and_the_reason_said():
-    name, why = better_network(built_in("det/ch_PP-OCRv2_det_cml"), {})
+    name, why = better(built_in("det/ch_PP-OCRv2_det_cml"), {})
     assert name == "Student"
     assert "records no hmean" in why
 
@@ -103,8 +103,21 @@ def test_a_network_alone_is_the_config_of_its_plain_training():
 
 
 def test_an_unknown_network_is_refused_with_the_nearest_name():
-    with pytest.raises(UserError, match=r"no network 'Studnet2'; did you mean 'Student2'"):
+    with pytest.raises(UserError, match=r"no such network in Architecture.Models; did you mean 'Student2'"):
         alone(built_in("det/ch_PP-OCRv2_det_cml"), "Studnet2")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({"hmean": 0.6, "Student_hmean": 0.5, "Student2_hmean": 0.6, "Teacher_hmean": 0.9}, "Student2"),
+        ({"hmean": 0.6}, None),  # of a single network, or of PaddleOCR's metric of several
+        ({}, None),
+    ],
+)
+def test_a_file_of_several_networks_records_which_is_the_better(tmp_path, recorded, expected):
+    (tmp_path / "a.states").write_bytes(pickle.dumps({"best_model_dict": recorded}))
+    assert better_network(tmp_path / "a", "hmean") == expected
 
 
 # ---- through the command

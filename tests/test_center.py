@@ -403,13 +403,13 @@ def test_half_precision_centers_are_an_error():
     ("options", "message"),
     [
         ({"assignment": "aligned"}, "no `assignment` 'aligned'; did you mean 'alignment'?"),
-        ({"momentum": 1.5}, r"`momentum` must be in \[0, 1\], got 1.5"),
+        ({"momentum": 1.5}, r"`momentum` must be a number from 0 to 1, got 1.5"),
         ({"center_weight": -1}, "`center_weight` must be a number >= 0, got -1"),
         ({"ctc_weight": 0, "center_weight": 0}, "must be above 0"),
     ],
 )
 def test_options_are_checked_when_the_loss_is_built(options, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=message):
         CTCCenterLoss(**options)
 
 

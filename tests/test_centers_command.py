@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from paddle import nn
 
-from ppocrv2_ext import config, preflight
+from ppocrv2_ext import config, networks
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins import means
@@ -213,9 +213,10 @@ def test_a_missing_file_suggests_its_neighbour(file):
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error_and_leaves_nothing(tmp_path):
-    with pytest.raises(UserError, match=r"cannot write .*choose another `--output`"):
-        write_centers(tmp_path / "nowhere" / "x.npz", *_centers(), CHARACTERS)
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(UserError, match=r"cannot write .*taken.*name another place"):
+        write_centers(tmp_path / "taken" / "x.npz", *_centers(), CHARACTERS)
+    assert [file.name for file in tmp_path.iterdir()] == ["taken"]
 
 
 # --- training from it ------------------------------------------------------------------------------------------------
@@ -437,18 +438,18 @@ def test_a_detectors_config_is_refused(words, trained):
 
 def test_which_network_of_a_pair():
     pair = config.read(config.locate(PAIR))["Architecture"]
-    assert preflight.network_name(pair) == "Student"
-    assert preflight.network_name(pair, "Teacher") == "Teacher"
+    assert networks.named(pair) == "Student"
+    assert networks.named(pair, "Teacher") == "Teacher"
     models = {"T": {"freeze_params": True}, "A": {}, "B": {}}
-    assert preflight.network_name({"Models": models}) == "A"
+    assert networks.named({"Models": models}) == "A"
     with pytest.raises(UserError, match="--network Studnt: .*did you mean 'Student'"):
-        preflight.network_name(pair, "Studnt")
+        networks.named(pair, "Studnt")
 
 
 def test_the_file_is_needed_by_training_alone():
     pair = config.override(config.read(config.locate(PAIR)), ["Architecture.Models.Student.Head.centers=gone.npz"])
-    networks = preflight.without_centers(pair)["Architecture"]["Models"]
-    assert all("centers" not in network["Head"] for network in networks.values())
+    members = networks.without_centers(pair)["Architecture"]["Models"]
+    assert all("centers" not in member["Head"] for member in members.values())
     assert pair["Architecture"]["Models"]["Student"]["Head"]["centers"] == "gone.npz"
 
 

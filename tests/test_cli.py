@@ -90,9 +90,7 @@ def test_evaluation_without_weights_is_refused(run, words):
 
 def test_export_without_a_destination_is_refused(run, tmp_path):
     (tmp_path / "a.pdparams").touch()
-    refused(
-        run("export", "-c", FINETUNE, "-o", "Global.pretrained_model=a", "Global.use_gpu=false"), "save_inference_dir"
-    )
+    refused(run("export", "-c", FINETUNE, "-o", "Global.pretrained_model=a", "Global.use_gpu=false"), "--output DIR")
 
 
 def test_weights_that_are_not_the_official_ones_are_refused(run, tmp_path):
@@ -108,6 +106,19 @@ def test_a_network_of_the_official_file_which_holds_one_is_refused(run, tmp_path
 
 def test_an_unknown_script_is_refused_with_the_nearest(run):
     refused(run("run", "tools/trian.py"), "no script 'tools/trian.py'; did you mean 'tools/train.py'")
+
+
+def test_a_config_among_the_arguments_of_a_script_is_checked(run):
+    refused(run("run", "tools/infer_rec.py", "-c", "rec/ch_PP-OCRv2_rek"), "did you mean 'rec/ch_PP-OCRv2_rec'")
+    refused(
+        run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_ing=a.png"), "did you mean 'infer_img'"
+    )
+
+
+def test_a_value_that_a_component_refuses_is_one_sentence(run, words):
+    transform = "Train.dataset.transforms=[{DecodeImage: }, {RandomHalfTurn: {p: 2}}]"
+    result = run("preview", "-c", FINETUNE, "--output", "a.png", "-o", *words, transform)
+    refused(result, "transform 'RandomHalfTurn' in the config: `p` must be a number from 0 to 1, got 2")
 
 
 def test_debug_shows_where_an_error_came_from(run):

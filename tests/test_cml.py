@@ -250,15 +250,15 @@ def test_following_the_gradient_lowers_the_loss(options):
         ({"main_loss": "DiceLoss"}, "no `main_loss` 'DiceLoss'; there are 'bce', 'bce\\+dice', 'dice'"),
         ({"main_loss": "bcee"}, "did you mean 'bce'"),
         ({"mutual": "bernouli"}, "did you mean 'bernoulli'"),
-        ({"ohem_ratio": 0}, "`ohem_ratio` must be > 0"),
+        ({"ohem_ratio": 0}, "`ohem_ratio` must be a number > 0"),
         ({"main_loss": "dice", "ohem_ratio": 3}, "`ohem_ratio` has no effect on main_loss 'dice'"),
-        ({"threshold": 1}, r"`threshold` must be a probability in \[0, 1\), got 1"),
-        ({"dilation": 2.0}, "`dilation` must be a whole number of pixels >= 1"),
+        ({"threshold": 1}, r"`threshold` must be a number in \[0, 1\), got 1"),
+        ({"dilation": 2.0}, "`dilation` must be a whole number of at least 1"),
         ({"gt_weight": 0, "teacher": None, "students": ["Student"]}, "nothing to learn from"),
     ],
 )
 def test_a_mistake_in_the_config_names_the_option(options, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=message):
         CMLLoss(**options)
 
 

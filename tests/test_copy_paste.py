@@ -449,7 +449,7 @@ def test_more_tries_find_more_places():
     ],
 )
 def test_a_wrong_argument_is_named(argument, value):
-    with pytest.raises(ValueError, match=rf"TextCopyPaste: `{argument}` must be .*, got .*\.$"):
+    with pytest.raises(ValueError, match=rf"`{argument}` must be .*, got .*\.$"):
         TextCopyPaste(**{argument: value})
 
 

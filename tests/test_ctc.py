@@ -264,7 +264,7 @@ def test_a_loss_may_look_at_one_network_of_several(component):
 
 
 def test_focal_options_are_checked_when_the_loss_is_built():
-    with pytest.raises(UserError, match="`gamma` must be a number >= 0, got -2"):
+    with pytest.raises(ValueError, match="`gamma` must be a number >= 0, got -2"):
         FocalCTCLoss(gamma=-2)
 
 

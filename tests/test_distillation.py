@@ -244,7 +244,7 @@ def test_the_same_seed_perturbs_alike():
 
 @pytest.mark.parametrize("amount", [0, -1, float("inf"), True, "much"])
 def test_a_perturbation_that_is_none_is_refused(amount):
-    with pytest.raises(UserError, match=r"`perturbation` must be a number > 0"):
+    with pytest.raises(ValueError, match=r"`perturbation` must be a number > 0"):
         perturb(nn.Linear(2, 2), amount)
 
 

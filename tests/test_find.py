@@ -1,5 +1,6 @@
 """Which PaddleOCR is used, and what is said where there is none."""
 
+import subprocess
 import sys
 from importlib import metadata
 
@@ -53,7 +54,18 @@ def test_the_wheel_is_found_again_once_its_folder_is_on_the_path(wheel, tmp_path
 
 def test_a_named_clone_wins_over_the_variable_and_the_working_directory(clone, tmp_path, monkeypatch):
     monkeypatch.setenv("PADDLEOCR_HOME", str(tmp_path / "elsewhere"))
-    assert find(clone) == ("checkout", clone, "checkout", ())
+    assert find(clone) == ("checkout", clone, "of unknown commit", ())
+
+
+def test_a_clone_with_its_history_says_which_commit_it_is_at(clone):
+    def git(*arguments):
+        identity = ("-c", "user.email=a@example.com", "-c", "user.name=a")
+        return subprocess.run(["git", "-C", clone, *identity, *arguments], check=True, capture_output=True, text=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "all")
+    assert git("rev-parse", "HEAD").stdout.startswith(find(clone).version)
 
 
 def test_the_variable_wins_over_the_wheel(clone, monkeypatch):
@@ -87,5 +99,5 @@ def test_a_wheel_without_a_trainer_says_which_one_has_it(wheel_of, tmp_path, mon
 def test_no_paddleocr_at_all_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(metadata, "distributions", lambda name: [])
-    with pytest.raises(UserError, match=r"not installed.*pip install 'ppocrv2-ext\[trainer\]'.*PADDLEOCR_HOME"):
+    with pytest.raises(UserError, match=r"not installed.*pip install '\.\[trainer\]'.*PADDLEOCR_HOME"):
         find()

@@ -262,17 +262,17 @@ def test_state_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"in_channels": 0}, "`in_channels` must be a positive int, got 0"),
-        ({"in_channels": "3"}, "`in_channels` must be a positive int, got '3'"),
-        ({"scale": 0}, "`scale` must be a positive number such as 1.0, got 0"),
-        ({"scale": "0.5"}, "`scale` must be a positive number"),
-        ({"scale": float("nan")}, "`scale` must be a positive number"),
+        ({"in_channels": 0}, "`in_channels` must be a whole number of at least 1, got 0"),
+        ({"in_channels": "3"}, "`in_channels` must be a whole number of at least 1, got '3'"),
+        ({"scale": 0}, "`scale` must be a number > 0, got 0"),
+        ({"scale": "0.5"}, "`scale` must be a number > 0"),
+        ({"scale": float("nan")}, "`scale` must be a number > 0"),
         ({"strides": [2, 2, 2]}, r"`strides` must list the stride of the 4 .* got \[2, 2, 2\]; \[\[1, 1\]"),
         ({"strides": 2}, "`strides` must list"),
         ({"channels": [8, 8], "strides": [2, 2]}, "`strides` must list the stride of the 1 down-sampling stages"),
         ({"channels": []}, r"`channels` must list the widths of the first 1 to 13 blocks, got \[\]"),
         ({"channels": [8] * 14}, "`channels` must list the widths"),
-        ({"channels": [8, 0]}, r"`channels\[1\]` must be a positive int"),
+        ({"channels": [8, 0]}, r"`channels\[1\]` must be a whole number"),
         ({"strides": [1, [2, 1], [2, 0], 1]}, r"`strides\[2\]` must be a positive int or a .* got \[2, 0\]"),
         ({"strides": [1, "2", 2, 2]}, r"`strides\[1\]` must be"),
         ({"strides": [True, 2, 2, 2]}, r"`strides\[0\]` must be"),
@@ -331,10 +331,10 @@ def test_head_drops_in_training_only_and_keeps_the_mean():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"class_dim": 0}, "`class_dim` must be a positive int, got 0"),
-        ({"hidden_channels": 12.5}, "`hidden_channels` must be a positive int, got 12.5"),
-        ({"dropout": 1.0}, r"`dropout` must be a share in \[0, 1\), got 1.0"),
-        ({"dropout": "0.2"}, "`dropout` must be a share"),
+        ({"class_dim": 0}, "`class_dim` must be a whole number of at least 1, got 0"),
+        ({"hidden_channels": 12.5}, "`hidden_channels` must be a whole number of at least 1, got 12.5"),
+        ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\), got 1.0"),
+        ({"dropout": "0.2"}, "`dropout` must be a number"),
     ],
 )
 def test_a_wrong_argument_of_the_head_is_named(arguments, message):

@@ -188,9 +188,9 @@ def test_a_lower_minimum_accepts_and_keeps_what_does_not_fit_without_paddles_war
 
 
 def test_a_missing_file_suggests_its_neighbour(trained):
-    with pytest.raises(UserError, match=r"no checkpoint .*bets\.pdparams; did you mean 'best\.pdparams'"):
+    with pytest.raises(UserError, match=r"there is no file .*bets\.pdparams; did you mean 'best'"):
         load_pretrained(_Network(), trained[1].with_name("bets"))
-    with pytest.raises(UserError, match=r"no checkpoint .*best\.pdparams\."):
+    with pytest.raises(UserError, match=r"there is no file .*best\.pdparams\."):
         load_pretrained(_Network(), trained[1].parent / "nowhere/best")
 
 

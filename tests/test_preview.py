@@ -342,10 +342,9 @@ class TestCommand:
             (["--output", "a.gif"], "must end in .png or .jpg"),
             (["--output", "taken.png"], "cannot write to taken.png"),
             (["--output", "file/a.png"], "cannot write to file"),
-            (["--output", "a.png", "-n", "0"], "-n: a sheet holds 1 to 200 samples, got 0"),
             (["--output", "a.png", "-o", "Train.dataset.data_dir=nowhere"], "there is no folder nowhere"),
             (["--output", "a.png", "-o", "Train.dataset.data_dir="], "data_dir must name the folder"),
-            (["--output", "a.png", "-o", "Train.dataset="], "Train must hold a dataset"),
+            (["--output", "a.png", "-o", "Train.dataset="], "Train.dataset must be a mapping"),
         ],
     )
     def test_bad_input_is_refused_in_one_sentence(self, run, tmp_path, arguments, sentence):

@@ -187,9 +187,7 @@ def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, 
     evaluated = ppocrv2("eval", "-c", "out/resolved.yml", "-o", weights)
     assert f"acc:{max(accuracies(log))}" in evaluated.stdout + evaluated.stderr
 
-    exported = ppocrv2(
-        "export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=inference"
-    )
+    exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "--output", "inference", "-o", weights)
     assert exported.returncode == 0, exported.stdout + exported.stderr
     images = as_the_network_gets_them([path for path, _ in words[:6]])
     by_paddle = paddle_engine(tmp_path / "inference")(images)

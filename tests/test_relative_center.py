@@ -4,7 +4,6 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.center import CenterCTCHead, CTCCenterLoss, relative_center_loss
 
 N, C, D = 24, 6, 5
@@ -108,5 +107,5 @@ def test_the_loss_takes_the_distance_it_is_told():
 
 
 def test_an_unknown_distance_is_named_with_a_suggestion():
-    with pytest.raises(UserError, match="'relativ'.*relative"):
+    with pytest.raises(ValueError, match="'relativ'.*relative"):
         CTCCenterLoss(distance="relativ")

@@ -51,6 +51,29 @@ def test_a_slip_is_an_error_that_suggests_the_right_word(recipe, catalog, assign
         schema.check(config.override(recipe, [assignment]), catalog)
 
 
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Global=", "lacks the section Global, or it is empty"),
+        ("Metric=", "lacks the section Metric"),
+        ("Optimizer.lr=0.001", "Optimizer.lr must be a mapping of `key: value`, got 0.001"),
+        ("Architecture.Backbone=LCNet", "Architecture.Backbone must be a mapping .* got 'LCNet'"),
+        ("Architecture.Models=[Student]", "Architecture.Models must be a mapping .* got \\['Student'\\]"),
+        ("Architecture.Models={Student: }", "Architecture.Models.Student must be a mapping .* got None"),
+        ("Architecture.name=CollaborativeModle", "did you mean 'CollaborativeModel'"),
+        ("Loss={name: CombinedLoss, loss_config_list: [CTCLoss]}", "loss_config_list.0 must be a mapping .* 'CTCLoss'"),
+        ("Loss={name: CombinedLoss, loss_config_list: }", "Loss.loss_config_list must be a list of `- name: "),
+        ("Train.dataset=", "Train.dataset must be a mapping"),
+        ("Train.loader=", "Train must hold a dataset and a loader"),
+        ("Train.dataset.transforms=[KeepKeys]", "Train.dataset.transforms.0 must be a mapping .* 'KeepKeys'"),
+        ("Eval.dataset.transforms=", "Eval.dataset.transforms must be a list"),
+    ],
+)
+def test_a_value_in_the_place_of_a_section_is_an_error_that_shows_the_form(recipe, catalog, assignment, message):
+    with pytest.raises(UserError, match=message):
+        schema.check(config.override(recipe, [assignment]), catalog)
+
+
 def test_all_slips_are_told_at_once(recipe, catalog):
     wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
     with pytest.raises(UserError) as error:

@@ -77,7 +77,7 @@ def test_a_line_that_still_has_its_text_is_refused(label):
 
 @pytest.mark.parametrize(("argument", "value"), [("p", 1.5), ("min_share", -0.1), ("min_aspect", "2")])
 def test_a_wrong_argument_is_named(argument, value):
-    with pytest.raises(ValueError, match=f"RandomSpan: `{argument}` must be a number from 0 to"):
+    with pytest.raises(ValueError, match=f"`{argument}` must be a number from 0 to"):
         RandomSpan(**{argument: value})
 
 

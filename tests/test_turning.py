@@ -164,7 +164,7 @@ def test_other_classes_are_refused(transform, label_list):
 
 @pytest.mark.parametrize(("argument", "value"), [("p", 1.1), ("p", "0.5"), ("p", True), ("seed", -1), ("seed", 0.5)])
 def test_a_wrong_argument_is_named(argument, value):
-    with pytest.raises(ValueError, match=rf"RandomHalfTurn: `{argument}` must be .*, got .*\.$"):
+    with pytest.raises(ValueError, match=rf"`{argument}` must be .*, got .*\.$"):
         RandomHalfTurn(**{argument: value})
 
 

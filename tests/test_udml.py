@@ -304,5 +304,5 @@ def test_feature_maps_of_different_shape_are_an_error():
     ],
 )
 def test_options_are_checked_when_the_loss_is_built(options, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=message):
         UDMLLoss(**options)

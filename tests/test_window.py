@@ -88,7 +88,7 @@ def test_the_same_seed_cuts_alike_and_another_does_not():
 
 @pytest.mark.parametrize("arguments", [{"size": 480}, {"size": [0, 4]}, {"size": [4, 4], "text_p": 2}])
 def test_arguments_out_of_range_are_named(arguments):
-    with pytest.raises(ValueError, match=r"RandomTextWindow: `(size|text_p)` must be"):
+    with pytest.raises(ValueError, match=r"`(size|text_p)` must be"):
         RandomTextWindow(**arguments)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .. import config
 from ..deploy.engine import contract, model_files, onnx_engine, paddle_engine
 from ..deploy.onnx import FILE_NAME
 from ..deploy.read import line_width, load_image, resize_line
@@ -35,7 +36,10 @@ def export(folder, result, processes):
     log.unlink(missing_ok=True)
     onnx = all(importlib.util.find_spec(package) for package in ("paddle2onnx", "onnxruntime"))
     one = [] if result["best"] == "network" else ["--network", result["best"]]
-    paths = [f"Global.pretrained_model={run / 'latest'}", f"Global.save_inference_dir={target}"]
+    paths = [
+        config.assignment("Global.pretrained_model", run / "latest"),
+        config.assignment("Global.save_inference_dir", target),
+    ]
     processes.run(["export", "-c", run / "config.yml", *one, *(["--onnx"] if onnx else []), "-o", *paths], log)
     return {
         "digest": result["digest"],

@@ -90,7 +90,7 @@ def _taken(task, row):
         source = next(other for other in task.rows if other.key == row.schedule_of)
         values = config.read(config.locate(source.config))
         for path in task.taken:
-            yield f"{path}={json.dumps(_value(values, path))}"
+            yield config.assignment(path, _value(values, path))
 
 
 def _value(node, path):
@@ -101,24 +101,20 @@ def _value(node, path):
 
 def _data(folder):
     for section, name in (("Train", "train.txt"), ("Eval", "test.txt")):
-        yield f"{section}.dataset.data_dir={json.dumps(str(folder))}"
-        yield f"{section}.dataset.label_file_list={json.dumps([str(folder / name)])}"
+        yield config.assignment(f"{section}.dataset.data_dir", folder)
+        yield config.assignment(f"{section}.dataset.label_file_list", [folder / name])
 
 
 def _weights(row, settled, inputs):
     """A single network takes its weights from Global, each of several from its own section."""
     models = settled["Architecture"].get("Models")
-    yield f"Global.pretrained_model={_yaml(None if models else inputs.weights)}"
+    yield config.assignment("Global.pretrained_model", None if models else inputs.weights)
     for name, model in (models or {}).items():
         frozen = model.get("freeze_params")
         if frozen and inputs.weights and not inputs.teacher:
             raise UserError(f"{name} of {row.config} is frozen, so it needs weights of its own: --teacher DIR/PREFIX.")
         source = inputs.teacher if frozen else inputs.weights
-        yield f"Architecture.Models.{name}.pretrained={_yaml(source)}"
-
-
-def _yaml(path):
-    return json.dumps(None if path is None else str(path))
+        yield config.assignment(f"Architecture.Models.{name}.pretrained", source)
 
 
 def _own(task, row, overrides):
@@ -134,12 +130,6 @@ def _own(task, row, overrides):
 
 def batch_size(settled):
     return settled["Train"]["loader"]["batch_size_per_card"]
-
-
-def networks(settled):
-    """Names of the networks that learn, [None] for a single one."""
-    models = settled["Architecture"].get("Models")
-    return [name for name, model in models.items() if not model.get("freeze_params")] if models else [None]
 
 
 def steps_of(budget, settled, reference):

@@ -1,6 +1,5 @@
 """One run: train, evaluate, and a result.json that appears whole or not at all."""
 
-import contextlib
 import json
 import os
 import platform
@@ -11,7 +10,10 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from .. import config
 from ..errors import UserError
+from ..files import whole
+from ..networks import learning
 from . import plan
 from .process import CommandError
 
@@ -19,15 +21,6 @@ RESULT, FAILURE, LOG = "result.json", "failed.json", "log.txt"
 CALIBRATION_STEPS, WARM_UP = 12, 3
 STEP = re.compile(r"global_step: (\d+),.*avg_batch_cost: ([0-9.]+) s")
 MEASURE = re.compile(r"ppocr INFO: (\w+):([-+0-9.eE]+|nan)\s*$", re.MULTILINE)
-
-
-@contextlib.contextmanager
-def whole(path):
-    """A path to write instead of ``path``, which it becomes at the end: a file that is there is complete."""
-    path = Path(path)
-    temporary = path.with_name(f".part-{path.name}")
-    yield temporary
-    temporary.replace(path)
 
 
 def write_json(path, content):
@@ -72,7 +65,7 @@ def run(trial, task, lines, processes):
     except CommandError as failure:
         write_json(trial.folder / FAILURE, {"row": trial.row.key, "seed": trial.seed, "problem": failure.problem})
         return None
-    best = max(plan.networks(trial.config), key=lambda name: measures[_label(name)][task.measures[0]])
+    best = max(learning(trial.config["Architecture"]), key=lambda name: measures[_label(name)][task.measures[0]])
     result = {
         "row": trial.row.key,
         "seed": trial.seed,
@@ -108,11 +101,11 @@ def _train(trial, processes, log):
 
 def evaluate(config_file, weights, task, settled, processes, log):
     """{network: {measure: value}} of PaddleOCR's evaluation; a single network goes by the name "network"."""
-    processes.run(["eval", "-c", config_file, "-o", f"Global.pretrained_model={weights}"], log)
+    processes.run(["eval", "-c", config_file, "-o", config.assignment("Global.pretrained_model", weights)], log)
     said = log.read_text(encoding="utf-8").rpartition("metric eval")[2]
     values = {name: float(value) for name, value in MEASURE.findall(said)}
     found = {}
-    for name in plan.networks(settled):
+    for name in learning(settled["Architecture"]):
         # PaddleOCR's metric of several networks prints the one it goes by without its name.
         bare = name in (None, settled["Metric"].get("key"))
         names = {measure: measure if bare else f"{name}_{measure}" for measure in task.measures}

@@ -5,6 +5,8 @@ import json
 import cv2
 import numpy as np
 
+from ..networks import networks
+
 STEPS, BATCH = 2, 2
 COUNT = {"train": 4, "test": 2}
 SHARED = (
@@ -30,7 +32,7 @@ SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
 
 def narrowed(settled):
     """``settled`` with narrow backbones."""
-    for network in (settled["Architecture"].get("Models") or {None: settled["Architecture"]}).values():
+    for network in networks(settled["Architecture"]).values():
         backbone = network["Backbone"]
         if backbone["name"] in SCALES:
             backbone["scale"] = SCALES[backbone["name"]]

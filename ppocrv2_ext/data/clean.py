@@ -1,10 +1,10 @@
 """What training is handed instead of broken label files, and when there is nothing left to train on."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import whole
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
 
@@ -66,13 +66,8 @@ def write(found, folder):
     written = targets(found, folder)
     for target, (_, samples) in zip(written, found.files):
         lines = [f"{sample.line}\n" for sample in samples if sample.line is not None]
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            temporary.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes("".join(lines).encode("utf-8"))  # bytes: the same line ends everywhere
-            temporary.replace(target)
-        except OSError as error:
-            raise UserError(f"cannot write {target}: {error.strerror or error}.") from None
+        with whole(target) as part:
+            part.write_bytes("".join(lines).encode("utf-8"))  # bytes: the same line ends everywhere
     return written
 
 

@@ -1,7 +1,6 @@
 """ONNX files from exported models, and how far their outputs are from Paddle's."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 import numpy as np
 
 from ..errors import UserError
+from ..files import whole
 from .engine import CHARACTERS, IMAGE_SHAPE, contract, exported, model_files, onnx_engine, paddle_engine
 
 OPSET = 14  # the first with HardSwish
@@ -45,7 +45,9 @@ def convert(model_dir, output_file):
     _tidy(model.graph)
     if dictionary is not None:
         onnx.helper.set_model_props(model, {CHARACTERS: "\n".join(dictionary), IMAGE_SHAPE: ",".join(map(str, shape))})
-    return _write(Path(output_file), model.SerializeToString())
+    with whole(output_file) as part:
+        part.write_bytes(model.SerializeToString())
+    return Path(output_file)
 
 
 def parity(model_dir, onnx_file, inputs):
@@ -147,19 +149,3 @@ def _tidy(graph):
         for size, name in zip(sizes, image if len(sizes) == 4 else ("batch", "frames")):
             if not size.HasField("dim_value"):
                 size.dim_param = name
-
-
-def _write(path, content):
-    handle = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if handle is not None:
-            Path(temporary).unlink()
-        raise UserError(f"cannot write {path}: {error.strerror or error}.") from error
-    return path

@@ -1,10 +1,9 @@
 """Several networks of the host's kind in one model, for PaddleOCR's `Architecture: {name: CollaborativeModel}`."""
 
-from pathlib import Path
-
 from ..errors import UserError
 from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
+from ..weights.paths import with_suffix
 
 # Of a member's section; the rest is the network's.
 OURS = ("pretrained", "perturbation", "freeze_params", "freeze_norm")
@@ -28,7 +27,7 @@ class CollaborativeModel(DistillationNetworks):
         for name, section in config["Models"].items():
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in OURS})
             path = section.get("pretrained")
-            if path and (str(path).startswith("http") or _parameters(path).is_file()):
+            if path and (str(path).startswith("http") or with_suffix(path).is_file()):
                 save_load.load_pretrained_params(networks[name], path)
             elif path:
                 awaited[name] = path
@@ -57,7 +56,7 @@ class CollaborativeModel(DistillationNetworks):
         if self.awaited:
             name, path = next(iter(self.awaited.items()))
             raise UserError(
-                f"Architecture.Models.{name}.pretrained: there is no file {_parameters(path)}, and no checkpoint held"
+                f"Architecture.Models.{name}.pretrained: there is no file {with_suffix(path)}, and no checkpoint held"
                 f" the weights; name another file, or leave it empty to start {name} from scratch."
             )
         twins = self.twins()
@@ -66,7 +65,3 @@ class CollaborativeModel(DistillationNetworks):
                 f"{twins[0]} and {twins[1]} hold the same weights: with the same loss they would stay alike, and"
                 f" neither could teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02."
             )
-
-
-def _parameters(path):
-    return Path(str(path) if str(path).endswith(".pdparams") else f"{path}.pdparams")

@@ -2,14 +2,16 @@
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..registry import BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
+from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
 
 PACKAGES = {
+    "architecture": ("ppocr.modeling.architectures", ARCHITECTURES),
     "backbone": ("ppocr.modeling.backbones", BACKBONES),
     "neck": ("ppocr.modeling.necks", NECKS),
     "head": ("ppocr.modeling.heads", HEADS),
@@ -74,11 +76,11 @@ def arguments(component):
 def _definitions(kind):
     """{name: [module, ...]} of the top-level classes in a package's files, and of functions named like classes."""
     package = PACKAGES[kind][0]
-    module = importlib.import_module(package)
-    folders = getattr(module, "__path__", None)
+    spec = importlib.util.find_spec(package)  # importing it would bind builders before they are extended
+    folders = spec.submodule_search_locations
     found = {}
-    root = Path(module.__file__).parent
-    for file in [Path(module.__file__)] if folders is None else sorted(root.rglob("*.py")):
+    root = Path(spec.origin).parent
+    for file in [Path(spec.origin)] if folders is None else sorted(root.rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts if folders is not None else ()
         name = ".".join((package, *(part for part in parts if part != "__init__")))
         for definition in DEFINITION.findall(file.read_text(encoding="utf-8")):

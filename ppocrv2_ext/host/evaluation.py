@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 
 from ..errors import UserError, did_you_mean
+from ..networks import networks
 from .data import SampleError
 
 DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # Global.use_gpu ...; without one, the CPU
@@ -43,7 +44,7 @@ def trained_network(config, classes, name=None):
 
     config = copy.deepcopy(config)
     architecture = config["Architecture"]
-    for network in (architecture.get("Models") or {None: architecture}).values():
+    for network in networks(architecture).values():
         network["Head"] = {**network["Head"], "out_channels": classes}
     model = build_model(architecture)
     load_model(config, model, model_type=architecture["model_type"])
@@ -55,7 +56,7 @@ class TrainingLines:
     """Batches of (images, labels, lengths): the lines of the training set, through the transforms of evaluation.
 
     Nothing is drawn at random, left out at the end or read twice. PaddleOCR puts another line in the place of one that
-    gives no sample; here such a line is in ``skipped``, as its label file has it, once it was come by.
+    gives no sample; here such a line is in ``skipped``, as its label file has it, as soon as its turn has come.
 
     Args:
         config: a resolved config; files are those of ``Train.dataset`` whatever its ``ratio_list``, transforms and

@@ -1,6 +1,8 @@
 """Which PaddleOCR this process stands on: a clone with ``tools/`` and ``ppocr/``, or the ``paddleocr`` 2.x wheel."""
 
 import os
+import shutil
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,8 @@ SHARED = ("ppocr/data", "ppocr/postprocess", "ppocr/utils")
 TRAINING = ("ppocr/modeling", "ppocr/losses", "ppocr/optimizer", "ppocr/metrics")  # what the wheel leaves out
 
 HOW_TO_GET = (
-    "install one with `pip install 'ppocrv2-ext[trainer]'`, or name a clone with --paddleocr DIR or PADDLEOCR_HOME"
+    "install one with `pip install '.[trainer]'` in the folder of this package, or name a clone with --paddleocr DIR"
+    " or PADDLEOCR_HOME"
 )
 
 
@@ -21,7 +24,7 @@ class Host(NamedTuple):
 
     kind: str  # "checkout" or "wheel"
     root: Path
-    version: str
+    version: str  # of the wheel, or the commit of a checkout
     lacks: tuple
 
 
@@ -52,7 +55,17 @@ def _checkout(root, source):
             f"{source} must be a complete clone of PaddleOCR; {root} lacks {', '.join(missing)}: "
             "name the folder that holds tools/ and ppocr/, or check it out again."
         )
-    return Host("checkout", root.resolve(), "checkout", ())
+    return Host("checkout", root.resolve(), _commit(root), ())
+
+
+def _commit(root):
+    """The tag or commit that a clone is at; "of unknown commit" for a copy without its history."""
+    if (root / ".git").exists() and shutil.which("git"):
+        command = ["git", "-C", str(root), "describe", "--always", "--tags", "--dirty"]
+        found = subprocess.run(command, capture_output=True, text=True)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return "of unknown commit"
 
 
 def _wheel():

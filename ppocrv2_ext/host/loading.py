@@ -1,10 +1,9 @@
 """PaddleOCR's two ways of loading weights, made to say what they loaded and to stop where they loaded too little."""
 
 import functools
-from pathlib import Path
 
-from ..errors import UserError, did_you_mean
 from ..weights import checkpoint, dictionary, load, report
+from ..weights.paths import require_file
 
 
 def load_pretrained_params(model, path):
@@ -23,12 +22,12 @@ def checked(load_model):
     def loaded(config, model, *rest, **named):
         settings = config["Global"]
         if settings.get("checkpoints"):
-            prefix = _prefix(settings["checkpoints"])
-            params = checkpoint.read_params(prefix)
+            file = require_file("Global.checkpoints", settings["checkpoints"])
+            params = checkpoint.read_params(file)
             report.require(report.match(params, model.state_dict()), minimum=1.0)
             best = load_model(config, model, *rest, **named)
             # PaddleOCR sets the best accuracy to 0 on resume, and the next evaluation overwrites a better model.
-            recorded = checkpoint.recorded_metrics(prefix)
+            recorded = checkpoint.recorded_metrics(file)
             return {**best, **({"acc": recorded["acc"]} if "acc" in recorded else {})}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # the latter loads in a way of its own
@@ -45,18 +44,6 @@ def _load(model, path, **options):
     from ppocr.utils.network import maybe_download_params
 
     return load.load_pretrained(model, maybe_download_params(path), log=get_logger().info, **options)
-
-
-def _prefix(checkpoints):
-    prefix = str(checkpoints)
-    prefix = prefix[: -len(".pdparams")] if prefix.endswith(".pdparams") else prefix
-    file = Path(prefix + ".pdparams")
-    if not file.is_file():
-        beside = [other.stem for other in file.parent.glob("*.pdparams")]
-        raise UserError(
-            f"Global.checkpoints must name a saved model, but there is no {file}{did_you_mean(file.stem, beside)}"
-        )
-    return prefix
 
 
 def _characters(config):

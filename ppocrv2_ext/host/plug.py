@@ -12,19 +12,24 @@ import sys
 
 from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..errors import UserError
+from ..networks import networks
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
 from . import architectures, catalog, data, finite, loader, loading, metrics  # noqa: F401  (two of them only register)
+from .construct import construct, construct_beside_global
 
 BUILDERS = (
-    ("ppocr.modeling.backbones", "build_backbone", BACKBONES),
-    ("ppocr.modeling.necks", "build_neck", NECKS),
-    ("ppocr.modeling.heads", "build_head", HEADS),
-    ("ppocr.losses", "build_loss", LOSSES),
-    ("ppocr.metrics", "build_metric", METRICS),
-    ("ppocr.postprocess", "build_post_process", POST_PROCESSES),
+    ("ppocr.modeling.backbones", "build_backbone", BACKBONES, construct),
+    ("ppocr.modeling.necks", "build_neck", NECKS, construct),
+    ("ppocr.modeling.heads", "build_head", HEADS, construct),
+    ("ppocr.losses", "build_loss", LOSSES, construct),
+    ("ppocr.metrics", "build_metric", METRICS, construct),
+    ("ppocr.postprocess", "build_post_process", POST_PROCESSES, construct_beside_global),
 )
-NAMESPACES = (("ppocr.data.imaug", TRANSFORMS), ("ppocr.losses.combined_loss", LOSSES))
+NAMESPACES = (
+    ("ppocr.data.imaug", TRANSFORMS, construct_beside_global),
+    ("ppocr.losses.combined_loss", LOSSES, construct),
+)
 _undo = []
 
 
@@ -44,16 +49,16 @@ def plug():
     _replace(loading_module, "load_pretrained_params", loading.load_pretrained_params)
     _replace(loading_module, "load_model", loading.checked(loading_module.load_model))
     _replace(loading_module, "save_model", finite.save_model(loading_module.save_model))
-    for module_name, attribute, registry in BUILDERS:
+    for module_name, attribute, registry, make in BUILDERS:
         module = importlib.import_module(module_name)
-        _replace(module, attribute, _extended(getattr(module, attribute), registry))
-    for module_name, registry in NAMESPACES:
+        _replace(module, attribute, _extended(getattr(module, attribute), registry, make))
+    for module_name, registry, make in NAMESPACES:
         module = importlib.import_module(module_name)
-        for name, component in registry.items():
-            _replace(module, name, functools.partial(construct, component))
+        for name in registry:
+            _replace(module, name, _constructor(registry, name, make))
     models = importlib.import_module("ppocr.modeling.architectures")
     for name, architecture in ARCHITECTURES.items():
-        _replace(models, name, architecture)
+        _replace(models, name, functools.partial(_build_architecture, name, architecture))
     _replace(models, "build_model", _with_network_options(models.build_model))
     losses = importlib.import_module("ppocr.losses")
     _replace(losses, "build_loss", finite.build_loss(losses.build_loss))
@@ -64,16 +69,6 @@ def unplug():
     """Take every change of :func:`plug` back, in reverse order."""
     while _undo:
         _undo.pop()()
-
-
-def construct(component, **arguments):
-    """``component(**arguments)`` without what its signature does not name.
-
-    PaddleOCR hands every key of ``Global`` to every transform and post-process; ours take explicit arguments.
-    A misspelt argument does not get this far: the config was checked (:mod:`ppocrv2_ext.config`).
-    """
-    accepted = catalog.arguments(component).names
-    return component(**{key: value for key, value in arguments.items() if key in accepted})
 
 
 def _bound_the_data_loop():
@@ -98,7 +93,16 @@ def _replace(module, attribute, new):
     _undo.append(lambda: delattr(module, attribute) if old is missing else setattr(module, attribute, old))
 
 
-def _extended(build, registry):
+def _constructor(registry, name, make):
+    """What stands in a namespace for the class ``name`` of ``registry``."""
+    return lambda **options: make(registry.kind, registry[name], name, options)
+
+
+def _build_architecture(name, architecture, config):
+    return construct("architecture", architecture, name, {"config": config})
+
+
+def _extended(build, registry, make):
     """``build`` that knows ``registry`` too; ``context``: a model type for backbones, ``Global`` for post-processes."""
 
     @functools.wraps(build)
@@ -109,7 +113,7 @@ def _extended(build, registry):
         for more in context:
             if isinstance(more, dict):
                 arguments = {**more, **arguments}
-        return construct(registry[config["name"]], **arguments)
+        return make(registry.kind, registry[config["name"]], config["name"], arguments)
 
     return extended
 
@@ -120,7 +124,7 @@ def _with_network_options(build_model):
     @functools.wraps(build_model)
     def build(config):
         model = build_model(config)
-        for name, network in (config.get("Models") or {None: config}).items():
+        for name, network in networks(config).items():
             if network.get("freeze_norm", False):
                 freeze_norm(model if name is None else getattr(model, name))
         return model

@@ -17,9 +17,10 @@ from ..errors import UserError, did_you_mean
 from ..registry import HEADS, LOSSES
 from ..weights.centers import no_centers, read_centers
 from .alignment import align
+from .arguments import non_negative, number, whole_number
 from .ctc import ctc_losses, mean_where
-from .mutual import in_float32
-from .terms import non_negative, output_of, weighted_sum
+from .frames import in_float32
+from .terms import output_of, weighted_sum
 
 
 def center_loss(features, assignments, centers, counts, blank=0):
@@ -132,7 +133,7 @@ class CenterCTCHead(nn.Layer):
         if mid_channels is None:
             self.fc = _linear(in_channels, out_channels, fc_decay)
         else:
-            self.fc1 = _linear(in_channels, mid_channels, fc_decay)
+            self.fc1 = _linear(in_channels, whole_number(mid_channels, "mid_channels"), fc_decay)
             self.fc2 = _linear(mid_channels, out_channels, fc_decay)
         self.mid_channels, self.out_channels = mid_channels, out_channels
         shape = (out_channels, mid_channels or in_channels)
@@ -195,16 +196,14 @@ class CTCCenterLoss(nn.Layer):
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
         self.center_weight = non_negative(center_weight, "center_weight")
         if not (ctc_weight or center_weight):
-            raise UserError("CTCCenterLoss: one of `ctc_weight`, `center_weight` must be above 0.")
+            raise ValueError("one of `ctc_weight`, `center_weight` must be above 0.")
         if assignment not in ASSIGNMENTS:
-            raise UserError(f"CTCCenterLoss: no `assignment` {assignment!r}{did_you_mean(assignment, ASSIGNMENTS)}")
+            raise ValueError(f"there is no `assignment` {assignment!r}{did_you_mean(assignment, ASSIGNMENTS)}")
         self.assign = ASSIGNMENTS[assignment]
         if distance not in DISTANCES:
-            raise UserError(f"CTCCenterLoss: no `distance` {distance!r}{did_you_mean(distance, DISTANCES)}")
+            raise ValueError(f"there is no `distance` {distance!r}{did_you_mean(distance, DISTANCES)}")
         self.distance = DISTANCES[distance]
-        if non_negative(momentum, "momentum") > 1:
-            raise UserError(f"CTCCenterLoss: `momentum` must be in [0, 1], got {momentum!r}.")
-        self.momentum, self.network = momentum, network
+        self.momentum, self.network = number(momentum, "momentum", 0, 1), network
 
     def forward(self, predicts, batch):
         """predicts: what the model returned in training; batch: [images, labels (B, L), lengths (B,)].

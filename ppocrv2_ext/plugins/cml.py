@@ -13,7 +13,8 @@ from paddle import nn
 from ..errors import UserError, did_you_mean
 from ..registry import LOSSES
 from . import maps
-from .terms import non_negative, weighted_sum
+from .arguments import non_negative, positive, share, whole_number
+from .terms import weighted_sum
 
 LABELS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 
@@ -57,7 +58,7 @@ class CMLLoss(nn.Layer):
         super().__init__()
         self.students = _students(students)
         if teacher is not None and (not isinstance(teacher, str) or teacher in self.students):
-            raise UserError(f"CMLLoss `teacher` must name a network that is no student, or be null; got {teacher!r}.")
+            raise ValueError(f"`teacher` must name a network that is no student, or be null; got {teacher!r}.")
         self.alpha = non_negative(alpha, "alpha")
         self.beta = non_negative(beta, "beta")
         self.gamma = non_negative(gamma, "gamma")
@@ -67,18 +68,14 @@ class CMLLoss(nn.Layer):
         self.teacher = teacher if self.distill_weight else None
         self.pairs = list(itertools.combinations(self.students, 2)) if self.mutual_weight else []
         if not (self.gt_weight or self.pairs or self.teacher):
-            raise UserError(
-                f"CMLLoss has nothing to learn from: students {self.students}, teacher {teacher!r}, gt_weight"
+            raise ValueError(
+                f"it has nothing to learn from: students {self.students}, teacher {teacher!r}, gt_weight"
                 f" {gt_weight}, mutual_weight {mutual_weight}, distill_weight {distill_weight}; set one above 0."
             )
         self.probability_loss = _probability_loss(main_loss, ohem_ratio)
         self.mutual_loss = _chosen("mutual", mutual, maps.MUTUAL_LOSSES)
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold < 1:
-            raise UserError(f"CMLLoss `threshold` must be a probability in [0, 1), got {threshold!r}.")
-        if type(dilation) is not int or dilation < 1:
-            raise UserError(f"CMLLoss `dilation` must be a whole number of pixels >= 1, got {dilation!r}.")
-        self.threshold = threshold
-        self.dilation = dilation
+        self.threshold = share(threshold, "threshold")
+        self.dilation = whole_number(dilation, "dilation")
 
     def forward(self, predicts, batch):
         """predicts: {network: {"maps": (B, 3, H, W)}}, of the teacher the first map is enough, which is what a network
@@ -114,16 +111,15 @@ class CMLLoss(nn.Layer):
 def _students(students):
     names = list(students) if isinstance(students, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise UserError(
-            "CMLLoss `students` must list names of networks, each once, for example [Student, Student2];"
-            f" got {students!r}."
+        raise ValueError(
+            f"`students` must list names of networks, each once, for example [Student, Student2]; got {students!r}."
         )
     return names
 
 
 def _chosen(argument, name, table):
     if not isinstance(name, str) or name not in table:
-        raise UserError(f"CMLLoss has no `{argument}` {name!r}{did_you_mean(name, table)}")
+        raise ValueError(f"there is no `{argument}` {name!r}{did_you_mean(name, table)}")
     return table[name]
 
 
@@ -131,15 +127,13 @@ def _probability_loss(main_loss, ohem_ratio):
     loss = _chosen("main_loss", main_loss, maps.MAIN_LOSSES)
     if main_loss == "dice":
         if ohem_ratio is not None:
-            raise UserError(
-                "CMLLoss `ohem_ratio` has no effect on main_loss 'dice', which rates no single pixel;"
+            raise ValueError(
+                "`ohem_ratio` has no effect on main_loss 'dice', which rates no single pixel;"
                 f" got {ohem_ratio!r}, set it to null or main_loss to 'bce'."
             )
         return loss
-    ratio = 3.0 if ohem_ratio is None else non_negative(ohem_ratio, "ohem_ratio")
-    if ratio == 0:
-        raise UserError("CMLLoss `ohem_ratio` must be > 0: without other pixels everything becomes text.")
-    return functools.partial(loss, ohem_ratio=ratio)
+    # Without other pixels everything would become text.
+    return functools.partial(loss, ohem_ratio=3.0 if ohem_ratio is None else positive(ohem_ratio, "ohem_ratio"))
 
 
 def _maps(predicts, name, channels=(3,)):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from ..registry import TRANSFORMS
-from .draws import Draws, checked_integer, checked_number
+from .arguments import number, whole_number
+from .draws import Draws
 from .pasting import Scene, Settings, choose, paste
 from .polygons import padded
 
@@ -44,15 +45,15 @@ class TextCopyPaste:
         seed=None,
     ):
         self.settings = Settings(
-            p=_number("p", p, 0, 1),
-            scale_range=_pair("scale_range", scale_range, 0.01, 100),
-            angle_range=_pair("angle_range", angle_range, -360, 360),
-            flip_p=_number("flip_p", flip_p, 0, 1),
-            objects_ratio=_number("objects_ratio", objects_ratio, 0, 1),
-            max_objects=checked_integer("TextCopyPaste", "max_objects", max_objects, 1),
-            min_size=_number("min_size", min_size, 1, math.inf),
-            max_overlap=_number("max_overlap", max_overlap, 0, 1),
-            tries=checked_integer("TextCopyPaste", "tries", tries, 1),
+            p=number(p, "p", 0, 1),
+            scale_range=_range(scale_range, "scale_range", 0.01, 100),
+            angle_range=_range(angle_range, "angle_range", -360, 360),
+            flip_p=number(flip_p, "flip_p", 0, 1),
+            objects_ratio=number(objects_ratio, "objects_ratio", 0, 1),
+            max_objects=whole_number(max_objects, "max_objects", 1),
+            min_size=number(min_size, "min_size", 1, math.inf),
+            max_overlap=number(max_overlap, "max_overlap", 0, 1),
+            tries=whole_number(tries, "tries", 1),
         )
         self.draws = Draws("TextCopyPaste", seed)
 
@@ -92,15 +93,11 @@ def _is_labelled(sample):
     return all(label is not None and len(label) == len(sample["polys"]) > 0 for label in labels)
 
 
-def _number(name, value, low, high):
-    return checked_number("TextCopyPaste", name, value, low, high)
-
-
-def _pair(name, value, low, high):
+def _range(value, argument, low, high):
     if (
         not isinstance(value, (list, tuple))
         or len(value) != 2
-        or not _number(name, value[0], low, high) <= _number(name, value[1], low, high)
+        or not number(value[0], argument, low, high) <= number(value[1], argument, low, high)
     ):
-        raise ValueError(f"TextCopyPaste: `{name}` must be [low, high] with low <= high, got {value!r}.")
+        raise ValueError(f"`{argument}` must be [low, high] with low <= high, got {value!r}.")
     return tuple(map(float, value))

@@ -13,8 +13,9 @@ from paddle import nn
 from ..errors import UserError
 from ..registry import LOSSES
 from .alignment import feasible
-from .mutual import in_float32, log_softmax
-from .terms import logits_of, non_negative, output_of, weighted_sum
+from .arguments import non_negative, positive
+from .frames import gather_classes, in_float32, log_softmax, within
+from .terms import logits_of, output_of, weighted_sum
 
 
 def ctc_losses(logits, labels, lengths):
@@ -57,7 +58,9 @@ def focal_ctc(logits, labels, lengths, gamma=2.0, alpha=1.0):
     .. math:: L = alpha (1 - p)^gamma (-log p),  p = the probability of the label
 
     Args:
-        gamma: >= 0; 0 is plain CTC, the published value is 2. alpha: > 0, published 1 (0.25 is Focal loss's own).
+        logits, labels, lengths: as in :func:`ctc_losses`.
+        gamma: >= 0; 0 is plain CTC, the published value is 2.
+        alpha: > 0, published 1 (0.25 is Focal loss's own).
     Returns:
         Scalar >= 0, nats per line, averaged over the lines whose label is feasible.
     """
@@ -72,19 +75,19 @@ def ace_loss(logits, labels, lengths):
 
     .. math:: L = -sum_k N_k / T log(mean_t p_tk),  N_k = how often the label has k, N_blank = T - its length
 
+    Args:
+        logits, labels, lengths: as in :func:`ctc_losses`.
     Returns:
         Scalar >= the entropy of N / T, nats per frame, averaged over the lines with length <= T; 0 if there are none.
     """
-    lines, frames, classes = logits.shape
+    frames, classes = logits.shape[1:]
     lengths = lengths.astype("int64")
     _check_labels(labels, lengths, classes)
     targets = paddle.concat([paddle.zeros_like(labels[:, :1]), labels], axis=1).astype("int64")  # (B, 1 + L)
-    rows = paddle.arange(lines * frames).reshape([lines, frames, 1]) * classes
-    log_probs = log_softmax(in_float32(logits)).flatten()
-    chosen = log_probs.gather((rows + targets.unsqueeze(1)).flatten()).reshape([lines, frames, targets.shape[1]])
+    chosen = gather_classes(log_softmax(in_float32(logits)), targets)
     log_means = paddle.logsumexp(chosen, axis=1) - math.log(frames)  # (B, 1 + L)
-    here = paddle.arange(labels.shape[1]).unsqueeze(0) < lengths.unsqueeze(1)
-    counts = paddle.concat([(frames - lengths).unsqueeze(1), here.astype("int64")], axis=1).astype(log_means.dtype)
+    present = within(lengths, labels.shape[1]).astype("int64")
+    counts = paddle.concat([(frames - lengths).unsqueeze(1), present], axis=1).astype(log_means.dtype)
     return mean_where(-(counts * log_means).sum(axis=1) / frames, lengths <= frames)
 
 
@@ -109,11 +112,17 @@ class FeasibleCTCLoss(nn.Layer):
 
 @LOSSES.register
 class FocalCTCLoss(nn.Layer):
-    """:func:`focal_ctc` of one network, in the place of CTC."""
+    """:func:`focal_ctc` of one network, in the place of CTC.
+
+    Args:
+        gamma: >= 0; 0 is plain CTC.
+        alpha: > 0.
+        network: its name in ``Architecture.Models``; None if there is only one.
+    """
 
     def __init__(self, gamma=2.0, alpha=1.0, network=None):
         super().__init__()
-        self.gamma, self.alpha, self.network = non_negative(gamma, "gamma"), non_negative(alpha, "alpha"), network
+        self.gamma, self.alpha, self.network = non_negative(gamma, "gamma"), positive(alpha, "alpha"), network
 
     def forward(self, predicts, batch):
         """As :class:`FeasibleCTCLoss`."""
@@ -123,7 +132,11 @@ class FocalCTCLoss(nn.Layer):
 
 @LOSSES.register
 class AggregationCrossEntropyLoss(nn.Layer):
-    """:func:`ace_loss` of one network, beside CTC; the published weight is 0.1."""
+    """:func:`ace_loss` of one network, beside CTC; the published weight is 0.1.
+
+    Args:
+        network: its name in ``Architecture.Models``; None if there is only one.
+    """
 
     def __init__(self, network=None):
         super().__init__()
@@ -135,8 +148,7 @@ class AggregationCrossEntropyLoss(nn.Layer):
 
 
 def _check_labels(labels, lengths, classes):
-    inside = paddle.arange(labels.shape[1]).unsqueeze(0) < lengths.unsqueeze(1)
-    wrong = inside & ((labels < 1) | (labels >= classes))
+    wrong = within(lengths, labels.shape[1]) & ((labels < 1) | (labels >= classes))
     if bool(wrong.any()):
         raise UserError(
             f"labels must be classes 1 to {classes - 1} of the head, got {int(labels[wrong][0])};"

@@ -1,12 +1,12 @@
 """Several networks on one image, some of them frozen: what PaddleOCR calls a distillation model, as a pure Layer."""
 
 import itertools
-import math
 
 import paddle
 from paddle import nn
 
 from ..errors import UserError, did_you_mean
+from .arguments import positive
 
 
 @paddle.no_grad()
@@ -21,8 +21,7 @@ def perturb(network, amount):
     Args:
         amount: > 0, in standard deviations of each tensor.
     """
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 < amount < math.inf:
-        raise UserError(f"`perturbation` must be a number > 0, got {amount!r}; leave it out for none.")
+    positive(amount, "perturbation")
     for parameter in network.parameters():
         if parameter.trainable and parameter.ndim > 1:
             parameter.add_(amount * parameter.std() * paddle.randn(parameter.shape, parameter.dtype))

@@ -12,6 +12,7 @@ from paddle.nn.initializer import KaimingNormal
 from paddle.regularizer import L2Decay
 
 from ..registry import BACKBONES, HEADS
+from .arguments import positive, share, whole_number
 
 
 class Block(NamedTuple):
@@ -47,12 +48,6 @@ def make_divisible(channels, divisor=8):
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-def _positive_int(value, argument):
-    if type(value) is not int or value < 1:
-        raise ValueError(f"`{argument}` must be a positive int, got {value!r}.")
-    return value
-
-
 def _pair(value, argument):
     """(height, width) from a positive int or from two."""
     pair = (value, value) if isinstance(value, int) else value
@@ -67,7 +62,7 @@ def _blocks(scale, channels):
         return [block._replace(channels=make_divisible(block.channels * scale)) for block in BLOCKS]
     if not isinstance(channels, (list, tuple)) or not 1 <= len(channels) <= len(BLOCKS):
         raise ValueError(f"`channels` must list the widths of the first 1 to {len(BLOCKS)} blocks, got {channels!r}.")
-    widths = [_positive_int(width, f"channels[{i}]") for i, width in enumerate(channels)]
+    widths = [whole_number(width, f"channels[{i}]") for i, width in enumerate(channels)]
     return [block._replace(channels=width) for block, width in zip(BLOCKS, widths)]
 
 
@@ -152,12 +147,10 @@ class LCNet(nn.Layer):
 
     def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2), channels=None):
         super().__init__()
-        if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
-            raise ValueError(f"`scale` must be a positive number such as 1.0, got {scale!r}.")
-        blocks = _blocks(scale, channels)
+        blocks = _blocks(positive(scale, "scale"), channels)
         down_strides = iter(_stage_strides(strides, sum(block.down for block in blocks)))
         width = make_divisible(STEM_CHANNELS * scale)
-        self.conv1 = ConvNorm(_positive_int(in_channels, "in_channels"), width, kernel=3, stride=2)
+        self.conv1 = ConvNorm(whole_number(in_channels, "in_channels"), width, kernel=3, stride=2)
         self.block_list = nn.Sequential()
         for i, block in enumerate(blocks):
             stride = next(down_strides) if block.down else 1
@@ -189,11 +182,9 @@ class LCNetClsHead(nn.Layer):
 
     def __init__(self, in_channels, class_dim=2, hidden_channels=1280, dropout=0.2):
         super().__init__()
-        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must be a share in [0, 1), got {dropout!r}.")
-        self.last_conv = nn.Conv2D(in_channels, _positive_int(hidden_channels, "hidden_channels"), 1, bias_attr=False)
-        self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(hidden_channels, _positive_int(class_dim, "class_dim"))
+        self.last_conv = nn.Conv2D(in_channels, whole_number(hidden_channels, "hidden_channels"), 1, bias_attr=False)
+        self.dropout = nn.Dropout(share(dropout, "dropout"))
+        self.fc = nn.Linear(hidden_channels, whole_number(class_dim, "class_dim"))
 
     def logits(self, x):
         """x: [B, C, H, W] -> [B, class_dim]."""

@@ -14,7 +14,7 @@ from paddle import nn
 from ..errors import UserError
 from .alignment import align, feasible
 from .center import class_sums
-from .mutual import in_float32
+from .frames import in_float32, within
 
 
 def aligned(logits, labels, lengths):
@@ -111,8 +111,8 @@ def gather(network, batches, classes, rule=aligned):
             squares = features.square().sum(axis=-1, keepdim=True)
             sums, counts = class_sums(paddle.concat([features, squares], axis=-1), assigned, classes)
             frames += paddle.concat([sums, counts.unsqueeze(1)], axis=1).astype("float64")
-            here = paddle.arange(labels.shape[1]).unsqueeze(0) < lengths.astype("int64").unsqueeze(1)
-            labelled += paddle.bincount((labels.astype("int64") * here.astype("int64")).flatten(), minlength=classes)
+            present = labels.astype("int64") * within(lengths, labels.shape[1]).astype("int64")
+            labelled += paddle.bincount(present.flatten(), minlength=classes)
             lines += paddle.stack([used, ~used]).astype("int64").sum(axis=1)
     return Totals(frames, labelled, lines)
 

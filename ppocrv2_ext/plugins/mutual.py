@@ -1,6 +1,6 @@
 """Deep mutual learning between two networks that read the same lines (Zhang et al., CVPR 2018, arXiv:1706.00384)."""
 
-import paddle
+from .frames import in_float32, log_softmax
 
 
 def mutual_kl(a, b, temperature=1.0):
@@ -35,17 +35,6 @@ def mutual_kl_detached(a, b, temperature=1.0):
     a_to_b = (log_b.detach().exp() * (log_b.detach() - log_a)).sum(axis=-1).mean()
     b_to_a = (log_a.detach().exp() * (log_a.detach() - log_b)).sum(axis=-1).mean()
     return 0.5 * temperature**2 * (a_to_b + b_to_a)
-
-
-def in_float32(x):
-    """``x`` in at least float32: half precision is widened, float64 stays."""
-    return x if x.dtype in (paddle.float32, paddle.float64) else x.astype("float32")
-
-
-def log_softmax(logits):
-    """Log-probabilities over the last axis, in the type of ``logits``; Paddle's own is 50 times slower on a CPU."""
-    below = logits - logits.max(axis=-1, keepdim=True).detach()
-    return below - below.exp().sum(axis=-1, keepdim=True).log()
 
 
 def _log_probabilities(a, b, temperature):

@@ -5,7 +5,8 @@ A few thousand words are few for a classifier; their parts are many more.
 
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .draws import Draws, checked_number
+from .arguments import number
+from .draws import Draws
 from .turning import TURNED, UPRIGHT
 
 
@@ -34,9 +35,9 @@ class RandomSpan:
     """
 
     def __init__(self, p=0.5, min_share=0.35, min_aspect=1.5, seed=None):
-        self.p = checked_number("RandomSpan", "p", p, 0, 1)
-        self.min_share = checked_number("RandomSpan", "min_share", min_share, 0, 1)
-        self.min_aspect = checked_number("RandomSpan", "min_aspect", min_aspect, 0, 100)
+        self.p = number(p, "p", 0, 1)
+        self.min_share = number(min_share, "min_share", 0, 1)
+        self.min_aspect = number(min_aspect, "min_aspect", 0, 100)
         self.draws = Draws("RandomSpan", seed)
 
     def __call__(self, data):

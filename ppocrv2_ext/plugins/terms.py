@@ -1,6 +1,4 @@
-"""What every loss on text lines does with PaddleOCR's dicts: pick a network's output, add terms up, watch for NaN."""
-
-import math
+"""What losses share: pick a network's output, add terms up and watch for NaN."""
 
 import numpy as np
 import paddle
@@ -55,10 +53,3 @@ def output_of(predicts, network=None, key="head_out"):
 def logits_of(head_out):
     """The (B, T, C) logits of a head that returns them alone, or last in a tuple."""
     return head_out[-1] if isinstance(head_out, (list, tuple)) else head_out
-
-
-def non_negative(value, argument):
-    """``value`` if it is a finite number >= 0, else an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise UserError(f"`{argument}` must be a number >= 0, got {value!r}.")
-    return value

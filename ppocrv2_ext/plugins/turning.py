@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .draws import Draws, checked_number
+from .arguments import number
+from .draws import Draws
 
 UPRIGHT, TURNED = "0", "180"  # degrees; the two classes in PaddleOCR's `Global.label_list`
 
@@ -40,7 +41,7 @@ class RandomHalfTurn:
 
     def __init__(self, p=0.5, label_list=(UPRIGHT, TURNED), seed=None):
         _require_classes("RandomHalfTurn", label_list)
-        self.p = checked_number("RandomHalfTurn", "p", p, 0, 1)
+        self.p = number(p, "p", 0, 1)
         self.draws = Draws("RandomHalfTurn", seed)
 
     def __call__(self, data):

@@ -2,11 +2,12 @@
 
 from paddle import nn
 
-from ..errors import UserError
 from ..registry import LOSSES
+from .arguments import non_negative, positive
 from .ctc import ctc_losses, mean_where
-from .mutual import in_float32, mutual_kl, mutual_kl_detached
-from .terms import logits_of, non_negative, output_of, weighted_sum
+from .frames import in_float32
+from .mutual import mutual_kl, mutual_kl_detached
+from .terms import logits_of, output_of, weighted_sum
 
 
 def feature_distance(a, b):
@@ -55,17 +56,15 @@ class UDMLLoss(nn.Layer):
         head_key="head_out",
     ):
         super().__init__()
-        if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
-            raise UserError(f"UDMLLoss: `pair` must be the names of two different networks, got {pair!r}.")
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] == pair[1]:
+            raise ValueError(f"`pair` must be the names of two different networks, got {pair!r}.")
         self.pair = tuple(pair)
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
         self.feature_weight = non_negative(feature_weight, "feature_weight")
         self.mutual_weight = non_negative(mutual_weight, "mutual_weight")
         if not (ctc_weight or feature_weight or mutual_weight):
-            raise UserError("UDMLLoss: one of `ctc_weight`, `feature_weight`, `mutual_weight` must be above 0.")
-        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not temperature > 0:
-            raise UserError(f"UDMLLoss: `temperature` must be a number > 0, got {temperature!r}.")
-        self.temperature = temperature
+            raise ValueError("one of `ctc_weight`, `feature_weight`, `mutual_weight` must be above 0.")
+        self.temperature = positive(temperature, "temperature")
         self.mutual = mutual_kl_detached if detach_targets else mutual_kl
         self.feature_key, self.head_key = feature_key, head_key
 

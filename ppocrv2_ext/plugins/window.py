@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .draws import Draws, checked_integer, checked_number
+from .arguments import number, whole_number
+from .draws import Draws
 
 MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 
@@ -54,9 +55,9 @@ class RandomTextWindow:
 
     def __init__(self, size, text_p=0.75, seed=None):
         if not isinstance(size, (list, tuple)) or len(size) != 2:
-            raise ValueError(f"RandomTextWindow: `size` must be [height, width], got {size!r}.")
-        self.size = tuple(checked_integer("RandomTextWindow", "size", side, 1) for side in size)
-        self.text_p = checked_number("RandomTextWindow", "text_p", text_p, 0, 1)
+            raise ValueError(f"`size` must be [height, width], got {size!r}.")
+        self.size = tuple(whole_number(side, "size", 1) for side in size)
+        self.text_p = number(text_p, "text_p", 0, 1)
         self.draws = Draws("RandomTextWindow", seed)
 
     def __call__(self, data):

@@ -5,7 +5,6 @@
 """
 
 import hashlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError, did_you_mean
+from ..files import whole
 
 FORMAT = "ppocrv2 centers 1"
 REMEDY = "make it with `ppocrv2 centers -c CONFIG --output FILE.npz`"
@@ -39,27 +39,19 @@ def no_centers(classes, features):
 
 
 def write_centers(path, centers, counts, characters):
-    """Write a file of centers beside its place and move it there when complete.
+    """Write a file of centers, whole or not at all.
 
     Args:
         centers: (C, D) floats. counts: (C,) integers. characters: the C characters, blank first.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                centers=np.asarray(centers, "float32"),
-                counts=np.asarray(counts, "int64"),
-                dictionary_sha256=fingerprint(characters),
-                format=FORMAT,
-            )
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; choose another `--output`.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as part, part.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            centers=np.asarray(centers, "float32"),
+            counts=np.asarray(counts, "int64"),
+            dictionary_sha256=fingerprint(characters),
+            format=FORMAT,
+        )
 
 
 def read_centers(path, shape=None):

@@ -3,37 +3,27 @@
 paddle.load unpickles, as it does everywhere in PaddleOCR: load files only from people you trust.
 """
 
-import os
 import pickle
 import shutil
 import tarfile
-import tempfile
 from io import BytesIO
 from pathlib import Path
 
 import paddle
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError
+from ..files import whole
+from .paths import SUFFIX, require_file, with_suffix
 
-SUFFIX = ".pdparams"
 MEMBER = "best_accuracy.pdparams"
 PLAIN = {"transform", "backbone", "neck", "head"}  # the parts of one network, PaddleOCR's BaseModel
-
-
-def with_suffix(path):
-    """The path with ``.pdparams``, which a config may leave out, added where it is missing."""
-    path = str(path)
-    return Path(path if path.endswith(SUFFIX) else path + SUFFIX)
 
 
 def read_params(path):
     """{name: Tensor or ndarray} of a ``.pdparams`` file (the suffix may be left out); entries without a shape go."""
     if "://" in str(path):
         raise UserError(f"{path} is a URL; download the file and give its path.")
-    file = with_suffix(path)
-    if not file.is_file():
-        neighbours = [neighbour.name for neighbour in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
-        raise UserError(f"there is no checkpoint {file}{did_you_mean(file.name, neighbours)}")
+    file = require_file("checkpoint", path)
     return _load(str(file), file)
 
 
@@ -58,6 +48,13 @@ def recorded_metrics(path):
         return {}
     with states.open("rb") as file:
         return pickle.load(file, encoding="latin1").get("best_model_dict", {})
+
+
+def better_network(path, indicator):
+    """Name of the network whose value of ``indicator`` is recorded as the best beside a checkpoint; None for none."""
+    recorded, ending = recorded_metrics(path), f"_{indicator}"
+    best = recorded.get(indicator)
+    return next((name[: -len(ending)] for name in recorded if name.endswith(ending) and recorded[name] == best), None)
 
 
 def read_training(path, network=None):
@@ -106,7 +103,7 @@ def _read_tar(path):
 def write_checkpoint(params, directory, name, dictionary=None):
     """Write ``<directory>/<name>.pdparams`` and, for a recognizer, its dictionary as ``<name>.dict.txt``.
 
-    Both are written beside their place and moved into it when complete, so a failure leaves no half-written file.
+    Each appears whole or not at all, the weights last: whoever sees them finds their dictionary.
 
     Args:
         params: {parameter name: ndarray or Tensor}.
@@ -120,16 +117,10 @@ def write_checkpoint(params, directory, name, dictionary=None):
     tensors = {
         key: value if isinstance(value, paddle.Tensor) else paddle.to_tensor(value) for key, value in params.items()
     }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory, prefix=f".{name}.") as scratch:
-            written = [Path(scratch, name + SUFFIX)]
-            paddle.save(tensors, str(written[0]))
-            if dictionary is not None:
-                written.insert(0, Path(scratch, name + ".dict.txt"))
-                shutil.copyfile(dictionary, written[0])
-            for file in written:  # the weights last: whoever sees them finds their dictionary
-                os.replace(file, directory / file.name)
-    except OSError as error:
-        raise UserError(f"cannot write {directory / name}{SUFFIX}: {error}; choose another `--output`.") from error
-    return directory / (name + SUFFIX)
+    file = directory / (name + SUFFIX)
+    with whole(file) as weights:
+        paddle.save(tensors, str(weights))
+        if dictionary is not None:
+            with whole(directory / (name + ".dict.txt")) as copied:
+                shutil.copyfile(dictionary, copied)
+    return file

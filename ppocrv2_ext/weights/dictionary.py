@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from ..errors import UserError
+from .paths import without_suffix
 
 BLANK = "blank"
 HEAD = re.compile(r"(.*?\.|)head\.")  # group 1: the network's name in a distillation model, such as `Student.`
@@ -47,8 +48,7 @@ def find_dictionary(checkpoint_path):
     ``<prefix>.dict.txt`` beside it, else the ``character_dict_path`` of a ``config.yml`` beside it, as PaddleOCR's
     trainer leaves one; a relative path counts from the working directory or from that file's folder.
     """
-    path = str(checkpoint_path)
-    prefix = Path(path[: -len(".pdparams")] if path.endswith(".pdparams") else path)
+    prefix = Path(without_suffix(checkpoint_path))
     beside = prefix.with_name(prefix.name + ".dict.txt")
     if beside.is_file():
         return beside

@@ -4,8 +4,9 @@ import warnings
 
 import paddle
 
-from .checkpoint import read_params, with_suffix
+from .checkpoint import read_params
 from .dictionary import find_dictionary, read_dictionary, remap_rows
+from .paths import with_suffix
 from .report import match, render, require
 
 

