@@ -1,4 +1,4 @@
-"""The ``ppocrv2`` command: parsing only; what the commands do is in :mod:`ppocrv2_ext.commands`."""
+"""The ``ppocrv2`` command: options and help; what the commands do is in :mod:`ppocrv2_ext.commands`."""
 
 import functools
 import shutil

@@ -58,7 +58,7 @@ def check(name, overrides=(), directory=None, report_file=None, fixed=None):
         report_file: where the findings go as JSON, if anywhere.
         fixed: a folder for label files without what is broken, if wanted.
     Returns:
-        1 if anything of the data is dropped, else 0.
+        1 if anything of the data is dropped, or nothing of it can be learnt; else 0.
     """
     from .data import clean
     from .data.check import check as check_data
@@ -72,7 +72,7 @@ def check(name, overrides=(), directory=None, report_file=None, fixed=None):
         findings.write(report, preflight.writable(Path(report_file).parent) / Path(report_file).name)
     for line in clean.fix(report, preflight.writable(fixed)) if fixed else ():
         click.echo(line)
-    return int(report.drops)
+    return int(report.drops or any(found.nothing_to_learn for found in report.sets))
 
 
 def export(name, overrides=(), directory=None, output=None, onnx=False, network=None):
@@ -200,11 +200,13 @@ def preview(name, output, overrides=(), directory=None, count=12, seed=None):
 
     file = preflight.picture(output)
     # No network runs.
-    _, settled = _settle(name, [*overrides, "Global.use_gpu=false"], directory)
+    host, settled = _settle(name, [*overrides, "Global.use_gpu=false"], directory)
     preflight.require_data(settled, ("Train",))
     pipeline.require_numpy(settled)
     seed = next(value for value in (seed, settled["Global"].get("seed"), 1024) if value is not None)
-    samples, costs = draw(settled, count, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        settled, _ = _without_broken(host, settled, ("Train",), folder)  # as training gets them
+        samples, costs = draw(settled, count, seed)
     title = f"{name}: {count} training samples, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
     report.sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
@@ -272,7 +274,7 @@ def _settle(name, overrides, directory):
 
 
 def _without_broken(host, settled, modes, folder, rank=0):
-    """(config, {mode: usable lines}): the data checked, what is broken told, and clean label files named instead."""
+    """(config, {mode: usable lines of each file}): broken lines are told, and label files without them named."""
     from .data import clean
     from .data.check import check as check_data
     from .report import findings
@@ -281,7 +283,10 @@ def _without_broken(host, settled, modes, folder, rank=0):
     clean.require_usable(report)
     if rank == 0:
         findings.tell(report)
-    return clean.handed_on(settled, report, folder), {found.mode: len(found.usable) for found in report.sets}
+    return clean.handed_on(settled, report, folder), {
+        found.mode: [sum(sample.line is not None for sample in samples) for _, samples in found.files]
+        for found in report.sets
+    }
 
 
 def _hand_over(host, script, settled, arguments=()):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from . import pipeline
+from .data.labels import label_files
 from .errors import UserError, did_you_mean
 from .networks import networks
 from .weights.centers import require_dictionary
@@ -60,7 +61,7 @@ def require_data(config, modes):
     Args:
         modes: sections to look at, of "Train" and "Eval".
     Returns:
-        {mode: number of lines}, of the sets that have label files.
+        {mode: numbers of lines}, one for each label file, of the sets that have such.
     """
     lines = {}
     for mode in modes:
@@ -74,9 +75,7 @@ def require_data(config, modes):
         folder = Path(dataset["data_dir"])
         if not folder.is_dir():
             raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
-        files = dataset["label_file_list"]
-        files = [files] if isinstance(files, str) else files
-        lines[mode] = sum(_lines(mode, Path(file)) for file in files)
+        lines[mode] = [_lines(mode, file) for file in label_files(dataset)]
     return lines
 
 
@@ -84,22 +83,34 @@ def require_batch(config, lines, ranks=1):
     """Refuse a training set smaller than one batch.
 
     Args:
-        lines: {"Train": number of samples}; without it, the set is not of lines.
+        lines: {"Train": numbers of samples in its label files}; without it, the set is not of lines.
         ranks: processes that share each batch.
     """
     if "Train" not in lines:
         return
     dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    share = dataset.get("ratio_list", 1.0)
-    share = min(share) if isinstance(share, list) else share
+    files, shares = label_files(dataset), _shares(dataset)
+    count = sum(round(number * share) for number, share in zip(lines["Train"], shares))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
-    if share == 1.0 and lines["Train"] < needed:
-        files = dataset["label_file_list"]
+    if count < needed:
+        after = "" if set(shares) == {1.0} else f" after Train.dataset.ratio_list={shares}"
         raise UserError(
-            f"{files if isinstance(files, str) else ', '.join(files)}: {lines['Train']} samples do not fill one batch "
-            f"of {needed}; "
-            "lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
+            f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed};"
+            " lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
         )
+
+
+def _shares(dataset):
+    """The share of each label file that ``ratio_list`` takes."""
+    files, ratios = label_files(dataset), dataset.get("ratio_list", 1.0)
+    ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
+    fine = all(isinstance(ratio, (int, float)) and 0 < ratio <= 1 for ratio in ratios)
+    if not fine or len(ratios) != len(files):
+        raise UserError(
+            f"Train.dataset.ratio_list must hold a share above 0 and up to 1 for each of {len(files)} label files,"
+            f" got {ratios}."
+        )
+    return ratios
 
 
 def _lines(mode, file):

@@ -10,7 +10,6 @@ Times are milliseconds of one core a call, median and quartiles, not counting wh
 import json
 import platform
 import random
-import subprocess
 import time
 from pathlib import Path
 
@@ -20,6 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ppocrv2_ext.ablation.runs import provenance
+from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.plugins.copy_paste import TextCopyPaste
@@ -29,7 +30,7 @@ PICTURES = 12
 
 def sample(image, polygons, texts):
     """What DecodeImage and DetLabelEncode hand over."""
-    ignored = np.array([text in ("*", "###") for text in texts])
+    ignored = np.array([text in IGNORED_TEXTS for text in texts])
     return {"image": image, "polys": np.array(polygons, np.float32), "texts": texts, "ignore_tags": ignored}
 
 
@@ -39,7 +40,7 @@ def labelled_pictures(labels, count):
     for line in labels.read_text(encoding="utf-8-sig").splitlines():
         name, objects = line.split("\t")
         objects = json.loads(objects)
-        if len(samples) < count and any(entry["transcription"] not in ("*", "###") for entry in objects):
+        if len(samples) < count and any(entry["transcription"] not in IGNORED_TEXTS for entry in objects):
             image = cv2.imread(str(labels.parent / name))
             polygons, texts = [entry["points"] for entry in objects], [entry["transcription"] for entry in objects]
             samples.append(sample(image, polygons, texts))
@@ -116,11 +117,8 @@ def main(labels, paddleocr, rounds, seed):
         table.add_row(name, cells[0], f"{pasted['stock']:.1f}", cells[1], f"{pasted['ours']:.1f}", ratio)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
     console.print(f"{'labelled' if real else 'noise'} pictures: {len(pictures)}, calls: {rounds} each, seed: {seed}")
-    console.print(f"commit: {commit.stdout.strip() or 'none'}, PaddleOCR: {host.version}")
+    console.print(f"commit: {provenance()['commit'] or 'none'}, PaddleOCR: {host.version}")
     console.print(f"{platform.platform()}, OpenCV {cv2.__version__}, NumPy {np.__version__}")
 
 

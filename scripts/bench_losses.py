@@ -9,9 +9,7 @@ with NumPy in float64. The last rows, without a rival, are what the running cent
 
 import gc
 import platform
-import subprocess
 import time
-from pathlib import Path
 
 import click
 import numpy as np
@@ -20,6 +18,7 @@ from paddle.base import core
 from rich.console import Console
 from rich.table import Table
 
+from ppocrv2_ext.ablation.runs import provenance
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.plugins.alignment import align
@@ -168,12 +167,9 @@ def main(paddleocr, lines, frames, classes, size, characters, rounds, seed):
         table.add_row(name, f"{middle:.2f} [{low:.2f}, {high:.2f}]", faster, f"{memory[name]:.2f}", share, *found)
     console = Console(highlight=False, width=140)
     console.print(table)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
     console.print(
         f"{about}\nB={lines} T={frames} C={classes} D={size}, labels up to {characters}, {rounds} rounds, seed {seed},"
-        f" commit {commit.stdout.strip() or 'none'}, {platform.processor() or platform.machine()},"
+        f" commit {provenance()['commit'] or 'none'}, {platform.processor() or platform.machine()},"
         f" Paddle {paddle.__version__}, NumPy {np.__version__}"
     )
 

@@ -29,6 +29,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect, evaluation
 from ppocrv2_ext.plugins.alignment import align
 from ppocrv2_ext.report import separation as report
+from ppocrv2_ext.report.text import markdown_table, mean_and_spread
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
 START = "not tuned"
@@ -175,15 +176,14 @@ def present(seen, about, output):
     """Show the table and write it, with every seed's numbers, and the picture."""
     header = ["", *COLUMNS]
     rows = [
-        [name, *(report.mean_and_spread(value(each) for each in runs) for value in COLUMNS.values())]
+        [name, *(mean_and_spread(value(each) for each in runs) for value in COLUMNS.values())]
         for name, runs in seen.items()
     ]
     table = Table(*header, title="Confusable characters, unseen glyphs")
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    lines = [header, ["---", *["---:"] * len(COLUMNS)], *rows]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    text = "\n".join(markdown_table(header, rows))
     notes = "; ".join(f"{key} {value}" for key, value in about.items())
     (output / "table.md").write_text(f"{text}\n\n{notes}\n", encoding="utf-8")
     values = {

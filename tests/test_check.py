@@ -367,6 +367,12 @@ def test_check_exits_with_what_it_found(run, folder, lines, code):
     assert (folder / "check.json").exists() == (code != 2)
 
 
+def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
+    write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
+    result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
+    assert result.exit_code == 1, result.output
+
+
 def test_fix_writes_what_is_usable_once(run, folder):
     write(folder / "words.txt", SOUND, BROKEN)
     command = ["check", "-c", FINETUNE, *overrides("words.txt"), "--fix", "fixed"]

@@ -326,3 +326,24 @@ def test_all_of_this_holds_on_a_clone(checkout):
         text=True,
     )
     assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_seed_decides_what_augmentation_draws_and_epochs_differ(data, logged, tmp_path, workers):
+    from ppocr.utils.utility import set_seed
+
+    edge = np.arange(0, 240, 8, dtype=np.uint8)
+    write(tmp_path, **dict.fromkeys("abcd", SQUARE))
+    for name in "abcd":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.broadcast_to(edge[None, :, None], (20, 30, 3)))
+    turn = {"IaaAugment": {"augmenter_args": [{"type": "Affine", "args": {"rotate": [-45, 45]}}]}}
+
+    def run(seed):
+        set_seed(seed)
+        batches = loader(tmp_path, {"DetLabelEncode": None}, turn, logger=logged[0], workers=workers)
+        return [[batch[0].numpy().tobytes() for batch in batches] for _ in range(2)]
+
+    first, again, other = run(7), run(7), run(8)
+    assert first == again
+    assert first != other
+    assert first[0] != first[1]

@@ -106,7 +106,7 @@ def test_a_part_is_named_rather_than_the_sum_it_spoils(finite):
         layer.forward = lambda predicts, batch: {"loss": predicts.sum(), "fine": predicts[0], "spoilt": predicts[1]}
         return layer
 
-    loss = finite.build_loss(build)({})
+    loss = finite.watching(build)({})
     assert float(loss(paddle.to_tensor([1.0, 2.0]), None)["loss"]) == 3
     with pytest.raises(FloatingPointError, match="'spoilt' is inf"):
         loss(paddle.to_tensor([1.0, float("inf")]), None)
@@ -115,7 +115,7 @@ def test_a_part_is_named_rather_than_the_sum_it_spoils(finite):
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_weights_that_are_not_finite_overwrite_nothing(finite, value):
     saved = []
-    save = finite.save_model(lambda model, *rest, prefix: saved.append(prefix))
+    save = finite.guarding(lambda model, *rest, prefix: saved.append(prefix))
     model = paddle.nn.Linear(2, 2)
     save(model, None, prefix="latest")
     model.bias.set_value(np.array([0, value], np.float32))

@@ -319,6 +319,22 @@ class TestCommand:
         a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
         assert a == b != c
 
+    def test_a_value_that_a_component_refuses_is_one_sentence(self, run, real_words):
+        transforms = "[{DecodeImage: }, {RandomHalfTurn: {p: 2}}, {KeepKeys: {keep_keys: [image]}}]"
+        result = run("-c", REC, "--output", "a.png", *real_words, f"Train.dataset.transforms={transforms}")
+        assert result.exit_code == 2, result.output
+        said = result.output.splitlines()[-1]
+        assert said.endswith("transform 'RandomHalfTurn' in the config: `p` must be a number from 0 to 1, got 2.")
+
+    def test_what_training_leaves_out_is_not_drawn_but_told(self, run, shared_data, tmp_path):
+        folder = shared_data / "icdar2015_words"
+        (tmp_path / "words.txt").write_text("test/word_1.png\tJOINT\ntest/nowhere.png\tlost\n", encoding="utf-8")
+        data = ["-o", f"Train.dataset.data_dir={folder}", "Train.dataset.label_file_list=[words.txt]"]
+        result = run("-c", REC, "-n", 3, "--output", "a.png", *data)
+        assert result.exit_code == 0, result.output
+        assert "words.txt:2" in result.output
+        assert {path.name for path in tmp_path.iterdir()} == {"a.png", "words.txt"}
+
     def test_the_seed_of_the_config_is_the_default(self, run, real_words, tmp_path):
         run("-c", REC, "-n", 2, "--output", "a.png", *real_words, "Global.seed=7")
         run("-c", REC, "-n", 2, "--output", "b.png", "--seed", 7, *real_words)

@@ -74,6 +74,47 @@ def test_a_value_in_the_place_of_a_section_is_an_error_that_shows_the_form(recip
         schema.check(config.override(recipe, [assignment]), catalog)
 
 
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Metric.main_indicator=ac", "Metric.main_indicator is 'ac'; did you mean 'acc'"),
+        ("Global.epoch_num=0", "Global.epoch_num must be a whole number of at least 1, got 0"),
+        ("Global.print_batch_step=0", "print_batch_step must be a whole number of at least 1"),
+        ("Global.seed=-1", "Global.seed must be a whole number of at least 0, got -1"),
+        ("Global.eval_batch_step=[0,0]", r"eval_batch_step must be \[first step, every so many\].* got \[0, 0\]"),
+        ("Global.eval_batch_step=often", "eval_batch_step must be .* got 'often'"),
+        ("Train.loader.batch_size_per_card=0", "batch_size_per_card must be a whole number of at least 1, got 0"),
+        ("Train.loader.num_workers=-1", "num_workers must be a whole number of at least 0, got -1"),
+        ("Train.loader={shuffle: true, drop_last: true, num_workers: 1}", "Train.loader lacks 'batch_size_per_card'"),
+        ("Train.dataset.transforms=[]", "Train.dataset.transforms must end in KeepKeys"),
+        ("Optimizer.lr={name: Cosine, learning_rate: -1}", "learning_rate must be a number > 0, got -1"),
+    ],
+)
+def test_a_value_that_would_stop_training_later_is_an_error_now(recipe, catalog, assignment, message):
+    with pytest.raises(UserError, match=message):
+        schema.check(config.override(recipe, [assignment]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Metric.main_indicator=hmeen", "did you mean 'hmean'"),
+        ("Metric.networks=[Student,Studnt2]", "Metric.networks names 'Studnt2'; did you mean 'Student2'"),
+        ("PostProcess.model_name=[Student,Studnt2]", "PostProcess.model_name names 'Studnt2'"),
+        ("PostProcess.model_name=[Student]", "Metric.networks names 'Student2'"),
+        (
+            "Train.dataset.transforms.KeepKeys.keep_keys=[image,threshold_map,shrink_map,threshold_mask,shrink_mask]",
+            "keep_keys must be image, threshold_map, threshold_mask, shrink_map, shrink_mask",
+        ),
+        ("Train.dataset.transforms.EastRandomCropData.size=[600,640]", r"must be multiples of 32, got \[600, 640\]"),
+    ],
+)
+def test_a_detectors_parts_must_fit_together(catalog, assignment, message):
+    cml = config.read(config.locate("det/ch_PP-OCRv2_det_cml"))
+    with pytest.raises(UserError, match=message):
+        schema.check(config.override(cml, [assignment]), catalog)
+
+
 def test_all_slips_are_told_at_once(recipe, catalog):
     wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
     with pytest.raises(UserError) as error:

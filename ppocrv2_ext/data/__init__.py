@@ -1,1 +1,1 @@
-"""Data sets: rendered text lines."""
+"""Data sets: label files read and checked, samples to look at, and small sets of drawn lines."""

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from ..weights.dictionary import read_dictionary
 from .images import Picture, inspect
-from .labels import Entry, Verdict, judge_classification, judge_detection, judge_recognition, read_entries
+from .labels import Entry, Verdict, judge_classification, judge_detection, judge_recognition, label_files, read_entries
 from .reasons import DROPS, REASONS, REWRITES, UNUSABLE, effects
 
 PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
@@ -89,6 +89,11 @@ class Findings:
         return any(self.effects[reason] in DROPS for reason in self.places)
 
     @property
+    def nothing_to_learn(self):
+        """Whether this is a detector's training set in which all text is ignored."""
+        return self.mode == "Train" and 0 < self.objects == self.ignored
+
+    @property
     def needs_rewriting(self):
         """Whether PaddleOCR should be given other label files than these."""
         return any(self.effects[reason] in REWRITES for reason in self.places)
@@ -150,12 +155,6 @@ def _findings(config, host, mode):
 
     note = None if encoder else f"{mode}: labels are not checked: no transform is one of {', '.join(JUDGES)}."
     return Findings(mode, tuple((file, [sample(each) for each in read]) for file, read in entries), leads_to, note)
-
-
-def label_files(dataset):
-    """Paths of a data set's label files, in order; a config may give one without a list."""
-    files = dataset["label_file_list"]
-    return [Path(file) for file in ([files] if isinstance(files, str) else files)]
 
 
 def _watched(items, title):

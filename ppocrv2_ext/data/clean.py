@@ -30,7 +30,7 @@ def require_usable(report):
             firsts = [(places[0], name) for name, places in found.places.items() if found.effects[name] in UNUSABLE]
             why = f"; {firsts[0][0]}: {firsts[0][1]}, {REASONS[firsts[0][1]].rule}" if firsts else ""
             raise UserError(f"{found.mode}: none of the {len(found.samples)} lines of {files} is usable{why}. {MORE}")
-        if found.mode == "Train" and 0 < found.objects == found.ignored:
+        if found.nothing_to_learn:
             raise UserError(
                 f"{found.mode}: all {found.objects} boxes of {files} are ignored (### or *): there is nothing to learn."
             )

@@ -55,6 +55,12 @@ class Verdict(NamedTuple):
     unknown: tuple = ()
 
 
+def label_files(dataset):
+    """Paths of a data set's label files, in order; a config may give one without a list."""
+    files = dataset["label_file_list"]
+    return [Path(file) for file in ([files] if isinstance(files, str) else files)]
+
+
 def read_entries(file, delimiter="\t"):
     """Every line of a label file as an :class:`Entry`, blank and broken ones too."""
     file = Path(file)

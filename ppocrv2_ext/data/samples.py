@@ -7,6 +7,8 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
+from .labels import IGNORED_TEXTS
+
 
 class SceneSample(NamedTuple):
     """A picture for a detector. The maps are what the loss compares with, each (H, W), or None if none was made."""
@@ -25,7 +27,7 @@ class SceneSample(NamedTuple):
     @property
     def small(self):
         """(N,) booleans: ignored although its text is readable, since it came out too small to learn from."""
-        return self.ignored & np.array([text not in ("*", "###") for text in self.texts], dtype=bool)
+        return self.ignored & np.array([text not in IGNORED_TEXTS for text in self.texts], dtype=bool)
 
 
 class LineSample(NamedTuple):

@@ -63,5 +63,6 @@ class CollaborativeModel(DistillationNetworks):
         if twins:
             raise UserError(
                 f"{twins[0]} and {twins[1]} hold the same weights: with the same loss they would stay alike, and"
-                f" neither could teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02."
+                f" neither could teach the other; set Architecture.Models.{twins[1]}.perturbation, such as 0.02, or"
+                " `freeze_params: true` for a teacher."
             )

@@ -8,6 +8,7 @@ some samples count twice. Here PaddleOCR's own code still reads and transforms e
 
 import functools
 import os
+import random
 import sys
 from typing import Any, NamedTuple, Optional
 
@@ -135,9 +136,11 @@ def tell(dataset, failures):
 
 
 class _Try:
-    """A dataset as its own ``__getitem__`` sees it for one try.
+    """Passed to PaddleOCR's ``__getitem__`` as its ``self``, for one try; else it is the dataset.
 
-    In place of the logger, this takes the exception in flight; the call for another sample ends the try.
+    Where that code fails, it calls ``self.logger.error``, here :meth:`error`, which keeps the exception, and then
+    ``self.__getitem__`` with the number of another sample, which here notes the number and returns None, in place of
+    one more level of recursion.
     """
 
     def __init__(self, dataset, ops, other_pictures):
@@ -189,6 +192,14 @@ def _other_pictures(dataset, failures, file=None):
         if len(found) == wanted:
             break
     return found
+
+
+def seed_generators(ops, seed):
+    """Seed what does not draw from the global generators: albumentations, from 1.4.19 on."""
+    for op in ops:
+        for part in vars(op).values():
+            if hasattr(part, "set_random_state"):
+                part.set_random_state(np.random.default_rng(seed), random.Random(seed))
 
 
 def is_training(dataset):

@@ -7,36 +7,36 @@ import paddle
 from .loader import named
 
 
-def build_loss(build):
+def watching(build_loss):
     """PaddleOCR's ``build_loss``, of losses that are watched.
 
     Raises (the loss):
         FloatingPointError: a term, or the sum, is not finite; half a sentence that names it and the batch's files.
     """
 
-    @functools.wraps(build)
+    @functools.wraps(build_loss)
     def built(config):
-        loss = build(config)
+        loss = build_loss(config)
         loss.forward = _watched(loss.forward)
         return loss
 
     return built
 
 
-def save_model(save):
+def guarding(save_model):
     """PaddleOCR's ``save_model`` that overwrites no checkpoint with weights that are not finite.
 
     Raises (the new function):
         FloatingPointError: the sentence names the first of them.
     """
 
-    @functools.wraps(save)
+    @functools.wraps(save_model)
     def saved(model, *rest, **more):
         state = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
         broken = _not_finite(state)
         if broken:
             raise FloatingPointError(f"after the last step, weight {broken[0]!r} is not finite")
-        return save(model, *rest, **more)
+        return save_model(model, *rest, **more)
 
     return saved
 

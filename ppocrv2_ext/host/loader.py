@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
-from .data import Failure, SampleError, given_up, is_training, load, tell
+from .data import Failure, SampleError, given_up, is_training, load, seed_generators, tell
 
 SHOWN = 8  # files named in one sentence
 NOTES = ("failures", "others", "lost")  # what :class:`_Collate` says of a batch, lists of Failure
@@ -47,8 +47,19 @@ class Loader:
         self.dataset = dataset
         collate = _Collate(collate_fn or default_collate_fn)
         self._loader = paddle.io.DataLoader(
-            dataset=_Source(dataset), collate_fn=collate, worker_init_fn=_keep_what_was_inherited, **options
+            dataset=_Source(dataset), collate_fn=collate, worker_init_fn=self._start_worker, **options
         )
+        self._seed()  # for a loader without workers
+
+    def _start_worker(self, worker):
+        # Garbage collection is to leave alone what the training process had: among it may be a reader that was used
+        # up, whose destructor waits for threads that no worker has, for ever.
+        gc.freeze()
+        self._seed()
+
+    def _seed(self):
+        """By NumPy's generator, which PaddleOCR seeds in the training process and Paddle in every worker."""
+        seed_generators(getattr(self.dataset, "ops", ()), np.random.randint(2**31))
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
@@ -81,14 +92,6 @@ class Loader:
             fate = "replaced by others" if training else "left out of the metrics"
             names = named([failure.file for failure in failed])
             self.dataset.logger.warning(f"{fate}, {count} samples were used: {names}")
-
-
-def _keep_what_was_inherited(worker):
-    """Let the garbage collection of a worker leave alone what the training process had.
-
-    Among it may be a reader that was used up; its destructor waits for threads that no worker has, for ever.
-    """
-    gc.freeze()
 
 
 class _Source(paddle.io.Dataset):

@@ -48,7 +48,7 @@ def plug():
     loading_module = importlib.import_module("ppocr.utils.save_load")
     _replace(loading_module, "load_pretrained_params", loading.load_pretrained_params)
     _replace(loading_module, "load_model", loading.checked(loading_module.load_model))
-    _replace(loading_module, "save_model", finite.save_model(loading_module.save_model))
+    _replace(loading_module, "save_model", finite.guarding(loading_module.save_model))
     for module_name, attribute, registry, make in BUILDERS:
         module = importlib.import_module(module_name)
         _replace(module, attribute, _extended(getattr(module, attribute), registry, make))
@@ -61,7 +61,7 @@ def plug():
         _replace(models, name, functools.partial(_build_architecture, name, architecture))
     _replace(models, "build_model", _with_network_options(models.build_model))
     losses = importlib.import_module("ppocr.losses")
-    _replace(losses, "build_loss", finite.build_loss(losses.build_loss))
+    _replace(losses, "build_loss", finite.watching(losses.build_loss))
     _bound_the_data_loop()
 
 

@@ -1,7 +1,6 @@
 """Training samples drawn by PaddleOCR's own dataset, through every transform of the config, for a person to look at."""
 
 import logging
-import random
 from itertools import chain, islice, repeat
 from time import perf_counter
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..data.samples import Cost, LineSample, SceneSample, denormalise, used_width
 from ..errors import UserError, did_you_mean
+from .data import seed_generators
 
 SOURCE = "ppocrv2_source"  # key under which a sample carries what its file held: (bytes, label)
 MAPS = ("shrink_map", "shrink_mask", "threshold_map", "threshold_mask")
@@ -31,25 +31,11 @@ def draw(config, count, seed):
     Raises:
         UserError: no data or no transforms; a key to keep that none of them makes; neither scenes nor lines.
     """
-    from ppocr.data import build_dataloader
     from ppocr.utils.utility import set_seed
 
-    train = config["Train"]
-    if not train["dataset"].get("transforms"):
-        raise UserError("Train.dataset.transforms is empty: there is nothing to preview.")
-    one_by_one = {**train["loader"], "batch_size_per_card": 1, "drop_last": False, "num_workers": 0}
-    config = {"Global": {**config["Global"], "seed": seed}, "Train": {**train, "loader": one_by_one}}
-    logger = logging.getLogger("ppocrv2.preview")
-    logger.setLevel(logging.WARNING)
-    # PaddleOCR 3.7 takes the loader's seed for the number of the epoch: this is the first.
-    loader = build_dataloader(config, "Train", "cpu", logger, seed=0)
-    dataset, order = loader.dataset, loader.batch_sampler
-    if not len(dataset):
-        raise UserError("Train.dataset: ratio_list leaves no sample.")
+    dataset, indexes = _first_epoch(config, seed)
     ops, keys = _without_keep_keys(dataset.ops)
     dataset.ops = [*ops, _everything]
-    order.set_epoch(seed)
-    indexes = chain.from_iterable(chain.from_iterable(repeat(order)))
     first = next(indexes)
     made = dataset[first]  # it also pays for what libraries load on their first call
     for key in keys:
@@ -59,7 +45,7 @@ def draw(config, count, seed):
     watched = [type(type(op).__name__, (_Watched,), {})(op) for op in ops]
     dataset.ops = [*watched, _everything]
     set_seed(seed)
-    _seed_generators(ops, seed)
+    seed_generators(ops, seed)
     drawn, laps = [], []
     for index in islice(chain([first], indexes), count):
         start = perf_counter()
@@ -70,7 +56,27 @@ def draw(config, count, seed):
     names = [*(type(each).__name__ for each in watched), "(reading files)"]
     refused = [*(each.calls - each.passed for each in watched), 0]
     costs = [Cost(name, list(own), times) for name, own, times in zip(names, zip(*laps), refused)]
-    return [_sample(data, ops, train["dataset"]) for data in drawn], costs
+    return [_sample(data, ops, config["Train"]["dataset"]) for data in drawn], costs
+
+
+def _first_epoch(config, seed):
+    """The training set of a config, and the numbers of its samples as epochs take them, without end."""
+    from ppocr.data import build_dataloader
+
+    train = config["Train"]
+    if not train["dataset"].get("transforms"):
+        raise UserError("Train.dataset.transforms is empty: there is nothing to preview.")
+    one_by_one = {**train["loader"], "batch_size_per_card": 1, "drop_last": False, "num_workers": 0}
+    config = {"Global": {**config["Global"], "seed": seed}, "Train": {**train, "loader": one_by_one}}
+    logger = logging.getLogger("ppocrv2.preview")
+    logger.setLevel(logging.WARNING)
+    # PaddleOCR 3.7 takes the loader's seed for the number of the epoch: this is the first.
+    loader = build_dataloader(config, "Train", "cpu", logger, seed=0)
+    if not len(loader.dataset):
+        raise UserError("Train.dataset: ratio_list leaves no sample.")
+    order = loader.batch_sampler
+    order.set_epoch(seed)
+    return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(order)))
 
 
 class _Watched:
@@ -114,14 +120,6 @@ def _without_keep_keys(ops):
     """(ops, keys): the transforms but for KeepKeys, and what that keeps."""
     keep = [op for op in ops if hasattr(op, "keep_keys")]
     return [op for op in ops if op not in keep], [key for op in keep for key in op.keep_keys]
-
-
-def _seed_generators(ops, seed):
-    """Seed what does not draw from the global generators: albumentations, from 1.4.19 on."""
-    for op in ops:
-        for part in vars(op).values():
-            if hasattr(part, "set_random_state"):
-                part.set_random_state(np.random.default_rng(seed), random.Random(seed))
 
 
 def _sample(data, ops, dataset):

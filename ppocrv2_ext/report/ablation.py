@@ -4,6 +4,8 @@ import statistics
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from .text import markdown_table
+
 NAMES = {
     "acc": "exact match",
     "norm_edit_dis": "1 − NED",
@@ -166,17 +168,9 @@ def markdown(title, sections, start, measures):
         text += [f"The weights before training: {before}.", ""]
     for budget, lines, remarks in sections:
         header, rows = cells(lines, measures)
-        text += [f"## {budget[0].upper()}{budget[1:]}", "", _row(header), _rule(header), *map(_row, rows), ""]
+        text += [f"## {budget[0].upper()}{budget[1:]}", "", *markdown_table(header, rows), ""]
         text += [*_each_network(lines), *_failures(lines), *(f"{remark}\n" for remark in remarks)]
     return "\n".join(text)
-
-
-def _row(row):
-    return f"| {' | '.join(row)} |"
-
-
-def _rule(header):
-    return _row(["---", *["---:"] * (len(header) - 1)])
 
 
 def _each_network(lines):
@@ -191,7 +185,7 @@ def _each_network(lines):
         for name, (reached, difference) in line.networks.items()
     ]
     why = "Where several networks learn, the table above has the better one of each run, by the test images."
-    return [why, "", _row(header), _rule(header), *map(_row, rows), ""]
+    return [why, "", *markdown_table(header, rows), ""]
 
 
 def _failures(lines):

@@ -1,13 +1,11 @@
 """What the centers of a training set cover, as a table."""
 
-from io import StringIO
-
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from ..errors import UserError
+from .text import plain
 
 SHOWN = 20  # characters, and a quarter as many lines
 UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}  # by how frames are assigned
@@ -45,9 +43,7 @@ def render(rows, title):
     table = Table(box=box.ASCII2, title=title, title_justify="left", title_style="", show_header=False)
     for row in rows:
         table.add_row(*row)
-    text = StringIO()
-    Console(file=text, width=110, color_system=None, highlight=False, markup=False, emoji=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return "\n".join(plain(table, width=110))
 
 
 def require_some(means):

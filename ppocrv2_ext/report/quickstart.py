@@ -13,6 +13,7 @@ from rich.table import Table
 from ..data.draw import load_font
 from ..deploy.read import load_image, to_bgr
 from .style import INK, QUIET, RIGHT, RULE, WRONG
+from .text import markdown_table
 
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
@@ -68,10 +69,8 @@ def table(before, after):
         grid.add_column(title, justify="left" if title == "lines of" else "right")
     for row in rows:
         grid.add_row(*row)
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return grid, "\n".join(
-        "| " + " | ".join(line) + " |" for line in lines
-    ) + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
+    table = "\n".join(markdown_table(header, rows))
+    return grid, f"{table}\n\n{summary[0].upper()}{summary[1:]}.\n"
 
 
 def picture(rows, output, columns=2):

@@ -3,7 +3,6 @@
 Shape legend: N frames, D features.
 """
 
-import statistics
 from typing import NamedTuple
 
 import numpy as np
@@ -131,10 +130,3 @@ def _same_scale(panels):
     for panel in panels:
         panel.set_xlim(-reach, reach)
         panel.set_ylim(-reach, reach)
-
-
-def mean_and_spread(values):
-    """ "mean ± standard deviation" of a sample, the mean alone for a single value."""
-    values = list(values)
-    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.3f}{deviation}"

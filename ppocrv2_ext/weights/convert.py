@@ -124,21 +124,28 @@ def convert(tensors, state_dict):
         for layer in queue:
             tensor = next(iter(layer.values()))
             raise UserError(f"the network has no {kind} for tensor {tensor!r}: the file holds another network.")
-    copied = [name for name in state_dict if name not in trained]
-    for name in copied:
+    branch = _threshold_branch(params, {name: state_dict[name] for name in state_dict if name not in trained})
+    notes = [
+        f"{len(branch)} tensors of head.thresh, a branch no inference file has: a copy of head.binarize,"
+        f" its last layer set to give {THRESHOLD} everywhere"
+    ]
+    params.update(branch)
+    return Conversion({name: params[name] for name in state_dict}, notes if branch else [])
+
+
+def _threshold_branch(params, state_dict):
+    """``head.thresh`` from the trained ``head.binarize`` of ``params``, its last layer set to :data:`THRESHOLD`."""
+    branch = {}
+    for name, parameter in state_dict.items():
         source = name.replace("head.thresh.", "head.binarize.")
         if source not in params:
             raise UserError(f"parameter {name!r} should start from {source!r}, which the network does not have.")
-        params[name] = _checked(source, params[source], name, state_dict[name])
+        branch[name] = _checked(source, params[source], name, parameter)
         if name.endswith("conv3.weight"):
-            params[name][:] = 0
+            branch[name][:] = 0
         elif name.endswith("conv3.bias"):
-            params[name][:] = math.log(THRESHOLD / (1 - THRESHOLD))  # before the sigmoid
-    notes = [
-        f"{len(copied)} tensors of head.thresh, a branch no inference file has: a copy of head.binarize,"
-        f" its last layer set to give {THRESHOLD} everywhere"
-    ]
-    return Conversion({name: params[name] for name in state_dict}, notes if copied else [])
+            branch[name][:] = math.log(THRESHOLD / (1 - THRESHOLD))  # before the sigmoid
+    return branch
 
 
 def _checked(tensor_name, array, name, parameter):

@@ -4,14 +4,13 @@ Everything is counted by tensors, not by their elements; BatchNorm's ``_mean`` a
 """
 
 from collections import Counter
-from io import StringIO
 from typing import NamedTuple
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from ..errors import UserError
+from ..report.text import plain
 
 SHOWN = 6  # names per group
 
@@ -62,10 +61,8 @@ def render(report, path):
             table.add_row(group, str(len(names)), "\n".join(names[:SHOWN] + more))
     if not table.row_count:
         return line
-    text = StringIO()
     # Wide enough that no name is ever folded: people search a log for whole names.
-    Console(file=text, width=1000, color_system=None, highlight=False, markup=False, emoji=False).print(table)
-    return "\n".join([line, *(row.rstrip() for row in text.getvalue().splitlines())])
+    return "\n".join([line, *plain(table, width=1000)])
 
 
 def prefixes(longer, shorter):

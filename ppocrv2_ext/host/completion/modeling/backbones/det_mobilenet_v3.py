@@ -2,7 +2,9 @@
 
 from paddle import nn
 
-from .mobilenet_v3 import STEM_CHANNELS, ConvNorm, InvertedResidual, rows_and_width, scaled
+from ppocrv2_ext.plugins.lcnet import make_divisible
+
+from .mobilenet_v3 import STEM_CHANNELS, ConvNorm, InvertedResidual, rows_and_width
 
 
 class MobileNetV3(nn.Layer):
@@ -18,7 +20,7 @@ class MobileNetV3(nn.Layer):
     def __init__(self, in_channels=3, model_name="large", scale=0.5, disable_se=False):
         super().__init__()
         rows, last_width = rows_and_width(model_name, scale)
-        channels = scaled(STEM_CHANNELS, scale)
+        channels = make_divisible(STEM_CHANNELS * scale)
         self.conv = ConvNorm(in_channels, channels, 3, stride=2, activation="hardswish")
         # A stage ends before a row that halves the map; the stem and what precedes 1/4 belong to the first.
         ends = [i for i, row in enumerate(rows) if row.stride == 2][-3:]
@@ -29,7 +31,7 @@ class MobileNetV3(nn.Layer):
                 blocks = []
             blocks.append(InvertedResidual(channels, row, scale, row.stride, row.se and not disable_se))
             channels = blocks[-1].out_channels
-        width = scaled(last_width, scale)
+        width = make_divisible(last_width * scale)
         self._add_stage([*blocks, ConvNorm(channels, width, activation="hardswish")], width)
 
     def _add_stage(self, blocks, out_channels):

@@ -10,6 +10,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.lcnet import make_divisible
 
 
 class Row(NamedTuple):
@@ -69,13 +70,6 @@ def rows_and_width(model_name, scale):
     return MODELS[model_name]
 
 
-def scaled(channels, scale):
-    """``channels * scale`` to the nearest multiple of 8, at least 8 and never more than 10 % below."""
-    exact = channels * scale
-    rounded = max(8, int(exact + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * exact else rounded
-
-
 class ConvNorm(nn.Layer):
     """Convolution that pads to keep the size, BatchNorm, activation."""
 
@@ -110,7 +104,7 @@ class InvertedResidual(nn.Layer):
 
     def __init__(self, in_channels, row, scale, stride, se):
         super().__init__()
-        mid_channels, self.out_channels = scaled(row.expansion, scale), scaled(row.channels, scale)
+        mid_channels, self.out_channels = make_divisible(row.expansion * scale), make_divisible(row.channels * scale)
         self.expand_conv = ConvNorm(in_channels, mid_channels, activation=row.activation)
         self.bottleneck_conv = ConvNorm(
             mid_channels, mid_channels, row.kernel, stride, groups=mid_channels, activation=row.activation

@@ -3,8 +3,9 @@
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.lcnet import make_divisible
 
-from .mobilenet_v3 import STEM_CHANNELS, ConvNorm, InvertedResidual, rows_and_width, scaled
+from .mobilenet_v3 import STEM_CHANNELS, ConvNorm, InvertedResidual, rows_and_width
 
 LARGE_STRIDE, SMALL_STRIDE = (1, 2, 2, 2), (2, 2, 2, 2)
 
@@ -30,7 +31,7 @@ class MobileNetV3(nn.Layer):
         strides = large_stride or LARGE_STRIDE if large else small_stride or SMALL_STRIDE
         if len(strides) != 4:
             raise UserError(f"backbone 'MobileNetV3': `{model_name}_stride` must list four strides, got {strides!r}.")
-        channels = scaled(STEM_CHANNELS, scale)
+        channels = make_divisible(STEM_CHANNELS * scale)
         self.conv1 = ConvNorm(in_channels, channels, 3, stride=2, activation="hardswish")
         self.blocks = nn.Sequential()
         for i, row in enumerate(rows):
@@ -40,7 +41,7 @@ class MobileNetV3(nn.Layer):
             block = InvertedResidual(channels, row, scale, stride, row.se and not disable_se)
             self.blocks.add_sublayer(str(i), block)
             channels = block.out_channels
-        self.out_channels = scaled(last_width, scale)
+        self.out_channels = make_divisible(last_width * scale)
         self.conv2 = ConvNorm(channels, self.out_channels, activation="hardswish")
         self.pool = nn.MaxPool2D(2, stride=2)
 

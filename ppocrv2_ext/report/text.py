@@ -1,0 +1,26 @@
+"""Tables as text: for Markdown, and for a terminal and a log file alike."""
+
+import statistics
+from io import StringIO
+
+from rich.console import Console
+
+
+def markdown_table(header, rows):
+    """Lines of a Markdown table of strings: names in the first column, numbers in the others."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
+
+
+def mean_and_spread(values):
+    """ "mean ± standard deviation" of a sample, the mean alone for a single value."""
+    values = list(values)
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{deviation}"
+
+
+def plain(renderable, width):
+    """What rich makes of ``renderable`` in ``width`` columns, as lines of plain text without spaces at their ends."""
+    text = StringIO()
+    Console(file=text, width=width, color_system=None, highlight=False, markup=False, emoji=False).print(renderable)
+    return [line.rstrip() for line in text.getvalue().splitlines()]
