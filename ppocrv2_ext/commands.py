@@ -32,6 +32,8 @@ def train(name, overrides=(), directory=None, resume=None):
     folder = preflight.writable(settled["Global"]["save_model_dir"])
     settled, usable = _without_broken(host, settled, ("Train", "Eval"), folder / "labels", rank)
     preflight.require_batch(settled, usable, ranks)
+    if resume and rank == 0:
+        _tell_about_schedule(settled, Path(resume))
     if rank == 0:
         config.write(settled, folder / "resolved.yml", _provenance(name, overrides, host))
         log_to(folder / "train.log")
@@ -83,11 +85,13 @@ def export(name, overrides=(), directory=None, output=None, onnx=False, network=
         network: of a model of several networks, the one to export; None for the better of those that learned.
     """
     from .weights import checkpoint
+    from .weights.dictionary import find_dictionary
 
     if output:
         overrides = [*overrides, config.assignment("Global.save_inference_dir", output)]
     host, settled = _settle(name, overrides, directory)
     settled = preflight.trained(networks.without_centers(settled))
+    preflight.require_known_characters(settled)
     settings = settled["Global"]
     if not settings.get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
@@ -102,7 +106,8 @@ def export(name, overrides=(), directory=None, output=None, onnx=False, network=
             click.echo(f"Exporting {why}")
         settled = networks.alone(settled, network)
         with tempfile.TemporaryDirectory() as scratch:
-            written = checkpoint.write_checkpoint(checkpoint.read_training(weights_file, network), scratch, network)
+            params, characters = checkpoint.read_training(weights_file, network), find_dictionary(weights_file)
+            written = checkpoint.write_checkpoint(params, scratch, network, characters)
             settled["Global"] = {**settings, "checkpoints": None, "pretrained_model": str(written)}
             _hand_over(host, "tools/export_model.py", settled)
     if onnx:
@@ -165,6 +170,8 @@ def centers(name, overrides=(), directory=None, output="centers.npz", network=No
     from .report import coverage
     from .weights.centers import write_centers
 
+    if Path(output).is_dir():
+        raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
     _, settled = _settle(name, overrides, directory)
     settled = preflight.trained(networks.without_centers(settled))
     preflight.require_data(settled, ("Train",))
@@ -299,10 +306,33 @@ def _hand_over(host, script, settled, arguments=()):
         run_script(host, script, ["-c", str(file), *arguments])
 
 
+def _tell_about_schedule(settled, folder):
+    """A resumed training has the learning rate and the schedule of its checkpoint, whatever the config says."""
+    file = folder / "resolved.yml"
+    before = config.read(file)["Optimizer"].get("lr") if file.is_file() else None
+    now = settled["Optimizer"].get("lr")
+    if before is None or before == now:
+        return
+    if before.get("name") != now.get("name"):
+        raise UserError(
+            f"--resume {folder}: Optimizer.lr was {before}, and a checkpoint goes on with its own schedule; resume with"
+            f" this one, or start anew from it with -o Global.pretrained_model={folder / 'latest'}."
+        )
+    click.echo(
+        f"ppocrv2: Optimizer.lr is not what it was, {before}, but a resumed training has the rate and the schedule of"
+        f" its checkpoint; for others start from -o Global.pretrained_model={folder / 'latest'}.",
+        err=True,
+    )
+
+
 def _last_checkpoint(folder):
     if not (folder / "latest.pdparams").is_file():
         return f"no checkpoint was in {folder} yet, start again with a lower learning rate."
-    return f"{folder / 'latest'}, the last checkpoint, is as it was: --resume {folder} with a lower learning rate."
+    start = config.assignment("Global.pretrained_model", folder / "latest")
+    return (
+        f"{folder / 'latest'}, the last checkpoint, is as it was: start from it with -o {start}, another"
+        " Global.save_model_dir and a lower learning rate."
+    )
 
 
 def _provenance(name, overrides, host):

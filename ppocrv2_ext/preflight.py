@@ -8,7 +8,7 @@ from .data.labels import label_files
 from .errors import UserError, did_you_mean
 from .networks import networks
 from .weights.centers import require_dictionary
-from .weights.dictionary import read_dictionary
+from .weights.dictionary import find_dictionary, read_dictionary
 from .weights.paths import require_file
 
 WHOLE = 0.9  # share of a network's tensors that makes a file its own; centers, for one, may be missing
@@ -161,10 +161,30 @@ def characters(config):
     return read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
 
 
+def require_known_characters(config):
+    """Refuse to ship a recognizer for characters that its weights were not trained on: their rows would be chance."""
+    settings = config["Global"]
+    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
+        return
+    file = settings.get("checkpoints") or settings["pretrained_model"]
+    trained = find_dictionary(file)
+    if trained is None:
+        return
+    known = set(read_dictionary(trained))
+    new = [each for each in characters(config) if each not in known]
+    if new:
+        raise UserError(
+            f"{file} was trained with {trained}, which lacks {len(new)} of the characters in"
+            f" {settings['character_dict_path']}, such as {new[0]!r}; export with the dictionary of the training."
+        )
+
+
 def require_centers(config):
     """Refuse a ``Head.centers`` that is no file of centers, or one of another dictionary than the config's."""
     for network in networks(config["Architecture"]).values():
         file = (network.get("Head") or {}).get("centers")
+        if file is not None and not isinstance(file, str):
+            raise UserError(f"Head.centers must be the path of a file, got {file!r}.")
         if file:
             classes = characters(config)
             require_dictionary(file, config["Global"]["character_dict_path"], classes)

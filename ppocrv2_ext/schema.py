@@ -121,6 +121,7 @@ def _problems(config, catalog):
     yield from _component("PostProcess", "post-process", config["PostProcess"], catalog)
     yield from _component("Metric", "metric", config["Metric"], catalog)
     yield from _decoded(config)
+    yield from _taught(config)
     yield from _ranges(config)
     yield from _detector_batch(config)
     yield from _optimizer(config["Optimizer"], catalog)
@@ -176,6 +177,23 @@ def _decoded(config):
         for name in names:
             if name not in known:
                 yield Problem(f"{where} names {name!r}{did_you_mean(name, known)}")
+
+
+def _taught(config):
+    """Names of networks in a loss that the model does not have."""
+    members = config["Architecture"].get("Models", {})
+    loss = config["Loss"]
+    terms = {"Loss": loss}
+    if loss.get("name") == "CombinedLoss":
+        listed = enumerate(loss.get("loss_config_list") or ())
+        terms = {f"Loss.loss_config_list.{n}.{name}": term for n, entry in listed for name, term in entry.items()}
+    for where, term in terms.items():
+        for key in ("pair", "students", "network", "teacher"):
+            named = (term or {}).get(key)
+            for name in named if isinstance(named, list) else [named]:
+                if isinstance(name, str) and name not in members:
+                    there = did_you_mean(name, members) if members else ", but Architecture has a single network."
+                    yield Problem(f"{where}.{key} names {name!r}{there}")
 
 
 def _ranges(config):

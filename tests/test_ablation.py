@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import threading
@@ -146,6 +147,21 @@ class TestTrial:
 
         assert digest(seed=2) == digest()
         assert len({digest(), digest(1, 3), digest(1, 2, "Optimizer.lr.learning_rate=0.1")}) == 3
+
+    @pytest.mark.parametrize("changed", ["train.txt", "test.txt", "start.pdparams"])
+    def test_the_digest_follows_what_is_in_the_files(self, inputs, tmp_path, changed):
+        data = shutil.copytree(inputs.data, tmp_path / "other")
+        (data / "start.pdparams").write_bytes(b"some weights")
+        given = inputs._replace(data=data, weights=data / "start")
+
+        def digest():
+            return plan.trial(CTC, 1, 2, plan.settings(REC, CTC, given), tmp_path).digest
+
+        before = digest()
+        assert digest() == before
+        with (data / changed).open("ab") as file:
+            file.write(b"more")
+        assert digest() != before
 
     def test_a_row_of_twice_the_batch_takes_half_the_steps(self, inputs):
         settled = plan.settings(REC, CTC, inputs).config

@@ -305,7 +305,7 @@ def test_one_network_alone_is_not_a_distillation_model():
     ],
 )
 def test_a_map_of_another_shape_is_named(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         CMLLoss()(*broken(change))
 
 

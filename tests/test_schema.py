@@ -115,6 +115,21 @@ def test_a_detectors_parts_must_fit_together(catalog, assignment, message):
         schema.check(config.override(cml, [assignment]), catalog)
 
 
+@pytest.mark.parametrize(
+    ("name", "assignment", "message"),
+    [
+        ("rec/ch_PP-OCRv2_rec_udml_center", "Loss.loss_config_list.0.UDMLLoss.pair=[Student,Techer]", "'Techer'; did"),
+        ("rec/ch_PP-OCRv2_rec_udml_center", "Loss.loss_config_list.1.CTCCenterLoss.network=Stud", "'Stud'; did you"),
+        ("det/ch_PP-OCRv2_det_cml", "Loss.students=[Student,Student3]", "Loss.students names 'Student3'; did you mean"),
+        ("det/ch_PP-OCRv2_det_cml", "Loss.teacher=Teacher2", "Loss.teacher names 'Teacher2'; did you mean 'Teacher'"),
+        ("rec/ch_PP-OCRv2_rec_enhanced_ctc_loss", "Loss.network=Student", "'Student', but .* a single network"),
+    ],
+)
+def test_a_loss_may_only_name_networks_of_the_model(catalog, name, assignment, message):
+    with pytest.raises(UserError, match=message):
+        schema.check(config.override(config.read(config.locate(name)), [assignment]), catalog)
+
+
 def test_all_slips_are_told_at_once(recipe, catalog):
     wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
     with pytest.raises(UserError) as error:

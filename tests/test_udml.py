@@ -285,11 +285,17 @@ def test_missing_feature_map_says_how_to_get_it():
         UDMLLoss()(logits, batch)
 
 
-def test_feature_maps_of_different_shape_are_an_error():
-    _, predicts, batch = _predicts()
-    predicts["Teacher"]["backbone_out"] = _random(5, 2, 4, 1, 6)
-    with pytest.raises(ValueError, match=r"\(2, 3, 1, 6\), got \(2, 4, 1, 6\); feature maps"):
-        UDMLLoss()(predicts, batch)
+def test_networks_of_another_shape_are_named_with_what_to_do():
+    pair = {name: {"head_out": paddle.zeros([2, 4, 5]), "backbone_out": paddle.zeros([2, 3])} for name in "ab"}
+    pair["b"]["backbone_out"] = paddle.zeros([2, 6])
+    batch = [None, paddle.ones([2, 1], "int64"), paddle.ones([2], "int64")]
+    with pytest.raises(
+        UserError, match=r"'backbone_out' of a and b, .* \(2, 3\) .* \(2, 6\): give both the same Backbone"
+    ):
+        UDMLLoss(["a", "b"])(pair, batch)
+    pair["b"]["head_out"] = paddle.zeros([2, 4, 6])
+    with pytest.raises(UserError, match="'head_out' of a and b"):
+        UDMLLoss(["a", "b"])(pair, batch)
 
 
 @pytest.mark.parametrize(

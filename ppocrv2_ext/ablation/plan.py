@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional
 
 from .. import config
 from ..errors import UserError
+from ..weights.paths import with_suffix
 from .rows import Row
 
 EPOCH_KEYS = ("warmup_epoch", "decay_epochs")  # of Optimizer.lr: what counts in epochs
@@ -61,6 +62,11 @@ class Settings(NamedTuple):
 
     config: dict
     changes: tuple  # as of a Trial
+    contents: dict  # {input: digest of what is in its file}
+
+    @property
+    def digest(self):
+        return digest([self.config, self.contents])
 
 
 class Inputs(NamedTuple):
@@ -82,7 +88,16 @@ def settings(task, row, inputs):
     settled = config.override(config.read(config.locate(row.config)), own)
     settled = config.override(settled, [*_data(inputs.data), *_weights(row, settled, inputs)])
     users = tuple(_own(task, row, inputs.overrides))
-    return Settings(config.override(settled, users), (*own, *users))
+    return Settings(config.override(settled, users), (*own, *users), _contents(inputs))
+
+
+def _contents(inputs):
+    """Digests of the files that all rows share: a run of others is not the run that is asked for."""
+    files = {"train": inputs.data / "train.txt", "test": inputs.data / "test.txt"}
+    files |= {
+        name: with_suffix(path) for name, path in (("weights", inputs.weights), ("teacher", inputs.teacher)) if path
+    }
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for name, file in files.items() if file.is_file()}
 
 
 def _taken(task, row):
@@ -162,7 +177,7 @@ def trial(row, seed, steps, settled, folder):
             schedule[key] = _divided(schedule[key], epochs)
     full["Train"]["dataset"]["label_file_list"] = [str(own / "train.txt")]
     full["Train"]["loader"]["drop_last"] = True
-    known = digest(settled.config)
+    known = settled.digest
     return Trial(row, seed, steps, own, full, settled.changes, known, digest([known, steps]))
 
 

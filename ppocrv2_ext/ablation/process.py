@@ -31,9 +31,14 @@ class StoppedError(Exception):
 
 
 class Processes:
-    """Runs commands, from several threads if need be, and stops all of them at once."""
+    """Runs commands, from several threads if need be, and stops all of them at once.
 
-    def __init__(self):
+    Args:
+        descriptors: of files that the commands hold open too, such as a lock that is to outlive a killed parent.
+    """
+
+    def __init__(self, descriptors=()):
+        self.descriptors = tuple(descriptors)
         self.alive, self.stopping, self.lock = set(), False, threading.Lock()
 
     def run(self, arguments, log):
@@ -54,7 +59,9 @@ class Processes:
                     raise StoppedError
                 started = time.perf_counter()
                 # A session of its own: Ctrl-C reaches this process alone, which then ends the whole group.
-                process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+                process = subprocess.Popen(
+                    command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=self.descriptors
+                )
                 self.alive.add(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

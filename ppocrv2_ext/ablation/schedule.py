@@ -17,7 +17,11 @@ START, BUDGET, PACE = "start.json", "budget.json", "pace.json"
 
 @contextlib.contextmanager
 def alone(folder):
-    """Keep a second ablation out of ``folder``: each would delete the other's unfinished runs."""
+    """Keep a second ablation out of ``folder``: each would delete the other's unfinished runs.
+
+    Yields:
+        The descriptor of the lock. A process that holds it too keeps the folder as long as it lives.
+    """
     with (preflight.writable(folder) / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -25,7 +29,7 @@ def alone(folder):
             raise UserError(
                 f"another ablation is at work in {folder}; wait for it, or name another --output."
             ) from None
-        yield
+        yield file.fileno()
 
 
 class Found(NamedTuple):
@@ -112,7 +116,7 @@ class Ablation:
         settled = self.settings[row.key]
         if self.budget.steps:
             return plan.steps_of(self.budget, settled.config, self.settings[self.task.baseline.key].config)
-        settings, file = plan.digest(settled.config), self.folder / row.key / PACE
+        settings, file = settled.digest, self.folder / row.key / PACE
         pace = runs.read_json(file)
         if not pace or pace["settings"] != settings:
             pace = {"settings": settings, **self._pace(row, settings, processes)}
@@ -134,8 +138,8 @@ class Ablation:
         """Evaluate the weights before training, by the baseline's config; remembered in start.json."""
         if self.inputs.weights is None:
             return
-        settled = self.settings[self.task.baseline.key].config
-        digest = plan.digest([settled["Architecture"], settled["Eval"], str(self.inputs.weights)])
+        settled, _, contents = self.settings[self.task.baseline.key]
+        digest = plan.digest([settled["Architecture"], settled["Eval"], contents])
         known = runs.read_json(self.output / START)
         if known and known["digest"] == digest:
             return

@@ -136,6 +136,8 @@ class CenterCTCHead(nn.Layer):
             self.fc1 = _linear(in_channels, whole_number(mid_channels, "mid_channels"), fc_decay)
             self.fc2 = _linear(mid_channels, out_channels, fc_decay)
         self.mid_channels, self.out_channels = mid_channels, out_channels
+        if centers is not None and not isinstance(centers, str):
+            raise ValueError(f"`centers` must be the path of a file, got {centers!r}.")
         shape = (out_channels, mid_channels or in_channels)
         start = no_centers(*shape) if centers is None else read_centers(centers, shape)
         self.register_buffer("centers", paddle.to_tensor(start.centers))

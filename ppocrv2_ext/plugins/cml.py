@@ -148,7 +148,7 @@ def _maps(predicts, name, channels=(3,)):
         raise UserError(f"CMLLoss: network {name!r} must end in a head with `maps`, such as DBHead; got {got}.")
     found = output["maps"]
     if found.ndim != 4 or found.shape[1] not in channels:
-        raise ValueError(
+        raise UserError(
             f"the maps of {name!r} must be (B, {' or '.join(map(str, channels))}, H, W), got {found.shape};"
             " DBHead gives probability, threshold and binary map in training mode only."
         )
@@ -159,7 +159,7 @@ def _teacher_map(predicts, name, mask):
     """(B, H, W) probability map without gradient."""
     found = _maps(predicts, name, channels=(1, 3)).detach()[:, 0].astype("float32")
     if found.shape != mask.shape:
-        raise ValueError(f"the maps of {name!r} must be of the students' size {mask.shape}, got {found.shape}.")
+        raise UserError(f"the maps of {name!r} must be of the students' size {mask.shape}, got {found.shape}.")
     # The comparison with the threshold would make background of NaN.
     if not math.isfinite(float(found.sum())):
         raise FloatingPointError(f"the map of {name!r} holds NaN or infinity; its weights are broken, load others.")
@@ -174,8 +174,8 @@ def _labels(batch, outputs):
     size = batch[1].shape
     for label, value in zip(LABELS, batch[1:]):
         if value.ndim != 3 or value.shape != size:
-            raise ValueError(f"`{label}` must be (B, H, W) like the other labels, {size}; got {value.shape}.")
+            raise UserError(f"`{label}` must be (B, H, W) like the other labels, {size}; got {value.shape}.")
     for name, output in outputs.items():
         if [output.shape[0], *output.shape[2:]] != size:
-            raise ValueError(f"the maps of {name!r} must be of the labels' size {size}, got {output.shape}.")
+            raise UserError(f"the maps of {name!r} must be of the labels' size {size}, got {output.shape}.")
     return [value.astype("float32") for value in batch[1:]]

@@ -2,6 +2,7 @@
 
 from paddle import nn
 
+from ..errors import UserError
 from ..registry import LOSSES
 from .arguments import non_negative, positive
 from .ctc import ctc_losses, mean_where
@@ -19,10 +20,7 @@ def feature_distance(a, b):
         Scalar >= 0, in squared units of the features, per element. 0 iff the maps are equal.
     """
     if list(a.shape) != list(b.shape):
-        raise ValueError(
-            f"`b` must have the shape of `a`, {tuple(a.shape)}, got {tuple(b.shape)};"
-            " feature maps can only be compared between backbones of the same structure."
-        )
+        raise ValueError(f"`b` must have the shape of `a`, {tuple(a.shape)}, got {tuple(b.shape)}.")
     return (in_float32(a) - in_float32(b)).square().mean()
 
 
@@ -56,7 +54,8 @@ class UDMLLoss(nn.Layer):
         head_key="head_out",
     ):
         super().__init__()
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or pair[0] == pair[1]:
+        named = isinstance(pair, (list, tuple)) and all(isinstance(name, str) for name in pair)
+        if not named or len(pair) != 2 or pair[0] == pair[1]:
             raise ValueError(f"`pair` must be the names of two different networks, got {pair!r}.")
         self.pair = tuple(pair)
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
@@ -76,7 +75,7 @@ class UDMLLoss(nn.Layer):
         Returns:
             {"loss": scalar, each term, "infeasible": lines of the batch whose label is too long for the frames}
         """
-        logits = [logits_of(output_of(predicts, name, self.head_key)) for name in self.pair]
+        logits = self._alike(self.head_key, [logits_of(output_of(predicts, name, self.head_key)) for name in self.pair])
         terms, counts = {}, {}
         if self.ctc_weight:
             for name, each in zip(self.pair, logits):
@@ -84,8 +83,17 @@ class UDMLLoss(nn.Layer):
                 terms[f"ctc_{name}"] = self.ctc_weight, mean_where(losses, fits)
             counts["infeasible"] = (~fits).astype("float32").sum()
         if self.feature_weight:
-            maps = [output_of(predicts, name, self.feature_key) for name in self.pair]
+            maps = self._alike(self.feature_key, [output_of(predicts, name, self.feature_key) for name in self.pair])
             terms["feature"] = self.feature_weight, feature_distance(*maps)
         if self.mutual_weight:
             terms["mutual"] = self.mutual_weight, self.mutual(*logits, self.temperature)
         return {**weighted_sum(terms), **counts}
+
+    def _alike(self, key, outputs):
+        shapes = [tuple(output.shape) for output in outputs]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"UDMLLoss compares {key!r} of {self.pair[0]} and {self.pair[1]}, but the one is {shapes[0]} and the"
+                f" other {shapes[1]}: give both the same Backbone, Neck and Head in Architecture.Models."
+            )
+        return outputs
