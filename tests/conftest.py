@@ -56,3 +56,27 @@ def ppocrv2(tmp_path):
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture
+def two_processes(tmp_path):
+    """Run a script in two processes of one training: ``two_processes(script, ...)`` is what they said."""
+
+    def run(script, *arguments):
+        launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo", "--log_dir", "log"]
+        command = [sys.executable, *launch, *map(str, (script, *arguments))]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        logs = [path.read_text(errors="replace") for path in sorted((tmp_path / "log").glob("workerlog.*"))]
+        assert done.returncode == 0, done.stderr[-1500:] + "".join(log[-3000:] for log in logs)
+        return "".join(logs)
+
+    return run
+
+
+@pytest.fixture
+def command_script(tmp_path):
+    """The command as a script, which the launcher of several processes wants."""
+    script = tmp_path / "command.py"
+    script.write_text("from ppocrv2_ext.cli import main\n\nmain()\n", encoding="utf-8")
+    return script

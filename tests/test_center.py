@@ -508,23 +508,8 @@ def _distributed_steps(lines):
 
 
 @pytest.mark.slow
-def test_two_processes_hold_the_centers_of_the_joined_batch(tmp_path):
-    launch = [
-        "-m",
-        "paddle.distributed.launch",
-        "--nproc_per_node",
-        "2",
-        "--backend",
-        "gloo",
-        "--log_dir",
-        str(tmp_path),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, *launch, __file__, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=300
-    )
-    logs = "".join(path.read_text(errors="replace")[-1500:] for path in tmp_path.glob("workerlog.*"))
-    assert done.returncode == 0, done.stderr[-1500:] + logs
+def test_two_processes_hold_the_centers_of_the_joined_batch(two_processes, tmp_path):
+    two_processes(__file__, tmp_path)
     ranks = [paddle.load(str(tmp_path / f"rank{rank}.pdparams")) for rank in (0, 1)]
     joined = _distributed_steps(slice(0, B))
     for name in ("centers", "center_counts"):

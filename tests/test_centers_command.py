@@ -1,9 +1,6 @@
 """Centers from a trained network: ``ppocrv2 centers``, its file, and training that starts from it."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -497,18 +494,9 @@ def test_twenty_characters_without_a_center_are_shown():
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_file_of_one(words, trained, tmp_path):
+def test_two_processes_make_the_file_of_one(words, trained, two_processes, command_script):
     alone = _run("centers", "-c", CENTER, "-o", *words, *SMALL, "--output", "one.npz")
-    launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo", "--log_dir", "log"]
-    script = tmp_path / "command.py"
-    script.write_text("from ppocrv2_ext.cli import main\nmain()\n", encoding="utf-8")
-    command = [script, "centers", "-c", CENTER, "-o", *words, *SMALL, "--output", "two.npz"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, *launch, *map(str, command)], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    logs = "".join(path.read_text(errors="replace") for path in (tmp_path / "log").glob("workerlog.*"))
-    assert done.returncode == 0, done.stderr[-1500:] + logs[-3000:]
+    logs = two_processes(command_script, "centers", "-c", CENTER, "-o", *words, *SMALL, "--output", "two.npz")
     one, two = read_centers("one.npz"), read_centers("two.npz")
     assert one.counts.tolist() == two.counts.tolist()
     np.testing.assert_allclose(two.centers, one.centers, rtol=1e-5, atol=1e-6)

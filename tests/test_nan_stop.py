@@ -1,9 +1,6 @@
 """A loss or a weight that is not finite ends training in one sentence, and no checkpoint is touched."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -152,23 +149,14 @@ paddle.save(kept.state_dict(), f"rank{os.environ['PADDLE_TRAINER_ID']}.pdparams"
 
 
 @pytest.mark.slow
-def test_two_processes_train_the_centers_of_one_process_with_the_joined_batch(ppocrv2, words, tmp_path):
+def test_two_processes_train_the_centers_of_one_process_with_the_joined_batch(ppocrv2, two_processes, words, tmp_path):
     # With its usual epsilon, Adam turns a difference of rounding in a gradient near zero into a whole step.
     steady = ["Global.distributed=true", "Optimizer.epsilon=1.0", "Optimizer.lr.values=[0.1,0.1]"]
     one = ["Train.loader.batch_size_per_card=8", "Global.save_model_dir=joined"]
     alone = ppocrv2("train", "-c", UDML_CENTER, "-o", *words, *steady, *one)
     assert alone.returncode == 0, alone.stdout + alone.stderr
     (tmp_path / "rank.py").write_text(RANK, encoding="utf-8")
-    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
-    run = subprocess.run(
-        [*launch, "rank.py", "train", "-c", UDML_CENTER, "-o", *words, *steady],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    two_processes("rank.py", "train", "-c", UDML_CENTER, "-o", *words, *steady)
     ranks = [paddle.load(str(tmp_path / f"rank{rank}.pdparams")) for rank in (0, 1)]
     joined = paddle.load(str(tmp_path / "joined" / "latest.pdparams"))
     before = paddle.load(str(tmp_path / "joined" / "iter_epoch_1.pdparams"))

@@ -1,10 +1,7 @@
 """The main job on real words: official weights, PaddleOCR's own train, eval and export, and reading with the result."""
 
 import copy
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -305,21 +302,12 @@ def test_a_clones_own_config_of_the_recognizer_runs_on_the_wheel(ppocrv2, checko
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model_and_only_the_first_writes(pretrained, one_batch, tmp_path):
-    command = tmp_path / "ppocrv2"
-    command.write_text("from ppocrv2_ext.cli import main\nmain()\n", encoding="utf-8")
+def test_two_processes_train_one_model_and_only_the_first_writes(
+    pretrained, one_batch, two_processes, command_script, tmp_path
+):
     half = [option.replace("batch_size_per_card=6", "batch_size_per_card=3") for option in one_batch]
-    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
     train = ["train", "-c", FINETUNE, "-o", *half, f"Global.pretrained_model={pretrained}", "Global.epoch_num=2"]
-    run = subprocess.run(
-        [*launch, str(command), *train, "Global.save_model_dir=out"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    two_processes(command_script, *train, "Global.save_model_dir=out")
     log = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
     assert len(losses(log)) == 2
     assert log.count("Weights of") == 1
