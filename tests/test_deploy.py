@@ -151,12 +151,12 @@ class TestFolders:
         with pytest.raises(UserError, match="give one of .*Student"):
             engine.model_files(tmp_path)
 
-    def test_missing_weights(self, tmp_path):
+    def test_a_model_without_its_weights_is_refused(self, tmp_path):
         (tmp_path / "inference.pdmodel").touch()
         with pytest.raises(UserError, match=r"inference.pdiparams is missing"):
             engine.model_files(tmp_path)
 
-    def test_a_missing_description(self, tmp_path):
+    def test_a_model_without_its_description_is_refused(self, tmp_path):
         with pytest.raises(UserError, match=r"inference.yml is missing"):
             engine.contract(tmp_path)
 
@@ -165,14 +165,14 @@ class TestFolders:
         with pytest.raises(UserError, match="not what the exporter writes"):
             engine.contract(tmp_path)
 
-    def test_a_model_that_paddle_cannot_load(self, model_dir, tmp_path):
+    def test_a_model_that_paddle_cannot_load_is_refused(self, model_dir, tmp_path):
         program, _ = engine.model_files(model_dir)
         (tmp_path / program.name).write_bytes(program.read_bytes())
         (tmp_path / "inference.pdiparams").write_bytes(b"cut off")
         with pytest.raises(UserError, match="Paddle cannot load"):
             engine.paddle_engine(tmp_path)
 
-    def test_an_onnx_file_that_is_none(self, tmp_path):
+    def test_a_file_that_is_no_onnx_is_refused(self, tmp_path):
         pytest.importorskip("onnxruntime")
         (tmp_path / "broken.onnx").write_bytes(b"nonsense")
         with pytest.raises(UserError, match="cannot load"):
@@ -193,7 +193,7 @@ class TestDecoding:
         frames = np.array([[[0.1, 0.9, 0, 0], [0.3, 0.7, 0, 0], [1, 0, 0, 0], [0.4, 0, 0.6, 0]]])
         assert read.ctc_greedy(frames, ["", *LETTERS]) == [("ab", pytest.approx((0.9 + 0.6) / 2))]
 
-    def test_wrong_number_of_characters(self):
+    def test_fewer_characters_than_classes_are_refused(self):
         with pytest.raises(ValueError, match="C=4"):
             read.ctc_greedy(self._one_hot(0), LETTERS)
 
@@ -333,7 +333,3 @@ class TestReadLines:
             read.read_lines([], model_dir, batch_size=0)
         with pytest.raises(UserError, match="not an exported model"):
             read.read_lines([], tmp_path, engine="paddle")
-
-    def test_real_plates(self, shared_data, model_dir):
-        images = sorted((shared_data / "plates" / "crops").glob("*.jpg"))[:5]
-        assert all(reading.problem is None for reading in read.read_lines(images, model_dir, "paddle"))

@@ -80,13 +80,13 @@ class TestDataSet:
         lines.render_lines(tmp_path, 2, 6, CHARACTERS, test_count=1)
         assert (random.getstate(), np.random.get_state()[1].tolist()) == state
 
-    def test_counts_below_one(self, tmp_path):
+    def test_a_count_below_one_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="at least 1, got 5 and 0"):
             lines.render_lines(tmp_path, 5, 0, CHARACTERS, test_count=0)
 
 
 class TestWords:
-    def test_a_dictionary_without_chinese(self):
+    def test_a_dictionary_without_chinese_is_refused(self):
         with pytest.raises(UserError, match="no Chinese word"):
             words.chinese_words(frozenset("abc"))
 

@@ -116,7 +116,7 @@ class TestPictures:
         page = preview.sheet([scene(flags=())], "title")
         assert all(has(page, colour).any() for colour, _ in tiles.SCENE_LEGEND)
 
-    def test_nothing_to_show(self):
+    def test_a_sheet_of_nothing_is_refused(self):
         with pytest.raises(ValueError, match="must not be empty"):
             preview.sheet([], "title")
 
@@ -134,7 +134,7 @@ class TestPictures:
 
 
 class TestCosts:
-    def test_by_hand(self):
+    def test_the_table_of_three_transforms_by_hand(self):
         grid, sentence = preview.costs_table([Cost("A", [1, 2, 6], 0), Cost("B", [7, 7, 7], 2)], 2, 20)
         cells = [list(column.cells) for column in grid.columns]
         assert cells == [

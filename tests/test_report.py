@@ -16,7 +16,7 @@ AFTER = list(zip(LABELS, ["出口", "EXIT 2", None, "8.50"]))
 
 
 class TestScore:
-    def test_by_hand(self):
+    def test_lines_right_and_character_errors_by_hand(self):
         # 2 + 5 + 4 + 4 characters without spaces; 日 for 口 and r for p
         assert quickstart.Score.of(BEFORE) == (4, 2, 15, 2)
 
@@ -100,6 +100,6 @@ class TestPicture:
         quickstart.picture([(tmp_path / "absent.png", "永", None, None)], tmp_path / "sheet.png")
         assert self._colours(tmp_path / "sheet.png", quickstart.RULE) > 10000
 
-    def test_nothing_to_show(self, tmp_path):
+    def test_a_picture_of_nothing_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="must not be empty"):
             quickstart.picture([], tmp_path / "sheet.png")
