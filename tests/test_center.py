@@ -16,12 +16,12 @@ import pytest
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.alignment import align
 from ppocrv2_ext.plugins.center import (
-    CenterCTCHead,
     CTCCenterLoss,
     center_loss,
     class_sums,
     update_centers,
 )
+from ppocrv2_ext.plugins.center_head import CenterCTCHead
 from ppocrv2_ext.plugins.ctc import ctc_loss
 from ppocrv2_ext.plugins.udml import UDMLLoss
 

@@ -14,7 +14,7 @@ from ppocrv2_ext.cli import main
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins import means
 from ppocrv2_ext.plugins.alignment import align
-from ppocrv2_ext.plugins.center import CenterCTCHead
+from ppocrv2_ext.plugins.center_head import CenterCTCHead
 from ppocrv2_ext.report.coverage import coverage, render, require_some
 from ppocrv2_ext.weights.centers import fingerprint, read_centers, write_centers
 from ppocrv2_ext.weights.dictionary import read_dictionary

@@ -4,7 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocrv2_ext.plugins.center import CenterCTCHead, CTCCenterLoss, relative_center_loss
+from ppocrv2_ext.plugins.center import CTCCenterLoss, relative_center_loss
+from ppocrv2_ext.plugins.center_head import CenterCTCHead
 
 N, C, D = 24, 6, 5
 

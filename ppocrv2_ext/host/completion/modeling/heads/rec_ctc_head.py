@@ -1,17 +1,9 @@
 """Characters per position; stands in for ``ppocr/modeling/heads/rec_ctc_head.py``."""
 
-import math
-
 import paddle.nn.functional as F
-from paddle import ParamAttr, nn
-from paddle.nn.initializer import Uniform
-from paddle.regularizer import L2Decay
+from paddle import nn
 
-
-def _linear(in_features, out_features, l2_decay):
-    bound = 1 / math.sqrt(in_features)
-    attr = ParamAttr(regularizer=L2Decay(l2_decay), initializer=Uniform(-bound, bound))
-    return nn.Linear(in_features, out_features, weight_attr=attr, bias_attr=attr)
+from ppocrv2_ext.plugins.center_head import decayed_linear
 
 
 class CTCHead(nn.Layer):
@@ -29,10 +21,10 @@ class CTCHead(nn.Layer):
         super().__init__()
         self.mid_channels = mid_channels
         if mid_channels is None:
-            self.fc = _linear(in_channels, out_channels, fc_decay)
+            self.fc = decayed_linear(in_channels, out_channels, fc_decay)
         else:
-            self.fc1 = _linear(in_channels, mid_channels, fc_decay)
-            self.fc2 = _linear(mid_channels, out_channels, fc_decay)
+            self.fc1 = decayed_linear(in_channels, mid_channels, fc_decay)
+            self.fc2 = decayed_linear(mid_channels, out_channels, fc_decay)
         self.out_channels = out_channels
         self.return_feats = return_feats
 
