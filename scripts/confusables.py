@@ -29,7 +29,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect, evaluation
 from ppocrv2_ext.plugins.alignment import align
 from ppocrv2_ext.report import separation as report
-from ppocrv2_ext.report.text import markdown_table, mean_and_spread
+from ppocrv2_ext.text import markdown_table, mean_and_spread
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
 START = "not tuned"

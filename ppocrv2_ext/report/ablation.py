@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from .text import markdown_table
+from ..text import markdown_table
 
 NAMES = {
     "acc": "exact match",

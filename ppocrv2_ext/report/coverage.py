@@ -5,7 +5,7 @@ from rich import box
 from rich.table import Table
 
 from ..errors import UserError
-from .text import plain
+from ..text import plain
 
 SHOWN = 20  # characters, and a quarter as many lines
 UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}  # by how frames are assigned

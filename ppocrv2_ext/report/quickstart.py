@@ -12,8 +12,8 @@ from rich.table import Table
 
 from ..data.draw import load_font
 from ..deploy.read import load_image, to_bgr
+from ..text import markdown_table
 from .style import INK, QUIET, RIGHT, RULE, WRONG
-from .text import markdown_table
 
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"

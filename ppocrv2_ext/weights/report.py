@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from ..errors import UserError
-from ..report.text import plain
+from ..text import plain
 
 SHOWN = 6  # names per group
 
