@@ -289,3 +289,13 @@ def test_the_size_is_the_one_opencv_decodes(tmp_path, ignore_orientation):
     flag = cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0
     decoded = cv2.imread(str(tmp_path / "phone.jpg"), cv2.IMREAD_COLOR | flag)
     assert inspect(tmp_path / "phone.jpg", ignore_orientation).size == decoded.shape[1::-1]
+
+
+@pytest.mark.parametrize(
+    ("size", "reasons"), [((5000, 100), ()), ((5001, 100), ("strip-image",)), ((9, 451), ("strip-image",))]
+)
+def test_a_scene_that_is_a_strip_is_left_out_in_either_mode(size, reasons):
+    label = json.dumps([{"transcription": "a", "points": [[1, 1], [8, 1], [8, 9], [1, 9]]}])
+    verdict = judge_detection(label, size)
+    assert (verdict.reasons, verdict.label) == (reasons, label)
+    assert effects("Train")["strip-image"] == effects("Eval")["strip-image"] == "line left out"

@@ -13,6 +13,7 @@ from shapely import Polygon, box, set_precision
 
 from ..errors import UserError
 
+STRIP = 50  # times as long as wide
 IGNORED_TEXTS = ("*", "###")  # as in PaddleOCR's DetLabelEncode
 LARGEST = 1e6  # pixels
 TENTH = 0.1  # of a pixel
@@ -131,6 +132,8 @@ def judge_detection(label, size=None):
         label = json.dumps(kept, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
     if ignored == len(kept):
         reasons.append("all-ignored" if kept else "no-text")
+    if size is not None and max(size) > STRIP * min(size):
+        reasons.append("strip-image")
     return Verdict(tuple(reasons), label, objects=len(kept), ignored=ignored)
 
 

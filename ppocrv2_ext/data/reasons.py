@@ -54,6 +54,9 @@ REASONS = {
     "crossing": Reason("the outline of a polygon must not cross itself", IGNORED),
     "no-text": Reason("PaddleOCR cannot use a picture without any box", LINE),
     "all-ignored": Reason("all text of the picture is ignored (### or *)", KEPT),
+    "strip-image": Reason(
+        "a scene over 50 times as long as wide takes any memory once its short side is enlarged", LINE
+    ),
     # recognition
     "empty-label": Reason("the text must not be empty", LINE),
     "long-label": Reason("the text must not be longer than Global.max_text_length", LINE),
