@@ -14,6 +14,8 @@ from .errors import UserError
 from .registry import REGISTRIES
 from .weights.paths import with_suffix
 
+ENDLESS = ("Const", "Piecewise", "MultiStepDecay")  # schedules that do not end at a rate of 0
+
 
 def train(name, overrides=(), directory=None, resume=None):
     """``tools/train.py`` on a config. The resolved config is left as ``resolved.yml`` in the output folder."""
@@ -35,7 +37,9 @@ def train(name, overrides=(), directory=None, resume=None):
     if resume and rank == 0:
         _tell_about_schedule(settled, Path(resume))
     if rank == 0:
-        config.write(settled, folder / "resolved.yml", _provenance(name, overrides, host))
+        # Whoever takes this file up later names what it is to start from.
+        plain = {**settled, "Global": {**settled["Global"], "checkpoints": None}}
+        config.write(plain, folder / "resolved.yml", _provenance(name, overrides, host))
         log_to(folder / "train.log")
     try:
         _hand_over(host, "tools/train.py", settled)
@@ -70,6 +74,8 @@ def check(name, overrides=(), directory=None, report_file=None, fixed=None):
     preflight.require_data(settled, ("Train", "Eval"))
     report = check_data(settled, host)
     findings.show(report)
+    for found in filter(lambda found: found.nothing_to_learn, report.sets):
+        click.echo(f"ppocrv2: {clean.nothing_to_learn(found)}", err=True)
     if report_file:
         findings.write(report, preflight.writable(Path(report_file).parent) / Path(report_file).name)
     for line in clean.fix(report, preflight.writable(fixed)) if fixed else ():
@@ -272,6 +278,9 @@ def _settle(name, overrides, directory):
 
     path = config.locate(name)
     chosen = config.override(config.read(path), overrides)
+    named = {assignment.partition("=")[0] for assignment in overrides}
+    if "Global.pretrained_model" in named and "Global.checkpoints" not in named:
+        chosen["Global"]["checkpoints"] = None  # PaddleOCR would prefer those that the file names
     host = connect(directory)
     warnings = schema.check(chosen, catalog)
     settled, notes = preflight.resolve(chosen, host)
@@ -308,10 +317,20 @@ def _hand_over(host, script, settled, arguments=()):
 
 def _tell_about_schedule(settled, folder):
     """A resumed training has the learning rate and the schedule of its checkpoint, whatever the config says."""
+    from .weights import checkpoint
+
     file = folder / "resolved.yml"
-    before = config.read(file)["Optimizer"].get("lr") if file.is_file() else None
-    now = settled["Optimizer"].get("lr")
-    if before is None or before == now:
+    if not file.is_file():
+        return
+    earlier = config.read(file)
+    before, now = (each["Optimizer"].get("lr") or {} for each in (earlier, settled))
+    planned, wanted = (each["Global"]["epoch_num"] for each in (earlier, settled))
+    if before.get("name") not in ENDLESS and wanted > planned <= checkpoint.recorded(folder / "latest").get("epoch", 0):
+        raise UserError(
+            f"--resume {folder}: the schedule has run out after {planned} epochs, at a learning rate of 0; to go on,"
+            f" start from it with -o Global.pretrained_model={folder / 'latest'} and another Global.save_model_dir."
+        )
+    if before == now and planned == wanted:
         return
     if before.get("name") != now.get("name"):
         raise UserError(
@@ -319,8 +338,8 @@ def _tell_about_schedule(settled, folder):
             f" this one, or start anew from it with -o Global.pretrained_model={folder / 'latest'}."
         )
     click.echo(
-        f"ppocrv2: Optimizer.lr is not what it was, {before}, but a resumed training has the rate and the schedule of"
-        f" its checkpoint; for others start from -o Global.pretrained_model={folder / 'latest'}.",
+        f"ppocrv2: the schedule was Optimizer.lr={before} over {planned} epochs, and a resumed training has that of its"
+        f" checkpoint; for another start from -o Global.pretrained_model={folder / 'latest'}.",
         err=True,
     )
 

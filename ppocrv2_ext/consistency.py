@@ -1,9 +1,11 @@
 """Do the parts of a config fit together? What would stop a training at its first step or evaluation, found before."""
 
 from .errors import did_you_mean
+from .networks import networks
 
 # What DBLoss and CMLLoss unpack by position.
 DB_BATCH = ["image", "threshold_map", "threshold_mask", "shrink_map", "shrink_mask"]
+SCENE = ["image", "shape", "polys", "ignore_tags"]  # so do DBPostProcess and DetMetric
 STRIDE = 32  # of a detector: a crop of another size does not come out as it went in
 # What a metric reports, of which Metric.main_indicator is one.
 VALUES = {
@@ -11,16 +13,16 @@ VALUES = {
     "RecMetric": ("acc", "norm_edit_dis"),
     "ClsMetric": ("acc",),
 }
-LEAST = {
-    "Global.epoch_num": 1,
-    "Global.print_batch_step": 1,
-    "Global.save_epoch_step": 1,
-    "Global.log_smooth_window": 1,
-    "Global.seed": 0,
-    "Train.loader.batch_size_per_card": 1,
-    "Train.loader.num_workers": 0,
-    "Eval.loader.batch_size_per_card": 1,
-    "Eval.loader.num_workers": 0,
+RANGES = {  # (least, most), None for no bound
+    "Global.epoch_num": (1, None),
+    "Global.print_batch_step": (1, None),
+    "Global.save_epoch_step": (1, None),
+    "Global.log_smooth_window": (1, None),
+    "Global.seed": (0, 2**32 - 1),
+    "Train.loader.batch_size_per_card": (1, None),
+    "Train.loader.num_workers": (0, None),
+    "Eval.loader.batch_size_per_card": (1, None),
+    "Eval.loader.num_workers": (0, None),
 }
 
 
@@ -29,6 +31,8 @@ def conflicts(config):
     yield from _taught(config)
     yield from _decoded(config)
     yield from _detector_batch(config)
+    yield from _detector_scene(config)
+    yield from _image_first(config)
     yield from _ranges(config)
 
 
@@ -70,30 +74,59 @@ def _decoded(config):
                 yield f"{where} names {name!r}{did_you_mean(name, known)}"
 
 
+def _transforms(config, mode):
+    """{transform: its arguments} of a set."""
+    entries = (config[mode].get("dataset") or {}).get("transforms") or ()
+    return {name: arguments or {} for entry in entries for name, arguments in entry.items()}
+
+
+def _kept(config, mode):
+    return _transforms(config, mode).get("KeepKeys", {}).get("keep_keys")
+
+
+def _image_first(config):
+    """What the networks of these types are called with is what the transforms keep first."""
+    types = [network.get("model_type") for network in networks(config["Architecture"]).values()]
+    for mode in ("Train", "Eval"):
+        kept = _kept(config, mode)
+        if set(types) <= {"det", "rec", "cls"} and isinstance(kept, list) and kept[:1] != ["image"]:
+            yield f"{mode}.dataset.transforms.KeepKeys.keep_keys must begin with image, got {kept!r}."
+
+
+def _detector_scene(config):
+    """What the evaluation of a detector takes for granted."""
+    metric, kept = config["Metric"], _kept(config, "Eval")
+    if metric.get("base_metric_name", metric.get("name")) != "DetMetric":
+        return
+    if kept is not None and kept[:4] != SCENE:
+        yield f"Eval.dataset.transforms.KeepKeys.keep_keys must be {', '.join(SCENE)}, got {kept!r}."
+    batch = (config["Eval"].get("loader") or {}).get("batch_size_per_card", 1)
+    if batch != 1:
+        yield f"Eval.loader.batch_size_per_card must be 1, scenes are of any size; got {batch!r}."
+
+
 def _detector_batch(config):
     """What a detector's loss and network take for granted of the training samples."""
-    arguments = {}
-    for entry in config["Train"].get("dataset", {}).get("transforms") or ():
-        arguments.update(entry)
-    kept = (arguments.get("KeepKeys") or {}).get("keep_keys")
+    arguments, kept = _transforms(config, "Train"), _kept(config, "Train")
     if config["Loss"].get("name") in ("DBLoss", "CMLLoss") and kept is not None and kept != DB_BATCH:
         yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DB_BATCH)}, got {kept!r}."
     for name in ("EastRandomCropData", "RandomTextWindow"):
-        size = (arguments.get(name) or {}).get("size")
+        size = arguments.get(name, {}).get("size")
         if isinstance(size, list) and any(isinstance(side, int) and side % STRIDE for side in size):
             yield f"Train.dataset.transforms.{name}.size must be multiples of {STRIDE}, got {size!r}."
 
 
 def _ranges(config):
     """Numbers with which PaddleOCR's loops end in a traceback, some of them after hours."""
-    for path, least in LEAST.items():
+    for path, (least, most) in RANGES.items():
         section, *steps, key = path.split(".")
         node = config[section]
         for step in steps:
             node = node.get(step) or {}
         value = node.get(key, least)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            yield f"{path} must be a whole number of at least {least}, got {value!r}."
+        if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
+            rule = f"of at least {least}" if most is None else f"from {least} to {most}"
+            yield f"{path} must be a whole number {rule}, got {value!r}."
     step = config["Global"].get("eval_batch_step", 1)
     start, interval = step if isinstance(step, list) and len(step) == 2 else (0, step)
     if type(start) is not int or type(interval) is not int or start < 0 or interval < 1:

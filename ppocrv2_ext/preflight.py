@@ -76,6 +76,7 @@ def require_data(config, modes):
         if not folder.is_dir():
             raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
         lines[mode] = [_lines(mode, file) for file in label_files(dataset)]
+        _shares(mode, dataset)
     return lines
 
 
@@ -89,7 +90,7 @@ def require_batch(config, lines, ranks=1):
     if "Train" not in lines:
         return
     dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    files, shares = label_files(dataset), _shares(dataset)
+    files, shares = label_files(dataset), _shares("Train", dataset)
     count = sum(round(number * share) for number, share in zip(lines["Train"], shares))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
     if count < needed:
@@ -100,14 +101,14 @@ def require_batch(config, lines, ranks=1):
         )
 
 
-def _shares(dataset):
+def _shares(mode, dataset):
     """The share of each label file that ``ratio_list`` takes."""
     files, ratios = label_files(dataset), dataset.get("ratio_list", 1.0)
     ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
     fine = all(isinstance(ratio, (int, float)) and 0 < ratio <= 1 for ratio in ratios)
     if not fine or len(ratios) != len(files):
         raise UserError(
-            f"Train.dataset.ratio_list must hold a share above 0 and up to 1 for each of {len(files)} label files,"
+            f"{mode}.dataset.ratio_list must hold a share above 0 and up to 1 for each of {len(files)} label files,"
             f" got {ratios}."
         )
     return ratios

@@ -371,6 +371,7 @@ def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
     write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
     result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
     assert result.exit_code == 1, result.output
+    assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
 
 
 def test_fix_writes_what_is_usable_once(run, folder):

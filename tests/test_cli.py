@@ -49,6 +49,7 @@ def refused(result, *parts):
         ("Train.dataset.ratio_list=[0.2]", ["1 samples after Train.dataset.ratio_list=[0.2] do not fill one batch"]),
         ("Train.dataset.ratio_list=[1.0,1.0]", ["a share above 0 and up to 1 for each of 1 label files"]),
         ("Train.dataset.ratio_list=[0.0]", ["a share above 0 and up to 1"]),
+        ("Eval.dataset.ratio_list=[1.0,1.0]", ["Eval.dataset.ratio_list must hold a share"]),
         ("Global.pretrained_model=nowhere/best", ["Global.pretrained_model", "no file nowhere/best.pdparams"]),
         ("Global.checkpoints=nowhere/latest", ["Global.checkpoints", "no file nowhere/latest.pdparams"]),
         ("Global.save_model_dir=train.txt/out", ["cannot write to train.txt/out"]),

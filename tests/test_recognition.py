@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -201,30 +202,48 @@ def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, 
     assert right / 6 == pytest.approx(max(accuracies(log)), abs=1e-3)
 
 
+def cut_short(folder, epoch):
+    """Leave in ``folder`` what a training has there that was stopped after ``epoch``."""
+    for suffix in ("pdparams", "pdopt", "states"):
+        shutil.copy(folder / f"iter_epoch_{epoch}.{suffix}", folder / f"latest.{suffix}")
+
+
 def test_a_resumed_training_goes_on_and_remembers_its_best(ppocrv2, pretrained, one_batch, tmp_path):
-    start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}"]
-    first = ppocrv2("train", *start, "Global.epoch_num=1", "Global.save_model_dir=out")
+    start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
+    first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
     best = max(accuracies(first.stdout + first.stderr))
-    again = ppocrv2("train", *start, "Global.epoch_num=2", "--resume", "out")
+    cut_short(tmp_path / "out", 1)
+    again = ppocrv2("train", "-c", "out/resolved.yml", "--resume", "out")
     log = again.stdout + again.stderr
     assert again.returncode == 0, log
     assert "resume from out/latest" in log
-    assert "Optimizer.lr is not what it was" not in log
+    assert "the schedule was" not in log
     assert re.findall(r"epoch: \[(\d+)/2\]", log) == ["2"]
     assert float(re.findall(r"best metric, .*?acc: ([0-9.]+)", log)[-1]) >= best
 
+    # What a resumed training leaves behind starts from where it is told to.
+    official = ppocrv2("eval", "-c", "out/resolved.yml", "-o", f"Global.pretrained_model={pretrained}")
+    assert "resume from" not in official.stdout + official.stderr
+    assert f"Weights of {pretrained}" in official.stdout + official.stderr
+
 
 def test_resuming_says_that_the_schedule_is_that_of_the_checkpoint(ppocrv2, pretrained, one_batch, tmp_path):
-    start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}"]
-    first = ppocrv2("train", *start, "Global.epoch_num=1", "Global.save_model_dir=out")
+    start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
+    first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
-    lower = ppocrv2("train", *start, "Global.epoch_num=2", "Optimizer.lr.learning_rate=1e-9", "--resume", "out")
-    assert lower.returncode == 0, lower.stderr
-    assert "Optimizer.lr is not what it was" in lower.stderr
-    other = ppocrv2("train", *start, "Optimizer.lr={name: Const, learning_rate: 1e-9}", "--resume", "out")
+    longer = ppocrv2("train", "-c", "out/resolved.yml", "-o", "Global.epoch_num=4", "--resume", "out")
+    assert longer.returncode == 2
+    assert "the schedule has run out after 2 epochs" in longer.stderr.splitlines()[-1]
+    cut_short(tmp_path / "out", 1)
+    other = ["Optimizer.lr={name: Const, learning_rate: 1e-9}"]
+    other = ppocrv2("train", "-c", "out/resolved.yml", "-o", *other, "--resume", "out")
     assert other.returncode == 2
     assert "a checkpoint goes on with its own schedule" in other.stderr.splitlines()[-1]
+    lower = ["Optimizer.lr.learning_rate=1e-9"]
+    lower = ppocrv2("train", "-c", "out/resolved.yml", "-o", *lower, "--resume", "out")
+    assert lower.returncode == 0, lower.stderr
+    assert "ppocrv2: the schedule was Optimizer.lr=" in lower.stderr
 
 
 def test_a_dictionary_of_another_size_keeps_the_rows_of_shared_characters(ppocrv2, pretrained, one_batch, tmp_path):

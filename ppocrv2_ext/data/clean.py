@@ -31,9 +31,14 @@ def require_usable(report):
             why = f"; {firsts[0][0]}: {firsts[0][1]}, {REASONS[firsts[0][1]].rule}" if firsts else ""
             raise UserError(f"{found.mode}: none of the {len(found.samples)} lines of {files} is usable{why}. {MORE}")
         if found.nothing_to_learn:
-            raise UserError(
-                f"{found.mode}: all {found.objects} boxes of {files} are ignored (### or *): there is nothing to learn."
-            )
+            raise UserError(nothing_to_learn(found))
+
+
+def nothing_to_learn(found):
+    """The sentence on a training set in which all text is ignored."""
+    return (
+        f"{found.mode}: all {found.objects} boxes of {names(found)} are ignored (### or *): there is nothing to learn."
+    )
 
 
 def names(found):

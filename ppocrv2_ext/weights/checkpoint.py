@@ -41,20 +41,25 @@ def _load(source, path):
     return params
 
 
-def recorded_metrics(path):
-    """{name: value} of the best evaluation so far, which PaddleOCR saves beside a checkpoint; empty if it did not."""
+def recorded(path):
+    """What PaddleOCR saves beside a checkpoint of a training, such as its ``epoch``; empty if it did not."""
     states = with_suffix(path).with_suffix(".states")
     if not states.is_file():
         return {}
     with states.open("rb") as file:
-        return pickle.load(file, encoding="latin1").get("best_model_dict", {})
+        return pickle.load(file, encoding="latin1")
+
+
+def recorded_metrics(path):
+    """{name: value} of the best evaluation so far, recorded beside a checkpoint; empty if none is."""
+    return recorded(path).get("best_model_dict", {})
 
 
 def better_network(path, indicator):
     """Name of the network whose value of ``indicator`` is recorded as the best beside a checkpoint; None for none."""
-    recorded, ending = recorded_metrics(path), f"_{indicator}"
-    best = recorded.get(indicator)
-    return next((name[: -len(ending)] for name in recorded if name.endswith(ending) and recorded[name] == best), None)
+    values, ending = recorded_metrics(path), f"_{indicator}"
+    best = values.get(indicator)
+    return next((name[: -len(ending)] for name in values if name.endswith(ending) and values[name] == best), None)
 
 
 def read_training(path, network=None):
