@@ -9,12 +9,10 @@ from pathlib import Path
 
 import click
 
-from . import __version__, config, networks, pipeline, preflight, schema
+from . import __version__, config, networks, pipeline, preflight, resuming, schema
 from .errors import UserError
 from .registry import REGISTRIES
 from .weights.paths import with_suffix
-
-ENDLESS = ("Const", "Piecewise", "MultiStepDecay")  # schedules that do not end at a rate of 0
 
 
 def train(name, overrides=(), directory=None, resume=None):
@@ -22,8 +20,7 @@ def train(name, overrides=(), directory=None, resume=None):
     from .host.run import log_to
 
     if resume:
-        there = {"Global.checkpoints": Path(resume) / "latest", "Global.save_model_dir": resume}
-        overrides = [*(config.assignment(key, value) for key, value in there.items()), *overrides]
+        overrides = [*resuming.overrides(resume), *overrides]
     host, settled = _settle(name, overrides, directory)
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
     lines = preflight.require_data(settled, ("Train", "Eval"))
@@ -35,7 +32,7 @@ def train(name, overrides=(), directory=None, resume=None):
     settled, usable = _without_broken(host, settled, ("Train", "Eval"), folder / "labels", rank)
     preflight.require_batch(settled, usable, ranks)
     if resume and rank == 0:
-        _tell_about_schedule(settled, Path(resume))
+        resuming.require_schedule(settled, Path(resume))
     if rank == 0:
         # Whoever takes this file up later names what it is to start from.
         plain = {**settled, "Global": {**settled["Global"], "checkpoints": None}}
@@ -44,7 +41,7 @@ def train(name, overrides=(), directory=None, resume=None):
     try:
         _hand_over(host, "tools/train.py", settled)
     except FloatingPointError as error:
-        raise UserError(f"training stopped: {error}; {_last_checkpoint(folder)}") from error
+        raise UserError(f"training stopped: {error}; {resuming.after_a_stop(folder)}") from error
 
 
 def evaluate(name, overrides=(), directory=None):
@@ -240,7 +237,7 @@ def run(script, arguments, directory=None):
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-c", "--config")
-    parser.add_argument("-o", "--opt", nargs="+", default=[])
+    parser.add_argument("-o", "--opt", nargs="+", action="extend", default=[])
     given, others = parser.parse_known_args(arguments)
     if given.config is None:
         run_script(connect(directory), script, arguments)
@@ -313,45 +310,6 @@ def _hand_over(host, script, settled, arguments=()):
         file = Path(folder) / "resolved.yml"
         config.write(settled, file)
         run_script(host, script, ["-c", str(file), *arguments])
-
-
-def _tell_about_schedule(settled, folder):
-    """A resumed training has the learning rate and the schedule of its checkpoint, whatever the config says."""
-    from .weights import checkpoint
-
-    file = folder / "resolved.yml"
-    if not file.is_file():
-        return
-    earlier = config.read(file)
-    before, now = (each["Optimizer"].get("lr") or {} for each in (earlier, settled))
-    planned, wanted = (each["Global"]["epoch_num"] for each in (earlier, settled))
-    if before.get("name") not in ENDLESS and wanted > planned <= checkpoint.recorded(folder / "latest").get("epoch", 0):
-        raise UserError(
-            f"--resume {folder}: the schedule has run out after {planned} epochs, at a learning rate of 0; to go on,"
-            f" start from it with -o Global.pretrained_model={folder / 'latest'} and another Global.save_model_dir."
-        )
-    if before == now and planned == wanted:
-        return
-    if before.get("name") != now.get("name"):
-        raise UserError(
-            f"--resume {folder}: Optimizer.lr was {before}, and a checkpoint goes on with its own schedule; resume with"
-            f" this one, or start anew from it with -o Global.pretrained_model={folder / 'latest'}."
-        )
-    click.echo(
-        f"ppocrv2: the schedule was Optimizer.lr={before} over {planned} epochs, and a resumed training has that of its"
-        f" checkpoint; for another start from -o Global.pretrained_model={folder / 'latest'}.",
-        err=True,
-    )
-
-
-def _last_checkpoint(folder):
-    if not (folder / "latest.pdparams").is_file():
-        return f"no checkpoint was in {folder} yet, start again with a lower learning rate."
-    start = config.assignment("Global.pretrained_model", folder / "latest")
-    return (
-        f"{folder / 'latest'}, the last checkpoint, is as it was: start from it with -o {start}, another"
-        " Global.save_model_dir and a lower learning rate."
-    )
 
 
 def _provenance(name, overrides, host):

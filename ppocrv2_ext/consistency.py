@@ -1,5 +1,6 @@
 """Do the parts of a config fit together? What would stop a training at its first step or evaluation, found before."""
 
+from .arguments import positive, whole_number
 from .errors import did_you_mean
 from .networks import networks
 
@@ -123,14 +124,18 @@ def _ranges(config):
         node = config[section]
         for step in steps:
             node = node.get(step) or {}
-        value = node.get(key, least)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least or (most and value > most):
-            rule = f"of at least {least}" if most is None else f"from {least} to {most}"
-            yield f"{path} must be a whole number {rule}, got {value!r}."
+        yield from _refused(whole_number, node.get(key, least), path, least, most)
     step = config["Global"].get("eval_batch_step", 1)
     start, interval = step if isinstance(step, list) and len(step) == 2 else (0, step)
-    if type(start) is not int or type(interval) is not int or start < 0 or interval < 1:
+    if [*_refused(whole_number, start, "start", 0), *_refused(whole_number, interval, "interval")]:
         yield f"Global.eval_batch_step must be [first step, every so many], such as [0, 500], got {step!r}."
     rate = (config["Optimizer"].get("lr") or {}).get("learning_rate", 1.0)
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < float("inf"):
-        yield f"Optimizer.lr.learning_rate must be a number > 0, got {rate!r}."
+    yield from _refused(positive, rate, "Optimizer.lr.learning_rate")
+
+
+def _refused(rule, *arguments):
+    """The sentence of a rule of :mod:`.arguments`, if it refuses."""
+    try:
+        rule(*arguments)
+    except ValueError as error:
+        yield str(error)

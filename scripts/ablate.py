@@ -63,7 +63,7 @@ def names(_, __, text):
 def main(kind, data, weights, teacher, steps, minutes, seeds, rows, overrides, jobs, output, is_smoke, only_report):
     """Run the ablation of the recognizer or the detector."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    task, processes = TASKS[kind], None
+    task = TASKS[kind]
     try:
         chosen = task.chosen(rows)
         well = True
@@ -78,8 +78,7 @@ def main(kind, data, weights, teacher, steps, minutes, seeds, rows, overrides, j
                 raise UserError("give one budget, --steps N or --minutes M.")
             inputs, budget = plan.Inputs(data, weights, teacher, overrides), plan.Budget(steps, minutes)
             adjust = smoke.narrowed if is_smoke else lambda settled: settled
-            with alone(output) as lock:
-                processes = Processes([lock])
+            with alone(output) as lock, Processes([lock]) as processes:
                 ablation = Ablation(task, chosen, inputs, budget, seeds, output, adjust, console.print)
                 well = ablation.run(jobs, processes)
         well = present(TITLES[kind], task, chosen, output, only_report) and well
@@ -87,8 +86,6 @@ def main(kind, data, weights, teacher, steps, minutes, seeds, rows, overrides, j
         console.print(f"ablate: {error}", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
-        if processes:
-            processes.stop()
         console.print("Stopped; the finished runs are kept, the same command goes on with the rest.")
         sys.exit(130)
     sys.exit(0 if well else 1)

@@ -31,7 +31,7 @@ class StoppedError(Exception):
 
 
 class Processes:
-    """Runs commands, from several threads if need be, and stops all of them at once.
+    """Runs commands, from several threads if need be, and stops all of them at once; as a context, at its end.
 
     Args:
         descriptors: of files that the commands hold open too, such as a lock that is to outlive a killed parent.
@@ -40,6 +40,12 @@ class Processes:
     def __init__(self, descriptors=()):
         self.descriptors = tuple(descriptors)
         self.alive, self.stopping, self.lock = set(), False, threading.Lock()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
 
     def run(self, arguments, log):
         """``ppocrv2 ARGUMENTS``; what it says is appended to the file ``log``.

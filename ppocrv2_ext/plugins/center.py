@@ -7,10 +7,10 @@ The centers are running class means, state of the network like BatchNorm's stati
 import paddle
 from paddle import nn
 
+from ..arguments import non_negative, number
 from ..errors import UserError, did_you_mean
 from ..registry import LOSSES
 from .alignment import align
-from .arguments import non_negative, number
 from .center_head import CenterHeadOutput
 from .ctc import ctc_losses, mean_where
 from .frames import in_float32

@@ -12,9 +12,9 @@ from paddle import ParamAttr, nn
 from paddle.nn.initializer import Uniform
 from paddle.regularizer import L2Decay
 
+from ..arguments import whole_number
 from ..registry import HEADS
 from ..weights.centers import no_centers, read_centers
-from .arguments import whole_number
 from .frames import in_float32
 
 

@@ -10,10 +10,10 @@ import math
 import paddle
 from paddle import nn
 
+from ..arguments import non_negative, positive, share, whole_number
 from ..errors import UserError, did_you_mean
 from ..registry import LOSSES
 from . import maps
-from .arguments import non_negative, positive, share, whole_number
 from .terms import weighted_sum
 
 LABELS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")

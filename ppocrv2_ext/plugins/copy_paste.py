@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ..arguments import number, whole_number
 from ..registry import TRANSFORMS
-from .arguments import number, whole_number
 from .draws import Draws
 from .pasting import Scene, Settings, choose, paste
 from .polygons import padded

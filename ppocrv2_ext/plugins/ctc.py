@@ -10,10 +10,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from ..arguments import non_negative, positive
 from ..errors import UserError
 from ..registry import LOSSES
 from .alignment import feasible
-from .arguments import non_negative, positive
 from .frames import gather_classes, in_float32, log_softmax, within
 from .terms import logits_of, output_of, weighted_sum
 

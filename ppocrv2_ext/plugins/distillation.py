@@ -5,8 +5,8 @@ import itertools
 import paddle
 from paddle import nn
 
+from ..arguments import positive
 from ..errors import UserError, did_you_mean
-from .arguments import positive
 
 
 @paddle.no_grad()

@@ -11,8 +11,8 @@ from paddle import ParamAttr, nn
 from paddle.nn.initializer import KaimingNormal
 from paddle.regularizer import L2Decay
 
+from ..arguments import positive, share, whole_number
 from ..registry import BACKBONES, HEADS
-from .arguments import positive, share, whole_number
 
 
 class Block(NamedTuple):

@@ -3,9 +3,9 @@
 A few thousand words are few for a classifier; their parts are many more.
 """
 
+from ..arguments import number
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .arguments import number
 from .draws import Draws
 from .turning import TURNED, UPRIGHT
 

@@ -9,9 +9,9 @@ import os
 
 import numpy as np
 
+from ..arguments import number
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .arguments import number
 from .draws import Draws
 
 UPRIGHT, TURNED = "0", "180"  # degrees; the two classes in PaddleOCR's `Global.label_list`

@@ -2,9 +2,9 @@
 
 from paddle import nn
 
+from ..arguments import non_negative, positive
 from ..errors import UserError
 from ..registry import LOSSES
-from .arguments import non_negative, positive
 from .ctc import ctc_losses, mean_where
 from .frames import in_float32
 from .mutual import mutual_kl, mutual_kl_detached

@@ -6,9 +6,9 @@ than in evaluation, and on scenes more than half of the square stays empty.
 
 import numpy as np
 
+from ..arguments import number, whole_number
 from ..errors import UserError
 from ..registry import TRANSFORMS
-from .arguments import number, whole_number
 from .draws import Draws
 
 MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")

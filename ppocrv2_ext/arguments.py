@@ -1,7 +1,4 @@
-"""Arguments of components, checked: a ValueError names the argument, the rule and what was given.
-
-The host adds which component of the config it is about.
-"""
+"""Numbers that a config gives, checked: a ValueError names the argument, the rule and what was given."""
 
 import math
 from numbers import Integral, Real
@@ -14,10 +11,11 @@ def number(value, argument, low, high):
     return float(value)
 
 
-def whole_number(value, argument, low=1):
-    """``value`` as an int; it must be whole, and ``low`` or more."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
-        raise ValueError(f"`{argument}` must be a whole number of at least {low}, got {value!r}.")
+def whole_number(value, argument, low=1, high=None):
+    """``value`` as an int; it must be whole, ``low`` or more, and ``high`` or less if there is such a bound."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < low or (high is not None and value > high):
+        rule = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"`{argument}` must be a whole number {rule}, got {value!r}.")
     return int(value)
 
 
