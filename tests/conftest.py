@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,3 +82,20 @@ def command_script(tmp_path):
     script = tmp_path / "command.py"
     script.write_text("from ppocrv2_ext.cli import main\n\nmain()\n", encoding="utf-8")
     return script
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images to be named in labels, sound ones of 100 x 100 and some that are not."""
+    pixels = np.random.default_rng(7).integers(0, 256, (100, 100, 4), dtype=np.uint8)
+    sound = {
+        "a": pixels[..., :3],
+        "grey": pixels[..., 0],
+        "rgba": pixels,
+        "deep": pixels[..., :3].astype(np.uint16) * 257,
+    }
+    for name, image in {**sound, "tiny": pixels[:1, :1, :3]}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "broken.png").write_bytes((tmp_path / "a.png").read_bytes()[:999])
+    return tmp_path

@@ -3,16 +3,10 @@
 import json
 import re
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
-import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from ppocrv2_ext import config, pipeline
-from ppocrv2_ext.cli import main
 from ppocrv2_ext.data import clean
 from ppocrv2_ext.data.check import check
 from ppocrv2_ext.data.labels import read_entries
@@ -54,23 +48,6 @@ BAD_SCENES = {
     "not-objects": 'a.png\t{"points": []}',
     "no-text": "a.png\t[]",
 }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Images to be named in labels, sound ones of 100 x 100 and some that are not."""
-    pixels = np.random.default_rng(7).integers(0, 256, (100, 100, 4), dtype=np.uint8)
-    sound = {
-        "a": pixels[..., :3],
-        "grey": pixels[..., 0],
-        "rgba": pixels,
-        "deep": pixels[..., :3].astype(np.uint16) * 257,
-    }
-    for name, image in {**sound, "tiny": pixels[:1, :1, :3]}.items():
-        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "broken.png").write_bytes((tmp_path / "a.png").read_bytes()[:999])
-    return tmp_path
 
 
 def write(file, *lines):
@@ -313,183 +290,17 @@ def test_five_thousand_words_take_seconds(shared_data):
     assert time.process_time() - start < 10
 
 
-# ---- through the commands
-
-
-@pytest.fixture
-def run(wheel, folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def handed(monkeypatch):
-    """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
-    from ppocrv2_ext.host import run as host_run
-
-    started = []
-
-    def run_script(host, script, arguments):
-        chosen = config.read(arguments[1])
-        files = {mode: map(Path, chosen[mode]["dataset"]["label_file_list"]) for mode in ("Train", "Eval")}
-        started.append({mode: "".join(f.read_text(encoding="utf-8") for f in files[mode]) for mode in files})
-
-    monkeypatch.setattr(host_run, "run_script", run_script)
-    monkeypatch.setattr(host_run, "log_to", lambda file: None)
-    return started
-
-
-def overrides(file, *more):
-    data = [
-        f"{mode}.dataset.{key}" for mode in ("Train", "Eval") for key in ("data_dir=.", f"label_file_list=[{file}]")
-    ]
-    return [
-        "-o",
-        *data,
-        "Train.loader.batch_size_per_card=2",
-        "Global.use_gpu=false",
-        "Global.save_model_dir=out",
-        *more,
-    ]
-
-
-SOUND, BROKEN = "a.png\tEXIT", "nowhere.png\tEXIT"
-UNTRAINED = "Global.pretrained_model="
-
-
-@pytest.mark.parametrize(
-    ("lines", "code"), [([SOUND], 0), ([SOUND, "grey.png\tA"], 0), ([SOUND, BROKEN], 1), ([BROKEN], 1), ([], 2)]
-)
-def test_check_exits_with_what_it_found(run, folder, lines, code):
-    write(folder / "words.txt", *lines)
-    result = run("check", "-c", FINETUNE, *overrides("words.txt"), "--json", "check.json")
-    assert result.exit_code == code, result.output
-    assert (folder / "check.json").exists() == (code != 2)
-
-
-def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
-    write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
-    result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
-    assert result.exit_code == 1, result.output
-    assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
-
-
-def test_fix_writes_what_is_usable_once(run, folder):
-    write(folder / "words.txt", SOUND, BROKEN)
-    command = ["check", "-c", FINETUNE, *overrides("words.txt"), "--fix", "fixed"]
-    result = run(*command)
-    assert "Train: wrote fixed/train/words.txt: 1 of 2 lines." in result.output
-    assert (folder / "fixed" / "train" / "words.txt").read_text(encoding="utf-8") == f"{SOUND}\n"
-    assert "fixed/train/words.txt is there already" in run(*command).output
-    fixed = overrides("fixed/train/words.txt")
-    assert run("check", "-c", FINETUNE, *fixed).exit_code == 0
-
-
-def test_training_gets_what_is_usable_and_says_what_is_not(run, folder, handed):
-    write(folder / "words.txt", SOUND, BROKEN, SOUND, "a.png\tA☃")
-    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
-    assert result.exit_code == 0, result.output
-    assert handed == [dict.fromkeys(("Train", "Eval"), f"{SOUND}\n{SOUND}\na.png\tA☃\n")]
-    for said in ("Train: 3 of 4 lines", "words.txt:2", "'☃' (1 times)", "metrics are of 3 lines; 1 broken"):
-        assert said in result.output
-    assert (folder / "out" / "labels" / "train" / "words.txt").is_file()
-
-
-def test_every_process_of_a_training_gets_the_same_and_one_speaks(run, folder, handed, monkeypatch):
-    monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    write(folder / "words.txt", *[SOUND] * 4, BROKEN)
-    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
-    assert handed[0]["Train"] == f"{SOUND}\n" * 4
-    assert "nowhere" not in result.output
-    assert "words.txt" not in result.output
-
-
-def test_evaluation_says_how_many_it_does_not_count_and_leaves_no_file(run, folder, handed):
-    write(folder / "words.txt", SOUND, BROKEN)
-    (folder / "best.pdparams").touch()
-    before = set(folder.iterdir())
-    result = run("eval", "-c", FINETUNE, *overrides("words.txt", "Global.pretrained_model=best"))
-    assert result.exit_code == 0, result.output
-    assert handed[0]["Eval"] == f"{SOUND}\n"
-    assert "Eval: the metrics are of 1 lines; 1 broken ones are not counted." in result.output
-    assert set(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    ("lines", "more", "message"),
-    [
-        ([BROKEN, BROKEN], (), "none of the 2 lines"),
-        ([SOUND, BROKEN, BROKEN], (), "1 samples do not fill one batch of 2"),
-        ([SOUND, "a.png\tA☃"], ("Global.unknown_characters=fail",), "words.txt:2: the dictionary lacks '☃'"),
-        ([SOUND, "a.png\tA☃"], ("Global.unknown_characters=skip",), "1 samples do not fill one batch of 2"),
-        ([SOUND, SOUND], ("Global.unknown_characters=skipp",), "did you mean 'skip'"),
-    ],
-)
-def test_training_that_cannot_go_well_is_refused(run, folder, handed, lines, more, message):
-    write(folder / "words.txt", *lines)
-    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED, *more))
-    assert result.exit_code == 2, result.output
-    assert message in result.output.splitlines()[-1]
-    assert not handed
-
-
-# ---- the order of transforms
-
-
-def transforms(*names, **dataset):
-    listed = {"transforms": [{name: None} for name in names], **dataset}
-    return {"Train": {"dataset": listed}, "Eval": {"dataset": {}}}
-
-
-def test_paddleocr_is_told_where_copy_paste_stands():
-    placed = pipeline.with_copy_paste_placed(transforms("DecodeImage", "Flip", "DetLabelEncode", "TextCopyPaste"))
-    assert placed["Train"]["dataset"]["ext_op_transform_idx"] == 3
-    without = transforms("DecodeImage", "DetLabelEncode")
-    assert pipeline.with_copy_paste_placed(without) == without
-
-
-@pytest.mark.parametrize(
-    ("names", "dataset", "message"),
-    [
-        (["DecodeImage", "TextCopyPaste", "DetLabelEncode"], {}, "right after DetLabelEncode, .* from number 2"),
-        (["DecodeImage", "DetLabelEncode", "IaaAugment", "TextCopyPaste"], {}, "from number 4"),
-        (["DecodeImage", "TextCopyPaste"], {}, "right after DetLabelEncode, got DecodeImage"),
-        (["DetLabelEncode", "TextCopyPaste", "TextCopyPaste"], {}, "must stand once"),
-        (["DecodeImage", "NormalizeImage", "DetLabelEncode", "TextCopyPaste"], {}, "NormalizeImage must come later"),
-        (["DecodeImage", "DetLabelEncode", "TextCopyPaste"], {"ext_op_transform_idx": 3}, "must be 2, .* got 3"),
-    ],
-)
-def test_copy_paste_where_it_cannot_work_is_refused(names, dataset, message):
-    with pytest.raises(UserError, match=f"^Train.dataset.*{message}"):
-        pipeline.with_copy_paste_placed(transforms(*names, **dataset))
-
-
-def test_the_built_in_configs_place_copy_paste_right():
-    for name in config.built_in():
-        pipeline.with_copy_paste_placed(config.read(config.locate(name)))
-
-
-@pytest.mark.parametrize(("version", "refused"), [("2.3.5", False), ("2.4.0", True), ("3.0.0rc1", True)])
-def test_a_numpy_that_breaks_the_crop_is_refused(monkeypatch, version, refused):
-    monkeypatch.setattr("numpy.__version__", version)
-    pipeline.require_numpy(transforms("RecAug"))
-    crop = transforms("EastRandomCropData")
-    if not refused:
-        pipeline.require_numpy(crop)
-        return
-    with pytest.raises(UserError, match=r"numpy<2.4"):
-        pipeline.require_numpy(crop)
-
-
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 def test_a_detector_trains_on_a_file_with_every_kind_of_broken_line(ppocrv2, folder, on_checkout, request):
     host = request.getfixturevalue("checkout") if on_checkout else None
     scenes(folder, *GOOD_SCENES.values(), scene("tiny.png", [[0, 0], [1, 0], [1, 1], [0, 1]]), *BAD_SCENES.values(), "")
+    files = ("data_dir=.", "label_file_list=[scenes.txt]")
+    sets = [f"{mode}.dataset.{setting}" for mode in ("Train", "Eval") for setting in files]
     trained = ppocrv2(
         "train",
         *("-c", "det/ch_PP-OCRv2_det_dml"),
-        *overrides("scenes.txt", "Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.epoch_num=1"),
+        *("-o", *sets, "Global.use_gpu=false", "Global.save_model_dir=out", "Global.epoch_num=1"),
+        *("Train.loader.num_workers=0", "Eval.loader.num_workers=0"),
         "Train.dataset.transforms.EastRandomCropData.size=[96,96]",
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=96",
         "Eval.dataset.transforms.DetResizeForTest.limit_type=max",

@@ -115,7 +115,8 @@ def test_an_unknown_script_is_refused_with_the_nearest(run):
 def test_a_config_among_the_arguments_of_a_script_is_checked(run):
     refused(run("run", "tools/infer_rec.py", "-c", "rec/ch_PP-OCRv2_rek"), "did you mean 'rec/ch_PP-OCRv2_rec'")
     refused(
-        run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_ing=a.png"), "did you mean 'infer_img'"
+        run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_ing=a.png", "-o", "Global.seed=1"),
+        "did you mean 'infer_img'",
     )
 
 

@@ -1,0 +1,135 @@
+"""`ppocrv2 check`, and what training and evaluation are handed in place of broken data."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext import config
+from ppocrv2_ext.cli import main
+
+FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
+
+
+def write(file, *lines):
+    file.write_bytes(b"".join(line if isinstance(line, bytes) else line.encode() + b"\n" for line in lines))
+    return file
+
+
+@pytest.fixture
+def run(wheel, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
+    from ppocrv2_ext.host import run as host_run
+
+    started = []
+
+    def run_script(host, script, arguments):
+        chosen = config.read(arguments[1])
+        files = {mode: map(Path, chosen[mode]["dataset"]["label_file_list"]) for mode in ("Train", "Eval")}
+        started.append({mode: "".join(f.read_text(encoding="utf-8") for f in files[mode]) for mode in files})
+
+    monkeypatch.setattr(host_run, "run_script", run_script)
+    monkeypatch.setattr(host_run, "log_to", lambda file: None)
+    return started
+
+
+def overrides(file, *more):
+    data = [
+        f"{mode}.dataset.{key}" for mode in ("Train", "Eval") for key in ("data_dir=.", f"label_file_list=[{file}]")
+    ]
+    return [
+        "-o",
+        *data,
+        "Train.loader.batch_size_per_card=2",
+        "Global.use_gpu=false",
+        "Global.save_model_dir=out",
+        *more,
+    ]
+
+
+SOUND, BROKEN = "a.png\tEXIT", "nowhere.png\tEXIT"
+UNTRAINED = "Global.pretrained_model="
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"), [([SOUND], 0), ([SOUND, "grey.png\tA"], 0), ([SOUND, BROKEN], 1), ([BROKEN], 1), ([], 2)]
+)
+def test_check_exits_with_what_it_found(run, folder, lines, code):
+    write(folder / "words.txt", *lines)
+    result = run("check", "-c", FINETUNE, *overrides("words.txt"), "--json", "check.json")
+    assert result.exit_code == code, result.output
+    assert (folder / "check.json").exists() == (code != 2)
+
+
+def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
+    write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
+    result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
+    assert result.exit_code == 1, result.output
+    assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
+
+
+def test_fix_writes_what_is_usable_once(run, folder):
+    write(folder / "words.txt", SOUND, BROKEN)
+    command = ["check", "-c", FINETUNE, *overrides("words.txt"), "--fix", "fixed"]
+    result = run(*command)
+    assert "Train: wrote fixed/train/words.txt: 1 of 2 lines." in result.output
+    assert (folder / "fixed" / "train" / "words.txt").read_text(encoding="utf-8") == f"{SOUND}\n"
+    assert "fixed/train/words.txt is there already" in run(*command).output
+    fixed = overrides("fixed/train/words.txt")
+    assert run("check", "-c", FINETUNE, *fixed).exit_code == 0
+
+
+def test_training_gets_what_is_usable_and_says_what_is_not(run, folder, handed):
+    write(folder / "words.txt", SOUND, BROKEN, SOUND, "a.png\tA☃")
+    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
+    assert result.exit_code == 0, result.output
+    assert handed == [dict.fromkeys(("Train", "Eval"), f"{SOUND}\n{SOUND}\na.png\tA☃\n")]
+    for said in ("Train: 3 of 4 lines", "words.txt:2", "'☃' (1 times)", "metrics are of 3 lines; 1 broken"):
+        assert said in result.output
+    assert (folder / "out" / "labels" / "train" / "words.txt").is_file()
+
+
+def test_every_process_of_a_training_gets_the_same_and_one_speaks(run, folder, handed, monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    write(folder / "words.txt", *[SOUND] * 4, BROKEN)
+    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
+    assert handed[0]["Train"] == f"{SOUND}\n" * 4
+    assert "nowhere" not in result.output
+    assert "words.txt" not in result.output
+
+
+def test_evaluation_says_how_many_it_does_not_count_and_leaves_no_file(run, folder, handed):
+    write(folder / "words.txt", SOUND, BROKEN)
+    (folder / "best.pdparams").touch()
+    before = set(folder.iterdir())
+    result = run("eval", "-c", FINETUNE, *overrides("words.txt", "Global.pretrained_model=best"))
+    assert result.exit_code == 0, result.output
+    assert handed[0]["Eval"] == f"{SOUND}\n"
+    assert "Eval: the metrics are of 1 lines; 1 broken ones are not counted." in result.output
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "message"),
+    [
+        ([BROKEN, BROKEN], (), "none of the 2 lines"),
+        ([SOUND, BROKEN, BROKEN], (), "1 samples do not fill one batch of 2"),
+        ([SOUND, "a.png\tA☃"], ("Global.unknown_characters=fail",), "words.txt:2: the dictionary lacks '☃'"),
+        ([SOUND, "a.png\tA☃"], ("Global.unknown_characters=skip",), "1 samples do not fill one batch of 2"),
+        ([SOUND, SOUND], ("Global.unknown_characters=skipp",), "did you mean 'skip'"),
+    ],
+)
+def test_training_that_cannot_go_well_is_refused(run, folder, handed, lines, more, message):
+    write(folder / "words.txt", *lines)
+    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED, *more))
+    assert result.exit_code == 2, result.output
+    assert message in result.output.splitlines()[-1]
+    assert not handed

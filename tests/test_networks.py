@@ -1,0 +1,31 @@
+"""What a config says about its networks."""
+
+from pathlib import Path
+
+import pytest
+
+from ppocrv2_ext import config, networks
+from ppocrv2_ext.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
+PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
+C, D = 5, 4
+CHARACTERS = ["blank", "a", "b", "c", " "]
+
+
+def test_which_network_of_a_pair():
+    pair = config.read(config.locate(PAIR))["Architecture"]
+    assert networks.named(pair) == "Student"
+    assert networks.named(pair, "Teacher") == "Teacher"
+    models = {"T": {"freeze_params": True}, "A": {}, "B": {}}
+    assert networks.named({"Models": models}) == "A"
+    with pytest.raises(UserError, match="--network Studnt: .*did you mean 'Student'"):
+        networks.named(pair, "Studnt")
+
+
+def test_the_file_is_needed_by_training_alone():
+    pair = config.override(config.read(config.locate(PAIR)), ["Architecture.Models.Student.Head.centers=gone.npz"])
+    members = networks.without_centers(pair)["Architecture"]["Models"]
+    assert all("centers" not in member["Head"] for member in members.values())
+    assert pair["Architecture"]["Models"]["Student"]["Head"]["centers"] == "gone.npz"
