@@ -12,6 +12,7 @@ import yaml
 from .errors import UserError, did_you_mean
 from .files import whole
 
+SIMPLE = re.compile(r"[\w./-]+")  # texts that YAML may read without quotes; it takes some of them for numbers
 HERE = Path(__file__).resolve().parent
 # Installed, configs/ lies inside the package; in a clone it lies beside it.
 BUILT_IN = next((folder for folder in (HERE / "configs", HERE.parent / "configs") if folder.is_dir()), HERE / "configs")
@@ -108,8 +109,20 @@ def override(config, assignments):
 
 
 def assignment(key, value):
-    """``KEY=VALUE`` for :func:`override` and ``-o``, quoted so that it is read as ``value``, a path or plain data."""
-    return f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"
+    """``KEY=VALUE`` for :func:`override` and ``-o``, quoted where it must be to be read as ``value``.
+
+    Args:
+        value: a path, or plain data.
+    """
+    return f"{key}={_written(value)}"
+
+
+def _written(value):
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_written, value))}]"
+    text = str(value)
+    plain = isinstance(value, (str, Path)) and SIMPLE.fullmatch(text) and _parse(text, "") == text
+    return text if plain else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _copied(value):

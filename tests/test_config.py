@@ -1,5 +1,7 @@
 """Reading, overriding and writing configs."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -121,3 +123,33 @@ def test_a_written_config_reads_back_equal_with_paddleocrs_own_loader(tmp_path):
     assert yaml.safe_load((tmp_path / "b.yml").read_text(encoding="utf-8")) == settled
     assert (tmp_path / "b.yml").read_text(encoding="utf-8").startswith("# made by\n# a test\n")
     assert [file.name for file in tmp_path.iterdir()] == ["b.yml"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "words/train.txt",
+            "my words, 2024",
+            "2024",
+            "1e-4",
+            "null",
+            "true",
+            "-",
+            "a: b",
+            "#c",
+            "[x]",
+            "字/é 'q' \"q\"",
+            "",
+        ),
+        *(7, 0.5, None, True, ["a, b.txt", "c.txt"], [3, 32, 96], {"name": "Const"}),
+    ],
+)
+def test_an_assignment_is_read_as_what_was_assigned(value):
+    assignment = config.assignment("Global.key", value)
+    assert config.override({"Global": {}}, [assignment]) == {"Global": {"key": value}}
+
+
+def test_an_assignment_of_simple_paths_needs_no_quotes():
+    assert config.assignment("a", Path("words/train-1.txt")) == "a=words/train-1.txt"
+    assert config.assignment("a", [Path("x/1.txt"), "y z.txt"]) == 'a=[x/1.txt, "y z.txt"]'
