@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.plugins.window import MAPS, RandomTextWindow, choose_corner, cut
+from ppocrv2_ext.plugins.window import MAPS, KeepVisibleText, RandomTextWindow, choose_corner, cut
 
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], dtype=np.float32)
 
@@ -96,3 +96,26 @@ def test_before_the_maps_are_made_it_says_where_it_belongs():
     incomplete = {key: value for key, value in sample().items() if key != "shrink_map"}
     with pytest.raises(UserError, match=r"must follow MakeBorderMap and MakeShrinkMap; the sample has no 'shrink_map'"):
         RandomTextWindow([4, 4])(incomplete)
+
+
+@pytest.mark.parametrize(
+    ("at", "kept"), [((-10, 5), False), ((-9, 5), True), ((79, 59), True), ((80, 5), False), ((5, 60), False)]
+)
+def test_text_of_which_nothing_is_in_the_picture_leaves_all_lists(at, kept):
+    found = KeepVisibleText()({**sample(at=at), "texts": ["moved", "near"]})
+    assert found["texts"] == ["moved"] * kept + ["near"]
+    assert found["ignore_tags"].tolist() == [False] * kept + [True]
+    assert (found["polys"] == SQUARE).all(axis=(1, 2)).any()
+    assert len(found["polys"]) == 1 + kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-40, 120), st.floats(-40, 100))
+def test_border_maps_can_be_made_of_what_is_kept(wheel, x, y):
+    from ppocr.data.imaug import MakeBorderMap
+
+    text = {"image": np.zeros((60, 80, 3), np.uint8), "polys": SQUARE[None] + [x, y], "ignore_tags": [False]}
+    kept = KeepVisibleText()(text)
+    made = MakeBorderMap(shrink_ratio=0.4)(kept)
+    assert made["threshold_map"].shape == (60, 80)
+    assert made["threshold_mask"].any() == (len(kept["polys"]) > 0)

@@ -40,6 +40,26 @@ def cut(array, corner, window_hw):
     return window
 
 
+def shown(polygons, height, width):
+    """(N,) booleans: the bounding box of a polygon, of (N, P, 2) in x and y, overlaps a picture of that size."""
+    return (polygons.max(axis=1) > 0).all(axis=1) & (polygons.min(axis=1) < [width, height]).all(axis=1)
+
+
+def keep_text(data, kept):
+    """A copy of a sample with those of its `polys`, `ignore_tags`, `texts` where ``kept``, (N,) booleans, is true."""
+    texts = {"texts": [text for text, keep in zip(data["texts"], kept) if keep]} if "texts" in data else {}
+    return {**data, **texts, "polys": data["polys"][kept], "ignore_tags": np.asarray(data["ignore_tags"], bool)[kept]}
+
+
+@TRANSFORMS.register
+class KeepVisibleText:
+    """Leaves out text that an augmentation has moved outside the picture, before MakeBorderMap, which fails on it."""
+
+    def __call__(self, data):
+        """data: a sample with `image` (H, W, 3), `polys` (N, P, 2), `ignore_tags`, perhaps `texts`."""
+        return keep_text(data, shown(np.asarray(data["polys"]), *data["image"].shape[:2]))
+
+
 @TRANSFORMS.register
 class RandomTextWindow:
     """:func:`choose_corner` and :func:`cut` on the image and its four maps, right after MakeShrinkMap.
@@ -76,6 +96,4 @@ class RandomTextWindow:
         )
         windows = {key: cut(data[key], corner, self.size) for key in ("image", *MAPS)}
         moved = polygons - np.array(corner[::-1])
-        seen = (moved.max(axis=1) > 0).all(axis=1) & (moved.min(axis=1) < self.size[::-1]).all(axis=1)
-        texts = {"texts": [text for text, keep in zip(data["texts"], seen) if keep]} if "texts" in data else {}
-        return {**data, **windows, **texts, "polys": moved[seen], "ignore_tags": ignored[seen]}
+        return keep_text({**data, **windows, "polys": moved}, shown(moved, *self.size))
