@@ -8,34 +8,14 @@ import numpy as np
 import paddle
 import pytest
 import shapely
-import yaml
 from shapely.geometry import Polygon
+from text_scenes import BAND, SQUARE, plain, sample, with_other
 
 from ppocrv2_ext.plugins.copy_paste import TextCopyPaste
 from ppocrv2_ext.plugins.pasting import Paste, Scene, choose, paste
-from ppocrv2_ext.plugins.polygons import Obstacles, are_simple, areas, coverages, padded, short_sides
-from ppocrv2_ext.registry import TRANSFORMS
+from ppocrv2_ext.plugins.polygons import areas
 
 CASES = 600
-SQUARE = [[2, 2], [12, 2], [12, 12], [2, 12]]
-# A band along an arc of a circle, seven points above and seven below.
-ARC = np.radians(np.linspace(200, 340, 7))
-BAND = np.concatenate([np.stack([60 + r * np.cos(t), 70 + r * np.sin(t)], 1) for r, t in [(50, ARC), (30, ARC[::-1])]])
-
-
-def sample(image, polygons, texts=None, ignored=None):
-    """What DecodeImage and DetLabelEncode hand over."""
-    texts = [f"text {i}" for i in range(len(polygons))] if texts is None else texts
-    ignored = np.zeros(len(polygons), bool) if ignored is None else np.array(ignored, bool)
-    return {"image": image, "polys": np.array(polygons, np.float32), "texts": texts, "ignore_tags": ignored}
-
-
-def with_other(target, other):
-    return {**target, "ext_data": [other]}
-
-
-def plain(height=100, width=120, value=0):
-    return np.full((height, width, 3), value, np.uint8)
 
 
 def random_sample(rng, name):
@@ -361,113 +341,6 @@ def test_larger_text_is_made_to_fit():
     assert len(result["polys"]) == 1
 
 
-def grid_of_boxes(count):
-    """A picture with ``count`` boxes of 24 x 12 pixels."""
-    corners = [(10 + 30 * (i % 9), 10 + 20 * (i // 9)) for i in range(count)]
-    return sample(plain(300, 300, 200), [[[x, y], [x + 24, y], [x + 24, y + 12], [x, y + 12]] for x, y in corners])
-
-
-def pasted(target=None, count=40, **arguments):
-    """What is pasted of ``count`` boxes under otherwise neutral arguments."""
-    target = sample(plain(600, 600), []) if target is None else target
-    neutral = {"scale_range": (1, 1), "angle_range": (0, 0), "seed": 0}
-    result = TextCopyPaste(**{**neutral, **arguments})(with_other(target, grid_of_boxes(count)))
-    return result["polys"][len(target["polys"]) :]
-
-
-def test_p_is_the_share_of_pictures():
-    target = sample(plain(), [SQUARE])
-    data, op = with_other(target, grid_of_boxes(4)), TextCopyPaste(p=0.25, seed=0)
-    assert 60 <= sum(len(op(data)["polys"]) > 1 for _ in range(400)) <= 140
-    assert TextCopyPaste(p=0)(data) == target
-
-
-def test_objects_ratio_and_max_objects_set_the_number():
-    assert [len(pasted(objects_ratio=ratio)) for ratio in (0.01, 0.1, 0.5, 1)] == [1, 4, 20, 30]
-    assert [len(pasted(objects_ratio=1, max_objects=most)) for most in (1, 7, 100)] == [1, 7, 40]
-
-
-def test_scale_range_sets_the_size():
-    factors = np.sqrt(areas(pasted(scale_range=(0.7, 1.4), objects_ratio=1)) / (24 * 12))
-    assert 0.7 <= factors.min() < 0.8 < 1.25 < factors.max() <= 1.4
-    np.testing.assert_allclose(areas(pasted(scale_range=(2, 2))), 4 * 24 * 12, rtol=1e-4)
-
-
-def test_angle_range_turns_clockwise():
-    along = np.diff(pasted(angle_range=(30, 30))[:, :2], axis=1)[:, 0] / 24
-    np.testing.assert_allclose(along, np.tile([np.cos(np.pi / 6), np.sin(np.pi / 6)], (len(along), 1)), atol=1e-4)
-
-
-def test_flip_p_is_the_share_of_mirrored_objects():
-    settings, rng = TextCopyPaste(flip_p=0.3, objects_ratio=1).settings, np.random.default_rng(0)
-    boxes = grid_of_boxes(40)["polys"]
-    empty, other = Scene((900, 900), boxes[:0], np.zeros(0, bool)), Scene((300, 300), boxes, np.zeros(40, bool))
-    drawn = [np.linalg.det(each.matrix[:, :2]) < 0 for _ in range(10) for each in choose(rng, empty, other, settings)]
-    assert 0.2 < np.mean(drawn) < 0.4
-
-
-def test_min_size_bounds_the_height_before_and_after():
-    assert len(pasted(min_size=12)) == 8
-    assert len(pasted(min_size=12.1)) == 0
-    heights = short_sides(pasted(scale_range=(0.1, 1), min_size=9, objects_ratio=1))
-    assert 9 - 1e-3 <= heights.min() < 10
-
-
-def test_max_overlap_lets_text_be_covered():
-    full = sample(plain(), [[[0, 0], [119, 0], [119, 99], [0, 99]]])
-    assert len(pasted(full)) == 0
-    # A pasted box covers 25 x 13 or 26 x 14 pixels: about 3 %.
-    assert len(pasted(full, max_overlap=0.07)) == 2
-    assert len(pasted({**full, "ignore_tags": np.array([True])}, max_overlap=1)) == 0
-
-
-def test_more_tries_find_more_places():
-    crowded = grid_of_boxes(9 * 11)
-    assert len(pasted(crowded, tries=1)) < len(pasted(crowded, tries=1000))
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [
-        ("p", 1.1),
-        ("p", "0.5"),
-        ("p", True),
-        ("p", float("nan")),
-        ("scale_range", 2),
-        ("scale_range", [2, 1]),
-        ("scale_range", [0, 1]),
-        ("scale_range", [1, 2, 3]),
-        ("angle_range", [-10, None]),
-        ("flip_p", -1),
-        ("objects_ratio", 2),
-        ("max_objects", 0),
-        ("max_objects", 1.5),
-        ("min_size", 0),
-        ("max_overlap", 1.2),
-        ("tries", 0),
-        ("seed", -1),
-    ],
-)
-def test_a_wrong_argument_is_named(argument, value):
-    with pytest.raises(ValueError, match=rf"`{argument}` must be .*, got .*\.$"):
-        TextCopyPaste(**{argument: value})
-
-
-def test_a_config_can_set_every_argument(wheel):
-    from ppocr.data.imaug import create_operators
-
-    assert TRANSFORMS["TextCopyPaste"] is TextCopyPaste
-    arguments = yaml.safe_load(
-        "{p: 0.5, scale_range: [0.8, 1], angle_range: [0, 5], flip_p: 0.1, objects_ratio: 0.3, max_objects: 4,"
-        " min_size: 10, max_overlap: 0.1, tries: 7, seed: 8}"
-    )
-    op = create_operators([{"TextCopyPaste": dict(arguments)}], {"use_gpu": False, "epoch_num": 3})[0]
-    assert op.ext_data_num == 1
-    assert {**op.settings._asdict(), "seed": op.draws.seed} == {
-        **arguments, "scale_range": (0.8, 1), "angle_range": (0, 5)
-    }  # fmt: skip
-
-
 def test_a_training_set_of_paddleocr_feeds_it(wheel, shared_data, tmp_path):
     from ppocr.data.simple_dataset import SimpleDataSet
     from ppocr.utils.logging import get_logger
@@ -512,42 +385,3 @@ def test_real_scenes_keep_their_text_and_get_more(scenes):
         count += len(case.pasted())
     readable = sum(int((~other["ignore_tags"]).sum()) for other in scenes[1:])
     assert count >= 0.8 * readable
-
-
-def test_area_and_height_by_hand():
-    slanted = np.array([[0, 0], [40, 30], [34, 38], [-6, 8]])  # 50 x 10, turned
-    assert areas(slanted) == pytest.approx(500)
-    np.testing.assert_allclose(short_sides(np.stack([slanted, slanted + 1e4])), 10)
-    np.testing.assert_allclose(short_sides(padded(slanted[None], 9)), 10)
-    # Along its middle the band is 40 * 140 degrees long and 20 high.
-    assert short_sides(BAND[None])[0] == pytest.approx(20, rel=0.03)
-
-
-def test_simple_polygons_are_told_from_crossing_ones():
-    crossing = np.array([[0, 0], [10, 10], [10, 0], [0, 10]])
-    np.testing.assert_array_equal(are_simple(np.stack([SQUARE, crossing, np.array(SQUARE)[::-1]])), [True, False, True])
-    assert are_simple(BAND[None])[0]
-    assert are_simple(padded(np.array([SQUARE]), 8))[0]
-
-
-def test_coverage_by_hand():
-    # From the middle of pixel 0 to a quarter past the middle of pixel 2, and half a pixel up and down of row 1.
-    (shares,) = coverages([[[0, 0.5], [2.25, 0.5], [2.25, 1.5], [0, 1.5]]])
-    np.testing.assert_allclose(shares, [[0, 0, 0, 0], [0.5, 1, 0.75, 0], [0, 0, 0, 0]])
-
-
-def test_coverages_sum_up_to_the_areas_whatever_the_direction():
-    polygons = np.stack([padded(np.array([SQUARE]) * 1.37, 14)[0], BAND, BAND[::-1]])
-    polygons -= polygons.min(axis=1, keepdims=True) - 0.3
-    for shares, area, alone in zip(coverages(polygons), areas(polygons), polygons):
-        assert shares.sum() == pytest.approx(area, rel=5e-3)
-        assert shares.min() >= 0
-        assert shares.max() == 1
-        np.testing.assert_allclose(shares, coverages(alone[None])[0], atol=1e-6)
-
-
-def test_obstacles_leave_the_first_free_place():
-    obstacles = Obstacles(np.array([SQUARE], float), [0.0], 50, 50)
-    corners = np.array([[[0, 0], [12, 12], [13, 0], [30, 30]]] * 2)
-    placed, where = obstacles.place(np.array([[[0, 0], [5, 0], [5, 5], [0, 5]]] * 2, float), 0.0, corners)
-    assert (placed, where.tolist()) == ([0, 1], [[13, 0], [30, 30]])
