@@ -98,6 +98,17 @@ def weights(kind, output, source, network, directory):
     commands.weights(kind, output, source, network, directory)
 
 
+@main.command(short_help="Average the weights of trainings that began from one file.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
+@click.option("--output", required=True, metavar="FILE", help="Where the mean is written, a .pdparams file.")
+def average(files, output):
+    """Write the mean of the weights of several trainings: at the price of one network, about as good as all together.
+
+    The trainings have one config and one file to begin from, and differ in Global.seed. Class centers are left out.
+    """
+    commands.average(files, output)
+
+
 @main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")
 @config_options
 @click.option("--json", "report_file", metavar="FILE", help="Write the findings, with every place, to FILE.")

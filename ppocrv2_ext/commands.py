@@ -12,7 +12,7 @@ import click
 from . import __version__, config, networks, pipeline, preflight, resuming, schema
 from .errors import UserError
 from .registry import REGISTRIES
-from .weights.paths import with_suffix
+from .weights.paths import require_file, with_suffix, without_suffix
 
 
 def train(name, overrides=(), directory=None, resume=None):
@@ -154,6 +154,30 @@ def weights(kind, output, source=None, network=None, directory=None):
     for note in notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
+
+
+def average(files, output):
+    """The mean of the weights of several trainings, and their dictionary, as a checkpoint of the same network or pair.
+
+    Args:
+        files: of trainings that began from one file.
+        output: the checkpoint, whose suffix may be left out.
+    """
+    from .weights import average, checkpoint
+
+    target, named = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
+    if len(named) < 2 or len(set(named)) < len(named):
+        raise UserError("name two trainings or more, each once: their weights are averaged.")
+    if target.resolve() in named:
+        raise UserError(f"--output {output}: that is one of the trainings; name another file.")
+    dictionary = average.shared_dictionary(files)
+    mean = average.average({file: checkpoint.read_arrays(file) for file in files})
+    written = checkpoint.write_checkpoint(mean.params, preflight.writable(target.parent), target.stem, dictionary)
+    for file, distance in zip(files, mean.distances):
+        click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
+    for warning in average.warnings(mean):
+        click.echo(f"ppocrv2: {warning}", err=True)
+    click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")
 
 
 def centers(name, overrides=(), directory=None, output="centers.npz", network=None, assignment="alignment"):

@@ -13,6 +13,7 @@ import paddle
 
 from ..errors import UserError
 from ..files import whole
+from .arrays import as_array
 from .paths import SUFFIX, require_file, with_suffix
 
 MEMBER = "best_accuracy.pdparams"
@@ -25,6 +26,11 @@ def read_params(path):
         raise UserError(f"{path} is a URL; download the file and give its path.")
     file = require_file("checkpoint", path)
     return _load(str(file), file)
+
+
+def read_arrays(path):
+    """:func:`read_params` as {name: ndarray}."""
+    return {name: as_array(value) for name, value in read_params(path).items()}
 
 
 def _load(source, path):

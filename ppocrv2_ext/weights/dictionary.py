@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from ..errors import UserError
+from .arrays import as_array
 from .paths import without_suffix
 
 BLANK = "blank"
@@ -111,15 +112,8 @@ def remap_rows(params, state_dict, old_characters, new_characters):
     remapped = dict(params)
     axes = class_axes(params, state_dict, len(old_characters), len(new_characters))
     for name, axis in axes.items():
-        old, new = (np.moveaxis(_array(values[name]), axis, 0) for values in (params, state_dict))
+        old, new = (np.moveaxis(as_array(values[name]), axis, 0) for values in (params, state_dict))
         rows = np.array(new)
         rows[to] = old[source].astype(rows.dtype)
         remapped[name] = np.ascontiguousarray(np.moveaxis(rows, 0, axis))
     return remapped, len(pairs) if axes else 0
-
-
-def _array(value):
-    """ndarray of an ndarray or a Tensor; of bfloat16, which numpy lacks, as float32."""
-    if isinstance(value, np.ndarray):
-        return value
-    return (value.astype("float32") if "bfloat16" in str(value.dtype) else value).numpy()
