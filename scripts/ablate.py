@@ -104,6 +104,9 @@ def present(title, task, chosen, output, only_report):
         split = header.index(report.COSTS)
         console.print(grid(f"{title}, {section.title}", header[:split], [row[:split] for row in text]))
         console.print(grid("what it costs", header[:1] + header[split:], [row[:1] + row[split:] for row in text]))
+        header, text = report.averaged_cells(section.lines, task.measures)
+        if text:
+            console.print(grid("one network of all seeds", header, text))
     start = (read_json(output / START) or {}).get("measures")
     write_json(output / "table.json", report.as_json(sections, start, task.measures))
     with whole(output / "table.md") as file:

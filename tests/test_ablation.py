@@ -41,7 +41,10 @@ def inputs(data):
 
 
 class FakeProcesses:
-    """Says what PaddleOCR would say. ``scores``: exact match by row key; a row without one fails in training."""
+    """Says what PaddleOCR would say. ``scores``: exact match by row key; a row without one fails in training.
+
+    The mean of several runs is right half as often.
+    """
 
     def __init__(self, **scores):
         self.scores, self.commands, self.exports = scores, [], []
@@ -50,8 +53,10 @@ class FakeProcesses:
         command, file = arguments[0], Path(arguments[2])
         if command == "export":
             raise CommandError("no weights to export", log)
-        key = next(part for part in reversed(file.parts) if part in {row.key for row in REC.rows})
+        key = next((part for part in reversed(file.parts) if part in {row.key for row in REC.rows}), "start")
         self.commands.append((command, key))
+        if command == "average":
+            return Used(1.0, 1.0)
         if key not in self.scores:
             raise CommandError("`ppocrv2 train` ended with exit code 1", log)
         settled = config.read(file)
@@ -61,6 +66,7 @@ class FakeProcesses:
         said = said if command == "train" else ["metric eval ***\n"]
         for prefix in ("", "Student_", "Teacher_") if command == "eval" else ():
             worse = 0.5 if prefix == "Teacher_" else 1
+            worse *= 0.5 if arguments[-1].endswith("averaged") else 1
             said += [
                 f"ppocr INFO: {prefix}acc:{self.scores[key] * worse}\n",
                 f"ppocr INFO: {prefix}norm_edit_dis:0.8\n",
@@ -239,6 +245,25 @@ class TestAblation:
         (result,) = schedule.collect(tmp_path / "out" / "0.05-minutes").results["ctc"]
         assert result["steps"] == 6  # 3 s at 0.5 s a step
         assert not (tmp_path / "out" / "0.05-minutes" / "ctc" / "calibration").exists()
+
+    def test_seeds_that_began_from_one_file_are_averaged_once(self, inputs, tmp_path):
+        (tmp_path / "start.pdparams").touch()
+        given, scores = inputs._replace(weights=tmp_path / "start"), {"ctc": 0.5, "udml": 0.6, "start": 0.4}
+        for seeds, expected in (((1,), 0), ((1, 2), 1), ((1, 2), 0), ((1, 2, 3), 1)):
+            processes = FakeProcesses(**scores)
+            ablation(given, tmp_path / "out", seeds=seeds).run(1, processes)
+            assert [processes.commands.count(("average", key)) for key in ("ctc", "udml")] == [expected] * 2
+        found = schedule.collect(tmp_path / "out" / "2-steps").averaged
+        assert found["ctc"]["seeds"] == [1, 2, 3]
+        assert found["ctc"]["networks"] == {"network": {"acc": 0.25, "norm_edit_dis": 0.8}}
+        assert {name: each["acc"] for name, each in found["udml"]["networks"].items()} == {
+            "Student": 0.3,
+            "Teacher": 0.15,
+        }
+
+    def test_seeds_that_began_from_nothing_are_not_averaged(self, inputs, tmp_path):
+        ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5, udml=0.6))
+        assert schedule.collect(tmp_path / "out" / "2-steps").averaged == {}
 
     def test_two_at_a_time_in_one_folder_are_refused(self, tmp_path):
         with schedule.alone(tmp_path), pytest.raises(UserError, match="at work"), schedule.alone(tmp_path):

@@ -25,7 +25,9 @@ def found():
     ones = [run("one", 1, network=0.5), run("one", 2, network=0.6), run("one", 3, network=0.7)]
     twos = [run("two", 3, "B", A=0.6, B=0.8), run("two", 1, "A", A=0.7, B=0.5)]
     deployed = {"one": {"parameters": 2090000, "bytes": 2**23, "milliseconds": 4.25, "engine": "onnxruntime"}}
-    return Found({"one": ones, "two": twos}, deployed, {"three": [(1, "it broke", "log.txt")]})
+    means = {"A": {"acc": 0.75, "norm_edit_dis": 0.95}, "B": {"acc": 0.6, "norm_edit_dis": 0.9}}
+    averaged = {"two": {"digest": "same", "seeds": [1, 3], "networks": means}}
+    return Found({"one": ones, "two": twos}, deployed, {"three": [(1, "it broke", "log.txt")]}, averaged)
 
 
 @pytest.fixture
@@ -66,6 +68,22 @@ def test_markdown_by_hand(section):
     assert rows[4][:5] == ["Three", "0.800", "failed", "–", "0 (+1 failed)"]
     assert "The weights before training: exact match 0.491, 1 − NED 0.727." in text
     assert "- failed: Three, seed 1: it broke; see log.txt" in text
+
+
+def test_the_mean_of_the_seeds_stands_by_its_own_runs_and_costs_all_their_images(section):
+    header, rows = report.averaged_cells(section.lines, MEASURES)
+    assert rows == [
+        ["Two: A", "0.750", "0.950", "2", "+0.100", "1280"],
+        ["Two: B", "0.600", "0.900", "2", "-0.050", "1280"],
+    ]
+    text = report.markdown("Title", [section], None, MEASURES)
+    assert f"| {' | '.join(header)} |" in text
+    assert "| Two: A | 0.750 | 0.950 | 2 | +0.100 | 1280 |" in text
+
+
+def test_without_averages_there_is_no_table_of_them(found):
+    section = report.Section.of("equal images", ROWS, found._replace(averaged={}), MEASURES)
+    assert "averaged" not in report.markdown("Title", [section], None, MEASURES)
 
 
 def test_runs_of_different_settings_in_one_row_are_called_out(found):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .. import config, preflight
 from ..errors import UserError
-from . import deployed, plan, runs
+from . import averaged, deployed, plan, runs
 from .process import CommandError
 
 START, BUDGET, PACE = "start.json", "budget.json", "pace.json"
@@ -38,6 +38,7 @@ class Found(NamedTuple):
     results: dict
     deployed: dict
     failures: dict  # [(seed, problem, log)]
+    averaged: dict
 
 
 class Ablation:
@@ -93,7 +94,8 @@ class Ablation:
                 pool.shutdown(wait=False, cancel_futures=True)
                 processes.stop()
                 raise
-        return self._measure_deployed(processes) and not any(collect(self.folder).failures.values())
+        well = [self._measure_averaged(processes), self._measure_deployed(processes)]
+        return all(well) and not any(collect(self.folder).failures.values())
 
     def _tell(self, count, trial, result):
         what = f"{count} {trial.row.key}, seed {trial.seed}"
@@ -150,6 +152,21 @@ class Ablation:
         measures = runs.evaluate(file, self.inputs.weights, self.task, settled, processes, log)
         runs.write_json(self.output / START, {"digest": digest, "measures": next(iter(measures.values()))})
 
+    def _measure_averaged(self, processes):
+        """Of rows with several seeds, where all began from one file. Returns whether all went well."""
+        found, well = collect(self.folder), True
+        for row in self.rows if self.inputs.weights else ():
+            results = sorted(found.results.get(row.key, []), key=lambda run: run["seed"])
+            if len(results) < 2 or averaged.is_of(found.averaged.get(row.key), results):
+                continue
+            self.say(f"{row.key}: average {len(results)} seeds")
+            try:
+                averaged.measure(self.folder / row.key, results, self.task, self.settings[row.key].config, processes)
+            except CommandError as failure:
+                self.say(f"{row.key}: not averaged, {failure}; see {failure.log}")
+                well = False
+        return well
+
     def _measure_deployed(self, processes):
         """After all runs, since a time measured beside a training is none. Returns whether all went well."""
         found = collect(self.folder)
@@ -171,7 +188,7 @@ class Ablation:
 
 def collect(folder):
     """What a budget's folder holds."""
-    found = Found({}, {}, {})
+    found = Found({}, {}, {}, {})
     for row in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         for run in sorted(row.glob("seed*")):
             result, failure = runs.read_json(run / runs.RESULT), runs.read_json(run / runs.FAILURE)
@@ -179,9 +196,10 @@ def collect(folder):
                 found.results.setdefault(row.name, []).append(result)
             elif failure:
                 found.failures.setdefault(row.name, []).append((failure["seed"], failure["problem"], run / runs.LOG))
-        cost = runs.read_json(row / deployed.FILE)
-        if cost:
-            found.deployed[row.name] = cost
+        for held, file in ((found.deployed, deployed.FILE), (found.averaged, averaged.FILE)):
+            content = runs.read_json(row / file)
+            if content:
+                held[row.name] = content
     return found
 
 

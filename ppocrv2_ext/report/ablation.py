@@ -47,6 +47,7 @@ class Line(NamedTuple):
     cpu_seconds: Optional[float]
     deployed: Optional[dict]
     failures: list  # [(seed, problem, path of the log)]
+    averaged: Optional[dict]  # seeds, and networks: {network: {measure: value}} of the mean of their weights
 
 
 class Section(NamedTuple):
@@ -63,7 +64,7 @@ class Section(NamedTuple):
         return cls(title, summarize(rows, *found, measures), list(notes(results, found.deployed)) if results else [])
 
 
-def summarize(rows, results, deployed, failures, measures):
+def summarize(rows, results, deployed, failures, averaged, measures):
     """One Line for every row.
 
     Args:
@@ -71,6 +72,7 @@ def summarize(rows, results, deployed, failures, measures):
         results: {row key: list of the results of its runs}.
         deployed: {row key: dict of parameters, bytes, milliseconds ...}.
         failures: {row key: list of (seed, problem, log)}.
+        averaged: {row key: dict of seeds, networks ...}.
         measures: names of the measures, the main one first.
     """
     main = measures[0]
@@ -96,6 +98,7 @@ def summarize(rows, results, deployed, failures, measures):
                 cpu_seconds=_mean(own, "cpu_seconds"),
                 deployed=deployed.get(row.key),
                 failures=list(failures.get(row.key, [])),
+                averaged=averaged.get(row.key),
             )
         )
     return lines
@@ -142,6 +145,29 @@ def cells(lines, measures):
     return header, rows
 
 
+def averaged_cells(lines, measures):
+    """(header, rows) of text: what the mean of the weights of a row's seeds reads; no rows where nothing was averaged.
+
+    It costs what one network costs once it is deployed, and in training the images and the time of all its seeds.
+    """
+    header = ["weights averaged over seeds", *(NAMES[m] for m in measures), "n", "over one run", COSTS]
+    rows = []
+    for line in lines:
+        found = line.averaged or {"networks": {}}
+        for name, reached in found["networks"].items():
+            count = len(found["seeds"])
+            rows.append(
+                [
+                    f"{line.label}: {name}" if len(found["networks"]) > 1 else line.label,
+                    *(f"{reached[m]:.3f}" for m in measures),
+                    str(count),
+                    f"{reached[measures[0]] - line.networks[name][0].mean:+.3f}",
+                    f"{count * line.images:.0f}",
+                ]
+            )
+    return header, rows
+
+
 def _or_dash(value, form):
     return "–" if value is None else form.format(value)
 
@@ -169,7 +195,9 @@ def markdown(title, sections, start, measures):
     for budget, lines, remarks in sections:
         header, rows = cells(lines, measures)
         text += [f"## {budget[0].upper()}{budget[1:]}", "", *markdown_table(header, rows), ""]
-        text += [*_each_network(lines), *_failures(lines), *(f"{remark}\n" for remark in remarks)]
+        header, rows = averaged_cells(lines, measures)
+        averaged = [*markdown_table(header, rows), ""] if rows else []
+        text += [*_each_network(lines), *averaged, *_failures(lines), *(f"{remark}\n" for remark in remarks)]
     return "\n".join(text)
 
 
