@@ -195,9 +195,8 @@ def markdown(title, sections, start, measures):
     for budget, lines, remarks in sections:
         header, rows = cells(lines, measures)
         text += [f"## {budget[0].upper()}{budget[1:]}", "", *markdown_table(header, rows), ""]
-        header, rows = averaged_cells(lines, measures)
-        averaged = [*markdown_table(header, rows), ""] if rows else []
-        text += [*_each_network(lines), *averaged, *_failures(lines), *(f"{remark}\n" for remark in remarks)]
+        text += [*_each_network(lines), *_averaged(lines, measures), *_failures(lines)]
+        text += [f"{remark}\n" for remark in remarks]
     return "\n".join(text)
 
 
@@ -214,6 +213,14 @@ def _each_network(lines):
     ]
     why = "Where several networks learn, the table above has the better one of each run, by the test images."
     return [why, "", *markdown_table(header, rows), ""]
+
+
+def _averaged(lines, measures):
+    header, rows = averaged_cells(lines, measures)
+    why = (
+        "The weights of a row's seeds averaged (`ppocrv2 average`): one network, which took the images of all of them."
+    )
+    return [why, "", *markdown_table(header, rows), ""] if rows else []
 
 
 def _failures(lines):
