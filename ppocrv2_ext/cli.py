@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import __version__, commands, config
+from . import __version__, commands, config, weight_files
 from .errors import UserError
 
 # Said by Paddle on every import, and by every command then; it concerns people who compile operators.
@@ -95,7 +95,7 @@ def config_options(command):
 @host_option
 def weights(kind, output, source, network, directory):
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
-    commands.weights(kind, output, source, network, directory)
+    weight_files.weights(kind, output, source, network, directory)
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
@@ -106,7 +106,7 @@ def average(files, output):
 
     The trainings have one config and one file to begin from, and differ in Global.seed. Class centers are left out.
     """
-    commands.average(files, output)
+    weight_files.average(files, output)
 
 
 @main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")

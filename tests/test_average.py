@@ -3,9 +3,9 @@
 import numpy as np
 import paddle
 import pytest
-from counting import counting
+from arrays import counting
 
-from ppocrv2_ext import commands
+from ppocrv2_ext import weight_files
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.weights.average import FAR, average
 from ppocrv2_ext.weights.checkpoint import read_arrays
@@ -82,7 +82,7 @@ def test_another_network_is_refused_by_the_first_difference(other, said):
 
 def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys):
     files = [saved("a", training(-0.1), "xy"), saved("b", training(0.1), "xy")]
-    commands.average(files, str(tmp_path / "out/mean"))
+    weight_files.average(files, str(tmp_path / "out/mean"))
     found = read_arrays(tmp_path / "out/mean")
     np.testing.assert_allclose(found["backbone.weight"], counting(2, 3), atol=1e-7)
     assert (tmp_path / "out/mean.dict.txt").read_text() == "x\ny\n"
@@ -96,7 +96,7 @@ def test_of_a_pair_each_network_is_averaged_and_no_centers_are_kept(saved, tmp_p
         networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": counting(4, 2)})}
         return {f"{name}.{key}": value for name, params in networks.items() for key, value in params.items()}
 
-    commands.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
+    weight_files.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
     found = read_arrays(tmp_path / "mean")
     np.testing.assert_array_equal(found["Student.backbone.weight"], counting(2, 3))
     np.testing.assert_array_equal(found["Teacher.backbone.weight"], counting(2, 3, start=1))
@@ -105,7 +105,7 @@ def test_of_a_pair_each_network_is_averaged_and_no_centers_are_kept(saved, tmp_p
 
 def test_unrelated_trainings_and_moved_statistics_are_warned_of(saved, tmp_path, capsys):
     other = {"backbone.weight": -counting(2, 3), "backbone.bn._mean": counting(3, start=1)}
-    commands.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
+    weight_files.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
     warned = capsys.readouterr().err
     assert "too far apart" in warned
     assert "freeze_norm" in warned
@@ -123,6 +123,6 @@ def test_bad_input_is_one_sentence_and_writes_nothing(saved, tmp_path):
         ([a, str(tmp_path / "gone")], output, "there is no file .*gone"),
     ]:
         with pytest.raises(UserError, match=said):
-            commands.average(files, target)
+            weight_files.average(files, target)
     assert not (tmp_path / "mean.pdparams").exists()
     np.testing.assert_array_equal(read_arrays(c)["backbone.weight"], counting(2, 3))

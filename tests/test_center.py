@@ -1,10 +1,9 @@
 """Center loss and the running class means, as functions."""
 
-from pathlib import Path
-
 import numpy as np
 import paddle
 import pytest
+from arrays import drawn
 
 from ppocrv2_ext.plugins.center import (
     center_loss,
@@ -12,21 +11,14 @@ from ppocrv2_ext.plugins.center import (
     update_centers,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
 B, T, C, D = 3, 6, 5, 4
-LABELS = [[1, 2, 2], [3, 1, 0], [4, 0, 0]]
-LENGTHS = [3, 2, 1]
-
-
-def _random(seed, *shape):
-    return np.random.RandomState(seed).randn(*shape).astype("float32")
 
 
 def _case(copies=1):
     """Features that receive gradient, classes of frames (blank and unseen class 4 among them), centers, counts."""
-    features = paddle.to_tensor(_random(0, B, T, D), stop_gradient=False)
+    features = paddle.to_tensor(drawn(0, B, T, D), stop_gradient=False)
     classes = paddle.to_tensor(np.random.RandomState(1).randint(0, C, (B, T)))
-    centers, counts = paddle.to_tensor(_random(2, C, D)), paddle.to_tensor([7, 3, 1, 9, 0])
+    centers, counts = paddle.to_tensor(drawn(2, C, D)), paddle.to_tensor([7, 3, 1, 9, 0])
     tiled = [paddle.tile(features, [copies, 1, 1]), paddle.tile(classes, [copies, 1]), centers, counts]
     return features, tiled
 
@@ -144,7 +136,7 @@ def _empty():
 
 
 def _sums(frames_of_class_1, seed):
-    x = _random(seed, frames_of_class_1, D)
+    x = drawn(seed, frames_of_class_1, D)
     return x, class_sums(paddle.to_tensor(x), paddle.ones([len(x)], dtype="int64"), C)
 
 
@@ -179,7 +171,7 @@ def test_many_frames_make_the_centers_slow_by_hand():
 
 def test_classes_without_frames_stay_bit_equal():
     (centers, counts), (_, sums) = _empty(), _sums(3, 0)
-    centers.set_value(_random(5, C, D))
+    centers.set_value(drawn(5, C, D))
     before = centers.numpy()
     update_centers(centers, counts, *sums)
     assert (centers.numpy() == before).all(axis=1).tolist() == [True, False, True, True, True]

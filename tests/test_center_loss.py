@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
+from arrays import drawn
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.alignment import align
@@ -24,14 +25,9 @@ from ppocrv2_ext.plugins.center_head import CenterCTCHead
 from ppocrv2_ext.plugins.ctc import ctc_loss
 from ppocrv2_ext.plugins.udml import UDMLLoss
 
-ROOT = Path(__file__).resolve().parent.parent
 B, T, C, D = 3, 6, 5, 4
 LABELS = [[1, 2, 2], [3, 1, 0], [4, 0, 0]]
 LENGTHS = [3, 2, 1]
-
-
-def _random(seed, *shape):
-    return np.random.RandomState(seed).randn(*shape).astype("float32")
 
 
 def _batch(copies=1):
@@ -44,7 +40,7 @@ def _head(seed=0, mid_channels=D):
 
 
 def _input(seed=3):
-    return paddle.to_tensor(_random(seed, B, T, 7))
+    return paddle.to_tensor(drawn(seed, B, T, 7))
 
 
 def _bits(layer):
@@ -285,7 +281,7 @@ def test_both_terms_in_one_combined_loss_on_a_network_of_paddleocr(wheel):
         "Head": {"name": "CenterCTCHead", "mid_channels": D, "out_channels": C},
     }
     networks = {name: build_model(architecture) for name in ("Student", "Teacher")}
-    image = paddle.to_tensor(_random(0, B, 3, 32, 4 * T))
+    image = paddle.to_tensor(drawn(0, B, 3, 32, 4 * T))
     loss = CombinedLoss(
         [{"UDMLLoss": {"weight": 1.0}}, {"CTCCenterLoss": {"weight": 1.0, "ctc_weight": 0, "network": "Student"}}]
     )
@@ -318,8 +314,8 @@ print(json.dumps([float(value), features.grad.numpy().tolist(), float(mutual)]))
 def test_parity_with_paddleocr(checkout, tmp_path):
     from ppocrv2_ext.plugins.mutual import mutual_kl
 
-    x, classes, centers = _random(0, B, T, D), np.random.RandomState(1).randint(1, C, (B, T)), _random(2, C, D)
-    a, b = _random(3, B, T, C), _random(4, B, T, C)
+    x, classes, centers = drawn(0, B, T, D), np.random.RandomState(1).randint(1, C, (B, T)), drawn(2, C, D)
+    a, b = drawn(3, B, T, C), drawn(4, B, T, C)
     np.savez(tmp_path / "case.npz", features=x, classes=classes, centers=centers, a=a, b=b)
     command = [sys.executable, "-W", "ignore", "-c", STOCK, str(tmp_path / "case.npz")]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True)

@@ -14,11 +14,9 @@ from ppocrv2_ext.plugins.alignment import align
 from ppocrv2_ext.weights.centers import fingerprint, read_centers, write_centers
 from ppocrv2_ext.weights.dictionary import read_dictionary
 
-ROOT = Path(__file__).resolve().parent.parent
 CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
 PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
 C, D = 5, 4
-CHARACTERS = ["blank", "a", "b", "c", " "]
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

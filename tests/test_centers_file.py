@@ -1,10 +1,9 @@
 """Files of centers: what they hold, what is refused, and training that starts from one."""
 
-from pathlib import Path
-
 import numpy as np
 import paddle
 import pytest
+from arrays import drawn
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
@@ -12,21 +11,14 @@ from ppocrv2_ext.plugins.center_head import CenterCTCHead
 from ppocrv2_ext.weights.centers import fingerprint, read_centers, write_centers
 from ppocrv2_ext.weights.load import load_pretrained
 
-ROOT = Path(__file__).resolve().parent.parent
-CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
-PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
 C, D = 5, 4
 CHARACTERS = ["blank", "a", "b", "c", " "]
-
-
-def _random(seed, *shape):
-    return np.random.RandomState(seed).randn(*shape).astype("float32")
 
 
 def _centers():
     """Centers of three classes of five; the blank and class 3 have none."""
     counts = np.array([0, 4, 2, 0, 9])
-    return _random(0, C, D) * (counts > 0)[:, None], counts
+    return drawn(0, C, D) * (counts > 0)[:, None], counts
 
 
 class _Network(nn.Layer):

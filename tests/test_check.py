@@ -16,7 +16,6 @@ from ppocrv2_ext.report import findings
 WHEEL = SimpleNamespace(kind="wheel")
 CHECKOUT = SimpleNamespace(kind="checkout")
 SQUARE = [[10, 10], [80, 10], [80, 40], [10, 40]]
-FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 
 
 def scene(name, *polygons, text="EXIT"):

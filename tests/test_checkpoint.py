@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import paddle
 import pytest
-from counting import counting
+from arrays import counting
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.weights.checkpoint import read_training, write_checkpoint

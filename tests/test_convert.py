@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
-from counting import counting
+from arrays import counting
 from paddle import nn
 from paddle.utils import unique_name
 

@@ -1,7 +1,5 @@
 """What the centers of a training set cover, as a table."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,10 +7,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins import means
 from ppocrv2_ext.report.coverage import coverage, render, require_some
 
-ROOT = Path(__file__).resolve().parent.parent
-CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
-PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
-C, D = 5, 4
+D = 4
 CHARACTERS = ["blank", "a", "b", "c", " "]
 
 

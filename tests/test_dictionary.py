@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
-from counting import counting
+from arrays import counting
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.weights.dictionary import class_axes, find_dictionary, read_dictionary, remap_rows

@@ -1,10 +1,9 @@
 """Class means of a trained network over a set of lines: which frames count, and what they come to."""
 
-from pathlib import Path
-
 import numpy as np
 import paddle
 import pytest
+from arrays import drawn
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
@@ -12,15 +11,7 @@ from ppocrv2_ext.plugins import means
 from ppocrv2_ext.plugins.alignment import align
 from ppocrv2_ext.plugins.center_head import CenterCTCHead
 
-ROOT = Path(__file__).resolve().parent.parent
-CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
-PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
 C, D = 5, 4
-CHARACTERS = ["blank", "a", "b", "c", " "]
-
-
-def _random(seed, *shape):
-    return np.random.RandomState(seed).randn(*shape).astype("float32")
 
 
 # --- the rules -------------------------------------------------------------------------------------------------------
@@ -43,7 +34,7 @@ def test_lines_read_right_are_those_whose_path_merges_to_the_label():
 
 
 def test_by_alignment_a_label_that_does_not_fit_is_left_out():
-    logits = paddle.to_tensor(_random(0, 2, 3, C))
+    logits = paddle.to_tensor(drawn(0, 2, 3, C))
     classes, fits = means.aligned(logits, paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
     assert fits.numpy().tolist() == [True, True]
     classes, fits = means.aligned(logits[:, :2], paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
@@ -66,7 +57,7 @@ class _Network(nn.Layer):
 
 
 def _batches(sizes=(3, 3, 1)):
-    x, lengths = _random(1, 7, 6, 7), np.array([3, 2, 1, 3, 3, 1, 2])
+    x, lengths = drawn(1, 7, 6, 7), np.array([3, 2, 1, 3, 3, 1, 2])
     labels = np.random.RandomState(2).randint(1, C - 1, (7, 3))
     edges = np.cumsum([0, *sizes])
     return [[paddle.to_tensor(part[a:b]) for part in (x, labels, lengths)] for a, b in zip(edges, edges[1:])]

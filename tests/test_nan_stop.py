@@ -1,7 +1,6 @@
 """A loss or a weight that is not finite ends training in one sentence, and no checkpoint is touched."""
 
 import hashlib
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +11,6 @@ from click.testing import CliRunner
 from ppocrv2_ext import commands
 from ppocrv2_ext.cli import main
 
-ROOT = Path(__file__).resolve().parent.parent
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
 WORDS = ("cat", "on", "mat", "sat", "to", "act", "moa", "ant")
 NARROW = ("Backbone.scale=0.25", "Neck.hidden_size=8", "Head.mid_channels=8", "freeze_norm=true")

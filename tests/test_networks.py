@@ -1,17 +1,11 @@
 """What a config says about its networks."""
 
-from pathlib import Path
-
 import pytest
 
 from ppocrv2_ext import config, networks
 from ppocrv2_ext.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
-CENTER = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss"
 PAIR = "rec/ch_PP-OCRv2_rec_udml_center"
-C, D = 5, 4
-CHARACTERS = ["blank", "a", "b", "c", " "]
 
 
 def test_which_network_of_a_pair():

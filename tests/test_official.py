@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from counting import counting
+from arrays import counting
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.weights import official

@@ -3,7 +3,6 @@
 import copy
 import re
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
 
-ROOT = Path(__file__).resolve().parent.parent
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 SMALL = ("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.use_gpu=false", "Global.print_batch_step=1")
 
