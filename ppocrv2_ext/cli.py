@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import __version__, commands, config, weight_files
+from . import __version__, commands, config
 from .errors import UserError
 
 # Said by Paddle on every import, and by every command then; it concerns people who compile operators.
@@ -95,7 +95,7 @@ def config_options(command):
 @host_option
 def weights(kind, output, source, network, directory):
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
-    weight_files.weights(kind, output, source, network, directory)
+    commands.weights.weights(kind, output, source, network, directory)
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
@@ -106,7 +106,7 @@ def average(files, output):
 
     The trainings have one config and one file to begin from, and differ in Global.seed. Class centers are left out.
     """
-    weight_files.average(files, output)
+    commands.weights.average(files, output)
 
 
 @main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")
@@ -115,7 +115,7 @@ def average(files, output):
 @click.option("--fix", "fixed", metavar="DIR", help="Write label files without what is broken into DIR.")
 def check(name, overrides, directory, report_file, fixed):
     """Look at every sample of a config's data: exits with 1 if any is broken, else with 0."""
-    sys.exit(commands.check(name, overrides, directory, report_file, fixed))
+    sys.exit(commands.data.check(name, overrides, directory, report_file, fixed))
 
 
 @main.command(cls=ConfigCommand, short_help="Draw training samples as the network gets them.")
@@ -125,7 +125,7 @@ def check(name, overrides, directory, report_file, fixed):
 @click.option("--output", required=True, metavar="FILE.png", help="Where the sheet is drawn.")
 def preview(name, overrides, directory, count, seed, output):
     """Draw training samples as the network gets them, and show what each transform costs."""
-    commands.preview(name, output, overrides, directory, count, seed)
+    commands.data.preview(name, output, overrides, directory, count, seed)
 
 
 @main.command(cls=ConfigCommand, short_help="Class means of a trained recognizer, for Head.centers.")
@@ -144,7 +144,7 @@ def centers(name, overrides, directory, output, network, assignment):
 
     Reads the files of Train through the transforms of Eval, so without augmentation, each line once.
     """
-    commands.centers(name, overrides, directory, output, network, assignment)
+    commands.centers.centers(name, overrides, directory, output, network, assignment)
 
 
 @main.command(cls=ConfigCommand, short_help="Train with PaddleOCR's tools/train.py.")
@@ -156,14 +156,14 @@ def centers(name, overrides, directory, output, network, assignment):
 )
 def train(name, overrides, directory, resume):
     """Train with PaddleOCR's tools/train.py."""
-    commands.train(name, overrides, directory, resume)
+    commands.train.train(name, overrides, directory, resume)
 
 
 @main.command("eval", cls=ConfigCommand, short_help="Evaluate with PaddleOCR's tools/eval.py.")
 @config_options
 def evaluate(name, overrides, directory):
     """Evaluate -o Global.pretrained_model with PaddleOCR's tools/eval.py."""
-    commands.evaluate(name, overrides, directory)
+    commands.train.evaluate(name, overrides, directory)
 
 
 @main.command(cls=ConfigCommand, short_help="Export an inference model, and ONNX.")
@@ -173,7 +173,7 @@ def evaluate(name, overrides, directory):
 @click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
 def export(name, overrides, directory, output, onnx, network):
     """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
-    commands.export(name, overrides, directory, output, onnx, network)
+    commands.export.export(name, overrides, directory, output, onnx, network)
 
 
 @main.command()
@@ -210,11 +210,11 @@ def run(script, arguments, directory):
 
     A config after -c is found, checked and resolved as the other commands do it.
     """
-    commands.run(script, arguments, directory)
+    commands.info.run(script, arguments, directory)
 
 
 @main.command(short_help="Show versions, devices and what is plugged in.")
 @host_option
 def info(directory):
     """Show which PaddleOCR is used, the versions, the devices and what is plugged in."""
-    commands.info(directory)
+    commands.info.info(directory)

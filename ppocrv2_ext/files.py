@@ -8,7 +8,7 @@ from .errors import UserError
 
 
 @contextlib.contextmanager
-def whole(path):
+def atomic_write(path):
     """A path to write instead of ``path``, which it becomes at the end: a file that is there is complete.
 
     The folder is created. What an error leaves half-written is removed; several processes may write the same file.

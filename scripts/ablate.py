@@ -12,19 +12,19 @@ import warnings
 from pathlib import Path
 
 import click
+from experiments.ablation import plan, smoke
+from experiments.ablation import report as report
+from experiments.ablation.plot import picture
+from experiments.ablation.process import CommandError, Processes
+from experiments.ablation.rows import TASKS
+from experiments.ablation.runs import read_json, write_json
+from experiments.ablation.schedule import START, Ablation, alone, budgets, collect
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ppocrv2_ext.ablation import plan, smoke
-from ppocrv2_ext.ablation.process import CommandError, Processes
-from ppocrv2_ext.ablation.rows import TASKS
-from ppocrv2_ext.ablation.runs import read_json, write_json
-from ppocrv2_ext.ablation.schedule import START, Ablation, alone, budgets, collect
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import whole
-from ppocrv2_ext.report import ablation as report
-from ppocrv2_ext.report.ablation_plot import picture
+from ppocrv2_ext.files import atomic_write
 
 # Said by Paddle on import; it concerns people who compile operators.
 warnings.filterwarnings("ignore", message="No ccache found")
@@ -109,9 +109,9 @@ def present(title, task, chosen, output, only_report):
             console.print(grid("one network of all seeds", header, text))
     start = (read_json(output / START) or {}).get("measures")
     write_json(output / "table.json", report.as_json(sections, start, task.measures))
-    with whole(output / "table.md") as file:
+    with atomic_write(output / "table.md") as file:
         file.write_text(report.markdown(title, sections, start, task.measures), encoding="utf-8")
-    with whole(output / "table.png") as file:
+    with atomic_write(output / "table.png") as file:
         picture(title, sections, start, task.measures, file)
     console.print("  ".join(str(output / f"table.{kind}") for kind in ("md", "json", "png")))
     return not any(each.failures for each in found.values())

@@ -16,14 +16,14 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from experiments.ablation.runs import provenance
 from rich.console import Console
 from rich.table import Table
 
-from ppocrv2_ext.ablation.runs import provenance
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
-from ppocrv2_ext.plugins.copy_paste import TextCopyPaste
+from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste
 
 PICTURES = 12
 

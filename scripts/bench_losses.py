@@ -14,16 +14,16 @@ import time
 import click
 import numpy as np
 import paddle
+from experiments.ablation.runs import provenance
 from paddle.base import core
 from rich.console import Console
 from rich.table import Table
 
-from ppocrv2_ext.ablation.runs import provenance
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
-from ppocrv2_ext.plugins.alignment import align
-from ppocrv2_ext.plugins.center import center_loss, class_sums, update_centers
-from ppocrv2_ext.plugins.mutual import mutual_kl
+from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
+from ppocrv2_ext.plugins.ctc.alignment import align
+from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
 GIVEN, ARGMAX, CENTER = "center_loss, classes given", "center_loss, classes by arg-max", "PaddleOCR's CenterLoss"
 MUTUAL, DML = "mutual_kl", "PaddleOCR's DMLLoss"

@@ -16,20 +16,21 @@ from typing import NamedTuple
 import click
 import numpy as np
 import paddle
+from experiments import separation as report
+from experiments.ablation.process import CommandError, Processes
+from experiments.ablation.runs import provenance, write_json
+from experiments.markdown import markdown_table, mean_and_spread
+from experiments.synthetic.confusables import GROUPS, render_confusables
+from experiments.synthetic.drawing import font_file
 from rich.console import Console
 from rich.table import Table
 
-from ppocrv2_ext import config, preflight
-from ppocrv2_ext.ablation.process import CommandError, Processes
-from ppocrv2_ext.ablation.runs import provenance, write_json
-from ppocrv2_ext.data.confusables import GROUPS, render_confusables
-from ppocrv2_ext.data.draw import font_file
+from ppocrv2_ext import config
+from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.deploy.read import ctc_greedy
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect, evaluation
-from ppocrv2_ext.plugins.alignment import align
-from ppocrv2_ext.report import separation as report
-from ppocrv2_ext.text import markdown_table, mean_and_spread
+from ppocrv2_ext.plugins.ctc.alignment import align
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
 START = "not tuned"
@@ -93,7 +94,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
     """Train with CTC alone and with center loss on confusable characters, and compare."""
     started = time.time()
     try:
-        data = preflight.writable(output) / "data"
+        data = requirements.writable(output) / "data"
         trainings = len(trained_with) * seeds
         minutes = max(1, round(trainings * lines * epochs * LINE / 60))
         console.print(f"{trainings} trainings, about {minutes} minutes on one CPU core, results in {output}")
@@ -109,7 +110,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
                 folder = output / f"{recipe.distance}_{recipe.weight:g}" / f"seed{seed}"
                 own = [f"Loss.center_weight={recipe.weight}", f"Loss.distance={recipe.distance}"]
                 own += [f"Global.seed={seed}", config.assignment("Global.save_model_dir", folder)]
-                trained = train([*settings, *own], preflight.writable(folder))
+                trained = train([*settings, *own], requirements.writable(folder))
                 seen.setdefault(str(recipe), []).append(look_at(trained, data))
                 apart, errors = seen[str(recipe)][-1][2:]
                 console.print(f"{recipe}, seed {seed}: ratio {apart.ratio:.3f}, confused {errors.confused:.4f}")
@@ -147,7 +148,7 @@ def train(settings, folder):
 @paddle.no_grad()
 def look_at(settled, data):
     """:class:`Seen` of a trained config."""
-    classes = preflight.characters(settled)
+    classes = requirements.characters(settled)
     network = evaluation.trained_network(settled, len(classes))
     network.head.train()  # gives features beside the logits; it has no layer that minds
     features, characters, pairs = [], [], []

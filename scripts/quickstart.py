@@ -13,16 +13,16 @@ from pathlib import Path
 
 import click
 import numpy as np
+from experiments import quickstart_report as report
+from experiments.synthetic.lines import render_lines
 from rich.console import Console
 
+from ppocrv2_ext.checkpoints.official import DICTIONARY
 from ppocrv2_ext.config import assignment
-from ppocrv2_ext.data.lines import render_lines
+from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import find
-from ppocrv2_ext.report import quickstart as report
-from ppocrv2_ext.weights.dictionary import read_dictionary
-from ppocrv2_ext.weights.official import DICTIONARY
 
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
 RENDERED = {"train": 416, "test": 100, "seed": 0}

@@ -5,7 +5,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext import config
-from ppocrv2_ext.weights.official import OFFICIAL, locate
+from ppocrv2_ext.checkpoints.official import OFFICIAL, locate
 
 CONFIG = "det/ch_PP-OCRv2_det_student"
 
@@ -13,11 +13,11 @@ CONFIG = "det/ch_PP-OCRv2_det_student"
 @pytest.fixture(scope="module")
 def official(wheel, tmp_path_factory):
     """The published detector, from the checkpoint that ``ppocrv2 weights det`` writes."""
-    from ppocrv2_ext import weight_files
+    from ppocrv2_ext.commands import weights
     from ppocrv2_ext.host import build_network
 
     folder = tmp_path_factory.mktemp("weights")
-    weight_files.weights("det", str(folder))
+    weights.weights("det", str(folder))
     network = build_network(OFFICIAL["det"].architecture)
     network.set_state_dict(paddle.load(str(folder / "ch_PP-OCRv2_det.pdparams")))
     network.eval()
@@ -25,7 +25,7 @@ def official(wheel, tmp_path_factory):
 
 
 def test_one_network_of_a_trained_pair_becomes_a_checkpoint_of_its_own(official, tmp_path):
-    from ppocrv2_ext import weight_files
+    from ppocrv2_ext.commands import weights
 
     networks = {"Student": 0, "Student2": 1}  # and what is added to the official weights
     paddle.save(
@@ -37,7 +37,7 @@ def test_one_network_of_a_trained_pair_becomes_a_checkpoint_of_its_own(official,
         str(tmp_path / "best.pdparams"),
     )
     for name, add in networks.items():
-        weight_files.weights("det", str(tmp_path / name), source=str(tmp_path / "best.pdparams"), network=name)
+        weights.weights("det", str(tmp_path / name), source=str(tmp_path / "best.pdparams"), network=name)
         written = paddle.load(str(tmp_path / name / "ch_PP-OCRv2_det.pdparams"))
         for key, value in official.state_dict().items():
             np.testing.assert_array_equal(written[key].numpy(), (value + add).numpy())

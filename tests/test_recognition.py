@@ -30,14 +30,13 @@ def official(wheel):
     from ppocr.modeling.architectures import build_model
 
     from ppocrv2_ext import config
-    from ppocrv2_ext.weights import convert, official
+    from ppocrv2_ext.checkpoints import conversion, official
 
     architecture = config.read(config.locate(FINETUNE))["Architecture"]
     network = build_model({**architecture, "Head": {**architecture["Head"], "out_channels": 6625}})
     tensors = official.read_onnx(official.locate("rec"))
-    network.set_state_dict(
-        {name: paddle.to_tensor(value) for name, value in convert.convert(tensors, network.state_dict()).params.items()}
-    )
+    converted = conversion.convert(tensors, network.state_dict())
+    network.set_state_dict({name: paddle.to_tensor(value) for name, value in converted.params.items()})
     network.eval()
     return network
 
@@ -71,7 +70,7 @@ def require_parity(official, wheel, paths):
     """The same probabilities as the graph as published, the same strings as that graph optimised."""
     import onnxruntime
 
-    from ppocrv2_ext.weights.official import locate
+    from ppocrv2_ext.checkpoints.official import locate
 
     # onnxruntime's optimisations alone move a probability of these words by up to 6e-4.
     options = onnxruntime.SessionOptions()
@@ -128,7 +127,7 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pretrained(official, run_folder):
-    from ppocrv2_ext.weights.checkpoint import write_checkpoint
+    from ppocrv2_ext.checkpoints.checkpoint import write_checkpoint
 
     dictionary = run_folder / "characters.txt"
     from ppocrv2_ext.host import find

@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from rich.console import Console
 from rich.progress import track
 
-from ..weights.dictionary import read_dictionary
+from .dictionary import read_dictionary
 from .images import Picture, inspect
 from .labels import Entry, Verdict, judge_classification, judge_detection, judge_recognition, label_files, read_entries
 from .reasons import DROPS, REASONS, REWRITES, UNUSABLE, effects
@@ -114,7 +114,7 @@ def check(config, host, modes=("Train", "Eval")):
     """Look at every line of the data sets of ``config``.
 
     Args:
-        config: a settled config (:func:`ppocrv2_ext.preflight.resolve`).
+        config: a settled config (:func:`ppocrv2_ext.commands.requirements.resolve`).
         host: the PaddleOCR that is to read them.
         modes: sections to look at.
     Returns:

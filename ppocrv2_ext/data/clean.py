@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic_write
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
 
@@ -71,7 +71,7 @@ def write(found, folder):
     written = targets(found, folder)
     for target, (_, samples) in zip(written, found.files):
         lines = [f"{sample.line}\n" for sample in samples if sample.line is not None]
-        with whole(target) as part:
+        with atomic_write(target) as part:
             part.write_bytes("".join(lines).encode("utf-8"))  # bytes: the same line ends everywhere
     return written
 
@@ -99,7 +99,7 @@ def _fixed(found, folder):
     return f"{found.mode}: wrote {', '.join(map(str, write(found, folder)))}: {counts}."
 
 
-def handed_on(config, report, folder):
+def with_clean_label_files(config, report, folder):
     """``config`` whose data sets name clean label files in ``folder`` where their own have something broken."""
     for found in report.sets:
         if found.needs_rewriting:

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from ..errors import UserError
-from ..files import whole
+from ..files import atomic_write
 from .engine import CHARACTERS, IMAGE_SHAPE, contract, exported, model_files, onnx_engine, paddle_engine
 
 OPSET = 14  # the first with HardSwish
@@ -45,7 +45,7 @@ def convert(model_dir, output_file):
     _tidy(model.graph)
     if dictionary is not None:
         onnx.helper.set_model_props(model, {CHARACTERS: "\n".join(dictionary), IMAGE_SHAPE: ",".join(map(str, shape))})
-    with whole(output_file) as part:
+    with atomic_write(output_file) as part:
         part.write_bytes(model.SerializeToString())
     return Path(output_file)
 

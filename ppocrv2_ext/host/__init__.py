@@ -1,7 +1,7 @@
 """The seam: the only place that knows PaddleOCR. ``connect`` finds it, completes it and plugs this package in."""
 
-from .complete import complete
 from .find import Host, find
+from .importing import complete
 from .plug import plug
 
 __all__ = ["Host", "build_network", "connect", "find"]

@@ -35,7 +35,7 @@ def construct_beside_global(kind, component, name, options):
     """:func:`construct` without the keys that ``component`` does not take.
 
     PaddleOCR hands every key of ``Global`` to every transform and post-process, so that a slip cannot be told from
-    those here; ``ppocrv2`` looks for slips in the config (:mod:`ppocrv2_ext.schema`).
+    those here; ``ppocrv2`` looks for slips in the config (:mod:`ppocrv2_ext.config.vocabulary`).
     """
     parameters = inspect.signature(component).parameters
     return construct(kind, component, name, {key: value for key, value in options.items() if key in parameters})

@@ -9,9 +9,9 @@ from itertools import islice
 import numpy as np
 import paddle
 
+from ..config.networks import networks
 from ..errors import UserError, did_you_mean
-from ..networks import networks
-from .data import SampleError
+from .datasets import SampleError
 
 DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # Global.use_gpu ...; without one, the CPU
 KEPT = ("image", "label", "length")

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
-from .data import Failure, SampleError, given_up, is_training, load, seed_generators, tell
+from .datasets import Failure, SampleError, given_up, is_training, load, seed_generators, tell
 
 SHOWN = 8  # files named in one sentence
 NOTES = ("failures", "others", "lost")  # what :class:`_Collate` says of a batch, lists of Failure

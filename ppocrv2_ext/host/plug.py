@@ -11,11 +11,11 @@ import importlib
 import sys
 
 from .. import plugins  # noqa: F401  (importing it registers the components)
+from ..config.networks import networks
 from ..errors import UserError
-from ..networks import networks
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
-from . import architectures, catalog, data, finite, loader, loading, metrics  # noqa: F401  (two of them only register)
+from . import best_network, catalog, collaborative_model, datasets, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
 from .construct import construct, construct_beside_global
 
 BUILDERS = (
@@ -46,9 +46,9 @@ def plug():
     _refuse_clashes()
     # Loading first: PaddleOCR's architectures bind `load_pretrained_params` when they are imported.
     loading_module = importlib.import_module("ppocr.utils.save_load")
-    _replace(loading_module, "load_pretrained_params", loading.load_pretrained_params)
-    _replace(loading_module, "load_model", loading.checked(loading_module.load_model))
-    _replace(loading_module, "save_model", finite.guarding(loading_module.save_model))
+    _replace(loading_module, "load_pretrained_params", save_load.load_pretrained_params)
+    _replace(loading_module, "load_model", save_load.checked(loading_module.load_model))
+    _replace(loading_module, "save_model", nan_guard.check_checkpoint(loading_module.save_model))
     for module_name, attribute, registry, make in BUILDERS:
         module = importlib.import_module(module_name)
         _replace(module, attribute, _extended(getattr(module, attribute), registry, make))
@@ -61,7 +61,7 @@ def plug():
         _replace(models, name, functools.partial(_build_architecture, name, architecture))
     _replace(models, "build_model", _with_network_options(models.build_model))
     losses = importlib.import_module("ppocr.losses")
-    _replace(losses, "build_loss", finite.watching(losses.build_loss))
+    _replace(losses, "build_loss", nan_guard.check_loss(losses.build_loss))
     _bound_the_data_loop()
 
 
@@ -74,10 +74,10 @@ def unplug():
 def _bound_the_data_loop():
     _replace(importlib.import_module("ppocr.data"), "DataLoader", loader.loader)
     sets = importlib.import_module("ppocr.data.simple_dataset")
-    _replace(sets, "transform", data.explained(sets.transform))
-    _replace(sets.SimpleDataSet, "get_ext_data", data.get_ext_data)
+    _replace(sets, "transform", datasets.explained(sets.transform))
+    _replace(sets.SimpleDataSet, "get_ext_data", datasets.get_ext_data)
     for dataset in (sets.SimpleDataSet, sets.MultiScaleDataSet):
-        _replace(dataset, "__getitem__", data.bounded(dataset.__getitem__))
+        _replace(dataset, "__getitem__", datasets.bounded(dataset.__getitem__))
 
 
 def _refuse_clashes():

@@ -1,3 +1,9 @@
-"""The techniques of PP-OCRv2. Importing this package only registers them; nothing here knows PaddleOCR."""
+"""The techniques of PP-OCRv2. Importing this package registers every component; nothing here knows PaddleOCR."""
 
-from . import both_ways, center, cml, copy_paste, ctc, lcnet, span, turning, udml, window  # noqa: F401
+from . import lcnet, window  # noqa: F401
+from .center_loss import head, loss  # noqa: F401
+from .cml import loss as cml_loss  # noqa: F401
+from .copy_paste import transform  # noqa: F401
+from .ctc import losses  # noqa: F401
+from .direction import classifier, span, turning  # noqa: F401
+from .udml import loss as udml_loss  # noqa: F401

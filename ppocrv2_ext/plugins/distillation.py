@@ -5,7 +5,7 @@ import itertools
 import paddle
 from paddle import nn
 
-from ..arguments import positive
+from ..config.numbers import positive
 from ..errors import UserError, did_you_mean
 
 
@@ -61,7 +61,7 @@ class DistillationNetworks(nn.Layer):
         """The networks in the order of ``model_name_list``. Looked up: converting BatchNorm replaces sub-layers."""
         return [getattr(self, name) for name in self.model_name_list]
 
-    def twins(self):
+    def identical_networks(self):
         """Two learning networks with the same weights, and no dropout to part them; None if there are none.
 
         With the same loss they get the same gradient at every step and stay alike: neither can teach the other.

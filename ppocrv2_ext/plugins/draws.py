@@ -3,7 +3,7 @@
 import numpy as np
 from paddle.io import get_worker_info
 
-from ..arguments import whole_number
+from ..config.numbers import whole_number
 
 
 class Draws:

@@ -11,7 +11,7 @@ from paddle import ParamAttr, nn
 from paddle.nn.initializer import KaimingNormal
 from paddle.regularizer import L2Decay
 
-from ..arguments import positive, share, whole_number
+from ..config.numbers import positive, share, whole_number
 from ..registry import BACKBONES, HEADS
 
 

@@ -6,7 +6,7 @@ than in evaluation, and on scenes more than half of the square stays empty.
 
 import numpy as np
 
-from ..arguments import number, whole_number
+from ..config.numbers import number, whole_number
 from ..errors import UserError
 from ..registry import TRANSFORMS
 from .draws import Draws

@@ -1,0 +1,91 @@
+"""A config made definite for one PaddleOCR: its paths, its switches, the place of Copy-Paste."""
+
+from pathlib import Path
+
+from ..errors import UserError, did_you_mean
+from .networks import networks
+
+LABELS, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
+AFTER = {"NormalizeImage", "ToCHWImage", "KeepKeys"}  # what they return is no picture to paste on
+
+
+def resolve(config, host):
+    """``config`` with paths and switches made definite for ``host``.
+
+    * a character dictionary that is not in the working directory is looked for in PaddleOCR;
+    * ``use_gpu`` is turned off where Paddle has no CUDA;
+    * the wheel's exporter needs ``export_with_pir`` under Paddle 3;
+    * PaddleOCR is told where TextCopyPaste stands.
+
+    Returns:
+        (config, notes): a new config, and a sentence for each switch of the user's that was turned.
+    Raises:
+        UserError: there is no such dictionary, or two settings contradict each other.
+    """
+    import paddle
+
+    settings = dict(config["Global"])
+    notes = []
+    members = networks(config["Architecture"]).values()
+    if settings.get("use_sync_bn") and any(network.get("freeze_norm") for network in members):
+        raise UserError("freeze_norm keeps BatchNorm to running statistics: set -o Global.use_sync_bn=false with it.")
+    if settings.get("use_gpu") and not paddle.is_compiled_with_cuda():
+        settings["use_gpu"] = False
+        notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
+    dictionary = settings.get("character_dict_path")
+    if dictionary:
+        settings["character_dict_path"] = str(_dictionary(dictionary, host.root))
+    if host.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3:
+        settings.setdefault("export_with_pir", True)
+    return {**with_copy_paste_placed(config), "Global": settings}, notes
+
+
+def _dictionary(name, root):
+    for candidate in (Path(name), root / name):
+        if candidate.is_file():
+            return candidate.resolve()
+    known = [path.relative_to(root).as_posix() for path in root.glob("ppocr/utils/**/*.txt")]
+    raise UserError(
+        f"Global.character_dict_path: there is no file {name}, here or in {root}{did_you_mean(name, known)}"
+    )
+
+
+def with_copy_paste_placed(config):
+    """``config`` that tells PaddleOCR where TextCopyPaste stands; it assumes the third place.
+
+    Raises:
+        UserError: TextCopyPaste does not stand right after DetLabelEncode, or ``ext_op_transform_idx`` says otherwise.
+    """
+    for mode in ("Train", "Eval"):
+        dataset = config[mode]["dataset"]
+        index = _copy_paste_index(mode, transform_names(dataset))
+        if index is None:
+            continue
+        stated = dataset.get("ext_op_transform_idx", index)
+        if stated != index:
+            raise UserError(
+                f"{mode}.dataset.ext_op_transform_idx must be {index}, where {COPY_PASTE} stands counted from 0, "
+                f"got {stated!r}; leave it out."
+            )
+        config = {**config, mode: {**config[mode], "dataset": {**dataset, "ext_op_transform_idx": index}}}
+    return config
+
+
+def transform_names(dataset):
+    """Names of the transforms of a ``dataset`` section, in order."""
+    return [name for entry in dataset.get("transforms") or () for name in entry]
+
+
+def _copy_paste_index(mode, names):
+    if COPY_PASTE not in names:
+        return None
+    index = names.index(COPY_PASTE)
+    where = f"{mode}.dataset.transforms: {COPY_PASTE} must stand once, right after {LABELS}"
+    if names.count(COPY_PASTE) > 1 or LABELS not in names:
+        raise UserError(f"{where}, got {', '.join(names)}.")
+    if index != names.index(LABELS) + 1:
+        raise UserError(f"{where}, before anything that crops or pads; move it there from number {index + 1}.")
+    early = [name for name in names[:index] if name in AFTER]
+    if early:
+        raise UserError(f"{where}, and {early[0]} must come later: it leaves no picture to paste on.")
+    return index

@@ -1,0 +1,1 @@
+"""Copy-Paste for text detection: the transform, choosing and pasting, and polygons."""

@@ -1,0 +1,72 @@
+"""The smallest ablation there is: drawn images, narrow networks, two steps. It shows that everything runs, no more."""
+
+import json
+
+import cv2
+import numpy as np
+
+from ppocrv2_ext.config.networks import networks
+
+STEPS, BATCH = 2, 2
+COUNT = {"train": 4, "test": 2}
+SHARED = (
+    f"Train.loader.batch_size_per_card={BATCH}",
+    "Train.loader.num_workers=0",
+    "Eval.loader.num_workers=0",
+    "Global.use_gpu=false",
+)
+OVERRIDES = {
+    "rec": (
+        *SHARED,
+        "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,64]",
+        "Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,64]",
+    ),
+    "det": (
+        *SHARED,
+        "Train.dataset.transforms.RandomTextWindow.size=[160,160]",
+        "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
+    ),
+}
+SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
+
+
+def narrowed(settled):
+    """``settled`` with narrow backbones."""
+    for network in networks(settled["Architecture"]).values():
+        backbone = network["Backbone"]
+        if backbone["name"] in SCALES:
+            backbone["scale"] = SCALES[backbone["name"]]
+    return settled
+
+
+def draw_data(kind, folder):
+    """Words or scenes with a number on them, and their label files, in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, count in COUNT.items():
+        lines = []
+        for index in range(count):
+            image, label = DRAW[kind](f"{part[0]}{index}")
+            name = f"{part}{index}.png"
+            cv2.imwrite(str(folder / name), image)
+            lines.append(f"{name}\t{label}\n")
+        (folder / f"{part}.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def _word(text):
+    image = np.full((32, 64, 3), 255, np.uint8)
+    cv2.putText(image, text, (4, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+    return image, text
+
+
+def _scene(text):
+    image = np.full((160, 160, 3), 200, np.uint8)
+    objects = []
+    for top in (20, 90):
+        cv2.putText(image, text, (20, top + 40), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (0, 0, 0), 3)
+        points = [[16, top], [100, top], [100, top + 46], [16, top + 46]]
+        objects.append({"transcription": text, "points": points})
+    return image, json.dumps(objects)
+
+
+DRAW = {"rec": _word, "det": _scene}

@@ -1,0 +1,173 @@
+"""What a fine-tune did to a recognizer: a table of before and after, and a picture of lines with what was read.
+
+A line counts as right when it matches its label but for spaces, as PaddleOCR's RecMetric counts.
+"""
+
+import os
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw
+from rapidfuzz.distance import Levenshtein
+from rich.table import Table
+
+from ppocrv2_ext.deploy.read import load_image, to_bgr
+from ppocrv2_ext.preview.fonts import load_font
+from ppocrv2_ext.preview.style import INK, QUIET, RIGHT, RULE, WRONG
+
+from .markdown import markdown_table
+
+WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
+LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
+MISSING = 8  # pixels of the wedge where a character is missing
+
+
+class Score(NamedTuple):
+    """Over lines; two of the numbers are counts, so that a reader can see how little one line is worth."""
+
+    lines: int
+    right: int
+    characters: int  # of the labels
+    errors: int  # characters to insert, delete or replace to make the label of what was read
+
+    @classmethod
+    def of(cls, pairs):
+        """Of (label, text) pairs; a text of None, an image that could not be read, is a line without characters."""
+        pairs = [(_without_spaces(label), _without_spaces(text or "")) for label, text in pairs]
+        return cls(
+            lines=len(pairs),
+            right=sum(label == text for label, text in pairs),
+            characters=sum(len(label) for label, _ in pairs),
+            errors=sum(Levenshtein.distance(text, label) for label, text in pairs),
+        )
+
+
+def table(before, after):
+    """Before and after, for all lines and for each kind of line.
+
+    Args:
+        before, after: lists of (label, text), the same labels in the same order.
+    Returns:
+        (rich Table, the same as Markdown).
+    """
+    before, after = list(before), list(after)
+    if not before or [label for label, _ in before] != [label for label, _ in after]:
+        raise ValueError(f"`before` and `after` must have the same labels, got {len(before)} and {len(after)} lines.")
+    kinds = [_kind(label) for label, _ in before]
+    rows = []
+    for kind in ("all", *dict.fromkeys(sorted(kinds))):
+        chosen = [index for index, own in enumerate(kinds) if kind in ("all", own)]
+        old, new = (Score.of([pairs[index] for index in chosen]) for pairs in (before, after))
+        rows.append((kind, f"{old.lines}", *_percent(old.right, new.right, old.lines)))
+        rows[-1] += _percent(old.errors, new.errors, old.characters)
+    right = [
+        [_without_spaces(label) == _without_spaces(text or "") for label, text in pairs] for pairs in (before, after)
+    ]
+    mended, broken = (sum(a is value and b is not value for a, b in zip(*right)) for value in (False, True))
+    summary = f"{mended} lines mended, {broken} broken"
+    header = ("lines of", "count", "right before", "after", "change", "character errors before", "after", "change")
+    grid = Table(title="Before and after fine-tuning", caption=summary)
+    for title in header:
+        grid.add_column(title, justify="left" if title == "lines of" else "right")
+    for row in rows:
+        grid.add_row(*row)
+    table = "\n".join(markdown_table(header, rows))
+    return grid, f"{table}\n\n{summary[0].upper()}{summary[1:]}.\n"
+
+
+def picture(rows, output, columns=2):
+    """A sheet of lines: each image, its label, and what was read before and after with the errors marked.
+
+    Args:
+        rows: list of (image, label, before, after): a path or an (H, W, 3) uint8 BGR array, then texts; a text of None
+            is an image that could not be read.
+        output: path of the PNG.
+        columns: cells side by side.
+    """
+    rows = list(rows)
+    if not rows or columns < 1:
+        raise ValueError(f"`rows` must not be empty and `columns` at least 1, got {len(rows)} rows, columns={columns}.")
+    font, small = load_font("sans", FONT_SIZE), load_font("sans", FONT_SIZE * 2 // 3)
+    line = FONT_SIZE * 3 // 2
+    cell = PADDING + PICTURE_HEIGHT + PADDING // 2 + 3 * line + PADDING
+    columns = min(columns, len(rows))
+    height = -(-len(rows) // columns) * cell
+    sheet = Image.new("RGB", (columns * WIDTH, height + 2 * line), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (image, label, before, after) in enumerate(rows):
+        left, top = index % columns * WIDTH + PADDING, index // columns * cell + PADDING
+        draw.line((left, top + cell - PADDING, left + WIDTH - 2 * PADDING - 1, top + cell - PADDING), RULE)
+        _paste(sheet, image, left, top)
+        y = top + PICTURE_HEIGHT + PADDING // 2
+        for title, text in (("label", label), ("before", before), ("after", after)):
+            draw.text((left, y + line / 2), title, QUIET, small, anchor="lm")
+            _text(draw, left + 64, y + line / 2, text, None if title == "label" else label, font)
+            y += line
+    draw.text((PADDING, height + line), LEGEND, QUIET, small, anchor="lm")
+    sheet.save(output)
+
+
+def mark_errors(text, label):
+    """[(character, whether it is right)] of ``text``; ("", False) is where one is missing. Spaces are right."""
+    marks = []
+    for step in Levenshtein.opcodes(_without_spaces(text), _without_spaces(label)):
+        if step.tag == "insert":
+            marks += [("", False)] * (step.dest_end - step.dest_start)
+        marks += [(c, step.tag == "equal") for c in _without_spaces(text)[step.src_start : step.src_end]]
+    read = [position for position, (character, _) in enumerate(marks) if character]
+    for space in reversed([position for position, character in enumerate(text) if character == " "]):
+        after = len(_without_spaces(text[:space]))
+        marks.insert(read[after] if after < len(read) else len(marks), (" ", True))
+    return marks
+
+
+def _kind(label):
+    """Chinese, Latin or figures, by what is in it."""
+    if any("\u3400" <= character <= "\u9fff" for character in label):
+        return "Chinese"
+    return "figures" if any(character.isdigit() for character in label) else "Latin"
+
+
+def _without_spaces(text):
+    return text.replace(" ", "")
+
+
+def _percent(old, new, total):
+    total = max(total, 1)
+    return f"{100 * old / total:.1f} %", f"{100 * new / total:.1f} %", f"{100 * (new - old) / total:+.1f}"
+
+
+def _paste(sheet, image, left, top):
+    """The line in its place, as large as fits; a grey box where there is no picture."""
+    room = WIDTH - 2 * PADDING
+    try:
+        pixels = to_bgr(load_image(image) if isinstance(image, (str, os.PathLike)) else image)
+    except (OSError, ValueError):
+        sheet.paste(RULE, (left, top, left + room, top + PICTURE_HEIGHT))
+        return
+    line = Image.fromarray(pixels[:, :, ::-1])
+    factor = min(PICTURE_HEIGHT / line.height, room / line.width)
+    size = max(1, round(line.width * factor)), max(1, round(line.height * factor))
+    sheet.paste(line.resize(size, Image.Resampling.BICUBIC), (left, top + (PICTURE_HEIGHT - size[1]) // 2))
+
+
+def _text(draw, x, y, text, label, font):
+    """``text`` from (x, y), its middle on the left; against a label, errors are red and a verdict follows."""
+    if not text:
+        draw.text((x, y), "not an image" if text is None else "nothing", WRONG, font, anchor="lm")
+        return
+    marks = [(character, True) for character in text] if label is None else mark_errors(text, label)
+    room = WIDTH - 2 * PADDING - 64 - FONT_SIZE * 2
+    needed = sum(font.getlength(character) or MISSING for character, _ in marks)
+    font = font.font_variant(size=max(1, int(font.size * min(1, room / needed))))
+    below = y + font.size * 0.6
+    for character, is_right in marks:
+        width = font.getlength(character) if character else MISSING
+        draw.text((x, y), character, INK if is_right else WRONG, font, anchor="lm")
+        if not is_right and character:
+            draw.line((x + 1, below, x + width - 2, below), WRONG, 2)
+        elif not is_right:
+            draw.polygon((x, below + 1, x + width, below + 1, x + width / 2, below - 6), WRONG)
+        x += width
+    if label is not None:
+        is_right = all(verdict for _, verdict in marks)
+        draw.text((x + 10, y), "✓" if is_right else "×", RIGHT if is_right else WRONG, font, anchor="lm")

@@ -1,0 +1,92 @@
+"""A small data set of rendered text lines, hard enough that the published recognizer has something to learn."""
+
+import math
+import random
+from pathlib import Path
+
+import cv2
+
+from ppocrv2_ext.errors import UserError
+
+from .drawing import Look, render
+from .words import chinese_words, choose_text
+
+LONGEST = 20  # characters; PaddleOCR's recipes train on up to 25
+
+
+def render_lines(directory, count, seed, characters, test_count=100):
+    """Write a data set in PaddleOCR's SimpleDataSet format; the same arguments write the same text and pixels.
+
+    Args:
+        directory: receives ``train/0000.png``, ..., ``train.txt``, ``test/0000.png``, ..., ``test.txt``.
+        count, test_count: lines to train on and to test on, at least 1 each. No text occurs twice.
+        seed: int.
+        characters: the recognizer's, any iterable; no other occurs but the space.
+    Returns:
+        Paths of (train.txt, test.txt).
+    """
+    if min(count, test_count) < 1:
+        raise ValueError(f"`count` and `test_count` must be at least 1, got {count} and {test_count}.")
+    rng, characters = random.Random(seed), frozenset(characters) | {" "}
+    words, weights = chinese_words(characters)
+    seen, files = set(), []
+    for name, lines in (("train", count), ("test", test_count)):
+        folder = Path(directory) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        labels = []
+        for number in range(lines):
+            text = _unseen(rng, words, weights, characters, seen)
+            file = folder / f"{number:04}.png"
+            file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng)))[1].tobytes())
+            labels.append(f"{name}/{file.name}\t{text}\n")
+        files.append(Path(directory) / f"{name}.txt")
+        files[-1].write_bytes("".join(labels).encode("utf-8"))  # bytes: the same line ends everywhere
+    return tuple(files)
+
+
+def choose_look(rng):
+    """A :class:`.draw.Look`; every decision from ``rng``, a random.Random."""
+
+    def gauss(deviation):
+        return max(-2 * deviation, min(2 * deviation, rng.gauss(0, deviation)))
+
+    papers, ink = choose_colours(rng)
+    return Look(
+        font=rng.choice(("sans", "serif")),
+        size=rng.randint(28, 44),
+        spacing=rng.choice((-0.1, -0.06, 0.0, 0.0, 0.1, 0.3)),
+        weight=rng.choice((-0.02, 0.0, 0.0, 0.02, 0.04)),
+        stretch=rng.uniform(0.6, 1.1),
+        margins=tuple(rng.uniform(-0.05, 0.25) for _ in range(4)),
+        rotation=gauss(1.2),
+        corners=tuple((gauss(0.05), gauss(0.05)) for _ in range(4)),
+        ink=ink,
+        papers=papers,
+        slope=rng.uniform(0, 2 * math.pi),
+        shadow=(rng.random(), rng.uniform(0.1, 0.4), rng.uniform(0.1, 0.4)) if rng.random() < 0.3 else None,
+        reduction=rng.uniform(0.45, 0.9),
+        motion=(rng.uniform(1.5, 4), rng.uniform(0, 180)) if rng.random() < 0.35 else (1, 0),
+        blur=rng.uniform(0.3, 1.2),
+        noise=rng.uniform(1, 9),
+        noise_seed=rng.getrandbits(32),
+        jpeg=rng.randint(25, 90),
+    )
+
+
+def choose_colours(rng):
+    """((paper, paper), ink), each (B, G, R): 35 to 170 grey levels apart, either may be the darker."""
+    contrast = rng.choice((35, 45, 60, 90, 130, 170))
+    level = rng.uniform(20, 235 - contrast)
+    dark, light = ([level + offset + rng.uniform(-15, 15) for _ in range(3)] for offset in (0, contrast))
+    ink, paper = (dark, light) if rng.random() < 0.6 else (light, dark)
+    other = [value + rng.uniform(-0.3, 0.3) * contrast for value in paper]
+    return (tuple(paper), tuple(other)), tuple(ink)
+
+
+def _unseen(rng, words, weights, characters, seen):
+    for _ in range(1000):
+        text = choose_text(rng, words, weights)
+        if text not in seen and len(text) <= LONGEST and characters.issuperset(text):
+            seen.add(text)
+            return text
+    raise UserError(f"only {len(seen)} different lines can be written with these characters; ask for fewer.")

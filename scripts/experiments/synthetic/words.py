@@ -1,0 +1,98 @@
+"""What rendered lines say: Chinese words by their frequency, Latin words, numbers, dates and codes."""
+
+import bisect
+import itertools
+from importlib import util
+from pathlib import Path
+
+from ppocrv2_ext.errors import UserError
+
+LATIN = """
+    about account address airport appeal arrival avenue bakery balance bank beauty bicycle book bottle bridge
+    building bureau camera central center change channel check chicken city classic clinic coffee college
+    company control corner culture daily danger delivery design discount district dragon drink electric
+    elevator emergency energy engine entrance exit express factory fashion festival final floor flower forest
+    fresh gallery garden gate general global golden green group guide harbor health history holiday hospital
+    hotel industry island jewelry journal keep kitchen language laundry library license lucky machine market
+    medical member metro model mountain museum music national network notice number office online open orange
+    order palace paper park parking passenger payment pharmacy phone photo please police pottery powder price
+    product public quality quick railway receipt repair restaurant river road safety school science service
+    shanghai shop smoking special square station street student studio summer supermarket system taxi theater
+    ticket toilet tower traffic travel union university valid vehicle video village visitor warning water
+    welcome window winter workshop world yellow zone
+    """.split()
+
+
+UNWELCOME = frozenset(
+    "杀死淫奸尸毒匪屠惨妓嫖裸贼屎尿粪恐炸鬼罪狱刑娼虐贱"
+)  # no word with these: the lines are shown to people
+
+
+def chinese_words(characters, least_frequency=50):
+    """(words, cumulative weights) of jieba's dictionary: words of 2 characters and places of up to 4, as on signs.
+
+    All their characters are in ``characters``, a set. A weight is the square root of the frequency: common words stay
+    common, rare characters get a turn.
+    """
+    spec = util.find_spec("jieba")
+    if spec is None:
+        raise UserError("rendering Chinese lines needs jieba's word list; run `pip install jieba==0.42.1`.")
+    words, weights = [], []
+    with open(Path(spec.submodule_search_locations[0]) / "dict.txt", encoding="utf-8") as file:
+        for row in file:
+            word, frequency, part_of_speech = row.split()
+            longest = 4 if part_of_speech == "ns" else 2
+            if int(frequency) < least_frequency or not 2 <= len(word) <= longest or word.isascii():
+                continue
+            if characters.issuperset(word) and UNWELCOME.isdisjoint(word):
+                words.append(word)
+                weights.append(int(frequency) ** 0.5)
+    if not words:
+        raise UserError("no Chinese word can be written with the dictionary's characters; give the recognizer's own.")
+    return words, list(itertools.accumulate(weights))
+
+
+def choose_text(rng, words, weights):
+    """One line of text. ``rng`` is a random.Random; ``words`` and cumulative ``weights`` are chinese_words'."""
+    kind = rng.random()
+    if kind < 0.6:
+        return _chinese(rng, lambda: words[bisect.bisect(weights, rng.random() * weights[-1])])
+    if kind < 0.8:
+        case = rng.choice((str.upper, str.title, str.title, str.lower))
+        return " ".join(case(rng.choice(LATIN)) for _ in range(rng.choice((1, 1, 2))))
+    return _figures(rng)
+
+
+def _chinese(rng, word):
+    text = "".join(word() for _ in range(rng.choice((1, 1, 2, 2, 3))))
+    form = rng.random()
+    if form < 0.08:
+        return f"{text}{rng.randint(1, 300)}号"
+    if form < 0.14:
+        return f"{text}：{word()}"
+    if form < 0.18:
+        return f"（{text}）"
+    return text
+
+
+def _figures(rng):
+    def digits(count):
+        return "".join(rng.choice("0123456789") for _ in range(count))
+
+    def letters(count):
+        return "".join(rng.choice("ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(count))
+
+    return rng.choice(
+        (
+            lambda: f"{rng.randint(1998, 2026)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+            lambda: f"{rng.randint(1998, 2026)}年{rng.randint(1, 12)}月{rng.randint(1, 28)}日",
+            lambda: f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}",
+            lambda: f"{rng.randint(1, 9999)}.{digits(2)}",
+            lambda: f"¥{rng.randint(1, 999)}.{digits(2)}",
+            lambda: f"1{rng.choice('3578')}{digits(9)}",
+            lambda: f"0{rng.randint(10, 99)}-{digits(8)}",
+            lambda: f"{letters(2)}{digits(6)}",
+            lambda: f"{letters(1)}{digits(2)}-{letters(2)}{digits(3)}",
+            lambda: f"{rng.randint(1, 100)}%",
+        )
+    )()

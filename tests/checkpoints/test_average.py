@@ -1,0 +1,128 @@
+"""The mean of trainings: of every weight, of nothing that does not belong together, and a network that still reads."""
+
+import numpy as np
+import paddle
+import pytest
+from arrays import counting
+
+from ppocrv2_ext.checkpoints.average import FAR, average
+from ppocrv2_ext.checkpoints.checkpoint import read_arrays
+from ppocrv2_ext.commands import weights
+from ppocrv2_ext.errors import UserError
+
+
+def training(shift=0.0, **others):
+    return {"backbone.weight": counting(2, 3) + shift, "backbone.bn._mean": counting(3), **others}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """``saved(name, params, characters)``: a .pdparams file, with its dictionary if ``characters`` are given."""
+
+    def save(name, params, characters=None):
+        paddle.save({key: paddle.to_tensor(value) for key, value in params.items()}, str(tmp_path / f"{name}.pdparams"))
+        if characters:
+            (tmp_path / f"{name}.dict.txt").write_text("\n".join(characters) + "\n", encoding="utf-8")
+        return str(tmp_path / name)
+
+    return save
+
+
+def test_a_mean_by_hand_and_how_far_each_lies_from_it():
+    found = average({"a": training(-1), "b": training(1), "c": training(0)})
+    np.testing.assert_array_equal(found.params["backbone.weight"], counting(2, 3))
+    assert found.params["backbone.weight"].dtype == np.float32
+    length = np.sqrt(0 + 1 + 4 + 9 + 16 + 25)
+    np.testing.assert_allclose(found.distances, [np.sqrt(6) / length, np.sqrt(6) / length, 0])
+    assert not found.statistics_differ
+
+
+def test_the_mean_of_equal_trainings_is_each_of_them_bit_for_bit():
+    weights = {"backbone.weight": np.random.default_rng(0).normal(size=(50, 50)).astype(np.float32)}
+    found = average({"a": weights, "b": weights, "c": weights})
+    np.testing.assert_array_equal(found.params["backbone.weight"], weights["backbone.weight"])
+    assert found.distances == [0, 0, 0]
+
+
+def test_small_differences_between_large_numbers_are_not_lost():
+    found = average({str(i): {"backbone.weight": np.float32([16777216, i])} for i in range(3)})
+    assert found.params["backbone.weight"].tolist() == [16777216, 1]
+
+
+def test_class_centers_stay_out():
+    centers = {"head.centers": counting(4, 2), "head.center_counts": np.arange(4)}
+    assert average({"a": training(**centers), "b": training()}).params.keys() == training().keys()
+
+
+def test_statistics_of_batch_norm_that_differ_are_told():
+    other = {**training(), "backbone.bn._mean": counting(3, start=1)}
+    assert average({"a": training(), "b": other}).statistics_differ
+
+
+def test_unrelated_networks_lie_far_from_their_mean_and_fine_tunes_near():
+    rng = np.random.default_rng(1)
+    start = rng.normal(size=4000)
+    unrelated = average({str(i): {"w": rng.normal(size=4000)} for i in range(3)})
+    tuned = average({str(i): {"w": start + 0.1 * rng.normal(size=4000)} for i in range(3)})
+    assert min(unrelated.distances) > FAR > 5 * max(tuned.distances)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"backbone.weight": counting(2, 3)}, r"^a has backbone.bn._mean, b does not"),
+        (training(**{"neck.weight": counting(1)}), r"^b has neck.weight, a does not"),
+        ({**training(), "backbone.weight": counting(3, 3)}, r"backbone.weight is \[2, 3\] in a and \[3, 3\] in b"),
+    ],
+)
+def test_another_network_is_refused_by_the_first_difference(other, said):
+    with pytest.raises(UserError, match=said):
+        average({"a": training(), "b": other})
+
+
+def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys):
+    files = [saved("a", training(-0.1), "xy"), saved("b", training(0.1), "xy")]
+    weights.average(files, str(tmp_path / "out/mean"))
+    found = read_arrays(tmp_path / "out/mean")
+    np.testing.assert_allclose(found["backbone.weight"], counting(2, 3), atol=1e-7)
+    assert (tmp_path / "out/mean.dict.txt").read_text() == "x\ny\n"
+    said = capsys.readouterr()
+    assert "from the mean" in said.out
+    assert not said.err
+
+
+def test_of_a_pair_each_network_is_averaged_and_no_centers_are_kept(saved, tmp_path):
+    def pair(shift):
+        networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": counting(4, 2)})}
+        return {f"{name}.{key}": value for name, params in networks.items() for key, value in params.items()}
+
+    weights.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
+    found = read_arrays(tmp_path / "mean")
+    np.testing.assert_array_equal(found["Student.backbone.weight"], counting(2, 3))
+    np.testing.assert_array_equal(found["Teacher.backbone.weight"], counting(2, 3, start=1))
+    assert not any(name.endswith("centers") for name in found)
+
+
+def test_unrelated_trainings_and_moved_statistics_are_warned_of(saved, tmp_path, capsys):
+    other = {"backbone.weight": -counting(2, 3), "backbone.bn._mean": counting(3, start=1)}
+    weights.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
+    warned = capsys.readouterr().err
+    assert "too far apart" in warned
+    assert "freeze_norm" in warned
+
+
+def test_bad_input_is_one_sentence_and_writes_nothing(saved, tmp_path):
+    a, b, c = saved("a", training(), "xy"), saved("b", training(), "xz"), saved("c", training())
+    output = str(tmp_path / "mean")
+    for files, target, said in [
+        ([a], output, "two trainings or more"),
+        ([a, a + ".pdparams"], output, "two trainings or more"),
+        ([a, c, a], output, "each once"),
+        ([a, c], c, "one of the trainings"),
+        ([a, b], output, r"b was trained with the characters of .*b\.dict\.txt"),
+        ([a, str(tmp_path / "gone")], output, "there is no file .*gone"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            weights.average(files, target)
+    assert not (tmp_path / "mean.pdparams").exists()
+    np.testing.assert_array_equal(read_arrays(c)["backbone.weight"], counting(2, 3))

@@ -1,0 +1,107 @@
+"""Training files and checkpoints: read without running anything, written whole."""
+
+import io
+import tarfile
+
+import numpy as np
+import paddle
+import pytest
+from arrays import counting
+
+from ppocrv2_ext.checkpoints.character_rows import find_dictionary
+from ppocrv2_ext.checkpoints.checkpoint import read_training, write_checkpoint
+from ppocrv2_ext.errors import UserError
+
+
+def _tar(path, files):
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def _saved(tmp_path, params):
+    paddle.save({name: paddle.to_tensor(value) for name, value in params.items()}, str(tmp_path / "saved.pdparams"))
+    return (tmp_path / "saved.pdparams").read_bytes()
+
+
+def test_a_sub_network_of_a_training_tar_loses_its_prefix_and_nothing_is_unpacked(tmp_path):
+    content = _saved(tmp_path, {"Student.head.w": counting(2), "Teacher.head.w": counting(2, start=5)})
+    path = _tar(tmp_path / "x.tar", {"../../best_accuracy.pdparams": content, "x/train.log": b"epoch"})
+    before = sorted(tmp_path.rglob("*"))
+    assert {name: value.tolist() for name, value in read_training(path).items()} == {"head.w": [0, 1]}
+    assert read_training(path, network="Teacher")["head.w"].tolist() == [5, 6]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_absent_sub_network_lists_the_prefixes(tmp_path):
+    _saved(tmp_path, {"Student2.head.w": counting(2), "Teacher.head.w": counting(2)})
+    with pytest.raises(UserError, match="no sub-network 'Student'; its names start with Student2, Teacher"):
+        read_training(tmp_path / "saved.pdparams")
+
+
+def test_a_file_of_one_plain_network_is_returned_as_it_is(tmp_path):
+    _saved(tmp_path, {"backbone.w": counting(2), "head.w": counting(2)})
+    assert list(read_training(tmp_path / "saved")) == ["backbone.w", "head.w"]
+    with pytest.raises(UserError, match="holds a single network and no 'Student2'; leave --network out"):
+        read_training(tmp_path / "saved", network="Student2")
+
+
+def test_a_tar_without_weights_or_cut_short_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match=r"one best_accuracy.pdparams, got 0"):
+        read_training(_tar(tmp_path / "x.tar", {"x/inference.pdiparams": b"x"}))
+    (tmp_path / "cut.tar").write_bytes(b"short")
+    with pytest.raises(UserError, match=r"not a readable .tar"):
+        read_training(tmp_path / "cut.tar")
+    with pytest.raises(UserError, match=r"cannot read .*gone.tar"):
+        read_training(tmp_path / "gone.tar")
+
+
+def test_a_link_in_a_tar_is_not_followed(tmp_path):
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        link = tarfile.TarInfo("best_accuracy.pdparams")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        archive.addfile(link)
+    with pytest.raises(UserError, match="got 0"):
+        read_training(tmp_path / "x.tar")
+
+
+def test_a_written_checkpoint_is_read_back_bit_equal_with_its_dictionary(tmp_path):
+    (tmp_path / "d.txt").write_bytes("中\r\na\n".encode())
+    params = {"a.weight": counting(2, 3) / 7, "a.bias": np.float32([np.pi])}
+    path = write_checkpoint(params, tmp_path / "new/folder", "rec", tmp_path / "d.txt")
+    loaded = paddle.load(str(path))
+    assert all(np.array_equal(loaded[name].numpy(), value) for name, value in params.items())
+    assert find_dictionary(path).read_bytes() == (tmp_path / "d.txt").read_bytes()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["rec.dict.txt", "rec.pdparams"]
+
+
+def test_a_directory_that_cannot_be_written_is_a_user_error(tmp_path):
+    (tmp_path / "taken").write_text("a file, not a directory")
+    with pytest.raises(UserError, match=r"cannot write .*taken.*name another place"):
+        write_checkpoint({"a": counting(2)}, tmp_path / "taken", "det")
+    assert [file.name for file in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkeypatch):
+    path = write_checkpoint({"a": counting(2)}, tmp_path, "det")
+    before = path.read_bytes()
+
+    def full(content, target):
+        with open(target, "wb") as file:
+            file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(paddle, "save", full)
+    with pytest.raises(UserError, match="No space left"):
+        write_checkpoint({"a": counting(2)}, tmp_path, "det")
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["det.pdparams"]
+
+
+def test_a_missing_dictionary_is_found_out_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match=r"no dictionary .*gone.txt"):
+        write_checkpoint({"a": counting(2)}, tmp_path, "rec", tmp_path / "gone.txt")
+    assert list(tmp_path.iterdir()) == []

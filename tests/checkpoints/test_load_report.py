@@ -1,0 +1,301 @@
+"""What a pretrained load says and refuses, and what it leaves alone."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from ppocrv2_ext.checkpoints.load_report import LoadReport, match, prefixes, render, require
+from ppocrv2_ext.checkpoints.loading import load_pretrained
+from ppocrv2_ext.errors import UserError
+
+
+def _shapes(**shapes):
+    return {name: np.zeros(shape) for name, shape in shapes.items()}
+
+
+def _report():
+    return match(_shapes(a=(2, 3), b=(4,), x=(1,)), _shapes(a=(2, 3), b=(5,), c=(1,), d=(1,)))
+
+
+def test_groups_and_ratio_by_hand():
+    report = _report()
+    assert report == LoadReport(matched=["a"], missing=["c", "d"], unexpected=["x"], mismatched=[("b", (5,), (4,))])
+    assert (report.total, report.ratio) == (4, 0.25)  # tensors, however large each is
+
+
+def test_batch_norm_statistics_count():
+    norm = nn.BatchNorm2D(2).state_dict()
+    assert match({name: norm[name] for name in ("weight", "bias")}, norm).ratio == 0.5
+
+
+def test_a_model_without_parameters_is_matched():
+    assert match(_shapes(a=(1,)), {}).ratio == 1.0
+
+
+def test_a_full_match_is_one_line():
+    same = _shapes(a=(2,), b=(3,))
+    assert (
+        render(match(same, same), "x.pdparams") == "Weights of x.pdparams: 2 of the model's 2 tensors matched (100.0%)"
+    )
+
+
+def test_a_group_shows_six_names_and_counts_the_rest():
+    text = render(match({}, _shapes(**{f"layer{i}": (1,) for i in range(9)})), "x")
+    assert "layer5" in text
+    assert "layer6" not in text
+    assert "... and 3 more" in text
+    assert "| missing | 9 " in text
+
+
+def test_the_table_is_plain_text_that_names_both_shapes_and_folds_no_name():
+    long = "backbone." + "block." * 40 + "weight"
+    text = render(match({"b": np.zeros(4)}, {"b": np.zeros(5), long: np.zeros(1)}), "[red]x[/red]")
+    assert long in text
+    assert "b: model (5,), file (4,)" in text
+    assert text.startswith("Weights of [red]x[/red]:")
+    assert "\x1b" not in text
+    assert text.isascii()
+
+
+def test_require_accepts_the_minimum_itself():
+    require(_report(), minimum=0.25)
+
+
+def test_a_refusal_names_ratio_first_names_and_the_setting():
+    with pytest.raises(UserError) as caught:
+        require(_report())
+    for part in ("25.0%", "90.0%", "missing 'c'", "unexpected 'x'", "'b' (model (5,), file (4,))"):
+        assert part in str(caught.value)
+    assert "Global.pretrained_min_matched" in str(caught.value)
+
+
+def test_where_all_is_required_no_lower_minimum_is_offered():
+    with pytest.raises(UserError) as caught:
+        require(_report(), minimum=1.0)
+    assert "pretrained_min_matched" not in str(caught.value)
+
+
+def test_prefixes_are_what_to_cut():
+    found = prefixes(["Student.a.w", "Student.b.w", "module.Student.a.w", "c.w"], ["a.w", "b.w", "c.w"])
+    assert found == {"Student.": 2, "module.Student.": 1}
+
+
+def test_a_prefix_of_the_file_is_offered():
+    plain = _shapes(**{"head.w": (1,), "head.b": (1,)})
+    with pytest.raises(UserError, match=r"2 more names would match without the file's prefix 'Student\.'.*--from FILE"):
+        require(match({f"Student.{name}": value for name, value in plain.items()}, plain))
+
+
+def test_a_prefix_of_the_model_is_offered():
+    plain = _shapes(**{"head.w": (1,), "head.b": (1,)})
+    model = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in plain.items()}
+    with pytest.raises(UserError, match=r"'Student\.' or 'Teacher\.'.*Architecture\.Models\.Student\.pretrained"):
+        require(match(plain, model))
+
+
+# --- load_pretrained -------------------------------------------------------------------------------------------------
+
+
+class _Network(nn.Layer):
+    def __init__(self, classes=3):
+        super().__init__()
+        self.backbone, self.norm, self.head = nn.Linear(2, 3), nn.BatchNorm1D(3), nn.Linear(3, classes)
+
+    def forward(self, x):
+        return self.head(self.norm(self.backbone(x)))
+
+
+def _values(layer):
+    return {name: value.numpy().copy() for name, value in layer.state_dict().items()}
+
+
+def _same(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """(values of a network, path of its checkpoint)."""
+    network = _Network()
+    network(paddle.randn([4, 2]))  # moves the statistics of the norm
+    paddle.save(network.state_dict(), str(tmp_path / "best.pdparams"))
+    return _values(network), tmp_path / "best.pdparams"
+
+
+@pytest.mark.parametrize("end", ["best", "best.pdparams"])
+def test_a_load_gives_every_value_and_one_message(trained, end):
+    values, path = trained
+    network, said = _Network(), []
+    assert load_pretrained(network, str(path.with_name(end)), log=said.append) is False
+    assert _same(_values(network), values)
+    assert len(said) == 1
+    assert "8 of the model's 8" in said[0]
+
+
+def test_arrays_load_like_tensors(trained, tmp_path):
+    values, _ = trained
+    paddle.save(values, str(tmp_path / "arrays.pdparams"))
+    network = _Network()
+    load_pretrained(network, tmp_path / "arrays", log=str)
+    assert _same(_values(network), values)
+
+
+@pytest.mark.parametrize("as_tensor", [True, False])
+def test_half_precision_is_cast_and_reported(trained, tmp_path, as_tensor):
+    values, _ = trained
+    halves = {name: value.astype("float16") for name, value in values.items()}
+    saved = {name: paddle.to_tensor(value) for name, value in halves.items()} if as_tensor else halves
+    paddle.save(saved, str(tmp_path / "half.pdparams"))
+    network = _Network()
+    assert load_pretrained(network, tmp_path / "half", log=str) is True
+    assert _same(_values(network), {name: value.astype("float32") for name, value in halves.items()})
+
+
+def test_another_networks_checkpoint_is_refused_and_the_model_unchanged(tmp_path):
+    paddle.save(nn.LSTM(2, 3).state_dict(), str(tmp_path / "other.pdparams"))
+    network, said = _Network(), []
+    before = _values(network)
+    with pytest.raises(UserError, match=r"gives 0.0% of the model's 8 tensors"):
+        load_pretrained(network, tmp_path / "other", log=said.append)
+    assert _same(_values(network), before)
+    assert "unexpected" in said[0]
+
+
+def test_a_partly_fitting_checkpoint_is_refused_as_a_whole(trained):
+    network = _Network(classes=4)  # weight and bias of the head differ: 6 of 8
+    before = _values(network)
+    with pytest.raises(UserError, match=r"75.0%"):
+        load_pretrained(network, trained[1], log=str)
+    assert _same(_values(network), before)
+
+
+def test_a_lower_minimum_accepts_and_keeps_what_does_not_fit_without_paddles_warnings(trained):
+    values, path = trained
+    network = _Network(classes=4)
+    head = network.head.weight.numpy().copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_pretrained(network, path, minimum=0.75, log=str)
+    np.testing.assert_array_equal(network.backbone.weight.numpy(), values["backbone.weight"])
+    np.testing.assert_array_equal(network.head.weight.numpy(), head)
+
+
+def test_a_missing_file_suggests_its_neighbour(trained):
+    with pytest.raises(UserError, match=r"there is no file .*bets\.pdparams; did you mean 'best'"):
+        load_pretrained(_Network(), trained[1].with_name("bets"))
+    with pytest.raises(UserError, match=r"there is no file .*best\.pdparams\."):
+        load_pretrained(_Network(), trained[1].parent / "nowhere/best")
+
+
+def test_a_url_is_refused_with_the_next_step():
+    with pytest.raises(UserError, match="is a URL; download"):
+        load_pretrained(_Network(), "https://example.com/best.pdparams")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>404</html>" * 20, b"\x80\x04\x95"], ids=["empty", "page", "cut short"]
+)
+def test_a_corrupt_file_is_a_user_error(tmp_path, content):
+    (tmp_path / "x.pdparams").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+        load_pretrained(_Network(), tmp_path / "x")
+
+
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [1, 2]], ids=["empty", "no tensors", "a list"])
+def test_a_file_without_parameters_is_a_user_error(tmp_path, content):
+    paddle.save(content, str(tmp_path / "x.pdparams"))
+    with pytest.raises(UserError, match="holds no parameters but"):
+        load_pretrained(_Network(), tmp_path / "x")
+
+
+def _with_dictionary(path, characters):
+    path.with_name("best.dict.txt").write_text("".join(character + "\n" for character in characters))
+
+
+def test_a_new_dictionary_takes_the_shared_characters_along(trained):
+    values, path = trained
+    _with_dictionary(path, "ab")
+    network, said = _Network(classes=5), []
+    start = _values(network)
+    load_pretrained(network, path, characters=["blank", "b", "x", "a", " "], log=said.append)
+    expected = start["head.bias"].copy()
+    expected[[0, 1, 3]] = values["head.bias"][[0, 2, 1]]
+    np.testing.assert_array_equal(network.head.bias.numpy(), expected)
+    np.testing.assert_array_equal(network.head.weight.numpy()[:, 3], values["head.weight"][:, 1])
+    assert "3 of 5 classes" in said[0]
+    assert "8 of the model's 8" in said[1]
+
+
+def test_the_same_characters_in_another_order_are_remapped(trained):
+    values, path = trained
+    _with_dictionary(path, "ab")
+    network = _Network()
+    load_pretrained(network, path, characters=["blank", "b", "a"], log=str)
+    np.testing.assert_array_equal(network.head.bias.numpy(), values["head.bias"][[0, 2, 1]])
+
+
+def test_the_files_space_is_told_from_its_class_count(trained):
+    values, path = trained
+    _with_dictionary(path, "a")  # three classes: blank, a and the space of use_space_char
+    network = _Network()
+    load_pretrained(network, path, characters=["blank", " ", "a"], log=str)
+    np.testing.assert_array_equal(network.head.bias.numpy(), values["head.bias"][[0, 2, 1]])
+
+
+def test_an_unchanged_dictionary_changes_and_says_nothing(trained):
+    values, path = trained
+    _with_dictionary(path, "ab")
+    network, said = _Network(), []
+    load_pretrained(network, path, characters=["blank", "a", "b"], log=said.append)
+    assert _same(_values(network), values)
+    assert len(said) == 1
+
+
+def test_a_dictionary_that_is_not_the_files_is_said_and_nothing_remapped(trained):
+    values, path = trained
+    _with_dictionary(path, "abcdefg")
+    network, said = _Network(), []
+    load_pretrained(network, path, characters=["blank", "b", "a"], log=said.append)
+    assert _same(_values(network), values)
+    assert "best.dict.txt" in said[0]
+
+
+def test_no_dictionary_beside_the_file_is_said(trained):
+    values, path = trained
+    network, said = _Network(), []
+    load_pretrained(network, path, characters=["blank", "b", "a"], log=said.append)
+    assert _same(_values(network), values)
+    assert said[0].startswith("No dictionary was found")
+
+
+CLONE = """
+import sys, numpy, paddle
+sys.path.insert(0, sys.argv[2])
+from ppocr.utils.save_load import load_pretrained_params
+from ppocrv2_ext.checkpoints.loading import load_pretrained
+from test_load_report import _Network, _same, _values
+for name in ("best", "half"):
+    ours, theirs = _Network(), _Network()
+    path = f"{sys.argv[1]}/{name}"
+    assert load_pretrained(ours, path, log=str) is load_pretrained_params(theirs, path) is (name == "half")
+    assert _same(_values(ours), _values(theirs))
+"""
+
+
+@pytest.mark.checkout
+def test_parity_with_a_clones_loader(trained, checkout):
+    values, path = trained
+    halves = {name: paddle.to_tensor(value.astype("float16")) for name, value in values.items()}
+    paddle.save(halves, str(path.with_name("half.pdparams")))
+    here = Path(__file__).resolve().parent
+    environment = {**os.environ, "PYTHONPATH": f"{here.parent}{os.pathsep}{here}"}
+    command = [sys.executable, "-c", CLONE, str(path.parent), str(checkout)]
+    done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

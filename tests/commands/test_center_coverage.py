@@ -1,0 +1,51 @@
+"""What the centers of a training set cover, as a table."""
+
+import numpy as np
+import pytest
+
+from ppocrv2_ext.commands.center_coverage import coverage, render, require_some
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.center_loss import means
+
+D = 4
+CHARACTERS = ["blank", "a", "b", "c", " "]
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def _found(counts, labelled, **changes):
+    fields = {"spreads": np.array([0, 1.0, 3.0, 0, 9.0]), "used": 4, "unused": 1, **changes}
+    return means.ClassMeans(np.diag([0.0, 3, 0, 0, 4])[:, :D], np.array(counts), labelled=np.array(labelled), **fields)
+
+
+def test_coverage_by_hand():
+    found = _found([0, 12, 9, 0, 1], [0, 2, 2, 5, 1])
+    rows = dict(coverage(found, CHARACTERS, "misread", ["a.png\tx"], 3))
+    assert rows["classes with a center"] == "3 of 4"
+    assert rows["characters in the labels"] == "4"
+    assert rows["  without a center"] == "1: c"
+    assert rows["frames"] == "22"
+    assert [rows[f"  classes with {band}"] for band in ("0", "1 to 9", "10 to 99", "10000 or more")] == list("1210")
+    assert rows["distance to the own center"] == "2.000"  # of classes with more than one frame
+    assert rows["lines"] == "8"
+    assert rows["  no sample"] == "3:\na.png\tx\n..."
+    assert rows["  misread"] == "1"
+
+
+def test_the_distance_between_centers_is_over_all_pairs():
+    found = _found([0, 1, 1, 0, 1], [0] * 5)
+    points = found.centers[[1, 2, 4]]
+    pairs = [((points[i] - points[j]) ** 2).sum() for i, j in ((0, 1), (0, 2), (1, 2))]
+    rows = dict(coverage(found, CHARACTERS, "misread", [], 0))
+    assert float(rows["distance between centers"]) == pytest.approx(np.sqrt(np.mean(pairs)), abs=1e-3)
+
+
+def test_twenty_characters_without_a_center_are_shown():
+    characters = ["blank", *"abcdefghijklmnopqrstuvwxyz"]
+    none = means.ClassMeans(np.zeros((27, D)), np.zeros(27, int), np.zeros(27), np.r_[0, np.ones(26, int)], 1, 0)
+    rows = dict(coverage(none, characters, "misread", [], 0))
+    assert rows["  without a center"] == "26: a b c d e f g h i j k l m n o p q r s t ..."
+    assert "26: a b c" in render(rows.items(), "title")
+    with pytest.raises(UserError, match="of 1 lines none gave a frame"):
+        require_some(none)

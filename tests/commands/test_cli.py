@@ -1,0 +1,171 @@
+"""The command: what bad input gets is one sentence and exit code 2, before anything is written."""
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext import config
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.errors import UserError
+
+FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
+
+
+@pytest.fixture
+def words(tmp_path):
+    """Overrides that name a data set of four (missing) images."""
+    (tmp_path / "train.txt").write_text("a.png\ta\n" * 4, encoding="utf-8")
+    label = tmp_path / "train.txt"
+    sections = [f"{mode}.dataset.{key}" for mode in ("Train", "Eval") for key in ("data_dir", "label_file_list")]
+    values = [tmp_path, f"[{label}]"] * 2
+    return [f"{key}={value}" for key, value in zip(sections, values)] + ["Train.loader.batch_size_per_card=2"]
+
+
+@pytest.fixture
+def run(wheel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.output.count("\n") == 1
+    for part in ("ppocrv2: ", *parts):
+        assert part in result.output
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("Global.epoch_nums=4", ["did you mean 'epoch_num'"]),
+        ("Globl.epoch_num=4", ["did you mean 'Global'"]),
+        ("Architecture.Backbone.name=LCNett", ["did you mean 'LCNet'"]),
+        ("Global.character_dict_path=ppocr_keys.txt", ["no file ppocr_keys.txt"]),
+        ("Train.dataset.data_dir=nowhere", ["Train.dataset.data_dir", "no folder nowhere"]),
+        ("Train.dataset.label_file_list=[trian.txt]", ["no file trian.txt", "did you mean 'train.txt'"]),
+        ("Train.loader.batch_size_per_card=5", ["4 samples do not fill one batch of 5", "drop_last=false"]),
+        ("Train.dataset.ratio_list=[0.2]", ["1 samples after Train.dataset.ratio_list=[0.2] do not fill one batch"]),
+        ("Train.dataset.ratio_list=[1.0,1.0]", ["a share above 0 and up to 1 for each of 1 label files"]),
+        ("Train.dataset.ratio_list=[0.0]", ["a share above 0 and up to 1"]),
+        ("Eval.dataset.ratio_list=[1.0,1.0]", ["Eval.dataset.ratio_list must hold a share"]),
+        ("Global.pretrained_model=nowhere/best", ["Global.pretrained_model", "no file nowhere/best.pdparams"]),
+        ("Global.checkpoints=nowhere/latest", ["Global.checkpoints", "no file nowhere/latest.pdparams"]),
+        ("Global.save_model_dir=train.txt/out", ["cannot write to train.txt/out"]),
+        ("Global.use_sync_bn=true", ["freeze_norm", "use_sync_bn=false"]),
+    ],
+)
+def test_training_on_bad_input_is_refused_in_one_sentence(run, words, tmp_path, override, parts):
+    before = set(tmp_path.iterdir())
+    fine = ["Global.pretrained_model=", "Global.use_gpu=false"]
+    refused(run("train", "-c", FINETUNE, "-o", *words, *fine, override), *parts)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_empty_label_file_is_refused(run, words, tmp_path):
+    (tmp_path / "train.txt").write_text("\n", encoding="utf-8")
+    refused(run("train", "-c", FINETUNE, "-o", *words, "Global.use_gpu=false"), "is empty")
+
+
+def test_a_teacher_without_its_weights_is_refused(run, words):
+    cml = ["-c", "det/ch_PP-OCRv2_det_cml", "-o", *words, "Global.use_gpu=false"]
+    refused(run("train", *cml), "Architecture.Models.Teacher.pretrained", "no file")
+
+
+def test_an_unknown_config_is_refused(run):
+    refused(run("train", "-c", "rec/ch_PP-OCRv3_rec"), "did you mean 'rec/ch_PP-OCRv2_rec'")
+
+
+def test_a_config_that_runs_code_is_refused(run, tmp_path):
+    (tmp_path / "evil.yml").write_text("Global: !!python/object/apply:os.getcwd []\n", encoding="utf-8")
+    refused(run("train", "-c", "evil.yml"), "evil.yml:1: ", "may not run code")
+
+
+def test_half_a_checkout_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clone").mkdir()
+    refused(CliRunner().invoke(main, ["info", "--paddleocr", "clone"]), "complete clone", "lacks tools/program.py")
+
+
+def test_evaluation_without_weights_is_refused(run, words):
+    refused(run("eval", "-c", FINETUNE, "-o", *words, "Global.pretrained_model=", "Global.use_gpu=false"), "no weights")
+
+
+def test_export_without_a_destination_is_refused(run, tmp_path):
+    (tmp_path / "a.pdparams").touch()
+    refused(run("export", "-c", FINETUNE, "-o", "Global.pretrained_model=a", "Global.use_gpu=false"), "--output DIR")
+
+
+def test_weights_that_are_not_the_official_ones_are_refused(run, tmp_path):
+    (tmp_path / "rec.onnx").write_bytes(b"not the official file")
+    refused(run("weights", "rec", "--output", "out", "--from", "rec.onnx"), "rec.onnx is not the official rec model")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_of_the_official_file_which_holds_one_is_refused(run, tmp_path):
+    refused(run("weights", "det", "--output", "out", "--network", "Student2"), "the official files hold one network")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_script_is_refused_with_the_nearest(run):
+    refused(run("run", "tools/trian.py"), "no script 'tools/trian.py'; did you mean 'tools/train.py'")
+
+
+def test_a_config_among_the_arguments_of_a_script_is_checked(run):
+    refused(run("run", "tools/infer_rec.py", "-c", "rec/ch_PP-OCRv2_rek"), "did you mean 'rec/ch_PP-OCRv2_rec'")
+    refused(
+        run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_ing=a.png", "-o", "Global.seed=1"),
+        "did you mean 'infer_img'",
+    )
+
+
+def test_debug_shows_where_an_error_came_from(run):
+    result = run("--debug", "train", "-c", "nowhere.yml")
+    assert isinstance(result.exception, UserError)
+
+
+def test_several_values_may_follow_one_o(run, words):
+    result = run("eval", "-c", FINETUNE, "-o", "Global.epoch_nums=1", "Global.sed=1", "-o", "Global.use_gp=1", *words)
+    assert result.output.count("did you mean") == 3
+
+
+def test_configs_lists_shows_and_copies(run, tmp_path):
+    assert FINETUNE in run("configs").output
+    assert run("configs", FINETUNE).output == config.locate(FINETUNE).read_text(encoding="utf-8")
+    assert run("configs", FINETUNE, "--copy", "mine").exit_code == 0
+    assert (tmp_path / "mine" / f"{FINETUNE}.yml").is_file()
+    refused(run("configs", FINETUNE, "--copy", "mine"), "is there already")
+
+
+def test_info_names_the_host_and_what_is_plugged_in(run):
+    output = run("info").output
+    assert "PaddleOCR    wheel 2.10.0" in output
+    assert "plugged in   backbone: BothWaysLCNet, LCNet" in output
+
+
+def test_scripts_get_their_own_arguments(run, tmp_path, monkeypatch, wheel):
+    from ppocrv2_ext.host.run import run_script
+
+    script = tmp_path / "tools" / "echo.py"
+    script.parent.mkdir()
+    script.write_text("import sys; raise SystemExit(len(sys.argv))", encoding="utf-8")
+    before = list(sys.argv)
+    with pytest.raises(SystemExit) as exit_code:
+        run_script(wheel._replace(root=tmp_path), "tools/echo.py", ["-c", "x.yml", "-o", "a=b"])
+    assert exit_code.value.code == 5
+    assert sys.argv == before
+
+
+def test_values_of_several_o_are_applied_in_the_order_given():
+    from click.testing import CliRunner
+
+    from ppocrv2_ext import cli
+    from ppocrv2_ext.commands import train
+
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "evaluate", lambda name, overrides, directory: seen.extend(overrides))
+        done = CliRunner().invoke(cli.main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
+    assert done.exit_code == 0, done.output
+    assert seen == ["a=1", "b=2", "a=3"]

@@ -1,0 +1,53 @@
+"""What a list of transforms must look like for those in it to work."""
+
+import pytest
+
+from ppocrv2_ext import config
+from ppocrv2_ext.commands.requirements import require_numpy
+from ppocrv2_ext.config.resolve import with_copy_paste_placed
+from ppocrv2_ext.errors import UserError
+
+
+def transforms(*names, **dataset):
+    listed = {"transforms": [{name: None} for name in names], **dataset}
+    return {"Train": {"dataset": listed}, "Eval": {"dataset": {}}}
+
+
+def test_paddleocr_is_told_where_copy_paste_stands():
+    placed = with_copy_paste_placed(transforms("DecodeImage", "Flip", "DetLabelEncode", "TextCopyPaste"))
+    assert placed["Train"]["dataset"]["ext_op_transform_idx"] == 3
+    without = transforms("DecodeImage", "DetLabelEncode")
+    assert with_copy_paste_placed(without) == without
+
+
+@pytest.mark.parametrize(
+    ("names", "dataset", "message"),
+    [
+        (["DecodeImage", "TextCopyPaste", "DetLabelEncode"], {}, "right after DetLabelEncode, .* from number 2"),
+        (["DecodeImage", "DetLabelEncode", "IaaAugment", "TextCopyPaste"], {}, "from number 4"),
+        (["DecodeImage", "TextCopyPaste"], {}, "right after DetLabelEncode, got DecodeImage"),
+        (["DetLabelEncode", "TextCopyPaste", "TextCopyPaste"], {}, "must stand once"),
+        (["DecodeImage", "NormalizeImage", "DetLabelEncode", "TextCopyPaste"], {}, "NormalizeImage must come later"),
+        (["DecodeImage", "DetLabelEncode", "TextCopyPaste"], {"ext_op_transform_idx": 3}, "must be 2, .* got 3"),
+    ],
+)
+def test_copy_paste_where_it_cannot_work_is_refused(names, dataset, message):
+    with pytest.raises(UserError, match=f"^Train.dataset.*{message}"):
+        with_copy_paste_placed(transforms(*names, **dataset))
+
+
+def test_the_built_in_configs_place_copy_paste_right():
+    for name in config.built_in():
+        with_copy_paste_placed(config.read(config.locate(name)))
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.3.5", False), ("2.4.0", True), ("3.0.0rc1", True)])
+def test_a_numpy_that_breaks_the_crop_is_refused(monkeypatch, version, refused):
+    monkeypatch.setattr("numpy.__version__", version)
+    require_numpy(transforms("RecAug"))
+    crop = transforms("EastRandomCropData")
+    if not refused:
+        require_numpy(crop)
+        return
+    with pytest.raises(UserError, match=r"numpy<2.4"):
+        require_numpy(crop)

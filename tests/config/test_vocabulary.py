@@ -1,0 +1,156 @@
+"""Words of a config that nothing would read are found before anything runs."""
+
+import pytest
+
+from ppocrv2_ext import config
+from ppocrv2_ext.config import vocabulary
+from ppocrv2_ext.errors import UserError
+
+
+@pytest.fixture
+def catalog(wheel):
+    from ppocrv2_ext.host import catalog
+
+    return catalog
+
+
+@pytest.fixture
+def recipe():
+    return config.read(config.locate("rec/ch_PP-OCRv2_rec"))
+
+
+def test_every_built_in_config_is_wholly_understood(catalog):
+    for name in config.built_in():
+        assert vocabulary.check(config.read(config.locate(name)), catalog) == [], name
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Global.epoch_nums=4", "Global has no 'epoch_nums'; did you mean 'epoch_num'"),
+        ("Architecture.Backbone.name=LCNt", "no backbone 'LCNt'; did you mean 'LCNet'"),
+        ("Architecture.Backbone.scal=0.5", "backbone 'LCNet' takes no 'scal'; did you mean 'scale'"),
+        ("Architecture.Neck.hiden_size=48", "neck 'SequenceEncoder' takes no 'hiden_size'; did you mean 'hidden_size'"),
+        ("Architecture.Head.name=CTCHed", "did you mean 'CTCHead'"),
+        ("Architecture.freeze_nrm=true", "Architecture has no 'freeze_nrm'; did you mean 'freeze_norm'"),
+        ("Loss.name=CTCLos", "did you mean 'CTCLoss'"),
+        ("Optimizer.name=Adan", "did you mean 'Adam'"),
+        ("Optimizer.beta_1=0.9", "optimizer 'Adam' takes no 'beta_1'; did you mean 'beta1'"),
+        ("Optimizer.lr.warmup_epochs=1", "takes no 'warmup_epochs'; did you mean 'warmup_epoch'"),
+        ("PostProcess.name=CTCLabelDecoder", "did you mean 'CTCLabelDecode'"),
+        ("Metric.main_indicater=acc", "did you mean 'main_indicator'"),
+        ("Train.loader.batch_size_per_crd=8", "did you mean 'batch_size_per_card'"),
+        (
+            "Train.dataset.transforms.RecAug.tia_prb=0.1",
+            "transform 'RecAug' takes no 'tia_prb'; did you mean 'tia_prob'",
+        ),
+        ("Train.dataset.transforms.RecResizeImg.image_shap=1", "did you mean 'image_shape'"),
+    ],
+)
+def test_a_slip_is_an_error_that_suggests_the_right_word(recipe, catalog, assignment, message):
+    with pytest.raises(UserError, match=message):
+        vocabulary.check(config.override(recipe, [assignment]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Global=", "lacks the section Global, or it is empty"),
+        ("Metric=", "lacks the section Metric"),
+        ("Optimizer.lr=0.001", "Optimizer.lr must be a mapping of `key: value`, got 0.001"),
+        ("Architecture.Backbone=LCNet", "Architecture.Backbone must be a mapping .* got 'LCNet'"),
+        ("Architecture.Models=[Student]", "Architecture.Models must be a mapping .* got \\['Student'\\]"),
+        ("Architecture.Models={Student: }", "Architecture.Models.Student must be a mapping .* got None"),
+        ("Architecture.name=CollaborativeModle", "did you mean 'CollaborativeModel'"),
+        ("Loss={name: CombinedLoss, loss_config_list: [CTCLoss]}", "loss_config_list.0 must be a mapping .* 'CTCLoss'"),
+        ("Loss={name: CombinedLoss, loss_config_list: }", "Loss.loss_config_list must be a list of `- name: "),
+        ("Train.dataset=", "Train.dataset must be a mapping"),
+        ("Train.loader=", "Train must hold a dataset and a loader"),
+        ("Train.dataset.transforms=[KeepKeys]", "Train.dataset.transforms.0 must be a mapping .* 'KeepKeys'"),
+        ("Eval.dataset.transforms=", "Eval.dataset.transforms must be a list"),
+    ],
+)
+def test_a_value_in_the_place_of_a_section_is_an_error_that_shows_the_form(recipe, catalog, assignment, message):
+    with pytest.raises(UserError, match=message):
+        vocabulary.check(config.override(recipe, [assignment]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Metric.main_indicator=ac", "Metric.main_indicator is 'ac'; did you mean 'acc'"),
+        ("Global.epoch_num=0", "`Global.epoch_num` must be a whole number of at least 1, got 0"),
+        ("Global.print_batch_step=0", "print_batch_step` must be a whole number of at least 1"),
+        ("Global.seed=-1", "`Global.seed` must be a whole number from 0 to 4294967295, got -1"),
+        ("Global.seed=5000000000", "`Global.seed` must be a whole number from 0 to 4294967295, got 5000000000"),
+        ("Train.dataset.transforms.KeepKeys.keep_keys=[label,image,length]", "must begin with image"),
+        ("Eval.dataset.transforms.KeepKeys.keep_keys=[label,image,length]", "must begin with image"),
+        ("Global.eval_batch_step=[0,0]", r"eval_batch_step must be \[first step, every so many\].* got \[0, 0\]"),
+        ("Global.eval_batch_step=often", "eval_batch_step must be .* got 'often'"),
+        ("Train.loader.batch_size_per_card=0", "batch_size_per_card` must be a whole number of at least 1, got 0"),
+        ("Train.loader.num_workers=-1", "num_workers` must be a whole number of at least 0, got -1"),
+        ("Train.loader={shuffle: true, drop_last: true, num_workers: 1}", "Train.loader lacks 'batch_size_per_card'"),
+        ("Train.dataset.transforms=[]", "Train.dataset.transforms must end in KeepKeys"),
+        ("Optimizer.lr={name: Cosine, learning_rate: -1}", "learning_rate` must be a number > 0, got -1"),
+    ],
+)
+def test_a_value_that_would_stop_training_later_is_an_error_now(recipe, catalog, assignment, message):
+    with pytest.raises(UserError, match=message):
+        vocabulary.check(config.override(recipe, [assignment]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Metric.main_indicator=hmeen", "did you mean 'hmean'"),
+        ("Metric.networks=[Student,Studnt2]", "Metric.networks names 'Studnt2'; did you mean 'Student2'"),
+        ("PostProcess.model_name=[Student,Studnt2]", "PostProcess.model_name names 'Studnt2'"),
+        ("PostProcess.model_name=[Student]", "Metric.networks names 'Student2'"),
+        (
+            "Train.dataset.transforms.KeepKeys.keep_keys=[image,threshold_map,shrink_map,threshold_mask,shrink_mask]",
+            "keep_keys must be image, threshold_map, threshold_mask, shrink_map, shrink_mask",
+        ),
+        ("Eval.dataset.transforms.KeepKeys.keep_keys=[image,polys,shape,ignore_tags]", "image, shape, polys, ignore"),
+        ("Eval.loader.batch_size_per_card=2", "Eval.loader.batch_size_per_card must be 1, .* got 2"),
+        ("Train.dataset.transforms.EastRandomCropData.size=[600,640]", r"must be multiples of 32, got \[600, 640\]"),
+    ],
+)
+def test_a_detectors_parts_must_fit_together(catalog, assignment, message):
+    cml = config.read(config.locate("det/ch_PP-OCRv2_det_cml"))
+    with pytest.raises(UserError, match=message):
+        vocabulary.check(config.override(cml, [assignment]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("name", "assignment", "message"),
+    [
+        ("rec/ch_PP-OCRv2_rec_udml_center", "Loss.loss_config_list.0.UDMLLoss.pair=[Student,Techer]", "'Techer'; did"),
+        ("rec/ch_PP-OCRv2_rec_udml_center", "Loss.loss_config_list.1.CTCCenterLoss.network=Stud", "'Stud'; did you"),
+        ("det/ch_PP-OCRv2_det_cml", "Loss.students=[Student,Student3]", "Loss.students names 'Student3'; did you mean"),
+        ("det/ch_PP-OCRv2_det_cml", "Loss.teacher=Teacher2", "Loss.teacher names 'Teacher2'; did you mean 'Teacher'"),
+        ("rec/ch_PP-OCRv2_rec_enhanced_ctc_loss", "Loss.network=Student", "'Student', but .* a single network"),
+    ],
+)
+def test_a_loss_may_only_name_networks_of_the_model(catalog, name, assignment, message):
+    with pytest.raises(UserError, match=message):
+        vocabulary.check(config.override(config.read(config.locate(name)), [assignment]), catalog)
+
+
+def test_all_slips_are_told_at_once(recipe, catalog):
+    wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
+    with pytest.raises(UserError) as error:
+        vocabulary.check(wrong, catalog)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_missing_section_is_named(recipe, catalog):
+    del recipe["Metric"]
+    with pytest.raises(UserError, match="lacks the section Metric"):
+        vocabulary.check(recipe, catalog)
+
+
+def test_a_leftover_that_does_no_harm_is_a_warning(recipe, catalog):
+    harmless = config.override(recipe, ["PostProcess.zebra=1"])
+    assert vocabulary.check(harmless, catalog) == [
+        "PostProcess: post-process 'CTCLabelDecode' does not read 'zebra'; it has no effect."
+    ]

@@ -1,0 +1,158 @@
+"""Of several networks the better one is what a training keeps and what an export ships."""
+
+import pickle
+
+import numpy as np
+import paddle
+import pytest
+
+from ppocrv2_ext import config
+from ppocrv2_ext.checkpoints.checkpoint import better_network, recorded_metrics, write_checkpoint
+from ppocrv2_ext.config.networks import best_network, single_network_config
+from ppocrv2_ext.errors import UserError
+
+PAIR = {"acc": 0.5, "Student_acc": 0.5, "Teacher_acc": 0.6}
+
+
+def metric(wheel, **changes):
+    from ppocr.metrics import build_metric
+
+    settings = {"base_metric_name": "RecMetric", "main_indicator": "acc", "networks": ["Student", "Teacher"]}
+    return build_metric({"name": "BestNetworkMetric", **settings, **changes})
+
+
+def read(*texts):
+    """What a decoder hands a metric: predictions of two lines whose labels are "a" and "b"."""
+    return [(text, 1.0) for text in texts], [("a", 1.0), ("b", 1.0)]
+
+
+def built_in(name):
+    return config.read(config.locate(name))
+
+
+# ---- the metric
+
+
+def test_the_better_network_gives_the_deciding_value_whichever_it_is(wheel):
+    for texts in (("a", "x"), ("a", "b")), (("a", "b"), ("a", "x")):
+        found = metric(wheel)
+        found({"Student": read(*texts[0]), "Teacher": read(*texts[1])}, None)
+        values = found.get_metric()
+        assert values["acc"] == pytest.approx(1.0, abs=1e-4)
+        assert sorted([values["Student_acc"], values["Teacher_acc"]]) == pytest.approx([0.5, 1.0], abs=1e-4)
+
+
+def test_a_network_that_does_not_compete_is_reported_and_never_best(wheel):
+    found = metric(wheel, networks=["Student"])
+    found({"Student": read("a", "x"), "Teacher": read("a", "b")}, None)
+    values = found.get_metric()
+    assert (values["acc"], values["Teacher_acc"]) == pytest.approx((0.5, 1.0), abs=1e-4)
+
+
+def test_values_start_anew_after_each_report(wheel):
+    found = metric(wheel)
+    found({"Student": read("x", "x"), "Teacher": read("x", "x")}, None)
+    found.get_metric()
+    found({"Student": read("a", "b"), "Teacher": read("x", "x")}, None)
+    assert found.get_metric()["acc"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_network_that_nothing_is_decoded_for_is_named(wheel):
+    with pytest.raises(UserError, match=r"`Metric.networks`: nothing is decoded for 'Pupil'"):
+        metric(wheel, networks=["Pupil"])({"Student": read("a", "b")}, None)
+
+
+@pytest.mark.parametrize("networks", [[], "Student", [1]])
+def test_networks_must_be_a_list_of_names(wheel, networks):
+    with pytest.raises(UserError, match=r"`Metric.networks` must list"):
+        metric(wheel, networks=networks)
+
+
+# ---- which one is shipped
+
+
+def test_the_better_by_its_recorded_value_is_shipped():
+    name, why = best_network(built_in("rec/ch_PP-OCRv2_rec_distillation"), PAIR)
+    assert name == "Teacher"
+    assert "(Teacher 0.6000, Student 0.5000)" in why
+
+
+def test_a_frozen_network_is_never_shipped_however_good():
+    recorded = {"Teacher_hmean": 0.9, "Student_hmean": 0.5, "Student2_hmean": 0.6}
+    assert best_network(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student2"
+
+
+def test_without_a_record_the_first_that_learned_is_shipped_and_the_reason_said():
+    name, why = best_network(built_in("det/ch_PP-OCRv2_det_cml"), {})
+    assert name == "Student"
+    assert "records no hmean" in why
+
+
+def test_a_checkpoint_without_states_has_no_record(tmp_path):
+    assert recorded_metrics(tmp_path / "nothing") == {}
+
+
+def test_a_network_alone_is_the_config_of_its_plain_training():
+    for pair, single in (
+        ("rec/ch_PP-OCRv2_rec_distillation", "rec/ch_PP-OCRv2_rec"),
+        ("det/ch_PP-OCRv2_det_cml", "det/ch_PP-OCRv2_det_student"),
+    ):
+        found, plain = single_network_config(built_in(pair), "Student"), built_in(single)
+        assert found["Architecture"] == plain["Architecture"]
+        assert found["PostProcess"] == plain["PostProcess"]
+
+
+def test_an_unknown_network_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match=r"no such network in Architecture.Models; did you mean 'Student2'"):
+        single_network_config(built_in("det/ch_PP-OCRv2_det_cml"), "Studnet2")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({"hmean": 0.6, "Student_hmean": 0.5, "Student2_hmean": 0.6, "Teacher_hmean": 0.9}, "Student2"),
+        ({"hmean": 0.6}, None),  # of a single network, or of PaddleOCR's metric of several
+        ({}, None),
+    ],
+)
+def test_a_file_of_several_networks_records_which_is_the_better(tmp_path, recorded, expected):
+    (tmp_path / "a.states").write_bytes(pickle.dumps({"best_model_dict": recorded}))
+    assert better_network(tmp_path / "a", "hmean") == expected
+
+
+# ---- through the command
+
+
+@pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
+@pytest.mark.parametrize(
+    ("name", "image"), [("rec/ch_PP-OCRv2_rec_udml_center", (3, 32, 64)), ("det/ch_PP-OCRv2_det_dml", (3, 64, 64))]
+)
+def test_the_exported_model_is_the_better_network_inside_the_trained_one(
+    ppocrv2, wheel, tmp_path, name, image, on_checkout, request
+):
+    from ppocr.modeling.architectures import build_model
+
+    from ppocrv2_ext.deploy.engine import paddle_engine
+
+    host = request.getfixturevalue("checkout") if on_checkout else None
+    settings = built_in(name)
+    for member in settings["Architecture"]["Models"].values():
+        if name.startswith("rec"):
+            member["Head"]["out_channels"] = 97  # of en_dict.txt, with blank and space
+    networks = build_model(settings["Architecture"])
+    file = write_checkpoint(networks.state_dict(), tmp_path, "trained")
+    best = settings["Metric"]["networks"][1]
+    indicator = settings["Metric"]["main_indicator"]
+    record = {f"{n}_{indicator}": 0.1 + 0.1 * (n == best) for n in settings["Metric"]["networks"]}
+    file.with_suffix(".states").write_bytes(pickle.dumps({"best_model_dict": record}))
+    overrides = ["Global.pretrained_model=trained", "Global.save_inference_dir=out", "Global.use_gpu=false"]
+    overrides += ["Global.character_dict_path=ppocr/utils/en_dict.txt"] if name.startswith("rec") else []
+    done = ppocrv2("export", "-c", name, "-o", *overrides, paddleocr=host)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Exporting {best}, the better" in done.stdout
+    networks.eval()
+    x = paddle.to_tensor(np.random.default_rng(0).random((1, *image), dtype=np.float32))
+    with paddle.no_grad():
+        expected = networks(x)[best]
+    expected = expected["maps"] if name.startswith("det") else expected["head_out"]
+    np.testing.assert_allclose(paddle_engine(tmp_path / "out")(x.numpy()), expected.numpy(), atol=1e-5)

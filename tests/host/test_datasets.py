@@ -1,0 +1,349 @@
+"""The data loop of PaddleOCR: what cannot be read is named once and never ends in a hang, a recursion or a double."""
+
+import gc
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+SQUARE = [[4, 4], [24, 4], [24, 14], [4, 14]]
+BAND = [[4, 4], [14, 6], [24, 4], [24, 14], [14, 16], [4, 14]]  # six points
+COPY_PASTE = {"TextCopyPaste": {"seed": 0, "min_size": 4}}
+
+
+CLONE = os.environ.get("TESTED_CLONE")  # set where this file runs for a clone of PaddleOCR
+
+
+@pytest.fixture
+def data():
+    from ppocrv2_ext.host import connect, datasets
+
+    connect(CLONE)
+    datasets._told.clear()
+    return datasets
+
+
+@pytest.fixture
+def logged(data):
+    """A logger and the list of what was said to it."""
+    said = []
+    logger = logging.Logger("ppocr")
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger.addHandler(handler)
+    return logger, said
+
+
+def write(folder, **files):
+    """A label file of ``name=polygon`` or ``name=text``: pictures of 30 x 20, grey values 10, 20, ...."""
+    lines = []
+    for number, (name, polygon) in enumerate(files.items(), 1):
+        cv2.imwrite(str(folder / f"{name}.png"), np.full((20, 30, 3), 10 * number, np.uint8))
+        label = polygon if isinstance(polygon, str) else json.dumps([{"transcription": name, "points": polygon}])
+        lines.append(f"{name}.png\t{label}")
+    (folder / "labels.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
+def config(folder, *transforms, mode="Train", keep=("image",), name="SimpleDataSet", batch=1, workers=0):
+    decode = {"DecodeImage": {"img_mode": "BGR", "channel_first": False}}
+    transforms = [decode, *transforms, {"KeepKeys": {"keep_keys": list(keep)}}]
+    dataset = {"name": name, "data_dir": str(folder), "label_file_list": [str(folder / "labels.txt")]}
+    loader = {"shuffle": False, "drop_last": False, "batch_size_per_card": batch, "num_workers": workers}
+    return {"Global": {}, mode: {"dataset": {**dataset, "transforms": transforms}, "loader": loader}}
+
+
+def dataset(folder, *transforms, logger, mode="Train", **options):
+    from ppocr.data import simple_dataset
+
+    made = config(folder, *transforms, mode=mode, **options)
+    return getattr(simple_dataset, made[mode]["dataset"]["name"])(made, mode, logger, seed=0)
+
+
+def loader(folder, *transforms, logger, mode="Train", **options):
+    from ppocr.data import build_dataloader
+
+    return build_dataloader(config(folder, *transforms, mode=mode, **options), mode, "cpu", logger, seed=0)
+
+
+def greys(batches):
+    return [int(image[0, 0, 0]) for batch in batches for image in batch[0].numpy()]
+
+
+def spoil(folder, *names):
+    for name in names:
+        (folder / f"{name}.png").write_bytes(b"not a picture")
+
+
+def test_a_sample_is_what_paddleocr_makes_of_it(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    ours = dataset(tmp_path, logger=logged[0])
+    theirs = type(ours).__getitem__.__wrapped__
+    assert all((ours[index][0] == theirs(ours, index)[0]).all() for index in range(2))
+
+
+def test_iteration_over_a_dataset_ends(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    assert len(list(dataset(tmp_path, logger=logged[0]))) == 2
+
+
+def test_in_training_another_sample_takes_the_place_of_a_broken_one(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y", c="z")
+    spoil(tmp_path, "a")
+    found = dataset(tmp_path, logger=logged[0])
+    assert sorted({int(found[index][0][0, 0, 0]) for index in range(3)}) == [20, 30]
+
+
+def test_training_on_nothing_but_broken_samples_ends_with_the_first_cause(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "a", "b")
+    with pytest.raises(data.SampleError, match=r"^100 samples in a row .* first is [ab].png: it cannot be decoded"):
+        dataset(tmp_path, logger=logged[0])[0]
+
+
+def test_in_evaluation_a_broken_sample_is_an_error_that_names_the_file(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "a")
+    found = dataset(tmp_path, logger=logged[0], mode="Eval")
+    with pytest.raises(data.SampleError, match="^a.png: it cannot be decoded"):
+        found[0]
+
+
+def test_every_failing_file_is_logged_once_in_one_sentence(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y", c="z")
+    spoil(tmp_path, "a", "b")
+    logger, said = logged
+    found = dataset(tmp_path, logger=logger)
+    said.clear()
+    for _ in range(5):
+        _ = [found[index] for index in range(3)]
+    assert sorted(said) == [f"not used: {name}.png: it cannot be decoded as an image" for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"missing.png\tx", "missing.png: .*missing.png does not exist"),
+        (b"empty.png\tx", "empty.png: DecodeImage failed: AssertionError: invalid input"),
+        (b"a.png", "a.png: its line has no label"),
+        (b"a.png\t\xff", "a line of the label file: its line is not UTF-8"),
+        (b"a.png\t[{]", "a.png: DetLabelEncode failed: JSONDecodeError: Expecting"),
+        (b"a.png\t[]", "a.png: its label has no text region"),
+    ],
+)
+def test_the_reason_is_said_in_plain_words(data, logged, tmp_path, line, reason):
+    write(tmp_path, a=SQUARE)
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "labels.txt").write_bytes(line)
+    with pytest.raises(data.SampleError, match=f"^{reason}"):
+        dataset(tmp_path, {"DetLabelEncode": None}, logger=logged[0], mode="Eval")[0]
+
+
+def test_any_transform_that_returns_nothing_is_named(data, logged, tmp_path):
+    class Picky:
+        def __call__(self, data):
+            return None
+
+    write(tmp_path, a="x")
+    found = dataset(tmp_path, logger=logged[0], mode="Eval")
+    found.ops.insert(1, Picky())
+    with pytest.raises(data.SampleError, match="^a.png: Picky leaves it out"):
+        found[0]
+
+
+def test_ctrl_c_is_not_taken_for_a_broken_sample(data, logged, tmp_path, monkeypatch):
+    def interrupted(data):
+        raise KeyboardInterrupt
+
+    write(tmp_path, a="x")
+    found = dataset(tmp_path, logger=logged[0])
+    found.ops = [interrupted]
+    with pytest.raises(KeyboardInterrupt):
+        found[0]
+
+
+def pasted(folder, logger, **options):
+    return dataset(folder, {"DetLabelEncode": None}, COPY_PASTE, logger=logger, keep=("image", "polys"), **options)
+
+
+def test_the_other_picture_is_never_the_same_if_there_is_another(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE, b=SQUARE)
+    found = pasted(tmp_path, logged[0])
+    attempts = [data._other_pictures(found, [], "a.png")[0]["img_path"] for _ in range(50)]
+    assert set(attempts) == {str(tmp_path / "b.png")}
+
+
+def test_a_set_of_one_picture_pastes_its_own(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE)
+    assert len(pasted(tmp_path, logged[0]).get_ext_data()) == 1
+    assert len(data._other_pictures(pasted(tmp_path, logged[0]), [], "a.png")) == 1
+
+
+def test_the_other_picture_may_have_polygons_of_any_number_of_points(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE, b=BAND)
+    (other,) = data._other_pictures(pasted(tmp_path, logged[0]), [], "a.png")
+    assert other["polys"].shape == (1, 6, 2)
+
+
+def test_paddleocrs_own_copy_paste_still_gets_four_points(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE, b=BAND, c=SQUARE)
+    found = dataset(tmp_path, {"DetLabelEncode": None}, {"CopyPaste": None}, logger=logged[0])
+    others = [data._other_pictures(found, [], "a.png")[0]["img_path"] for _ in range(20)]
+    assert set(others) == {str(tmp_path / "c.png")}
+
+
+def test_other_pictures_that_are_all_broken_end_the_search_and_are_named(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE, b=SQUARE, c=SQUARE)
+    spoil(tmp_path, "b", "c")
+    found = pasted(tmp_path, logged[0])
+    _, polygons = found[0] if b"a.png" in found.data_lines[0] else found[1]
+    assert len(polygons) == 1
+    assert {"b.png", "c.png"} <= {failure.split(": ")[1] for failure in logged[1] if "not used" in failure}
+
+
+def test_numpys_seed_decides_the_other_picture(data, logged, tmp_path):
+    write(tmp_path, **dict.fromkeys("abcdefgh", SQUARE))
+    found = pasted(tmp_path, logged[0])
+    runs = []
+    for seed in (1, 1, 2):
+        np.random.seed(seed)
+        runs.append([found.get_ext_data()[0]["img_path"] for _ in range(8)])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_without_rejections_the_other_pictures_are_those_of_paddleocr(data, logged, tmp_path):
+    from ppocr.data.simple_dataset import SimpleDataSet
+
+    write(tmp_path, **dict.fromkeys("abcdefgh", SQUARE))
+    found = pasted(tmp_path, logged[0])
+    np.random.seed(3)
+    ours = [found.get_ext_data()[0]["img_path"] for _ in range(8)]
+    np.random.seed(3)
+    assert ours == [f"{tmp_path}/{name}" for name in lines(found, np.random.randint(8, size=8))]
+    assert SimpleDataSet.get_ext_data is data.get_ext_data
+
+
+def lines(dataset, numbers):
+    return [dataset.data_lines[number].decode().split("\t")[0] for number in numbers]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_batch_knows_its_files_whatever_the_workers_prefetch(data, logged, tmp_path, workers):
+    write(tmp_path, **dict.fromkeys("abcdefg", "x"))
+    spoil(tmp_path, "c")
+    value = {f"{name}.png": 10 * number for number, name in enumerate("abcdefg", 1)}
+    batches = list(loader(tmp_path, logger=logged[0], batch=2, workers=workers))
+    assert [value[name] for batch in batches for name in batch.files] == greys(batches)
+    assert len(batches) == 4
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_evaluation_counts_each_sample_once_and_says_what_it_left_out(data, logged, tmp_path, workers):
+    write(tmp_path, **dict.fromkeys("abcdef", "x"))
+    spoil(tmp_path, "b", "e", "f")  # with the batches of two, one has nothing left
+    logger, said = logged
+    assert greys(loader(tmp_path, logger=logger, mode="Eval", batch=2, workers=workers)) == [10, 30, 40]
+    assert said[-1] == "left out of the metrics, 3 samples were used: 3 images: b.png, e.png, f.png"
+    assert sum("not used" in line for line in said) == 3
+
+
+@pytest.mark.parametrize(("mode", "tried"), [("Train", 100), ("Eval", 2)])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_without_a_single_sample_stops_with_a_sentence(data, logged, tmp_path, mode, tried, workers):
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "a", "b")
+    with pytest.raises(data.SampleError, match=rf"^{tried} samples in a row cannot be used, the first is [ab].png"):
+        list(loader(tmp_path, logger=logged[0], mode=mode, workers=workers))
+
+
+def test_workers_collect_no_garbage_of_the_training_process(data, logged, tmp_path):
+    write(tmp_path, a="x")
+    made = loader(tmp_path, logger=logged[0], workers=1)
+    made.dataset.ops = [lambda sample: [np.array(gc.get_freeze_count())]]
+    assert [int(count) for (count,) in made] > [10000]
+    assert gc.get_freeze_count() == 0
+
+
+def test_training_says_what_it_replaced(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "b")
+    list(loader(tmp_path, logger=logged[0]))
+    assert logged[1][-1].startswith("replaced by others, 2 samples were used: ")
+
+
+def test_the_loader_hands_out_paddleocrs_dataset_and_sampler(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y", c="z")
+    made = loader(tmp_path, logger=logged[0], batch=2)
+    assert (len(made), type(made.dataset).__name__, made.dataset.need_reset) == (2, "SimpleDataSet", False)
+    made.batch_sampler.set_epoch(1)
+    assert len(list(made())) == 2
+
+
+def test_a_set_of_several_sizes_still_gives_its_sizes_and_ends(data, logged, tmp_path):
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "a")
+    found = dataset(tmp_path, logger=logged[0], name="MultiScaleDataSet")
+    assert [found[(64, 32, index)][0].shape for index in range(2)] == [(3, 32, 64)] * 2
+    spoil(tmp_path, "b")
+    with pytest.raises(data.SampleError, match="100 samples in a row"):
+        found[(64, 32, 0)]
+
+
+def test_other_datasets_get_paddles_own_loader(data):
+    import paddle
+
+    from ppocrv2_ext.host import loader as loader_module
+
+    other = paddle.io.TensorDataset([paddle.ones([2, 1])])
+    assert type(loader_module.loader(other, batch_size=2)) is paddle.io.DataLoader
+
+
+def test_unplugging_brings_paddleocrs_methods_back(data, monkeypatch):
+    from ppocr.data import simple_dataset
+
+    from ppocrv2_ext.host import plug
+
+    monkeypatch.delitem(sys.modules, "tools.program", raising=False)  # bound to what is plugged in
+    ours, module = simple_dataset.SimpleDataSet.__getitem__, sys.modules[plug.__module__]
+    module.unplug()
+    try:
+        assert simple_dataset.SimpleDataSet.__getitem__ is ours.__wrapped__
+        assert simple_dataset.SimpleDataSet.get_ext_data is not data.get_ext_data
+    finally:
+        plug()
+
+
+@pytest.mark.checkout
+def test_all_of_this_holds_on_a_clone(checkout):
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-m", "not checkout"],
+        env={**os.environ, "TESTED_CLONE": str(checkout)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_seed_decides_what_augmentation_draws_and_epochs_differ(data, logged, tmp_path, workers):
+    from ppocr.utils.utility import set_seed
+
+    edge = np.arange(0, 240, 8, dtype=np.uint8)
+    write(tmp_path, **dict.fromkeys("abcd", SQUARE))
+    for name in "abcd":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.broadcast_to(edge[None, :, None], (20, 30, 3)))
+    turn = {"IaaAugment": {"augmenter_args": [{"type": "Affine", "args": {"rotate": [-45, 45]}}]}}
+
+    def run(seed):
+        set_seed(seed)
+        batches = loader(tmp_path, {"DetLabelEncode": None}, turn, logger=logged[0], workers=workers)
+        return [[batch[0].numpy().tobytes() for batch in batches] for _ in range(2)]
+
+    first, again, other = run(7), run(7), run(8)
+    assert first == again
+    assert first != other
+    assert first[0] != first[1]

@@ -1,0 +1,190 @@
+"""Registered components reach every builder of PaddleOCR, and nothing of PaddleOCR is hidden."""
+
+import ast
+import copy
+import sys
+from pathlib import Path
+
+import paddle
+import pytest
+
+from ppocrv2_ext import plugins, registry
+from ppocrv2_ext.errors import UserError
+
+ARCHITECTURE = {
+    "model_type": "rec",
+    "algorithm": "CRNN",
+    "Transform": None,
+    "Backbone": {"name": "LCNet", "scale": 0.25},
+    "Neck": {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 8},
+    "Head": {"name": "CTCHead", "mid_channels": 8, "out_channels": 11},
+}
+
+
+def build(**changes):
+    from ppocr.modeling.architectures import build_model
+
+    return build_model({**copy.deepcopy(ARCHITECTURE), **changes})
+
+
+@pytest.fixture
+def plugged_again(wheel):
+    """Plug what a test registers, then put everything back."""
+    from ppocrv2_ext.host import plug
+
+    scripts = sys.modules.pop("tools.program", None)
+    plug_module = sys.modules["ppocrv2_ext.host.plug"]
+    plug_module.unplug()
+    yield plug
+    plug_module.unplug()
+    for kind in registry.REGISTRIES:
+        kind.pop("Probe", None)
+    plug()
+    if scripts:
+        sys.modules["tools.program"] = scripts
+
+
+def test_a_backbone_of_ours_is_built_by_paddleocrs_builder(wheel):
+    output = build()(paddle.zeros([2, 3, 32, 64]))
+    assert output.shape == [2, 16, 11]
+
+
+def test_plugging_in_twice_changes_nothing(wheel):
+    from ppocr.modeling import backbones
+
+    from ppocrv2_ext.host import plug
+
+    before = backbones.build_backbone
+    plug()
+    assert backbones.build_backbone is before
+
+
+def test_freeze_norm_in_the_config_keeps_the_statistics(wheel):
+    network = build(freeze_norm=True)
+    before = {name: value.numpy() for name, value in network.state_dict().items() if "_mean" in name}
+    network.train()
+    network(paddle.randn([4, 3, 32, 64]))
+    assert all((network.state_dict()[name].numpy() == value).all() for name, value in before.items())
+    assert before
+
+
+def test_without_freeze_norm_the_statistics_move(wheel):
+    network = build()
+    before = network.backbone.conv1._batch_norm._mean.numpy()
+    network.train()
+    network(paddle.randn([4, 3, 32, 64]))
+    assert (network.backbone.conv1._batch_norm._mean.numpy() != before).any()
+
+
+def test_a_transform_gets_its_own_arguments_and_none_of_global(plugged_again):
+    class Probe:
+        def __init__(self, limit=1, max_text_length=2):
+            self.arguments = (limit, max_text_length)
+
+    registry.TRANSFORMS.register(Probe)
+    plugged_again()
+    from ppocr.data.imaug import create_operators
+
+    (probe,) = create_operators([{"Probe": {"limit": 7}}], {"max_text_length": 25, "use_gpu": False})
+    assert probe.arguments == (7, 25)
+
+
+def test_a_loss_is_found_alone_and_inside_combined_loss(plugged_again):
+    class Probe(paddle.nn.Layer):
+        def __init__(self, size):
+            super().__init__()
+            self.size = size
+
+        def forward(self, predicts, batch):
+            return {"loss": predicts.sum() * self.size}
+
+    registry.LOSSES.register(Probe)
+    plugged_again()
+    from ppocr.losses import build_loss
+
+    assert float(build_loss({"name": "Probe", "size": 3})(paddle.ones([2]), None)["loss"]) == 6
+    combined = {"name": "CombinedLoss", "loss_config_list": [{"Probe": {"size": 3, "weight": 0.5}}]}
+    assert float(build_loss(combined)(paddle.ones([2]), None)["loss"]) == 3
+
+
+def test_an_architecture_is_built_by_name(plugged_again):
+    class Probe(paddle.nn.Layer):
+        def __init__(self, config):
+            super().__init__()
+            self.config = config
+
+    registry.ARCHITECTURES.register(Probe)
+    plugged_again()
+    assert build(name="Probe").config["model_type"] == "rec"
+
+
+def test_a_name_of_paddleocrs_own_is_never_hidden(plugged_again):
+    class CTCLoss:
+        pass
+
+    registry.LOSSES.register(CTCLoss)
+    try:
+        with pytest.raises(UserError, match="would hide PaddleOCR's own in ppocr.losses"):
+            plugged_again()
+    finally:
+        del registry.LOSSES["CTCLoss"]
+
+
+def test_an_architecture_of_paddleocrs_is_not_hidden_either(plugged_again):
+    registry.ARCHITECTURES["BaseModel"] = object
+    try:
+        with pytest.raises(UserError, match="architecture 'BaseModel' would hide PaddleOCR's own"):
+            plugged_again()
+    finally:
+        del registry.ARCHITECTURES["BaseModel"]
+
+
+def test_plugging_in_after_the_tools_were_imported_is_refused(plugged_again, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tools.program", object())
+    with pytest.raises(UserError, match="before importing"):
+        plugged_again()
+
+
+def test_unplugging_restores_every_builder(plugged_again):
+    from ppocr.modeling import backbones
+
+    plain = backbones.build_backbone
+    plugged_again()
+    assert backbones.build_backbone is not plain
+    sys.modules["ppocrv2_ext.host.plug"].unplug()
+    assert backbones.build_backbone is plain
+
+
+def test_a_registered_name_used_twice_is_an_error():
+    kind = registry.Registry("probe")
+    kind.register(dict)
+    with pytest.raises(ValueError, match="probe 'dict' is registered twice"):
+        kind.register(dict)
+
+
+def _imported(path):
+    """Names of the modules that a file of the package imports, anywhere in it, relative ones resolved."""
+    package = Path(plugins.__file__).parent.parent
+    inside = [package.name, *path.relative_to(package).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = inside[: len(inside) + 1 - node.level] if node.level else []
+            module = [*above, *filter(None, [node.module])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+def test_only_the_seam_knows_paddleocr():
+    package = Path(plugins.__file__).parent.parent
+    knowing = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if any(name.partition(".")[0] in ("ppocr", "tools", "paddleocr") for name in _imported(path))
+    }
+    assert knowing == {"host"}
+
+
+def test_no_plugin_imports_the_seam():
+    for path in Path(plugins.__file__).parent.rglob("*.py"):
+        assert [name for name in _imported(path) if name.startswith("ppocrv2_ext.host")] == [], path.name
