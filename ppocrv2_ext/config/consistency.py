@@ -1,12 +1,10 @@
 """Do the parts of a config fit together? What would stop a training at its first step or evaluation, found before."""
 
 from ..errors import did_you_mean
+from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH
 from .networks import networks
 from .numbers import positive, whole_number
 
-# What DBLoss and CMLLoss unpack by position.
-DB_BATCH = ["image", "threshold_map", "threshold_mask", "shrink_map", "shrink_mask"]
-SCENE = ["image", "shape", "polys", "ignore_tags"]  # so do DBPostProcess and DetMetric
 STRIDE = 32  # of a detector: a crop of another size does not come out as it went in
 # What a metric reports, of which Metric.main_indicator is one.
 VALUES = {
@@ -99,8 +97,8 @@ def _detector_scene(config):
     metric, kept = config["Metric"], _keep_keys(config, "Eval")
     if metric.get("base_metric_name", metric.get("name")) != "DetMetric":
         return
-    if kept is not None and kept[:4] != SCENE:
-        yield f"Eval.dataset.transforms.KeepKeys.keep_keys must be {', '.join(SCENE)}, got {kept!r}."
+    if kept is not None and kept[:4] != list(DETECTION_EVAL_BATCH):
+        yield f"Eval.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_EVAL_BATCH)}, got {kept!r}."
     batch = (config["Eval"].get("loader") or {}).get("batch_size_per_card", 1)
     if batch != 1:
         yield f"Eval.loader.batch_size_per_card must be 1, scenes are of any size; got {batch!r}."
@@ -109,8 +107,9 @@ def _detector_scene(config):
 def _detector_batch(config):
     """What a detector's loss and network take for granted of the training samples."""
     arguments, kept = _transforms(config, "Train"), _keep_keys(config, "Train")
-    if config["Loss"].get("name") in ("DBLoss", "CMLLoss") and kept is not None and kept != DB_BATCH:
-        yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DB_BATCH)}, got {kept!r}."
+    unpacks = config["Loss"].get("name") in ("DBLoss", "CMLLoss")
+    if unpacks and kept is not None and kept != list(DETECTION_TRAIN_BATCH):
+        yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_TRAIN_BATCH)}, got {kept!r}."
     for name in ("EastRandomCropData", "RandomTextWindow"):
         size = arguments.get(name, {}).get("size")
         if isinstance(size, list) and any(isinstance(side, int) and side % STRIDE for side in size):

@@ -1,8 +1,9 @@
 """What a config says about its networks: one under Architecture, or several under Architecture.Models."""
 
 from ..errors import UserError, did_you_mean
+from .names import MEMBER_OPTIONS
 
-TRAINING_ONLY = ("pretrained", "perturbation", "freeze_params", "freeze_norm", "return_all_feats")
+TRAINING_ONLY = (*MEMBER_OPTIONS, "return_all_feats")  # of no use once a network is trained
 MEMBERS_ONLY = ("model_name", "key")  # of a post-process that decodes several networks
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..data.reasons import UNKNOWN_CHARACTERS
 from ..errors import UserError, did_you_mean
 from .consistency import conflicts
+from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
 
 SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval", "profiler_options"}
 REQUIRED = SECTIONS - {"profiler_options"}
@@ -26,11 +27,8 @@ GLOBAL = set(
     use_wandb use_xpu pretrained_min_matched unknown_characters
     """.split()
 )
-NETWORK = {"model_type", "algorithm", "name", "in_channels", "Transform", "Backbone", "Neck", "Head"} | {
-    "freeze_norm",
-    "return_all_feats",
-}
-MEMBER = NETWORK | {"pretrained", "perturbation", "freeze_params"}
+NETWORK = {*NETWORK_KEYS, *NETWORK_OPTIONS}
+MEMBER = {*NETWORK_KEYS, *MEMBER_OPTIONS}
 OPTIMIZER = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
 SUPPLIED = GLOBAL | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}  # by PaddleOCR's builders
 DATA = {"dataset", "loader", "sampler"}
@@ -41,7 +39,7 @@ LOADER = {"shuffle", "drop_last", "batch_size_per_card", "num_workers", "use_sha
 LOADED = LOADER - {"use_shared_memory", "collate_fn"}  # what PaddleOCR reads of a loader without a default
 # What is a mapping and what a list: {key: what it holds}, where "*" is any other key, and [what each entry is].
 NAMED = [{"*": {}}]  # of components: [{name: arguments}]
-PARTS = {"Transform": {}, "Backbone": {}, "Neck": {}, "Head": {}}
+PARTS = {part: {} for part in NETWORK_PARTS}
 SET = {"dataset": {"transforms": NAMED}, "loader": {}, "sampler": {}}
 SHAPE = {
     "Global": {},

@@ -1,12 +1,10 @@
 """Several networks of the host's kind in one model, for PaddleOCR's `Architecture: {name: CollaborativeModel}`."""
 
 from ..checkpoints.paths import with_suffix
+from ..config.names import MEMBER_OPTIONS
 from ..errors import UserError
 from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
-
-# Of a member's section; the rest is the network's.
-OURS = ("pretrained", "perturbation", "freeze_params", "freeze_norm")
 
 
 @ARCHITECTURES.register
@@ -25,7 +23,7 @@ class CollaborativeModel(DistillationNetworks):
 
         networks, awaited = {}, {}
         for name, section in config["Models"].items():
-            networks[name] = BaseModel({key: value for key, value in section.items() if key not in OURS})
+            networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
             path = section.get("pretrained")
             if path and (str(path).startswith("http") or with_suffix(path).is_file()):
                 save_load.load_pretrained_params(networks[name], path)

@@ -7,12 +7,12 @@ from time import perf_counter
 import cv2
 import numpy as np
 
+from ..config.names import DB_MAPS
 from ..errors import UserError, did_you_mean
 from ..preview.samples import Cost, LineSample, SceneSample, denormalise, used_width
 from .datasets import seed_generators
 
 SOURCE = "ppocrv2_source"  # key under which a sample carries what its file held: (bytes, label)
-MAPS = ("shrink_map", "shrink_mask", "threshold_map", "threshold_mask")
 
 
 class Pasted(str):
@@ -134,7 +134,7 @@ def _sample(data, ops, dataset):
             list(data["texts"]),
             np.array(data["ignore_tags"], dtype=bool),
             np.array([isinstance(text, Pasted) for text in data["texts"]], dtype=bool),
-            *(data.get(key) for key in MAPS),
+            **{key: data.get(key) for key in DB_MAPS},
         )
     raw, written = data[SOURCE]
     characters, classes = _of(ops, "character"), _of(ops, "label_list")

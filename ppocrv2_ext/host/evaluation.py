@@ -9,12 +9,12 @@ from itertools import islice
 import numpy as np
 import paddle
 
+from ..config.names import RECOGNITION_BATCH
 from ..config.networks import networks
 from ..errors import UserError, did_you_mean
 from .datasets import SampleError
 
 DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # Global.use_gpu ...; without one, the CPU
-KEPT = ("image", "label", "length")
 # Sets whose lines come in several sizes, for training; their files are those of the plain one.
 PLAIN_SETS = {"MultiScaleDataSet": "SimpleDataSet", "MSTextRecDataset": "SimpleDataSet"}
 
@@ -141,9 +141,10 @@ def _dataset(config):
 def _kept(transforms):
     """Positions of image, label and length among what the transforms keep."""
     keys = next((entry["KeepKeys"]["keep_keys"] for entry in transforms if "KeepKeys" in entry), [])
-    missing = [key for key in KEPT if key not in keys]
+    missing = [key for key in RECOGNITION_BATCH if key not in keys]
     if missing:
         raise UserError(
-            f"Eval.dataset.transforms must end in KeepKeys with {', '.join(KEPT)}, it keeps no {missing[0]!r}."
+            f"Eval.dataset.transforms must end in KeepKeys with {', '.join(RECOGNITION_BATCH)},"
+            f" it keeps no {missing[0]!r}."
         )
-    return [list(keys).index(key) for key in KEPT]
+    return [list(keys).index(key) for key in RECOGNITION_BATCH]

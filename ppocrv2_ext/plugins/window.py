@@ -6,12 +6,11 @@ than in evaluation, and on scenes more than half of the square stays empty.
 
 import numpy as np
 
+from ..config.names import DB_MAPS
 from ..config.numbers import number, whole_number
 from ..errors import UserError
 from ..registry import TRANSFORMS
 from .draws import Draws
-
-MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 
 
 def choose_corner(rng, picture_hw, window_hw, polygons, text_p):
@@ -85,7 +84,7 @@ class RandomTextWindow:
 
         Text of which the window shows nothing is left out of the lists.
         """
-        missing = [key for key in MAPS if key not in data]
+        missing = [key for key in DB_MAPS if key not in data]
         if missing:
             raise UserError(
                 f"RandomTextWindow must follow MakeBorderMap and MakeShrinkMap; the sample has no {missing[0]!r}."
@@ -94,6 +93,6 @@ class RandomTextWindow:
         corner = choose_corner(
             self.draws.generator(), data["image"].shape[:2], self.size, polygons[~ignored], self.text_p
         )
-        windows = {key: cut(data[key], corner, self.size) for key in ("image", *MAPS)}
+        windows = {key: cut(data[key], corner, self.size) for key in ("image", *DB_MAPS)}
         moved = polygons - np.array(corner[::-1])
         return keep_text({**data, **windows, "polys": moved}, shown(moved, *self.size))

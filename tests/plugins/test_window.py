@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ppocrv2_ext.config.names import DB_MAPS
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.plugins.window import MAPS, KeepVisibleText, RandomTextWindow, choose_corner, cut
+from ppocrv2_ext.plugins.window import KeepVisibleText, RandomTextWindow, choose_corner, cut
 
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], dtype=np.float32)
 
@@ -16,7 +17,7 @@ def sample(height=60, width=80, at=(40, 30)):
     y, x = np.mgrid[:height, :width]
     return {
         "image": np.stack([y, x, y + x], axis=2).astype(np.uint8),
-        **{key: (y * 100 + x + i).astype(np.float32) for i, key in enumerate(MAPS)},
+        **{key: (y * 100 + x + i).astype(np.float32) for i, key in enumerate(DB_MAPS)},
         "polys": np.stack([SQUARE + at, SQUARE]),
         "ignore_tags": [False, True],
     }
@@ -26,7 +27,7 @@ def test_image_maps_and_polygons_are_cut_at_the_same_place():
     given_sample = sample()
     found = RandomTextWindow([16, 24], text_p=1, seed=1)(given_sample)
     y, x = found["image"][0, 0, :2].tolist()
-    for i, key in enumerate(MAPS):
+    for i, key in enumerate(DB_MAPS):
         np.testing.assert_array_equal(found[key], given_sample[key][y : y + 16, x : x + 24])
         assert found[key][0, 0] == y * 100 + x + i
     np.testing.assert_array_equal(found["polys"], given_sample["polys"][:1] - [x, y])

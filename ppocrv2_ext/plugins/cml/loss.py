@@ -10,13 +10,12 @@ import math
 import paddle
 from paddle import nn
 
+from ...config.names import DB_MAPS
 from ...config.numbers import non_negative, positive, share, whole_number
 from ...errors import UserError, did_you_mean
 from ...registry import LOSSES
 from ..terms import weighted_sum
 from . import maps
-
-LABELS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 
 
 @LOSSES.register
@@ -167,12 +166,12 @@ def _teacher_map(predicts, name, mask):
 
 
 def _labels(batch, outputs):
-    """The four label maps, float32, in the order of :data:`LABELS`."""
+    """The four label maps, float32, in the order of :data:`DB_MAPS`."""
     if not isinstance(batch, (list, tuple)) or len(batch) != 5:
         got = len(batch) if isinstance(batch, (list, tuple)) else type(batch).__name__
-        raise UserError(f"CMLLoss needs KeepKeys to keep image, {', '.join(LABELS)} in this order; got {got} entries.")
+        raise UserError(f"CMLLoss needs KeepKeys to keep image, {', '.join(DB_MAPS)} in this order; got {got} entries.")
     size = batch[1].shape
-    for label, value in zip(LABELS, batch[1:]):
+    for label, value in zip(DB_MAPS, batch[1:]):
         if value.ndim != 3 or value.shape != size:
             raise UserError(f"`{label}` must be (B, H, W) like the other labels, {size}; got {value.shape}.")
     for name, output in outputs.items():
