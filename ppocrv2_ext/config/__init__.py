@@ -1,4 +1,4 @@
-"""Everything that a config says: its file, its words, how its parts fit together, its networks and numbers."""
+"""Everything that a config says: its file, its words, how its parts fit together, its networks and its numbers."""
 
 from .yaml_files import BUILT_IN, assignment, built_in, locate, override, read, write
 

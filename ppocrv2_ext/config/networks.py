@@ -1,29 +1,36 @@
-"""What a config says about its networks: one under Architecture, or several under Architecture.Models."""
+"""What a config says about its networks: one network under Architecture, or several under Architecture.Models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 from ..errors import UserError, did_you_mean
 from .names import MEMBER_OPTIONS
 
-TRAINING_ONLY = (*MEMBER_OPTIONS, "return_all_feats")  # of no use once a network is trained
-MEMBERS_ONLY = ("model_name", "key")  # of a post-process that decodes several networks
+TRAINING_OPTIONS = (*MEMBER_OPTIONS, "return_all_feats")  # an exported network has no use for them
+DISTILLATION_OPTIONS = ("model_name", "key")  # a post-process of several networks needs them, one of a single not
 
 
-def networks(architecture):
-    """{name: section} of ``Models``; {None: architecture} where there is a single network."""
+def networks(architecture: dict) -> dict[str | None, dict]:
+    """{name: section} of ``Models``, or {None: architecture} of a single network."""
     return architecture.get("Models") or {None: architecture}
 
 
-def trainable_networks(architecture):
-    """Names of the networks that are not frozen, [None] for a single one."""
+def trainable_networks(architecture: dict) -> list[str | None]:
+    """Names of the networks that are not frozen; [None] for a single network."""
     return [name for name, network in networks(architecture).items() if not network.get("freeze_params")]
 
 
-def select_network(architecture, name=None):
-    """Which network is meant: ``name``, else the first student, else the first that learns.
+def select_network(architecture: dict, name: str | None = None) -> str | None:
+    """The network that a command works on.
 
+    Args:
+        name: what the user asks for; None for the first network whose name begins with Student, or where there is
+            none for the first network that is not frozen.
     Returns:
-        A name in ``Models``; None for a config of a single network.
+        A name in ``Models``; None if there is a single network.
     Raises:
-        UserError: there is no such network.
+        UserError: there is no network ``name``.
     """
     known = networks(architecture)
     if name is None:
@@ -36,11 +43,13 @@ def select_network(architecture, name=None):
     return name
 
 
-def best_network(config, recorded):
-    """(name, sentence): the network to ship, of those in ``Architecture.Models`` that learn.
+def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]:
+    """The trainable network with the best metric, which is the one to export.
 
     Args:
-        recorded: {value: number} that the checkpoint was saved with, such as {"Student2_hmean": 0.6}; perhaps empty.
+        recorded: {metric: number} from the checkpoint, such as {"Student2_hmean": 0.6}; it may be empty.
+    Returns:
+        (name, reason): without a number for each network, the name of the first one. The reason is a sentence.
     """
     names, indicator = trainable_networks(config["Architecture"]), config["Metric"].get("main_indicator")
     scores = {name: recorded[f"{name}_{indicator}"] for name in names if f"{name}_{indicator}" in recorded}
@@ -51,27 +60,35 @@ def best_network(config, recorded):
     return best, f"{best}, the better by its recorded {indicator} ({listed})."
 
 
-def single_network_config(config, name):
-    """``config`` for one of its ``Models``, as if that had been trained by itself; the weights are not looked at."""
+def single_network_config(config: dict, name: str | None) -> dict:
+    """The config that would have trained the network ``name`` of ``config`` alone. Weights are not looked at.
+
+    Raises:
+        UserError: there is no network ``name``.
+    """
     network = config["Architecture"]["Models"][select_network(config["Architecture"], name)]
-    post_process = {key: value for key, value in config["PostProcess"].items() if key not in MEMBERS_ONLY}
+    post_process = {key: value for key, value in config["PostProcess"].items() if key not in DISTILLATION_OPTIONS}
     post_process["name"] = post_process["name"].replace("Distillation", "", 1)
     return {
         **config,
-        "Architecture": {key: value for key, value in network.items() if key not in TRAINING_ONLY},
+        "Architecture": {key: value for key, value in network.items() if key not in TRAINING_OPTIONS},
         "PostProcess": post_process,
     }
 
 
-def without_centers(config):
-    """``config`` without any ``Head.centers``: where nothing trains, a checkpoint brings its own or none are needed."""
+def without_centers(config: dict) -> dict:
+    """``config`` without the files of ``Head.centers``.
 
-    def plain(network):
+    Only a training starts from such a file. Evaluation and export take the centers from the checkpoint, and the file
+    may be gone by then.
+    """
+
+    def without_file(network: dict) -> dict:
         head = {key: value for key, value in (network.get("Head") or {}).items() if key != "centers"}
         return {**network, "Head": head} if head else network
 
     architecture = config["Architecture"]
     if "Models" not in architecture:
-        return {**config, "Architecture": plain(architecture)}
-    models = {name: plain(network) for name, network in architecture["Models"].items()}
+        return {**config, "Architecture": without_file(architecture)}
+    models = {name: without_file(network) for name, network in architecture["Models"].items()}
     return {**config, "Architecture": {**architecture, "Models": models}}

@@ -1,44 +1,51 @@
-"""Numbers that a config gives, checked: a ValueError names the argument, the rule and what was given."""
+"""Numbers that a config gives, checked against the range of their argument.
+
+Every function returns the number or raises a ValueError that says which argument it is, what the rule is and what the
+config gave.
+"""
+
+from __future__ import annotations
 
 import math
 from numbers import Integral, Real
 
 
-def number(value, argument, low, high):
-    """``value`` as a float; it must be from ``low`` to ``high``."""
+def number(value: object, argument: str, low: float, high: float) -> float:
+    """``value`` as a float; it must lie in [low, high]."""
     if not _is_number(value) or not low <= value <= high:
         raise ValueError(f"`{argument}` must be a number from {low} to {high}, got {value!r}.")
     return float(value)
 
 
-def whole_number(value, argument, low=1, high=None):
-    """``value`` as an int; it must be whole, ``low`` or more, and ``high`` or less if there is such a bound."""
+def whole_number(value: object, argument: str, low: int = 1, high: int | None = None) -> int:
+    """``value`` as an int; it must be whole and lie in [low, high]. Without ``high`` there is no upper bound."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < low or (high is not None and value > high):
         rule = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"`{argument}` must be a whole number {rule}, got {value!r}.")
     return int(value)
 
 
-def non_negative(value, argument):
-    """``value``; it must be a finite number >= 0."""
+def non_negative(value: object, argument: str) -> float:
+    """``value``, unchanged; it must be a finite number >= 0."""
     if not _is_number(value) or not 0 <= value < math.inf:
         raise ValueError(f"`{argument}` must be a number >= 0, got {value!r}.")
     return value
 
 
-def positive(value, argument):
-    """``value``; it must be a finite number > 0."""
+def positive(value: object, argument: str) -> float:
+    """``value``, unchanged; it must be a finite number > 0."""
     if not _is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"`{argument}` must be a number > 0, got {value!r}.")
     return value
 
 
-def share(value, argument):
-    """``value``; it must be a share of a whole, but not the whole, in [0, 1)."""
+def share(value: object, argument: str) -> float:
+    """``value``, unchanged; it must be a part of a whole, in [0, 1)."""
     if not _is_number(value) or not 0 <= value < 1:
         raise ValueError(f"`{argument}` must be a number in [0, 1), got {value!r}.")
     return value
 
 
-def _is_number(value):
+def _is_number(value: object) -> bool:
+    # Python counts True as 1. In a config it is a slip.
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,26 +1,33 @@
 """A config made definite for one PaddleOCR: its paths, its switches, the place of Copy-Paste."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError, did_you_mean
 from .networks import networks
 
-LABELS, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
-AFTER = {"NormalizeImage", "ToCHWImage", "KeepKeys"}  # what they return is no picture to paste on
+if TYPE_CHECKING:
+    from ..host import Host
+
+LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
+NO_PICTURE_AFTER = {"NormalizeImage", "ToCHWImage", "KeepKeys"}  # they return something else than (H, W, 3) pixels
 
 
-def resolve(config, host):
+def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     """``config`` with paths and switches made definite for ``host``.
 
-    * a character dictionary that is not in the working directory is looked for in PaddleOCR;
-    * ``use_gpu`` is turned off where Paddle has no CUDA;
-    * the wheel's exporter needs ``export_with_pir`` under Paddle 3;
+    * A character dictionary that is not in the working directory is looked for in PaddleOCR.
+    * ``use_gpu`` is turned off where Paddle has no CUDA.
+    * ``export_with_pir`` is turned on for the wheel under Paddle 3, whose exporter needs it.
     * PaddleOCR is told where TextCopyPaste stands.
 
     Returns:
         (config, notes): a new config, and a sentence for each switch of the user's that was turned.
     Raises:
-        UserError: there is no such dictionary, or two settings contradict each other.
+        UserError: there is no such dictionary, two settings contradict each other, or TextCopyPaste stands where it
+            cannot work.
     """
     import paddle
 
@@ -34,13 +41,13 @@ def resolve(config, host):
         notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
     dictionary = settings.get("character_dict_path")
     if dictionary:
-        settings["character_dict_path"] = str(_dictionary(dictionary, host.root))
+        settings["character_dict_path"] = str(_find_dictionary(dictionary, host.root))
     if host.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3:
         settings.setdefault("export_with_pir", True)
-    return {**with_copy_paste_placed(config), "Global": settings}, notes
+    return {**with_copy_paste_index(config), "Global": settings}, notes
 
 
-def _dictionary(name, root):
+def _find_dictionary(name: str, root: Path) -> Path:
     for candidate in (Path(name), root / name):
         if candidate.is_file():
             return candidate.resolve()
@@ -50,8 +57,11 @@ def _dictionary(name, root):
     )
 
 
-def with_copy_paste_placed(config):
-    """``config`` that tells PaddleOCR where TextCopyPaste stands; it assumes the third place.
+def with_copy_paste_index(config: dict) -> dict:
+    """``config`` with the place of TextCopyPaste in ``dataset.ext_op_transform_idx``, counted from 0.
+
+    The other picture of a Copy-Paste goes through the transforms before that place. PaddleOCR takes it for the third
+    transform unless it is told.
 
     Raises:
         UserError: TextCopyPaste does not stand right after DetLabelEncode, or ``ext_op_transform_idx`` says otherwise.
@@ -61,31 +71,31 @@ def with_copy_paste_placed(config):
         index = _copy_paste_index(mode, transform_names(dataset))
         if index is None:
             continue
-        stated = dataset.get("ext_op_transform_idx", index)
-        if stated != index:
+        value = dataset.get("ext_op_transform_idx", index)
+        if value != index:
             raise UserError(
                 f"{mode}.dataset.ext_op_transform_idx must be {index}, where {COPY_PASTE} stands counted from 0, "
-                f"got {stated!r}; leave it out."
+                f"got {value!r}; leave it out."
             )
         config = {**config, mode: {**config[mode], "dataset": {**dataset, "ext_op_transform_idx": index}}}
     return config
 
 
-def transform_names(dataset):
+def transform_names(dataset: dict) -> list[str]:
     """Names of the transforms of a ``dataset`` section, in order."""
     return [name for entry in dataset.get("transforms") or () for name in entry]
 
 
-def _copy_paste_index(mode, names):
+def _copy_paste_index(mode: str, names: list[str]) -> int | None:
     if COPY_PASTE not in names:
         return None
     index = names.index(COPY_PASTE)
-    where = f"{mode}.dataset.transforms: {COPY_PASTE} must stand once, right after {LABELS}"
-    if names.count(COPY_PASTE) > 1 or LABELS not in names:
+    where = f"{mode}.dataset.transforms: {COPY_PASTE} must stand once, right after {LABEL_ENCODER}"
+    if names.count(COPY_PASTE) > 1 or LABEL_ENCODER not in names:
         raise UserError(f"{where}, got {', '.join(names)}.")
-    if index != names.index(LABELS) + 1:
+    if index != names.index(LABEL_ENCODER) + 1:
         raise UserError(f"{where}, before anything that crops or pads; move it there from number {index + 1}.")
-    early = [name for name in names[:index] if name in AFTER]
+    early = [name for name in names[:index] if name in NO_PICTURE_AFTER]
     if early:
         raise UserError(f"{where}, and {early[0]} must come later: it leaves no picture to paste on.")
     return index

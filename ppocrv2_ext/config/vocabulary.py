@@ -1,20 +1,23 @@
 """Does every word of a config mean something? Sections, component names and arguments, checked before anything runs.
 
-PaddleOCR drops what it does not know: a misspelt argument trains for a night with the default.
+PaddleOCR ignores what it does not know: with a misspelt argument it trains for a night on the default.
 """
 
+from __future__ import annotations
+
 import difflib
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from ..data.reasons import UNKNOWN_CHARACTERS
 from ..errors import UserError, did_you_mean
-from .consistency import conflicts
+from .consistency import find_conflicts
 from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
 
-SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval", "profiler_options"}
-REQUIRED = SECTIONS - {"profiler_options"}
-# What the scripts of PaddleOCR 2.8 to 3.7 read from Global, and what this package adds (last line).
-GLOBAL = set(
+REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
+SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
+# What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last line is what this package adds.
+GLOBAL_KEYS = set(
     """
     amp_custom_black_list amp_custom_white_list amp_dtype amp_level cal_metric_during_train
     calc_epoch_interval character_dict_path character_type checkpoints class_path d2s_train_image_shape debug
@@ -24,109 +27,131 @@ GLOBAL = set(
     print_batch_step print_mem_info save_epoch_step save_inference_dir save_model_dir save_res_path
     save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
     use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
-    use_wandb use_xpu pretrained_min_matched unknown_characters
+    use_wandb use_xpu
+    pretrained_min_matched unknown_characters
     """.split()
 )
-NETWORK = {*NETWORK_KEYS, *NETWORK_OPTIONS}
-MEMBER = {*NETWORK_KEYS, *MEMBER_OPTIONS}
-OPTIMIZER = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
-SUPPLIED = GLOBAL | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}  # by PaddleOCR's builders
-DATA = {"dataset", "loader", "sampler"}
-DATASET = {"name", "data_dir", "label_file_list", "ratio_list", "transforms", "ext_op_transform_idx", "delimiter"} | {
-    "ds_width",
+SINGLE_NETWORK_KEYS = {*NETWORK_KEYS, *NETWORK_OPTIONS}
+SEVERAL_NETWORKS_KEYS = {"name", "algorithm", "model_type", "Models"}
+MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}
+OPTIMIZER_KEYS = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
+# Arguments that PaddleOCR's builders pass to components themselves; "did you mean" never proposes one.
+BUILDER_ARGUMENTS = GLOBAL_KEYS | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}
+DATA_KEYS = {"dataset", "loader", "sampler"}
+DATASET_KEYS = {
+    *("name", "data_dir", "label_file_list", "ratio_list"),
+    *("transforms", "ext_op_transform_idx", "delimiter", "ds_width"),
 }
-LOADER = {"shuffle", "drop_last", "batch_size_per_card", "num_workers", "use_shared_memory", "collate_fn"}
-LOADED = LOADER - {"use_shared_memory", "collate_fn"}  # what PaddleOCR reads of a loader without a default
-# What is a mapping and what a list: {key: what it holds}, where "*" is any other key, and [what each entry is].
-NAMED = [{"*": {}}]  # of components: [{name: arguments}]
-PARTS = {part: {} for part in NETWORK_PARTS}
-SET = {"dataset": {"transforms": NAMED}, "loader": {}, "sampler": {}}
-SHAPE = {
+REQUIRED_LOADER_KEYS = {"shuffle", "drop_last", "batch_size_per_card", "num_workers"}  # PaddleOCR has no defaults
+LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
+
+# Where a config must hold a mapping and where a list. A mapping is {key: shape below it}, "*" stands for any other key;
+# a list is [shape of each entry].
+COMPONENT_LIST_SHAPE = [{"*": {}}]  # [{name: arguments}]
+NETWORK_SHAPE = {part: {} for part in NETWORK_PARTS}
+DATA_SHAPE = {"dataset": {"transforms": COMPONENT_LIST_SHAPE}, "loader": {}, "sampler": {}}
+CONFIG_SHAPE = {
     "Global": {},
     "Optimizer": {"lr": {}, "regularizer": {}},
-    "Architecture": {**PARTS, "Models": {"*": PARTS}},
-    "Loss": {"loss_config_list": NAMED},
+    "Architecture": {**NETWORK_SHAPE, "Models": {"*": NETWORK_SHAPE}},
+    "Loss": {"loss_config_list": COMPONENT_LIST_SHAPE},
     "PostProcess": {},
     "Metric": {},
-    "Train": SET,
-    "Eval": SET,
+    "Train": DATA_SHAPE,
+    "Eval": DATA_SHAPE,
 }
+
+
+class Catalog(Protocol):
+    """The components that a PaddleOCR can build; :mod:`ppocrv2_ext.host.catalog` is one."""
+
+    def names(self, kind: str) -> Collection[str]:
+        """Names of the components of a kind, such as "backbone"."""
+
+    def classes(self, kind: str, name: str) -> Collection[Any]:
+        """The classes that a name may stand for."""
+
+    def arguments(self, component: Any) -> Any:
+        """What a class takes: ``names``, and ``closed`` if it takes nothing else."""
 
 
 class Problem(NamedTuple):
-    """A sentence about a word of the config; ``fatal`` unless it may be a leftover that does no harm."""
+    """A sentence about a word of the config. ``fatal`` is False for a leftover that may do no harm."""
 
     sentence: str
     fatal: bool = True
 
 
-def check(config, catalog):
+def check(config: dict, catalog: Catalog) -> list[str]:
     """Find the words of ``config`` that nothing would read.
 
     Args:
-        config: a config as read.
-        catalog: ``names(kind)``, ``classes(kind, name)`` and ``arguments(class)`` of the PaddleOCR in use
-            (:mod:`ppocrv2_ext.host.catalog`).
+        config: a config as :func:`~ppocrv2_ext.config.read` returns it.
+        catalog: the components of the PaddleOCR in use.
     Returns:
-        Sentences about words without effect that look like leftovers; PaddleOCR's own configs have some.
+        A sentence for each word that has no effect and looks like a leftover; PaddleOCR's own configs have some.
     Raises:
-        UserError: a sentence for every word that is unknown or looks like a slip.
+        UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
-    problems = list(_problems(config, catalog))
+    problems = list(_find_problems(config, catalog))
     fatal = [problem.sentence for problem in problems if problem.fatal]
     if fatal:
         raise UserError("\n".join(fatal))
     return [problem.sentence for problem in problems]
 
 
-def _problems(config, catalog):
-    yield from _unknown("the config", config, SECTIONS)
-    missing = sorted(section for section in REQUIRED if not config.get(section))
+def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
+    yield from _unknown_keys("the config", config, SECTIONS)
+    missing = sorted(section for section in REQUIRED_SECTIONS if not config.get(section))
     if missing:
         yield Problem(f"the config lacks the section {missing[0]}, or it is empty.")
         return
-    misshapen = list(_misshapen("", config, SHAPE))
-    if misshapen:
-        yield from misshapen
-        return  # what lies below cannot be looked at
-    yield from _near_misses("Global", config["Global"], GLOBAL)
-    yield from _choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
-    yield from _choice("Architecture", config["Architecture"], "name", catalog.names("architecture"))
-    for where, network, known in _networks(config["Architecture"]):
-        yield from _unknown(where, network, known)
-        for part in ("Backbone", "Neck", "Head"):
-            yield from _component(f"{where}.{part}", part.lower(), network.get(part), catalog)
+    wrong_shapes = list(_wrong_shapes("", config, CONFIG_SHAPE))
+    if wrong_shapes:
+        yield from wrong_shapes
+        return  # the checks below would fail on them
+    yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
+    yield from _wrong_choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
+    yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
     yield from _component("PostProcess", "post-process", config["PostProcess"], catalog)
     yield from _component("Metric", "metric", config["Metric"], catalog)
     yield from _optimizer(config["Optimizer"], catalog)
     for mode in ("Train", "Eval"):
         yield from _data(mode, config[mode], catalog)
-    yield from map(Problem, conflicts(config))
+    yield from map(Problem, find_conflicts(config))
 
 
-def _misshapen(where, value, shape):
+def _wrong_shapes(where: str, value: Any, shape: Any) -> Iterator[Problem]:
     """Places below ``where`` that hold no mapping, or no list, where ``shape`` has one."""
     if not isinstance(value, type(shape)):
         kind = "a mapping of `key: value`" if isinstance(shape, dict) else "a list of `- name: {key: value}`"
         yield Problem(f"{where} must be {kind}, got {value!r}.")
         return
     below = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, held in below:
+    for key, item in below:
         expected = shape.get(key, shape.get("*")) if isinstance(shape, dict) else shape[0]
         # A component may come without arguments, as `- ToCHWImage:` does.
-        if expected or (held is not None and expected is not None):
-            yield from _misshapen(f"{where}.{key}".lstrip("."), held, expected)
+        if expected or (item is not None and expected is not None):
+            yield from _wrong_shapes(f"{where}.{key}".lstrip("."), item, expected)
 
 
-def _networks(architecture):
-    if "Models" not in architecture:
-        return [("Architecture", architecture, NETWORK)]
-    members = [(f"Architecture.Models.{name}", member, MEMBER) for name, member in architecture["Models"].items()]
-    return [("Architecture", architecture, {"name", "algorithm", "model_type", "Models"}), *members]
+def _architecture(architecture: dict, catalog: Catalog) -> Iterator[Problem]:
+    yield from _wrong_choice("Architecture", architecture, "name", catalog.names("architecture"))
+    sections = [("Architecture", architecture, SINGLE_NETWORK_KEYS)]
+    if "Models" in architecture:
+        members = architecture["Models"].items()
+        sections = [
+            ("Architecture", architecture, SEVERAL_NETWORKS_KEYS),
+            *((f"Architecture.Models.{name}", member, MEMBER_KEYS) for name, member in members),
+        ]
+    for where, section, known in sections:
+        yield from _unknown_keys(where, section, known)
+        for part in ("Backbone", "Neck", "Head"):
+            yield from _component(f"{where}.{part}", part.lower(), section.get(part), catalog)
 
 
-def _losses(loss, catalog):
+def _losses(loss: dict, catalog: Catalog) -> Iterator[Problem]:
     if loss.get("name") != "CombinedLoss":
         yield from _component("Loss", "loss", loss, catalog)
         return
@@ -136,9 +161,9 @@ def _losses(loss, catalog):
             yield from _component(f"Loss.loss_config_list.{index}", "loss", {**term, "name": name}, catalog)
 
 
-def _optimizer(optimizer, catalog):
-    named = {key: value for key, value in optimizer.items() if key not in OPTIMIZER - {"name"}}
-    yield from _component("Optimizer", "optimizer", named, catalog, also=OPTIMIZER)
+def _optimizer(optimizer: dict, catalog: Catalog) -> Iterator[Problem]:
+    arguments = {key: value for key, value in optimizer.items() if key not in OPTIMIZER_KEYS - {"name"}}
+    yield from _component("Optimizer", "optimizer", arguments, catalog, also=OPTIMIZER_KEYS)
     yield from _component("Optimizer.lr", "schedule", {"name": "Const", **(optimizer.get("lr") or {})}, catalog)
     regularizer = dict(optimizer.get("regularizer") or {})
     if regularizer:
@@ -148,17 +173,17 @@ def _optimizer(optimizer, catalog):
         yield from _component("Optimizer.regularizer", "regularizer", regularizer, catalog)
 
 
-def _data(mode, section, catalog):
+def _data(mode: str, section: dict, catalog: Catalog) -> Iterator[Problem]:
     if not section.get("dataset") or not section.get("loader"):
         yield Problem(f"{mode} must hold a dataset and a loader.")
         return
-    yield from _unknown(mode, section, DATA)
-    yield from _near_misses(f"{mode}.dataset", section["dataset"], DATASET)
-    yield from _near_misses(f"{mode}.loader", section["loader"], LOADER)
+    yield from _unknown_keys(mode, section, DATA_KEYS)
+    yield from _near_misses(f"{mode}.dataset", section["dataset"], DATASET_KEYS)
+    yield from _near_misses(f"{mode}.loader", section["loader"], LOADER_KEYS)
     transforms = section["dataset"].get("transforms")
     if transforms is not None and not any("KeepKeys" in entry for entry in transforms):
         yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
-    for key in sorted(LOADED - set(section["loader"])):
+    for key in sorted(REQUIRED_LOADER_KEYS - set(section["loader"])):
         yield Problem(f"{mode}.loader lacks {key!r}.")
     for entry in transforms or ():
         for name, arguments in entry.items():
@@ -166,7 +191,14 @@ def _data(mode, section, catalog):
             yield from _component(where, "transform", {**(arguments or {}), "name": name}, catalog)
 
 
-def _component(where, kind, component, catalog, also=frozenset()):
+def _component(
+    where: str, kind: str, component: dict | None, catalog: Catalog, also: Collection[str] = frozenset()
+) -> Iterator[Problem]:
+    """A component must exist and must take the arguments that its section gives it.
+
+    Args:
+        also: keys of the section that are read by something else than the component.
+    """
     name = (component or {}).get("name")
     if not component or name == "None":
         return
@@ -177,32 +209,32 @@ def _component(where, kind, component, catalog, also=frozenset()):
         yield Problem(f"{where}: there is no {kind} {name!r}{did_you_mean(name, catalog.names(kind))}")
         return
     try:
-        found = [catalog.arguments(component) for component in catalog.classes(kind, name)]
+        signatures = [catalog.arguments(candidate) for candidate in catalog.classes(kind, name)]
     except (ImportError, OSError, RuntimeError):
         return  # an optional part of PaddleOCR that cannot be imported here says so itself when it is built
-    known = also.union({"name"}, *(arguments.names for arguments in found))
-    closed = all(arguments.closed for arguments in found)
+    known = {"name", *also}.union(*(signature.names for signature in signatures))
+    closed = all(signature.closed for signature in signatures)
     for key in set(component) - known:
-        near = difflib.get_close_matches(key, known - SUPPLIED, n=1, cutoff=0.75)
-        if closed or near:
-            yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, known - SUPPLIED)}")
+        close = difflib.get_close_matches(key, known - BUILDER_ARGUMENTS, n=1, cutoff=0.75)
+        if closed or close:
+            yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, known - BUILDER_ARGUMENTS)}")
         else:
             yield Problem(f"{where}: {kind} {name!r} does not read {key!r}; it has no effect.", fatal=False)
 
 
-def _choice(where, section, key, values):
+def _wrong_choice(where: str, section: dict, key: str, values: Collection[str]) -> Iterator[Problem]:
     if key in section and section[key] not in list(values):
         yield Problem(f"{where}.{key} is {section[key]!r}{did_you_mean(section[key], values)}")
 
 
-def _unknown(where, section, known):
+def _unknown_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
     for key in section:
         if key not in known:
             yield Problem(f"{where} has no {key!r}{did_you_mean(key, known)}")
 
 
-def _near_misses(where, section, known):
-    """Sections in which a component may look for a key of its own: only what looks like a slip is an error."""
+def _near_misses(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
+    """Keys that look like a misspelt one. Other unknown keys pass: a component may read a key of its own there."""
     for key in section:
         close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
         if key not in known and close:

@@ -1,18 +1,23 @@
-"""Configs: PaddleOCR's YAML vocabulary, read safely, overridden like PaddleOCR's ``-o``, and resolved to plain data.
+"""Config files: PaddleOCR's YAML, read safely, overridden as PaddleOCR's ``-o`` does it, and written.
 
-The only reader of config files. No inheritance and no code: what is in the file, plus the overrides, is the experiment.
+Nothing else reads config files. They have no inheritance and no code: an experiment is what its file says, plus the
+overrides.
 """
+
+from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
 
-SIMPLE = re.compile(r"[\w./-]+")  # texts that YAML may read without quotes; it takes some of them for numbers
+UNQUOTED_TEXT = re.compile(r"[\w./-]+")  # YAML needs no quotes around it, unless it looks like a number
 PACKAGE = Path(__file__).resolve().parents[1]
 # Installed, configs/ lies inside the package; in a clone it lies beside it.
 BUILT_IN = next(
@@ -24,7 +29,7 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader in which a key given twice is an error and ``1e-4`` is a number, as users mean it."""
 
 
-def _mapping(loader, node):
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
     seen = {}
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -35,19 +40,25 @@ def _mapping(loader, node):
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 
 
-def built_in():
+def built_in() -> list[str]:
     """Names of the built-in configs, such as ``rec/ch_PP-OCRv2_rec``."""
     return sorted(path.relative_to(BUILT_IN).with_suffix("").as_posix() for path in BUILT_IN.glob("*/*.yml"))
 
 
-def locate(name):
-    """Path of a config given as a path or as a built-in name, with or without ``.yml`` and its folder."""
+def locate(name: str) -> Path:
+    """The path of a config.
+
+    Args:
+        name: a path, or the name of a built-in config with or without ``.yml`` and its folder.
+    Raises:
+        UserError: there is no such file and no such built-in config.
+    """
     path = Path(name)
     if path.is_file():
         return path
@@ -61,11 +72,12 @@ def locate(name):
     )
 
 
-def read(path):
+def read(path: str | Path) -> dict:
     """The config in a YAML file.
 
     Raises:
-        UserError: unreadable, not YAML, a key given twice, or a tag that would run code; with file and line.
+        UserError: the file cannot be read, is no YAML, gives a key twice, or holds a tag that would run code. The
+            message names the line.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -77,7 +89,7 @@ def read(path):
     return config
 
 
-def _parse(text, source):
+def _parse(text: str, source: str) -> Any:
     stream = _Loader(text)
     stream.name = source
     try:
@@ -92,16 +104,16 @@ def _parse(text, source):
         stream.dispose()
 
 
-def override(config, assignments):
-    """A copy of ``config`` with ``KEY=VALUE`` assignments applied, as PaddleOCR's ``-o``.
+def override(config: dict, assignments: Iterable[str]) -> dict:
+    """A copy of ``config`` with ``KEY=VALUE`` assignments applied, as PaddleOCR's ``-o`` does it.
 
-    Beyond PaddleOCR's, a step of the path may be the name of an entry of a list
-    (``Train.dataset.transforms.RecResizeImg.image_shape=[3,32,128]``) or its number, and a value may hold ``=``.
+    It does two things more. A key may lead into a list, by the name of an entry
+    (``Train.dataset.transforms.RecResizeImg.image_shape=[3,32,128]``) or by its number. A value may hold ``=``.
 
     Raises:
-        UserError: not ``KEY=VALUE``, or the path leads nowhere.
+        UserError: an assignment is not ``KEY=VALUE``, or its key leads nowhere.
     """
-    result = _copied(config)
+    result = _deep_copy(config)
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
@@ -110,36 +122,37 @@ def override(config, assignments):
     return result
 
 
-def assignment(key, value):
-    """``KEY=VALUE`` for :func:`override` and ``-o``, quoted where it must be to be read as ``value``.
+def assignment(key: str, value: Any) -> str:
+    """``KEY=VALUE`` for :func:`override` and ``-o``, with quotes where YAML needs them to read ``value`` back.
 
     Args:
         value: a path, or plain data.
     """
-    return f"{key}={_written(value)}"
+    return f"{key}={_as_yaml(value)}"
 
 
-def _written(value):
+def _as_yaml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(_as_yaml, value))}]"
     text = str(value)
-    plain = isinstance(value, (str, Path)) and SIMPLE.fullmatch(text) and _parse(text, "") == text
+    plain = isinstance(value, (str, Path)) and UNQUOTED_TEXT.fullmatch(text) and _parse(text, "") == text
     return text if plain else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _copied(value):
+def _deep_copy(value: Any) -> Any:
+    """Not ``copy.deepcopy``: an anchor of YAML makes two sections one object, and an override is to change one."""
     if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+        return {key: _deep_copy(item) for key, item in value.items()}
+    return [_deep_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _assign(config, path, value):
+def _assign(config: dict, path: str, value: Any) -> None:
     *parents, last = path.split(".")
     node = config
     for depth, step in enumerate(parents):
-        node = _entered(node, step, path, ".".join(parents[:depth]))
+        node = _descend(node, step, path, ".".join(parents[:depth]))
     if isinstance(node, list):
-        index, entry = _entry(node, last, path, ".".join(parents))
+        index, entry = _find_entry(node, last, path, ".".join(parents))
         node[index] = {last: value} if isinstance(entry, dict) and last in entry else value
     elif parents or last in node:
         node[last] = value
@@ -147,10 +160,14 @@ def _assign(config, path, value):
         raise UserError(f"-o {path}: the config has no section {last!r}{did_you_mean(last, node)}")
 
 
-def _entered(node, step, path, above):
-    """The mapping or list below ``step``; a component without arguments (``RecAug:``) becomes an empty mapping."""
+def _descend(node: dict | list, step: str, path: str, above: str) -> dict | list:
+    """The mapping or list below ``step``. A component without arguments (``RecAug:``) gets an empty mapping.
+
+    Args:
+        path, above: the whole key, and its part before ``step``; for messages.
+    """
     if isinstance(node, list):
-        index, entry = _entry(node, step, path, above)
+        index, entry = _find_entry(node, step, path, above)
         if not (isinstance(entry, dict) and step in entry):
             return entry
         node = node[index]
@@ -163,22 +180,26 @@ def _entered(node, step, path, above):
     return node[step]
 
 
-def _entry(entries, step, path, above):
+def _find_entry(entries: list, step: str, path: str, above: str) -> tuple[int, Any]:
     """(index, entry) of a list for a name such as ``RecAug`` or a number."""
     names = [next(iter(entry), None) if isinstance(entry, dict) else None for entry in entries]
-    found = [index for index, name in enumerate(names) if name == step]
-    if not found and step.isdigit() and int(step) < len(entries):
-        found = [int(step)]
-    if not found:
+    indexes = [index for index, name in enumerate(names) if name == step]
+    if not indexes and step.isdigit() and int(step) < len(entries):
+        indexes = [int(step)]
+    if not indexes:
         raise UserError(f"-o {path}: {above} has no entry {step!r}{did_you_mean(step, set(names) - {None})}")
-    if len(found) > 1:
-        numbers = " or ".join(map(str, found))
+    if len(indexes) > 1:
+        numbers = " or ".join(map(str, indexes))
         raise UserError(f"-o {path}: {above} has several entries {step!r}; name one by its number, {numbers}.")
-    return found[0], entries[found[0]]
+    return indexes[0], entries[indexes[0]]
 
 
-def write(config, path, header=""):
-    """Write ``config`` as YAML; ``header`` lines become comments. The same file runs as ``-c`` of PaddleOCR."""
+def write(config: dict, path: str | Path, header: str = "") -> None:
+    """Write ``config`` as YAML, which PaddleOCR's scripts take as ``-c``. Lines of ``header`` become comments.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     comment = "".join(f"# {line}\n" for line in header.splitlines())
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     with atomic_write(path) as part:

@@ -1,10 +1,10 @@
-"""What a list of transforms must look like for those in it to work."""
+"""What a list of transforms must look like for Copy-Paste to work, and what NumPy must be for the crop to work."""
 
 import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.commands.requirements import require_numpy
-from ppocrv2_ext.config.resolve import with_copy_paste_placed
+from ppocrv2_ext.config.resolve import with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 
 
@@ -14,10 +14,10 @@ def transforms(*names, **dataset):
 
 
 def test_paddleocr_is_told_where_copy_paste_stands():
-    placed = with_copy_paste_placed(transforms("DecodeImage", "Flip", "DetLabelEncode", "TextCopyPaste"))
-    assert placed["Train"]["dataset"]["ext_op_transform_idx"] == 3
+    config_with_index = with_copy_paste_index(transforms("DecodeImage", "Flip", "DetLabelEncode", "TextCopyPaste"))
+    assert config_with_index["Train"]["dataset"]["ext_op_transform_idx"] == 3
     without = transforms("DecodeImage", "DetLabelEncode")
-    assert with_copy_paste_placed(without) == without
+    assert with_copy_paste_index(without) == without
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_paddleocr_is_told_where_copy_paste_stands():
 )
 def test_copy_paste_where_it_cannot_work_is_refused(names, dataset, message):
     with pytest.raises(UserError, match=f"^Train.dataset.*{message}"):
-        with_copy_paste_placed(transforms(*names, **dataset))
+        with_copy_paste_index(transforms(*names, **dataset))
 
 
-def test_the_built_in_configs_place_copy_paste_right():
+def test_copy_paste_stands_where_it_works_in_the_built_in_configs():
     for name in config.built_in():
-        with_copy_paste_placed(config.read(config.locate(name)))
+        with_copy_paste_index(config.read(config.locate(name)))
 
 
 @pytest.mark.parametrize(("version", "refused"), [("2.3.5", False), ("2.4.0", True), ("3.0.0rc1", True)])

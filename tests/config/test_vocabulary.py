@@ -1,4 +1,4 @@
-"""Words of a config that nothing would read are found before anything runs."""
+"""Words of a config that nothing would read, and settings that contradict each other, are found before it runs."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def recipe():
     return config.read(config.locate("rec/ch_PP-OCRv2_rec"))
 
 
-def test_every_built_in_config_is_wholly_understood(catalog):
+def test_no_built_in_config_has_a_word_that_nothing_reads(catalog):
     for name in config.built_in():
         assert vocabulary.check(config.read(config.locate(name)), catalog) == [], name
 
@@ -136,7 +136,7 @@ def test_a_loss_may_only_name_networks_of_the_model(catalog, name, assignment, m
         vocabulary.check(config.override(config.read(config.locate(name)), [assignment]), catalog)
 
 
-def test_all_slips_are_told_at_once(recipe, catalog):
+def test_all_slips_are_reported_at_once(recipe, catalog):
     wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
     with pytest.raises(UserError) as error:
         vocabulary.check(wrong, catalog)

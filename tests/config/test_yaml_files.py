@@ -13,12 +13,12 @@ TRANSFORMS = {"Train": {"dataset": {"transforms": [{"RecAug": None}, {"RecResize
 
 @pytest.fixture
 def write(tmp_path):
-    def written(text):
+    def write_text(text):
         path = tmp_path / "a.yml"
         path.write_text(text, encoding="utf-8")
         return path
 
-    return written
+    return write_text
 
 
 def test_every_built_in_config_reads_and_opens_with_its_title():
@@ -118,9 +118,9 @@ def test_an_override_that_leads_nowhere_says_so(assignment, message):
 
 
 def test_a_written_config_reads_back_equal_with_paddleocrs_own_loader(tmp_path):
-    settled = config.read(config.locate("rec/ch_PP-OCRv2_rec"))
-    config.write(settled, tmp_path / "b.yml", "made by\na test")
-    assert yaml.safe_load((tmp_path / "b.yml").read_text(encoding="utf-8")) == settled
+    recipe = config.read(config.locate("rec/ch_PP-OCRv2_rec"))
+    config.write(recipe, tmp_path / "b.yml", "made by\na test")
+    assert yaml.safe_load((tmp_path / "b.yml").read_text(encoding="utf-8")) == recipe
     assert (tmp_path / "b.yml").read_text(encoding="utf-8").startswith("# made by\n# a test\n")
     assert [file.name for file in tmp_path.iterdir()] == ["b.yml"]
 
