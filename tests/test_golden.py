@@ -10,9 +10,10 @@ import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints.centers_file import fingerprint, read_centers
-from ppocrv2_ext.checkpoints.character_rows import find_dictionary
-from ppocrv2_ext.checkpoints.checkpoint import read_arrays, recorded_metrics
 from ppocrv2_ext.checkpoints.loading import load_pretrained
+from ppocrv2_ext.checkpoints.paths import find_dictionary
+from ppocrv2_ext.checkpoints.pdparams import read_arrays
+from ppocrv2_ext.checkpoints.states import read_best_metrics
 from ppocrv2_ext.config import vocabulary
 from ppocrv2_ext.config.networks import networks
 from ppocrv2_ext.data.dictionary import read_dictionary
@@ -98,7 +99,7 @@ def test_both_networks_of_a_pair_of_before_the_move_give_the_probabilities_of_th
 
 
 def test_what_a_training_recorded_before_the_move_is_found_by_an_evaluation_of_today(folder, ppocrv2):
-    best = recorded_metrics(folder / "recognizer")["acc"]
+    best = read_best_metrics(folder / "recognizer")["acc"]
     assert best > 0.5
     done = ppocrv2("eval", "-c", "config.yml", "-o", "Global.pretrained_model=recognizer")
     assert done.returncode == 0, done.stderr

@@ -30,12 +30,12 @@ def official(wheel):
     from ppocr.modeling.architectures import build_model
 
     from ppocrv2_ext import config
-    from ppocrv2_ext.checkpoints import conversion, official
+    from ppocrv2_ext.checkpoints import inference_graph, official
 
     architecture = config.read(config.locate(FINETUNE))["Architecture"]
     network = build_model({**architecture, "Head": {**architecture["Head"], "out_channels": 6625}})
-    tensors = official.read_onnx(official.locate("rec"))
-    converted = conversion.convert(tensors, network.state_dict())
+    tensors = inference_graph.read_onnx(official.locate("rec"))
+    converted = inference_graph.convert_to_parameters(tensors, network.state_dict())
     network.set_state_dict({name: paddle.to_tensor(value) for name, value in converted.params.items()})
     network.eval()
     return network
@@ -127,7 +127,7 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pretrained(official, run_folder):
-    from ppocrv2_ext.checkpoints.checkpoint import write_checkpoint
+    from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 
     dictionary = run_folder / "characters.txt"
     from ppocrv2_ext.host import find

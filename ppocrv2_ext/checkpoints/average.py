@@ -1,99 +1,104 @@
-"""The mean of the weights of several trainings from one file: a network that reads about as well as all of them.
+"""The mean of the weights of several trainings that started from one file.
 
-Wortsman et al., Model soups, arXiv:2203.05482.
+The averaged network reads about as well as all of them together (Wortsman et al., Model soups, arXiv:2203.05482).
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
-from .character_rows import find_dictionary
+from .paths import PathLike, find_dictionary
 
-CENTERS = ("head.centers", "head.center_counts")  # ends of names; of features that the averaged network does not have
-STATISTICS = ("._mean", "._variance")
-FAR = 0.5  # fine-tunes lie at a few hundredths, unrelated networks at about 1
+# Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
+CENTERS = ("head.centers", "head.center_counts")
+STATISTICS = ("._mean", "._variance")  # BatchNorm's
+FAR = 0.5  # of the mean's length; fine-tunes lie at a few hundredths of it, unrelated networks at about 1
 
 
 class Average(NamedTuple):
-    """``params``: {name: ndarray}. ``distances``: of each training from the mean, in lengths of the mean."""
+    """The mean of several trainings, and how well they fit together."""
 
-    params: dict
-    distances: list
-    statistics_differ: bool  # BatchNorm's
+    params: dict[str, np.ndarray]  # {parameter name: mean}
+    distances: list[float]  # of each training from the mean, in lengths of the mean
+    statistics_differ: bool  # whether BatchNorm's statistics differ between the trainings
 
 
-def average(trainings):
+def average_trainings(trainings: Mapping[PathLike, Mapping[str, np.ndarray]]) -> Average:
     """The mean of every parameter, without the class centers.
 
     Args:
         trainings: {file: {name: array}}, two or more, of one network or of the same several.
-    Returns:
-        Average.
     Raises:
-        UserError: a name or a shape is not that of the first file.
+        UserError: a name or a shape differs from that of the first file.
     """
     first, *others = trainings
     names = [name for name in trainings[first] if not name.endswith(CENTERS)]
     for other in others:
         _require_alike(first, trainings[first], other, trainings[other])
     params = {name: _mean([training[name] for training in trainings.values()]) for name in names}
-    learnt = [name for name in names if not name.endswith(STATISTICS)]
-    length = _length(params[name] for name in learnt)
-    distances = [_length(training[name] - params[name] for name in learnt) / length for training in trainings.values()]
-    apart = any(
+    weights = [name for name in names if not name.endswith(STATISTICS)]
+    length = _length(params[name] for name in weights)
+    distances = [_length(training[name] - params[name] for name in weights) / length for training in trainings.values()]
+    statistics_differ = any(
         not np.array_equal(training[name], trainings[first][name])
         for training in trainings.values()
         for name in names
         if name.endswith(STATISTICS)
     )
-    return Average(params, distances, apart)
+    return Average(params, distances, statistics_differ)
 
 
-def warnings(mean):
-    """Sentences about an :class:`Average` that may read worse than its trainings."""
+def list_warnings(mean: Average) -> Iterator[str]:
+    """Why an averaged network may read worse than its trainings, a sentence for each reason."""
     if max(mean.distances) > FAR:
         yield "the trainings are too far apart to have begun from one file; their mean may read nothing."
     if mean.statistics_differ:
-        yield "their BatchNorm statistics differ, and the mean's would be others: train with freeze_norm: true."
+        yield "their BatchNorm statistics differ, and the mean fits none of them: train with freeze_norm: true."
 
 
-def shared_dictionary(files):
-    """Path of the dictionary that the files were trained with, None if none is recorded.
+def require_one_dictionary(files: Iterable[PathLike]) -> Path | None:
+    """The path of the dictionary that the files were trained with; None if no file has one beside it.
 
     Raises:
-        UserError: two were trained with different characters.
+        UserError: two files were trained with different characters.
     """
-    known = {file: found for file in files if (found := find_dictionary(file))}
-    if not known:
+    dictionaries = {file: path for file in files if (path := find_dictionary(file))}
+    if not dictionaries:
         return None
-    first, *others = known
-    characters = read_dictionary(known[first])
+    first, *others = dictionaries
+    characters = read_dictionary(dictionaries[first])
     for other in others:
-        if read_dictionary(known[other]) != characters:
+        if read_dictionary(dictionaries[other]) != characters:
             raise UserError(
-                f"{other} was trained with the characters of {known[other]}, {first} with those of {known[first]};"
-                " average trainings of one dictionary."
+                f"{other} was trained with the characters of {dictionaries[other]}, {first} with those of"
+                f" {dictionaries[first]}; average trainings of one dictionary."
             )
-    return known[first]
+    return dictionaries[first]
 
 
-def _require_alike(first, expected, other, found):
-    for name in sorted(name for name in expected.keys() | found.keys() if not name.endswith(CENTERS)):
-        if (name in expected) != (name in found):
-            there, missing = (first, other) if name in expected else (other, first)
-            raise UserError(f"{there} has {name}, {missing} does not; average trainings of one network.")
-        if expected[name].shape != found[name].shape:
+def _require_alike(
+    first: PathLike, expected: Mapping[str, np.ndarray], other: PathLike, params: Mapping[str, np.ndarray]
+) -> None:
+    for name in sorted(name for name in expected.keys() | params.keys() if not name.endswith(CENTERS)):
+        if (name in expected) != (name in params):
+            owner, lacking = (first, other) if name in expected else (other, first)
+            raise UserError(f"{owner} has {name}, {lacking} does not; average trainings of one network.")
+        if expected[name].shape != params[name].shape:
             raise UserError(
-                f"{name} is {list(expected[name].shape)} in {first} and {list(found[name].shape)} in {other};"
+                f"{name} is {list(expected[name].shape)} in {first} and {list(params[name].shape)} in {other};"
                 " average trainings of one network and one dictionary."
             )
 
 
-def _mean(arrays):
+def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
 
 
-def _length(arrays):
+def _length(arrays: Iterable[np.ndarray]) -> float:
     return float(np.sqrt(sum(np.square(array, dtype=np.float64).sum() for array in arrays)))

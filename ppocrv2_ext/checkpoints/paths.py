@@ -1,34 +1,64 @@
-"""Names of ``.pdparams`` files, whose suffix PaddleOCR's configs leave out; without Paddle, as commands look first."""
+"""Where a checkpoint and its dictionary are. Commands look before they import Paddle, so this needs none."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import Union
+
+import yaml
 
 from ..errors import UserError, did_you_mean
 
-SUFFIX = ".pdparams"
+SUFFIX = ".pdparams"  # PaddleOCR's configs leave it out
+DICTIONARY_SUFFIX = ".dict.txt"
+
+PathLike = Union[str, "os.PathLike[str]"]
 
 
-def with_suffix(path):
-    """``path`` with ``.pdparams``, added where it is missing."""
+def with_suffix(path: PathLike) -> Path:
+    """``path`` with ``.pdparams``, added if it is missing."""
     path = str(path)
     return Path(path if path.endswith(SUFFIX) else path + SUFFIX)
 
 
-def without_suffix(path):
-    """``path`` as PaddleOCR wants it, without ``.pdparams``."""
+def without_suffix(path: PathLike) -> str:
+    """``path`` without ``.pdparams``, which is how PaddleOCR wants it."""
     path = str(path)
     return path[: -len(SUFFIX)] if path.endswith(SUFFIX) else path
 
 
-def require_file(key, path):
-    """The file that ``path``, with or without suffix, names.
+def require_file(key: str, path: PathLike) -> Path:
+    """The path of an existing checkpoint, with its suffix.
 
     Args:
-        key: of the config, where ``path`` comes from, for the sentence.
+        key: the key of the config that names the file; the error message starts with it.
+        path: with or without ``.pdparams``.
     Raises:
-        UserError: there is none.
+        UserError: there is no such file.
     """
     file = with_suffix(path)
     if not file.is_file():
-        beside = [other.stem for other in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
-        raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, beside)}")
+        neighbours = [other.stem for other in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
+        raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, neighbours)}")
     return file
+
+
+def find_dictionary(checkpoint_path: PathLike) -> Path | None:
+    """The path of the dictionary that a checkpoint was trained with, or None if nothing says which.
+
+    It is the file ``<prefix>.dict.txt`` beside the checkpoint. Without one, it is the ``character_dict_path`` in the
+    ``config.yml`` that PaddleOCR's trainer leaves in the same folder. A relative path there counts from the working
+    directory, or from that folder.
+    """
+    prefix = Path(without_suffix(checkpoint_path))
+    neighbour = prefix.with_name(prefix.name + DICTIONARY_SUFFIX)
+    if neighbour.is_file():
+        return neighbour
+    try:
+        config = yaml.safe_load((prefix.parent / "config.yml").read_text(encoding="utf-8"))
+        path = config["Global"]["character_dict_path"]
+        candidates = [Path(path), prefix.parent / path]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):  # no config.yml, or it names no dictionary
+        return None
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

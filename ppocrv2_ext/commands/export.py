@@ -1,50 +1,77 @@
 """`export`: one network as an inference model, and as ONNX."""
 
+from __future__ import annotations
+
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from .. import config
-from ..config import networks
+from ..config import networks, yaml_files
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
 
 
-def export(name, overrides=(), directory=None, output=None, onnx=False, network=None):
-    """``tools/export_model.py`` on a config, then ONNX with a parity check if asked.
+def export(
+    name: str,
+    overrides: Sequence[str] = (),
+    directory: str | None = None,
+    output: str | None = None,
+    onnx: bool = False,
+    network: str | None = None,
+) -> None:
+    """Export a trained network with PaddleOCR's ``tools/export_model.py``.
 
     Args:
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
         output: the folder of the model; None for ``Global.save_inference_dir``.
-        network: of a model of several networks, the one to export; None for the better of those that learned.
+        onnx: convert the model to ONNX too and check that it computes the same.
+        network: of a model of several networks, the one to export; None for the one with the best recorded metric.
+    Raises:
+        UserError: the config names no weights or no folder, or its dictionary is not the one of the training.
     """
-    from ..checkpoints import checkpoint
-    from ..checkpoints.character_rows import find_dictionary
-
     if output:
-        overrides = [*overrides, config.assignment("Global.save_inference_dir", output)]
-    host, prepared = prepare_config(name, overrides, directory)
-    prepared = requirements.for_inference(networks.without_centers(prepared))
-    requirements.require_known_characters(prepared)
-    settings = prepared["Global"]
-    if not settings.get("save_inference_dir"):
+        overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
+    host, config = prepare_config(name, overrides, directory)
+    config = requirements.for_inference(networks.without_centers(config))
+    requirements.require_known_characters(config)
+    if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
-    folder = requirements.writable(settings["save_inference_dir"])
-    if "Models" not in prepared["Architecture"]:
-        networks.select_network(prepared["Architecture"], network)
-        run_host_script(host, "tools/export_model.py", prepared)
-    else:
-        weights_file = settings.get("checkpoints") or settings["pretrained_model"]
-        if network is None:
-            network, why = networks.best_network(prepared, checkpoint.recorded_metrics(weights_file))
-            click.echo(f"Exporting {why}")
-        prepared = networks.single_network_config(prepared, network)
-        with tempfile.TemporaryDirectory() as scratch:
-            params, characters = checkpoint.read_training(weights_file, network), find_dictionary(weights_file)
-            written = checkpoint.write_checkpoint(params, scratch, network, characters)
-            prepared["Global"] = {**settings, "checkpoints": None, "pretrained_model": str(written)}
-            run_host_script(host, "tools/export_model.py", prepared)
+    folder = requirements.require_writable(config["Global"]["save_inference_dir"])
+    with tempfile.TemporaryDirectory() as scratch:
+        if "Models" in config["Architecture"]:
+            chosen = _choose_network(config) if network is None else network
+            config = _extract_network(config, chosen, Path(scratch))
+        else:
+            networks.select_network(config["Architecture"], network)  # refuses the name of a network
+        run_host_script(host, "tools/export_model.py", config)
     if onnx:
         from ..deploy.onnx import export_checked
 
         export_checked(folder)
+
+
+def _choose_network(config: dict) -> str:
+    """The network with the best metric in its checkpoint; the choice is announced."""
+    from ..checkpoints import states
+
+    name, reason = networks.best_network(config, states.read_best_metrics(requirements.weights_file(config)))
+    click.echo(f"Exporting {reason}")
+    return name
+
+
+def _extract_network(config: dict, name: str, folder: Path) -> dict:
+    """The config of one of several networks, with its weights as a checkpoint of their own in ``folder``.
+
+    Raises:
+        UserError: there is no network ``name`` in the config or in the weights.
+    """
+    from ..checkpoints import pdparams
+    from ..checkpoints.paths import find_dictionary
+
+    single = networks.single_network_config(config, name)
+    file = requirements.weights_file(config)
+    weights = pdparams.write_checkpoint(pdparams.read_network(file, name), folder, name, find_dictionary(file))
+    return {**single, "Global": {**single["Global"], "checkpoints": None, "pretrained_model": str(weights)}}

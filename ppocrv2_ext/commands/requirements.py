@@ -1,31 +1,33 @@
-"""What a command asks for before it starts: data, weights, centers, NumPy, a folder to write into."""
+"""What a command requires before it starts: data, weights, centers, NumPy, a folder to write into.
+
+Every check refuses with a UserError that says what is missing and what to do.
+"""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
 
-from ..checkpoints.centers_file import require_dictionary
-from ..checkpoints.character_rows import find_dictionary
-from ..checkpoints.paths import require_file
+from ..checkpoints.centers_file import require_same_dictionary
+from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
 from ..config.resolve import transform_names
 from ..data.dictionary import read_dictionary
 from ..data.labels import label_files
 from ..errors import UserError, did_you_mean
 
-WHOLE = 0.9  # share of a network's tensors that makes a file its own; centers, for one, may be missing
+WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
 
 
-def require_data(config, modes):
-    """Refuse missing label files and folders, and empty label files.
+def require_data(config: dict, modes: Sequence[str]) -> None:
+    """Refuse label files and folders that do not exist, empty label files, and a wrong ``ratio_list``.
 
     Args:
         modes: sections to look at, of "Train" and "Eval".
-    Returns:
-        {mode: numbers of lines}, one for each label file, of the sets that have such.
     """
-    lines = {}
     for mode in modes:
         dataset = config[mode]["dataset"]
         if not dataset.get("label_file_list") and dataset.get("name") == "SimpleDataSet":
@@ -37,33 +39,45 @@ def require_data(config, modes):
         folder = Path(dataset["data_dir"])
         if not folder.is_dir():
             raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
-        lines[mode] = [_lines(mode, file) for file in label_files(dataset)]
-        _shares(mode, dataset)
-    return lines
+        for file in label_files(dataset):
+            _require_label_file(mode, file)
+        _ratios(mode, dataset)
 
 
-def require_batch(config, lines, ranks=1):
+def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
     """Refuse a training set smaller than one batch.
 
     Args:
-        lines: {"Train": numbers of samples in its label files}; without it, the set is not of lines.
+        counts: numbers of samples, one for each label file of Train; None for a set whose samples were not counted.
         ranks: processes that share each batch.
     """
-    if "Train" not in lines:
+    if counts is None:
         return
     dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    files, shares = label_files(dataset), _shares("Train", dataset)
-    count = sum(round(number * share) for number, share in zip(lines["Train"], shares))
+    files, ratios = label_files(dataset), _ratios("Train", dataset)
+    count = sum(round(number * ratio) for number, ratio in zip(counts, ratios))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
     if count < needed:
-        after = "" if set(shares) == {1.0} else f" after Train.dataset.ratio_list={shares}"
+        after = "" if set(ratios) == {1.0} else f" after Train.dataset.ratio_list={ratios}"
         raise UserError(
             f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed};"
             " lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
         )
 
 
-def _shares(mode, dataset):
+def count_lines(dataset: dict) -> list[int] | None:
+    """Numbers of lines that are not blank, one for each label file; None for a data set without label files."""
+    if "label_file_list" not in dataset:
+        return None
+    return [_count_lines(file) for file in label_files(dataset)]
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as stream:
+        return sum(1 for line in stream if line.strip())
+
+
+def _ratios(mode: str, dataset: dict) -> list[float]:
     """The share of each label file that ``ratio_list`` takes."""
     files, ratios = label_files(dataset), dataset.get("ratio_list", 1.0)
     ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
@@ -76,96 +90,114 @@ def _shares(mode, dataset):
     return ratios
 
 
-def _lines(mode, file):
+def _require_label_file(mode: str, file: Path) -> None:
     if not file.is_file():
         beside = [path.name for path in file.parent.glob("*.txt")] if file.parent.is_dir() else []
         raise UserError(f"{mode}.dataset.label_file_list: there is no file {file}{did_you_mean(file.name, beside)}")
     with file.open("rb") as stream:
-        count = sum(1 for line in stream if line.strip())
-    if count == 0:
-        raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
-    return count
+        if not any(line.strip() for line in stream):
+            raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
 
 
-def require_weights(config, training=False):
-    """Refuse weights that name no file, before a host is started for them.
+def weights_file(config: dict) -> str | None:
+    """The weights that PaddleOCR loads, without their suffix: ``Global.checkpoints`` wins over ``pretrained_model``."""
+    return config["Global"].get("checkpoints") or config["Global"].get("pretrained_model")
+
+
+def require_weights(config: dict, training: bool = False) -> None:
+    """Refuse a path of weights at which there is no file.
 
     Args:
-        training: also look at the ``pretrained`` of each network of several, which nothing else can bring then.
+        training: also look at the ``pretrained`` of each of several networks, unless ``Global`` names weights for all.
     """
-    settings = config["Global"]
-    named = {f"Global.{key}": settings.get(key) for key in ("checkpoints", "pretrained_model")}
-    if training and not any(named.values()):
+    files = {f"Global.{key}": config["Global"].get(key) for key in ("checkpoints", "pretrained_model")}
+    if training and not any(files.values()):
         for name, network in config["Architecture"].get("Models", {}).items():
-            named[f"Architecture.Models.{name}.pretrained"] = network.get("pretrained")
-    for key, value in named.items():
-        if value and not str(value).startswith("http"):
-            require_file(key, value)
+            files[f"Architecture.Models.{name}.pretrained"] = network.get("pretrained")
+    for key, file in files.items():
+        if file and not str(file).startswith("http"):
+            require_file(key, file)
 
 
-def for_inference(config):
-    """``config`` for evaluation and export, which would judge or ship random numbers without weights of its network.
+def for_inference(config: dict) -> dict:
+    """``config`` for evaluation and export, which need the weights of the whole network.
 
-    ``pretrained_min_matched``, by which a fine-tune may start from part of a file, is that of a whole network here.
+    ``Global.pretrained_min_matched`` is the least share of the network's tensors that a file must fit. A fine-tune may
+    set it low, to start from part of a file; the other tensors stay random. Such a network is not worth judging or
+    shipping, so here the share is :data:`WHOLE_NETWORK` or more.
+
+    Raises:
+        UserError: the config names no weights, or there is no such file.
     """
     settings = config["Global"]
-    if not settings.get("checkpoints") and not settings.get("pretrained_model"):
+    if not weights_file(config):
         raise UserError("no weights are named: set -o Global.pretrained_model=PATH (without .pdparams).")
     require_weights(config)
-    least = max(WHOLE, settings.get("pretrained_min_matched", WHOLE))
+    least = max(WHOLE_NETWORK, settings.get("pretrained_min_matched", WHOLE_NETWORK))
     return {**config, "Global": {**settings, "pretrained_min_matched": least}}
 
 
-def characters(config):
-    """The classes of a recognizer's config, blank first, as ``read_dictionary`` returns them."""
+def read_characters(config: dict) -> list[str]:
+    """The characters of a recognizer's config, blank first, as ``read_dictionary`` returns them.
+
+    Raises:
+        UserError: it is no recognizer's config, or names no dictionary.
+    """
     settings = config["Global"]
-    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
+    if not _has_dictionary(config):
         raise UserError("this needs a recognizer's config, with the dictionary in Global.character_dict_path.")
     return read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
 
 
-def require_known_characters(config):
-    """Refuse to ship a recognizer for characters that its weights were not trained on: their rows would be chance."""
-    settings = config["Global"]
-    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
+def _has_dictionary(config: dict) -> bool:
+    return config["Architecture"].get("model_type") == "rec" and bool(config["Global"].get("character_dict_path"))
+
+
+def require_known_characters(config: dict) -> None:
+    """Refuse to export a recognizer with characters that its training did not have: their weights are random.
+
+    The dictionary of the training lies beside its checkpoint. Without it, nothing is refused.
+    """
+    if not _has_dictionary(config):
         return
-    file = settings.get("checkpoints") or settings["pretrained_model"]
-    trained = find_dictionary(file)
-    if trained is None:
+    file = weights_file(config)
+    dictionary = find_dictionary(file)
+    if dictionary is None:
         return
-    known = set(read_dictionary(trained))
-    new = [each for each in characters(config) if each not in known]
+    known = set(read_dictionary(dictionary))
+    new = [character for character in read_characters(config) if character not in known]
     if new:
         raise UserError(
-            f"{file} was trained with {trained}, which lacks {len(new)} of the characters in"
-            f" {settings['character_dict_path']}, such as {new[0]!r}; export with the dictionary of the training."
+            f"{file} was trained with {dictionary}, which lacks {len(new)} of the characters in"
+            f" {config['Global']['character_dict_path']}, such as {new[0]!r};"
+            " export with the dictionary of the training."
         )
 
 
-def require_centers(config):
-    """Refuse a ``Head.centers`` that is no file of centers, or one of another dictionary than the config's."""
+def require_centers(config: dict) -> None:
+    """Refuse a ``Head.centers`` that is no file of centers, or was made with another dictionary than the config's."""
     for network in networks(config["Architecture"]).values():
         file = (network.get("Head") or {}).get("centers")
         if file is not None and not isinstance(file, str):
             raise UserError(f"Head.centers must be the path of a file, got {file!r}.")
         if file:
-            classes = characters(config)
-            require_dictionary(file, config["Global"]["character_dict_path"], classes)
+            characters = read_characters(config)
+            require_same_dictionary(file, config["Global"]["character_dict_path"], characters)
 
 
-def picture(file):
-    """``file`` as a Path, its folder created; refuse one that cannot be written to, or is no PNG or JPEG."""
+def require_picture(file: str | Path) -> Path:
+    """``file`` as a Path, its folder created. Refuse one that is no PNG or JPEG, or cannot be written."""
     path = Path(file)
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UserError(f"--output {file}: a picture must end in .png or .jpg.")
-    writable(path.parent)
+    require_writable(path.parent)
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise UserError(f"cannot write to {path}: it is a folder, or read-only.")
     return path
 
 
-def writable(directory):
-    """``directory`` as a Path, created; refuse one that cannot be written to."""
+def require_writable(directory: str | Path) -> Path:
+    """``directory`` as a Path, created. Refuse one that cannot be written to."""
     path = Path(directory)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -177,8 +209,8 @@ def writable(directory):
     return path
 
 
-def require_numpy(config):
-    """Refuse to train with a NumPy in which PaddleOCR's EastRandomCropData fails on every image with several boxes."""
+def require_numpy(config: dict) -> None:
+    """Refuse a NumPy with which PaddleOCR's EastRandomCropData fails, if the config uses that."""
     new = tuple(int(part) for part in numpy.__version__.split(".")[:2]) >= (2, 4)
     if new and "EastRandomCropData" in transform_names(config["Train"]["dataset"]):
         raise UserError(

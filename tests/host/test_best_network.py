@@ -7,7 +7,8 @@ import paddle
 import pytest
 
 from ppocrv2_ext import config
-from ppocrv2_ext.checkpoints.checkpoint import better_network, recorded_metrics, write_checkpoint
+from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
+from ppocrv2_ext.checkpoints.states import find_best_network, read_best_metrics
 from ppocrv2_ext.config.networks import best_network, single_network_config
 from ppocrv2_ext.errors import UserError
 
@@ -89,7 +90,7 @@ def test_without_a_record_the_first_that_learned_is_shipped_and_the_reason_said(
 
 
 def test_a_checkpoint_without_states_has_no_record(tmp_path):
-    assert recorded_metrics(tmp_path / "nothing") == {}
+    assert read_best_metrics(tmp_path / "nothing") == {}
 
 
 def test_a_network_alone_is_the_config_of_its_plain_training():
@@ -117,7 +118,7 @@ def test_an_unknown_network_is_refused_with_the_nearest_name():
 )
 def test_a_file_of_several_networks_records_which_is_the_better(tmp_path, recorded, expected):
     (tmp_path / "a.states").write_bytes(pickle.dumps({"best_model_dict": recorded}))
-    assert better_network(tmp_path / "a", "hmean") == expected
+    assert find_best_network(tmp_path / "a", "hmean") == expected
 
 
 # ---- through the command

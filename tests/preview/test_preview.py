@@ -308,8 +308,8 @@ class TestCommand:
         return lambda *arguments: CliRunner().invoke(main, ["preview", *map(str, arguments)])
 
     @pytest.fixture
-    def real_words(self, shared_data):
-        folder = shared_data / "icdar2015_words"
+    def real_words(self, samples):
+        folder = samples / "icdar2015_words"
         return ["-o", f"Train.dataset.data_dir={folder}", f"Train.dataset.label_file_list=[{folder / 'train.txt'}]"]
 
     def test_the_same_seed_draws_the_same_bytes(self, run, real_words, tmp_path):
@@ -326,8 +326,8 @@ class TestCommand:
         said = result.output.splitlines()[-1]
         assert said.endswith("transform 'RandomHalfTurn' in the config: `p` must be a number from 0 to 1, got 2.")
 
-    def test_what_training_leaves_out_is_not_drawn_but_told(self, run, shared_data, tmp_path):
-        folder = shared_data / "icdar2015_words"
+    def test_what_training_leaves_out_is_not_drawn_but_told(self, run, samples, tmp_path):
+        folder = samples / "icdar2015_words"
         (tmp_path / "words.txt").write_text("test/word_1.png\tJOINT\ntest/nowhere.png\tlost\n", encoding="utf-8")
         data = ["-o", f"Train.dataset.data_dir={folder}", "Train.dataset.label_file_list=[words.txt]"]
         result = run("-c", REC, "-n", 3, "--output", "a.png", *data)
@@ -341,8 +341,8 @@ class TestCommand:
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
     @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
-    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2, shared_data, tmp_path, on_checkout, request):
-        folder = shared_data / "icdar2015_scenes"
+    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2, samples, tmp_path, on_checkout, request):
+        folder = samples / "icdar2015_scenes"
         data = [f"Train.dataset.data_dir={folder}", f"Train.dataset.label_file_list=[{folder / 'train.txt'}]"]
         size = "Train.dataset.transforms.EastRandomCropData.size=[480,480]"
         host = request.getfixturevalue("checkout") if on_checkout else None

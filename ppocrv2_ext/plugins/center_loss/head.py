@@ -12,7 +12,7 @@ from paddle import ParamAttr, nn
 from paddle.nn.initializer import Uniform
 from paddle.regularizer import L2Decay
 
-from ...checkpoints.centers_file import no_centers, read_centers
+from ...checkpoints.centers_file import make_empty_centers, read_centers
 from ...config.numbers import whole_number
 from ...registry import HEADS
 from ..ctc.frames import in_float32
@@ -61,11 +61,11 @@ class CenterCTCHead(nn.Layer):
         if centers is not None and not isinstance(centers, str):
             raise ValueError(f"`centers` must be the path of a file, got {centers!r}.")
         shape = (out_channels, mid_channels or in_channels)
-        start = no_centers(*shape) if centers is None else read_centers(centers, shape)
+        start = make_empty_centers(*shape) if centers is None else read_centers(centers, shape)
         self.register_buffer("centers", paddle.to_tensor(start.centers))
         self.register_buffer("center_counts", paddle.to_tensor(start.counts))
         # Names in the state dict that the config has given: no `pretrained` file replaces them.
-        self.chosen = () if centers is None else ("centers", "center_counts")
+        self.keep_on_load = () if centers is None else ("centers", "center_counts")
 
     def forward(self, x, targets=None):
         """x: (B, T, in_channels) -> :class:`CenterHeadOutput` in training, (B, T, C) probabilities in evaluation."""

@@ -1,39 +1,57 @@
-"""Reading and writing ``.pdparams`` files: {parameter name: tensor} dicts as paddle.save writes them.
+"""Reading and writing ``.pdparams`` files: {parameter name: tensor} dicts, as ``paddle.save`` writes them.
 
-paddle.load unpickles, as it does everywhere in PaddleOCR: load files only from people you trust.
+``paddle.load`` unpickles, as everywhere in PaddleOCR. Load files only from people you trust.
 """
 
-import pickle
+from __future__ import annotations
+
 import shutil
 import tarfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any, Union
 
+import numpy as np
 import paddle
 
 from ..errors import UserError
 from ..files import atomic_write
-from .arrays import as_array
-from .paths import SUFFIX, require_file, with_suffix
+from .paths import DICTIONARY_SUFFIX, SUFFIX, PathLike, require_file
 
-MEMBER = "best_accuracy.pdparams"
-PLAIN = {"transform", "backbone", "neck", "head"}  # the parts of one network, PaddleOCR's BaseModel
+MEMBER = "best_accuracy.pdparams"  # the file in PaddleOCR's published .tar files that holds the weights
+NETWORK_PARTS = {"transform", "backbone", "neck", "head"}  # of PaddleOCR's BaseModel, which is one network
+
+Array = Union[np.ndarray, paddle.Tensor]
 
 
-def read_params(path):
-    """{name: Tensor or ndarray} of a ``.pdparams`` file (the suffix may be left out); entries without a shape go."""
+def as_array(value: Array) -> np.ndarray:
+    """The value as an ndarray. NumPy has no bfloat16, so a bfloat16 tensor becomes float32."""
+    if isinstance(value, np.ndarray):
+        return value
+    return (value.astype("float32") if "bfloat16" in str(value.dtype) else value).numpy()
+
+
+def read_params(path: PathLike) -> dict[str, Array]:
+    """{name: Tensor or ndarray} of a ``.pdparams`` file, whose suffix may be left out.
+
+    Entries of the file without a shape are no parameters and are left out.
+
+    Raises:
+        UserError: the path is a URL, there is no such file, it is broken, or it holds no parameters.
+    """
     if "://" in str(path):
         raise UserError(f"{path} is a URL; download the file and give its path.")
     file = require_file("checkpoint", path)
     return _load(str(file), file)
 
 
-def read_arrays(path):
-    """:func:`read_params` as {name: ndarray}."""
+def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
+    """:func:`read_params` with every value as an ndarray."""
     return {name: as_array(value) for name, value in read_params(path).items()}
 
 
-def _load(source, path):
+def _load(source: str | BytesIO, path: Any) -> dict[str, Array]:
     try:
         content = paddle.load(source)
     except Exception as error:  # a broken pickle can raise nearly anything
@@ -47,40 +65,23 @@ def _load(source, path):
     return params
 
 
-def recorded(path):
-    """What PaddleOCR saves beside a checkpoint of a training, such as its ``epoch``; empty if it did not."""
-    states = with_suffix(path).with_suffix(".states")
-    if not states.is_file():
-        return {}
-    with states.open("rb") as file:
-        return pickle.load(file, encoding="latin1")
+def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]:
+    """The weights of one network in a training's file.
 
-
-def recorded_metrics(path):
-    """{name: value} of the best evaluation so far, recorded beside a checkpoint; empty if none is."""
-    return recorded(path).get("best_model_dict", {})
-
-
-def better_network(path, indicator):
-    """Name of the network whose value of ``indicator`` is recorded as the best beside a checkpoint; None for none."""
-    values, ending = recorded_metrics(path), f"_{indicator}"
-    best = values.get(indicator)
-    return next((name[: -len(ending)] for name in values if name.endswith(ending) and values[name] == best), None)
-
-
-def read_training(path, network=None):
-    """Weights from one of PaddleOCR's training files: a ``.pdparams``, or a ``.tar`` with best_accuracy.pdparams.
+    A file of several networks starts each name with the network, such as ``Student.backbone.conv.weight``. That prefix
+    is cut off. A file of one network has names such as ``backbone.conv.weight``, which stay as they are.
 
     Args:
-        network: the sub-network to take from a distillation checkpoint, None for Student; its prefix is stripped. A
-            file of one plain network (``backbone.*``, ``neck.*``, ``head.*``) has no prefixes, is returned as it is,
-            and to name a network of it is an error.
+        path: a ``.pdparams`` file, or a ``.tar`` as PaddleOCR publishes them, with a ``best_accuracy.pdparams``.
+        network: the network to take from a file of several; None for ``Student``.
     Returns:
         {parameter name: Tensor or ndarray}
+    Raises:
+        UserError: the file is missing or broken, has no such network, or holds one network and ``network`` is given.
     """
     params = _read_tar(path) if str(path).endswith(".tar") else read_params(path)
     prefixes = sorted({name.partition(".")[0] for name in params})
-    if set(prefixes) <= PLAIN:
+    if set(prefixes) <= NETWORK_PARTS:
         if network is not None:
             raise UserError(
                 f"{path} holds a single network and no {network!r}; leave --network out, and export it by the config"
@@ -89,14 +90,14 @@ def read_training(path, network=None):
         return params
     network = network or "Student"
     start = network + "."
-    chosen = {name[len(start) :]: value for name, value in params.items() if name.startswith(start)}
-    if not chosen:
+    own = {name[len(start) :]: value for name, value in params.items() if name.startswith(start)}
+    if not own:
         raise UserError(f"{path} has no sub-network {network!r}; its names start with {', '.join(prefixes)}.")
-    return chosen
+    return own
 
 
-def _read_tar(path):
-    """The one member called best_accuracy.pdparams, read into memory: nothing is unpacked onto the disk."""
+def _read_tar(path: PathLike) -> dict[str, Array]:
+    """The parameters in the archive's one ``best_accuracy.pdparams``, read into memory: nothing is unpacked to disk."""
     try:
         with tarfile.open(path) as archive:
             members = [member for member in archive if member.isfile() and Path(member.name).name == MEMBER]
@@ -111,16 +112,20 @@ def _read_tar(path):
     )
 
 
-def write_checkpoint(params, directory, name, dictionary=None):
+def write_checkpoint(
+    params: Mapping[str, Array], directory: PathLike, name: str, dictionary: PathLike | None = None
+) -> Path:
     """Write ``<directory>/<name>.pdparams`` and, for a recognizer, its dictionary as ``<name>.dict.txt``.
 
-    Each appears whole or not at all, the weights last: whoever sees them finds their dictionary.
+    Each file appears complete or not at all. The weights appear last, so their dictionary is always there already.
 
     Args:
-        params: {parameter name: ndarray or Tensor}.
-        dictionary: path of the dictionary file to copy, or None.
+        params: {parameter name: value}.
+        dictionary: the dictionary file to copy; None for a network without one.
     Returns:
         The path of the ``.pdparams`` file.
+    Raises:
+        UserError: the dictionary is missing, or the folder cannot be written to.
     """
     directory = Path(directory)
     if dictionary is not None and not Path(dictionary).is_file():
@@ -132,6 +137,6 @@ def write_checkpoint(params, directory, name, dictionary=None):
     with atomic_write(file) as weights:
         paddle.save(tensors, str(weights))
         if dictionary is not None:
-            with atomic_write(directory / (name + ".dict.txt")) as copied:
-                shutil.copyfile(dictionary, copied)
+            with atomic_write(directory / (name + DICTIONARY_SUFFIX)) as copy:
+                shutil.copyfile(dictionary, copy)
     return file

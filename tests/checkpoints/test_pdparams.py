@@ -1,4 +1,4 @@
-"""Training files and checkpoints: read without running anything, written whole."""
+"""Checkpoints and training files: the weights in them, and files that appear complete or not at all."""
 
 import io
 import tarfile
@@ -8,8 +8,8 @@ import paddle
 import pytest
 from arrays import counting
 
-from ppocrv2_ext.checkpoints.character_rows import find_dictionary
-from ppocrv2_ext.checkpoints.checkpoint import read_training, write_checkpoint
+from ppocrv2_ext.checkpoints.paths import find_dictionary
+from ppocrv2_ext.checkpoints.pdparams import read_network, write_checkpoint
 from ppocrv2_ext.errors import UserError
 
 
@@ -31,32 +31,32 @@ def test_a_sub_network_of_a_training_tar_loses_its_prefix_and_nothing_is_unpacke
     content = _saved(tmp_path, {"Student.head.w": counting(2), "Teacher.head.w": counting(2, start=5)})
     path = _tar(tmp_path / "x.tar", {"../../best_accuracy.pdparams": content, "x/train.log": b"epoch"})
     before = sorted(tmp_path.rglob("*"))
-    assert {name: value.tolist() for name, value in read_training(path).items()} == {"head.w": [0, 1]}
-    assert read_training(path, network="Teacher")["head.w"].tolist() == [5, 6]
+    assert {name: value.tolist() for name, value in read_network(path).items()} == {"head.w": [0, 1]}
+    assert read_network(path, network="Teacher")["head.w"].tolist() == [5, 6]
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_absent_sub_network_lists_the_prefixes(tmp_path):
+def test_a_missing_sub_network_is_refused_with_the_prefixes_of_the_file(tmp_path):
     _saved(tmp_path, {"Student2.head.w": counting(2), "Teacher.head.w": counting(2)})
     with pytest.raises(UserError, match="no sub-network 'Student'; its names start with Student2, Teacher"):
-        read_training(tmp_path / "saved.pdparams")
+        read_network(tmp_path / "saved.pdparams")
 
 
-def test_a_file_of_one_plain_network_is_returned_as_it_is(tmp_path):
+def test_the_parameters_of_a_single_network_keep_their_names(tmp_path):
     _saved(tmp_path, {"backbone.w": counting(2), "head.w": counting(2)})
-    assert list(read_training(tmp_path / "saved")) == ["backbone.w", "head.w"]
+    assert list(read_network(tmp_path / "saved")) == ["backbone.w", "head.w"]
     with pytest.raises(UserError, match="holds a single network and no 'Student2'; leave --network out"):
-        read_training(tmp_path / "saved", network="Student2")
+        read_network(tmp_path / "saved", network="Student2")
 
 
-def test_a_tar_without_weights_or_cut_short_is_a_user_error(tmp_path):
+def test_a_tar_that_is_truncated_or_has_no_weights_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"one best_accuracy.pdparams, got 0"):
-        read_training(_tar(tmp_path / "x.tar", {"x/inference.pdiparams": b"x"}))
+        read_network(_tar(tmp_path / "x.tar", {"x/inference.pdiparams": b"x"}))
     (tmp_path / "cut.tar").write_bytes(b"short")
     with pytest.raises(UserError, match=r"not a readable .tar"):
-        read_training(tmp_path / "cut.tar")
+        read_network(tmp_path / "cut.tar")
     with pytest.raises(UserError, match=r"cannot read .*gone.tar"):
-        read_training(tmp_path / "gone.tar")
+        read_network(tmp_path / "gone.tar")
 
 
 def test_a_link_in_a_tar_is_not_followed(tmp_path):
@@ -65,7 +65,7 @@ def test_a_link_in_a_tar_is_not_followed(tmp_path):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         archive.addfile(link)
     with pytest.raises(UserError, match="got 0"):
-        read_training(tmp_path / "x.tar")
+        read_network(tmp_path / "x.tar")
 
 
 def test_a_written_checkpoint_is_read_back_bit_equal_with_its_dictionary(tmp_path):
@@ -78,7 +78,7 @@ def test_a_written_checkpoint_is_read_back_bit_equal_with_its_dictionary(tmp_pat
     assert sorted(file.name for file in path.parent.iterdir()) == ["rec.dict.txt", "rec.pdparams"]
 
 
-def test_a_directory_that_cannot_be_written_is_a_user_error(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
     (tmp_path / "taken").write_text("a file, not a directory")
     with pytest.raises(UserError, match=r"cannot write .*taken.*name another place"):
         write_checkpoint({"a": counting(2)}, tmp_path / "taken", "det")
@@ -101,7 +101,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_checkpoint_and_nothing_else(
     assert [file.name for file in tmp_path.iterdir()] == ["det.pdparams"]
 
 
-def test_a_missing_dictionary_is_found_out_before_anything_is_written(tmp_path):
+def test_a_missing_dictionary_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match=r"no dictionary .*gone.txt"):
         write_checkpoint({"a": counting(2)}, tmp_path, "rec", tmp_path / "gone.txt")
     assert list(tmp_path.iterdir()) == []

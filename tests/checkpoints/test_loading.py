@@ -1,4 +1,4 @@
-"""What a pretrained load says and refuses, and what it leaves alone."""
+"""Loading weights into a network: the report, what is refused, and what stays unchanged."""
 
 import os
 import subprocess
@@ -11,8 +11,14 @@ import paddle
 import pytest
 from paddle import nn
 
-from ppocrv2_ext.checkpoints.load_report import LoadReport, match, prefixes, render, require
-from ppocrv2_ext.checkpoints.loading import load_pretrained
+from ppocrv2_ext.checkpoints.loading import (
+    LoadReport,
+    compare_parameters,
+    count_prefixes,
+    load_pretrained,
+    render_report,
+    require_match,
+)
 from ppocrv2_ext.errors import UserError
 
 
@@ -21,33 +27,34 @@ def _shapes(**shapes):
 
 
 def _report():
-    return match(_shapes(a=(2, 3), b=(4,), x=(1,)), _shapes(a=(2, 3), b=(5,), c=(1,), d=(1,)))
+    return compare_parameters(_shapes(a=(2, 3), b=(4,), x=(1,)), _shapes(a=(2, 3), b=(5,), c=(1,), d=(1,)))
 
 
-def test_groups_and_ratio_by_hand():
+def test_the_groups_and_the_ratio_of_a_report_by_hand():
     report = _report()
     assert report == LoadReport(matched=["a"], missing=["c", "d"], unexpected=["x"], mismatched=[("b", (5,), (4,))])
     assert (report.total, report.ratio) == (4, 0.25)  # tensors, however large each is
 
 
-def test_batch_norm_statistics_count():
+def test_batch_norm_statistics_count_as_parameters():
     norm = nn.BatchNorm2D(2).state_dict()
-    assert match({name: norm[name] for name in ("weight", "bias")}, norm).ratio == 0.5
+    assert compare_parameters({name: norm[name] for name in ("weight", "bias")}, norm).ratio == 0.5
 
 
-def test_a_model_without_parameters_is_matched():
-    assert match(_shapes(a=(1,)), {}).ratio == 1.0
+def test_any_file_matches_a_model_without_parameters():
+    assert compare_parameters(_shapes(a=(1,)), {}).ratio == 1.0
 
 
-def test_a_full_match_is_one_line():
+def test_the_report_of_a_full_match_is_one_line():
     same = _shapes(a=(2,), b=(3,))
     assert (
-        render(match(same, same), "x.pdparams") == "Weights of x.pdparams: 2 of the model's 2 tensors matched (100.0%)"
+        render_report(compare_parameters(same, same), "x.pdparams")
+        == "Weights of x.pdparams: 2 of the model's 2 tensors matched (100.0%)"
     )
 
 
 def test_a_group_shows_six_names_and_counts_the_rest():
-    text = render(match({}, _shapes(**{f"layer{i}": (1,) for i in range(9)})), "x")
+    text = render_report(compare_parameters({}, _shapes(**{f"layer{i}": (1,) for i in range(9)})), "x")
     assert "layer5" in text
     assert "layer6" not in text
     assert "... and 3 more" in text
@@ -56,7 +63,7 @@ def test_a_group_shows_six_names_and_counts_the_rest():
 
 def test_the_table_is_plain_text_that_names_both_shapes_and_folds_no_name():
     long = "backbone." + "block." * 40 + "weight"
-    text = render(match({"b": np.zeros(4)}, {"b": np.zeros(5), long: np.zeros(1)}), "[red]x[/red]")
+    text = render_report(compare_parameters({"b": np.zeros(4)}, {"b": np.zeros(5), long: np.zeros(1)}), "[red]x[/red]")
     assert long in text
     assert "b: model (5,), file (4,)" in text
     assert text.startswith("Weights of [red]x[/red]:")
@@ -64,40 +71,40 @@ def test_the_table_is_plain_text_that_names_both_shapes_and_folds_no_name():
     assert text.isascii()
 
 
-def test_require_accepts_the_minimum_itself():
-    require(_report(), minimum=0.25)
+def test_a_ratio_equal_to_the_minimum_is_accepted():
+    require_match(_report(), minimum=0.25)
 
 
-def test_a_refusal_names_ratio_first_names_and_the_setting():
+def test_a_refusal_names_the_ratio_the_first_differences_and_the_setting():
     with pytest.raises(UserError) as caught:
-        require(_report())
+        require_match(_report())
     for part in ("25.0%", "90.0%", "missing 'c'", "unexpected 'x'", "'b' (model (5,), file (4,))"):
         assert part in str(caught.value)
     assert "Global.pretrained_min_matched" in str(caught.value)
 
 
-def test_where_all_is_required_no_lower_minimum_is_offered():
+def test_a_refusal_offers_no_lower_minimum_if_every_tensor_is_required():
     with pytest.raises(UserError) as caught:
-        require(_report(), minimum=1.0)
+        require_match(_report(), minimum=1.0)
     assert "pretrained_min_matched" not in str(caught.value)
 
 
-def test_prefixes_are_what_to_cut():
-    found = prefixes(["Student.a.w", "Student.b.w", "module.Student.a.w", "c.w"], ["a.w", "b.w", "c.w"])
+def test_prefixes_are_counted_by_the_names_that_match_without_them():
+    found = count_prefixes(["Student.a.w", "Student.b.w", "module.Student.a.w", "c.w"], ["a.w", "b.w", "c.w"])
     assert found == {"Student.": 2, "module.Student.": 1}
 
 
-def test_a_prefix_of_the_file_is_offered():
+def test_a_refusal_names_a_prefix_that_only_the_file_has():
     plain = _shapes(**{"head.w": (1,), "head.b": (1,)})
     with pytest.raises(UserError, match=r"2 more names would match without the file's prefix 'Student\.'.*--from FILE"):
-        require(match({f"Student.{name}": value for name, value in plain.items()}, plain))
+        require_match(compare_parameters({f"Student.{name}": value for name, value in plain.items()}, plain))
 
 
-def test_a_prefix_of_the_model_is_offered():
+def test_a_refusal_names_a_prefix_that_only_the_model_has():
     plain = _shapes(**{"head.w": (1,), "head.b": (1,)})
     model = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in plain.items()}
     with pytest.raises(UserError, match=r"'Student\.' or 'Teacher\.'.*Architecture\.Models\.Student\.pretrained"):
-        require(match(plain, model))
+        require_match(compare_parameters(plain, model))
 
 
 # --- load_pretrained -------------------------------------------------------------------------------------------------
@@ -130,7 +137,7 @@ def trained(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["best", "best.pdparams"])
-def test_a_load_gives_every_value_and_one_message(trained, end):
+def test_a_full_load_sets_every_value_and_logs_one_message(trained, end):
     values, path = trained
     network, said = _Network(), []
     assert load_pretrained(network, str(path.with_name(end)), log=said.append) is False
@@ -148,7 +155,7 @@ def test_arrays_load_like_tensors(trained, tmp_path):
 
 
 @pytest.mark.parametrize("as_tensor", [True, False])
-def test_half_precision_is_cast_and_reported(trained, tmp_path, as_tensor):
+def test_float16_values_are_cast_and_the_return_value_says_so(trained, tmp_path, as_tensor):
     values, _ = trained
     halves = {name: value.astype("float16") for name, value in values.items()}
     saved = {name: paddle.to_tensor(value) for name, value in halves.items()} if as_tensor else halves
@@ -176,7 +183,7 @@ def test_a_partly_fitting_checkpoint_is_refused_as_a_whole(trained):
     assert _same(_values(network), before)
 
 
-def test_a_lower_minimum_accepts_and_keeps_what_does_not_fit_without_paddles_warnings(trained):
+def test_with_a_lower_minimum_parameters_of_another_shape_keep_their_values_without_paddles_warnings(trained):
     values, path = trained
     network = _Network(classes=4)
     head = network.head.weight.numpy().copy()
@@ -219,7 +226,7 @@ def _with_dictionary(path, characters):
     path.with_name("best.dict.txt").write_text("".join(character + "\n" for character in characters))
 
 
-def test_a_new_dictionary_takes_the_shared_characters_along(trained):
+def test_with_a_new_dictionary_shared_characters_keep_their_rows(trained):
     values, path = trained
     _with_dictionary(path, "ab")
     network, said = _Network(classes=5), []
@@ -241,7 +248,7 @@ def test_the_same_characters_in_another_order_are_remapped(trained):
     np.testing.assert_array_equal(network.head.bias.numpy(), values["head.bias"][[0, 2, 1]])
 
 
-def test_the_files_space_is_told_from_its_class_count(trained):
+def test_whether_the_file_has_a_space_is_told_from_its_number_of_classes(trained):
     values, path = trained
     _with_dictionary(path, "a")  # three classes: blank, a and the space of use_space_char
     network = _Network()
@@ -249,7 +256,7 @@ def test_the_files_space_is_told_from_its_class_count(trained):
     np.testing.assert_array_equal(network.head.bias.numpy(), values["head.bias"][[0, 2, 1]])
 
 
-def test_an_unchanged_dictionary_changes_and_says_nothing(trained):
+def test_with_the_same_dictionary_nothing_is_changed_or_logged(trained):
     values, path = trained
     _with_dictionary(path, "ab")
     network, said = _Network(), []
@@ -258,7 +265,7 @@ def test_an_unchanged_dictionary_changes_and_says_nothing(trained):
     assert len(said) == 1
 
 
-def test_a_dictionary_that_is_not_the_files_is_said_and_nothing_remapped(trained):
+def test_a_dictionary_that_does_not_fit_the_file_is_logged_and_no_row_moves(trained):
     values, path = trained
     _with_dictionary(path, "abcdefg")
     network, said = _Network(), []
@@ -267,7 +274,7 @@ def test_a_dictionary_that_is_not_the_files_is_said_and_nothing_remapped(trained
     assert "best.dict.txt" in said[0]
 
 
-def test_no_dictionary_beside_the_file_is_said(trained):
+def test_a_missing_dictionary_beside_the_file_is_logged(trained):
     values, path = trained
     network, said = _Network(), []
     load_pretrained(network, path, characters=["blank", "b", "a"], log=said.append)
@@ -280,7 +287,7 @@ import sys, numpy, paddle
 sys.path.insert(0, sys.argv[2])
 from ppocr.utils.save_load import load_pretrained_params
 from ppocrv2_ext.checkpoints.loading import load_pretrained
-from test_load_report import _Network, _same, _values
+from test_loading import _Network, _same, _values
 for name in ("best", "half"):
     ours, theirs = _Network(), _Network()
     path = f"{sys.argv[1]}/{name}"

@@ -1,19 +1,24 @@
-"""Tensors of an inference graph, under the parameter names of the network that trains.
+"""The tensors of an inference graph (ONNX), read, and given the parameter names of the network that trains.
 
-An inference graph keeps the names Paddle hands out (``conv2d_31.w_0``). Their numbers rise in the order in which the
-network was built, and so do the entries of a state_dict: the n-th convolution is the n-th convolution, and likewise
-for batch norms, LSTM cells and linear layers. Every shape is checked on the way.
+An inference graph keeps the names that Paddle hands out, such as ``conv2d_31.w_0``. Their numbers rise in the order in
+which the network was built, and a state_dict has the same order. So the n-th convolution of the one is the n-th
+convolution of the other, and likewise for batch norms, LSTM cells and linear layers. Every shape is checked.
 """
+
+from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import UserError
+from .official import INSTALL
+from .paths import PathLike
 
-# Inside a block of MobileNetV3, in network order: how the angle classifier's older file names its layers.
+# The layers of a block of MobileNetV3, in network order, as the older file of the angle classifier names them.
 STAGES = ("_expand", "_depthwise", "_se_1", "_se_2", "_linear")
 _NUMBER = rf"conv(?P<number>\d+|_last)(?P<stage>{'|'.join(STAGES)})?"
 _WEIGHT_BIAS = {"w_0": "weight", "b_0": "bias"}
@@ -36,11 +41,12 @@ RULES = (
     ("linear layer", r"student_ctc_head_(?P<number>\d+)_(?P<leaf>[wb])_attr", {"w": "weight", "b": "bias"}),
 )
 
-# The last two layers of each branch of DBHead (ppocr/modeling/heads/det_db_head.py); their shapes could be either.
+# The last two layers of each branch of DBHead (ppocr/modeling/heads/det_db_head.py) are transposed convolutions. Their
+# shapes do not tell.
 TRANSPOSED = re.compile(r"(^|\.)head\.(binarize|thresh)\.conv[23]$")
 THRESHOLD_BRANCH = re.compile(r"(^|\.)head\.thresh\.")
-THRESHOLD = 0.3  # what the post-process binarises with, and the label of the threshold map away from text
-# Paddle lists each weight of an LSTM twice: `lstm.weight_ih_l0_reverse` is `lstm.0.cell_bw.weight_ih`.
+THRESHOLD = 0.3  # of DB's post-process, and the label of the threshold map away from text
+# Paddle lists each weight of an LSTM twice: `lstm.weight_ih_l0_reverse` and `lstm.0.cell_bw.weight_ih` are one tensor.
 LSTM_FLAT = re.compile(r"(?P<prefix>.*\.|)(?P<leaf>(?:weight|bias)_[ih]h)_l(?P<layer>\d+)(?P<backward>_reverse)?")
 LSTM_CELL = re.compile(
     r"(?P<prefix>.*\.|)(?P<layer>\d+)\.cell_(?:fw|(?P<backward>bw))\.(?P<leaf>(?:weight|bias)_[ih]h)"
@@ -48,15 +54,46 @@ LSTM_CELL = re.compile(
 
 
 class Conversion(NamedTuple):
-    """What :func:`convert` returns."""
+    """What :func:`convert_to_parameters` returns."""
 
-    params: dict  # {parameter name: ndarray}, every name of the network, in its order
-    notes: list  # sentences about what the file could not give
+    params: dict[str, np.ndarray]  # every parameter of the network, in its order
+    notes: list[str]  # a sentence for each thing that the file does not hold
 
 
-def graph_layers(tensors):
-    """{kind: [{parameter leaf: tensor name}, ...]}, each kind in natural numeric order; other tensors are left out."""
-    found = {}
+def read_onnx(path: PathLike) -> dict[str, np.ndarray]:
+    """{name: array} of all initializers and Constant nodes in the graph of an ONNX file.
+
+    Raises:
+        UserError: the package onnx is not installed, or the file cannot be read.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise UserError(f"reading {path} needs the package onnx; {INSTALL}.") from error
+    try:
+        graph = onnx.load(str(path)).graph
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}.") from error
+    except Exception as error:  # a broken protobuf raises a class of whichever protobuf backend is installed
+        raise UserError(f"{path} is not a readable ONNX file ({error}).") from error
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:  # exactly one, `value` or `value_ints` and the like
+                value = onnx.helper.get_attribute_value(attribute)
+                is_tensor = attribute.name == "value"
+                tensors[node.output[0]] = onnx.numpy_helper.to_array(value) if is_tensor else np.asarray(value)
+    return tensors
+
+
+def list_graph_layers(tensors: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """The layers of an inference graph, told from the names of its tensors.
+
+    Returns:
+        {kind of layer: [{end of the parameter's name: tensor name}, ...]}, each list in the order of the numbers in
+        the names. Tensors that belong to no layer are left out.
+    """
+    kinds = {}
     for name in tensors:
         for kind, pattern, leaves in RULES:
             match = re.fullmatch(pattern, name)
@@ -64,12 +101,17 @@ def graph_layers(tensors):
                 number = float("inf") if match["number"] == "_last" else int(match["number"])
                 stage = match.groupdict().get("stage")
                 order = (number, STAGES.index(stage) if stage else -1)
-                found.setdefault(kind, {}).setdefault(order, {})[leaves[match["leaf"]]] = name
-    return {kind: [layers[order] for order in sorted(layers)] for kind, layers in found.items()}
+                kinds.setdefault(kind, {}).setdefault(order, {})[leaves[match["leaf"]]] = name
+    return {kind: [layers[order] for order in sorted(layers)] for kind, layers in kinds.items()}
 
 
-def network_layers(state_dict):
-    """[(kind, {leaf: [parameter names]})] in network order; an LSTM cell has two names for each leaf."""
+def list_network_layers(state_dict: Mapping[str, Any]) -> list[tuple[str, dict[str, list[str]]]]:
+    """The layers of a network, told from the names of its parameters.
+
+    Returns:
+        [(kind of layer, {end of the parameters' names: [parameter names]}), ...] in network order. An LSTM cell has
+        two names for each weight.
+    """
     layers = {}
     for name in state_dict:
         lstm = LSTM_FLAT.fullmatch(name) or LSTM_CELL.fullmatch(name)
@@ -93,22 +135,24 @@ def _kind(key, leaves, state_dict):
     raise UserError(f"parameter {name!r} belongs to no layer that an official model has; build upstream's network.")
 
 
-def convert(tensors, state_dict):
+def convert_to_parameters(tensors: Mapping[str, np.ndarray], state_dict: Mapping[str, Any]) -> Conversion:
     """Pair the tensors of an inference graph with the parameters of a network, layer by layer.
 
+    A detector's inference graph has no threshold branch. The branch ``head.thresh.*`` starts from a copy of
+    ``head.binarize.*``, which has the same shapes, but its last layer is set to give 0.3 everywhere. With a full copy,
+    the probability map and the threshold map would be equal and the binary map 1/2 everywhere: the first losses on real
+    scenes are then 8.3, and 5.2 without. A note says what was done.
+
     Args:
-        tensors: {name: ndarray} as :func:`ppocrv2_ext.checkpoints.official.read_onnx` returns.
+        tensors: {name: array} as :func:`read_onnx` returns.
         state_dict: {name: anything with a shape} of upstream's network, in network order.
-    Returns:
-        A :class:`Conversion`. An inference file has no threshold branch, so a detector's ``head.thresh.*`` starts
-        from a copy of ``head.binarize.*`` (same shapes) but for its last layer, which gives 0.3 everywhere, and a note
-        says so. With a full copy the two maps would be equal and the binary one 1/2 everywhere: the first losses on
-        real scenes are 8.3 with it and 5.2 without.
+    Raises:
+        UserError: the file holds another network.
     """
-    queues = {kind: iter(layers) for kind, layers in graph_layers(tensors).items()}
-    trained = {name: parameter for name, parameter in state_dict.items() if not THRESHOLD_BRANCH.search(name)}
+    queues = {kind: iter(layers) for kind, layers in list_graph_layers(tensors).items()}
+    own = {name: parameter for name, parameter in state_dict.items() if not THRESHOLD_BRANCH.search(name)}
     params = {}
-    for kind, leaves in network_layers(trained):
+    for kind, leaves in list_network_layers(own):
         layer, first = next(queues.get(kind, iter(())), None), next(iter(leaves.values()))[0]
         if layer is None:
             raise UserError(f"the file has no {kind} left for parameter {first!r}: it holds another network.")
@@ -119,12 +163,12 @@ def convert(tensors, state_dict):
             )
         for leaf, names in leaves.items():
             for name in names:
-                params[name] = _checked(layer[leaf], tensors[layer[leaf]], name, state_dict[name])
+                params[name] = _copy_of_shape(layer[leaf], tensors[layer[leaf]], name, state_dict[name])
     for kind, queue in queues.items():
         for layer in queue:
             tensor = next(iter(layer.values()))
             raise UserError(f"the network has no {kind} for tensor {tensor!r}: the file holds another network.")
-    branch = _threshold_branch(params, {name: state_dict[name] for name in state_dict if name not in trained})
+    branch = _threshold_branch(params, {name: state_dict[name] for name in state_dict if name not in own})
     notes = [
         f"{len(branch)} tensors of head.thresh, a branch no inference file has: a copy of head.binarize,"
         f" its last layer set to give {THRESHOLD} everywhere"
@@ -134,13 +178,13 @@ def convert(tensors, state_dict):
 
 
 def _threshold_branch(params, state_dict):
-    """``head.thresh`` from the trained ``head.binarize`` of ``params``, its last layer set to :data:`THRESHOLD`."""
+    """``head.thresh`` as a copy of ``head.binarize`` in ``params``, its last layer set to give :data:`THRESHOLD`."""
     branch = {}
     for name, parameter in state_dict.items():
         source = name.replace("head.thresh.", "head.binarize.")
         if source not in params:
             raise UserError(f"parameter {name!r} should start from {source!r}, which the network does not have.")
-        branch[name] = _checked(source, params[source], name, parameter)
+        branch[name] = _copy_of_shape(source, params[source], name, parameter)
         if name.endswith("conv3.weight"):
             branch[name][:] = 0
         elif name.endswith("conv3.bias"):
@@ -148,10 +192,11 @@ def _threshold_branch(params, state_dict):
     return branch
 
 
-def _checked(tensor_name, array, name, parameter):
+def _copy_of_shape(tensor_name, array, name, parameter):
+    """A copy of ``array``, which must have the shape of the parameter ``name``."""
     if tuple(array.shape) != tuple(parameter.shape):
         raise UserError(
             f"tensor {tensor_name!r} has the shape {tuple(array.shape)}, but its parameter {name!r} has "
             f"{tuple(parameter.shape)}: the file holds another network."
         )
-    return np.array(array)  # a copy: what onnx hands out may be read-only
+    return np.array(array)  # onnx may return read-only arrays

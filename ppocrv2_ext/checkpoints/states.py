@@ -1,0 +1,41 @@
+"""What PaddleOCR's trainer records beside a checkpoint, in a ``.states`` file: the epoch, and the best metrics so far.
+
+The file is a pickle. Load it only from people you trust.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from .paths import PathLike, with_suffix
+
+
+def read_states(path: PathLike) -> dict[str, Any]:
+    """The record beside a checkpoint, such as its ``epoch``; empty if there is none."""
+    file = with_suffix(path).with_suffix(".states")
+    if not file.is_file():
+        return {}
+    with file.open("rb") as stream:
+        return pickle.load(stream, encoding="latin1")
+
+
+def read_best_metrics(path: PathLike) -> dict[str, Any]:
+    """{name: value} of the best evaluation of the training so far; empty if none was recorded."""
+    return read_states(path).get("best_model_dict", {})
+
+
+def find_best_network(path: PathLike, indicator: str) -> str | None:
+    """The name of the best network of several, by the metrics recorded beside their checkpoint.
+
+    A training of several networks records the value of each as ``<network>_<indicator>``, and the best of them as
+    ``<indicator>``.
+
+    Args:
+        indicator: the metric that decides, such as ``acc``.
+    Returns:
+        None if no metrics were recorded, or if they are those of a single network.
+    """
+    values, ending = read_best_metrics(path), f"_{indicator}"
+    best = values.get(indicator)
+    return next((name[: -len(ending)] for name in values if name.endswith(ending) and values[name] == best), None)
