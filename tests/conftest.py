@@ -24,8 +24,14 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def samples():
+    """Folder of small real pictures with labels, laid out as in ``shared_data``. Everybody who has the tests has it."""
+    return ROOT / "tests" / "samples"
+
+
+@pytest.fixture(scope="session")
 def shared_data():
-    """Folder of real images with labels that developers and CI have beside the project; users do not."""
+    """Folder of many real pictures, for tests that measure. It lies beside the project of developers; users lack it."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"the real data is not at {folder}")

@@ -63,13 +63,13 @@ def published():
     return lambda image: session.run(None, {session.get_inputs()[0].name: image})[0]
 
 
-def scenes(shared_data, wheel, count, *resize):
+def scenes(data, wheel, count, *resize):
     """Yields (image (1, 3, H, W), shape, polygons, ignore tags) of test scenes as the evaluation gets them."""
     from ppocr.data.imaug import create_operators, transform
 
     evaluation = config.override(config.read(config.locate(CONFIG))["Eval"]["dataset"], resize)
     operators = create_operators(evaluation["transforms"], {})
-    folder = shared_data / "icdar2015_scenes"
+    folder = data / "icdar2015_scenes"
     for line in (folder / "test.txt").read_text(encoding="utf-8-sig").splitlines()[:count]:
         name, label = line.split("\t")
         sample = transform({"image": (folder / name).read_bytes(), "label": label}, operators)
@@ -98,11 +98,9 @@ def require_parity(official, published, samples):
     return values[0]
 
 
-def test_the_converted_network_finds_in_real_scenes_what_the_official_onnx_finds(
-    official, published, shared_data, wheel
-):
+def test_the_converted_network_finds_in_real_scenes_what_the_official_onnx_finds(official, published, samples, wheel):
     small = ("transforms.DetResizeForTest.limit_side_len=640", "transforms.DetResizeForTest.limit_type=max")
-    require_parity(official, published, scenes(shared_data, wheel, 3, *small))
+    require_parity(official, published, scenes(samples, wheel, 3, *small))
 
 
 @pytest.mark.slow

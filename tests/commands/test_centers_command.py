@@ -23,9 +23,9 @@ C, D = 5, 4
 
 
 @pytest.fixture
-def words(wheel, shared_data, tmp_path, monkeypatch):
+def words(wheel, samples, tmp_path, monkeypatch):
     """Overrides for six real words at 32 x 64, a small dictionary, and a small network with random weights."""
-    folder = shared_data / "icdar2015_words"
+    folder = samples / "icdar2015_words"
     lines = (folder / "train.txt").read_text(encoding="utf-8-sig").splitlines()
     (tmp_path / "words.txt").write_text("\n".join(lines[:6]) + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -92,12 +92,12 @@ def _reference(network, words_file, folder, characters):
     return sums, counts
 
 
-def test_the_command_equals_a_loop_on_real_words(words, trained, wheel, shared_data, tmp_path):
+def test_the_command_equals_a_loop_on_real_words(words, trained, wheel, samples, tmp_path):
     done = _run("centers", "-c", CENTER, "-o", *words, *SMALL, "--output", "made/c.npz")
     assert done.exit_code == 0, done.output
     characters = read_dictionary(wheel.root / "ppocr/utils/en_dict.txt")
     with paddle.no_grad():
-        sums, counts = _reference(trained, tmp_path / "words.txt", shared_data / "icdar2015_words", characters)
+        sums, counts = _reference(trained, tmp_path / "words.txt", samples / "icdar2015_words", characters)
     found = read_centers(tmp_path / "made" / "c.npz", shape=(len(characters), 96))
     assert found.counts.tolist() == counts.tolist()
     np.testing.assert_allclose(found.centers, sums / counts.clip(min=1)[:, None], rtol=1e-4, atol=1e-6)

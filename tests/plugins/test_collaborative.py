@@ -12,9 +12,9 @@ CML = "det/ch_PP-OCRv2_det_cml"
 
 
 @pytest.fixture
-def scenes(shared_data, tmp_path):
+def scenes(samples, tmp_path):
     """Overrides for two real scenes cut to 96 x 96, two steps on them, and a teacher without weights."""
-    folder = shared_data / "icdar2015_scenes"
+    folder = samples / "icdar2015_scenes"
     lines = (folder / "train.txt").read_text(encoding="utf-8-sig").splitlines()
     (tmp_path / "scenes.txt").write_text("\n".join(lines[:2]) + "\n", encoding="utf-8")
     return [

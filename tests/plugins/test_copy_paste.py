@@ -341,11 +341,11 @@ def test_larger_text_is_made_to_fit():
     assert len(result["polys"]) == 1
 
 
-def test_a_training_set_of_paddleocr_feeds_it(wheel, shared_data, tmp_path):
+def test_a_training_set_of_paddleocr_feeds_it(wheel, samples, tmp_path):
     from ppocr.data.simple_dataset import SimpleDataSet
     from ppocr.utils.logging import get_logger
 
-    scenes = shared_data / "icdar2015_scenes"
+    scenes = samples / "icdar2015_scenes"
     lines = (scenes / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:6]
     (tmp_path / "labels.txt").write_text("\n".join(lines), encoding="utf-8")
     transforms = [
@@ -364,13 +364,13 @@ def test_a_training_set_of_paddleocr_feeds_it(wheel, shared_data, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def scenes(shared_data):
-    """The first twelve real scenes with text."""
+def scenes(samples):
+    """Six real scenes with text."""
     found = []
-    for line in (shared_data / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:12]:
+    for line in (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines():
         name, objects = line.split("\t")
         objects, texts = json.loads(objects), [each["transcription"] for each in json.loads(objects)]
-        image = cv2.imread(str(shared_data / "icdar2015_scenes" / name))
+        image = cv2.imread(str(samples / "icdar2015_scenes" / name))
         found.append(sample(image, [each["points"] for each in objects], texts, [text == "###" for text in texts]))
     return found
 

@@ -13,9 +13,9 @@ CONFIGS = {
 
 
 @pytest.fixture
-def words(shared_data, tmp_path):
+def words(samples, tmp_path):
     """Overrides for six real words at 32 x 64, a small dictionary, and two steps."""
-    folder = shared_data / "icdar2015_words"
+    folder = samples / "icdar2015_words"
     lines = (folder / "train.txt").read_text(encoding="utf-8-sig").splitlines()
     (tmp_path / "words.txt").write_text("\n".join(lines[:6]) + "\n", encoding="utf-8")
     return [
