@@ -1,4 +1,4 @@
-"""``python -m ppocrv2_ext`` is the ``ppocrv2`` command."""
+"""The ``ppocrv2`` command as ``python -m ppocrv2_ext``."""
 
 from .cli import main
 

@@ -1,17 +1,26 @@
-"""The one exception users see, and the did-you-mean every lookup shares."""
+"""The one exception that users see, and the end of every sentence about an unknown name."""
+
+from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+
+MOST_LISTED = 12  # a longer list of names helps nobody
 
 
 class UserError(Exception):
-    """Something the user can mend. The command line prints it as one sentence and exits with 2."""
+    """Something that the user can mend. The command line prints it as one sentence and exits with 2."""
 
 
-def did_you_mean(name, known):
-    """``"; did you mean 'b'?"`` for the closest of ``known``, else ``"; there are 'a', 'b'."``, else ``"."``."""
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """The end of a sentence about a ``name`` that is not among ``known``.
+
+    Returns:
+        ``"; did you mean 'b'?"`` if one of ``known`` is close, else ``"; there are 'a', 'b'."`` if they are few, else
+        ``"."``.
+    """
     known = sorted(map(str, known))
     close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    # Past a dozen, a list helps nobody.
-    return f"; there are {', '.join(map(repr, known))}." if 0 < len(known) <= 12 else "."
+    return f"; there are {', '.join(map(repr, known))}." if 0 < len(known) <= MOST_LISTED else "."

@@ -1,17 +1,22 @@
 """Files that appear whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """A path to write instead of ``path``, which it becomes at the end: a file that is there is complete.
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """A context in which to write a file: ``with atomic_write(path) as part: part.write_text(...)``.
 
-    The folder is created. What an error leaves half-written is removed; several processes may write the same file.
+    ``part`` is another path in the same folder, which is created. At the end of the context ``part`` becomes ``path``,
+    so whoever finds ``path`` finds all of it. After an error ``part`` is removed and ``path`` is as it was. Several
+    processes may write the same file.
 
     Raises:
         UserError: the file cannot be written.

@@ -6,16 +6,30 @@ A plugin module registers its class where it is defined; :mod:`ppocrv2_ext.host.
     class LCNet(nn.Layer): ...
 """
 
+from __future__ import annotations
 
-class Registry(dict):
-    """Component classes by name. The name in a config is the name of the class."""
+from typing import TypeVar
 
-    def __init__(self, kind):
+Component = TypeVar("Component", bound=type)
+
+
+class Registry(dict[str, type]):
+    """Component classes by name. The name in a config is the name of the class.
+
+    Args:
+        kind: what the components are, in the words of messages, such as "backbone".
+    """
+
+    def __init__(self, kind: str):
         super().__init__()
         self.kind = kind
 
-    def register(self, component):
-        """Class decorator. A name used twice is an error, never an overwrite."""
+    def register(self, component: Component) -> Component:
+        """Class decorator that adds a component.
+
+        Raises:
+            ValueError: there is a component of this name already.
+        """
         name = component.__name__
         if name in self:
             raise ValueError(f"{self.kind} {name!r} is registered twice: {self[name]} and {component}.")
