@@ -3,9 +3,10 @@
 import numpy as np
 import paddle
 import pytest
+from official_graph import load_official_graph
 
 from ppocrv2_ext import config
-from ppocrv2_ext.checkpoints.official import OFFICIAL, locate
+from ppocrv2_ext.checkpoints.official import OFFICIAL
 
 CONFIG = "det/ch_PP-OCRv2_det_student"
 
@@ -45,22 +46,7 @@ def test_one_network_of_a_trained_pair_becomes_a_checkpoint_of_its_own(official,
 
 @pytest.fixture(scope="module")
 def published():
-    """The published graph in onnxruntime, rounding as Paddle does when it enlarges a map.
-
-    Paddle takes the nearest pixel by rounding down. The converter left that out of the file, so that onnxruntime rounds
-    to the nearest: the two smallest maps are enlarged by 8 and 4 and end up half a pixel of theirs aside.
-    """
-    onnxruntime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
-    model = onnx.load(str(locate("det")))
-    enlargements = [node for node in model.graph.node if node.op_type == "Resize"]
-    assert len(enlargements) == 6
-    for node in enlargements:
-        assert "nearest_mode" not in [attribute.name for attribute in node.attribute]
-        node.attribute.append(onnx.helper.make_attribute("nearest_mode", "floor"))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns that the size is not the one of the export
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return lambda image: session.run(None, {session.get_inputs()[0].name: image})[0]
+    return load_official_graph("det")
 
 
 def scenes(data, wheel, count, *resize):

@@ -16,12 +16,16 @@ FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 SMALL = ("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.use_gpu=false", "Global.print_batch_step=1")
 
 
-@pytest.fixture(scope="module")
-def words(shared_data):
-    """[(path, text)] of the 1000 real test words."""
-    folder = shared_data / "icdar2015_words"
+def read_words(folder):
+    """[(path, text)] of the test words in a folder."""
     lines = (folder / "test.txt").read_text(encoding="utf-8-sig").splitlines()
     return [(folder / image, text) for image, text in (line.split("\t", 1) for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def words(samples):
+    """[(path, text)] of 25 real words."""
+    return read_words(samples / "icdar2015_words")
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +100,8 @@ def test_the_converted_network_reads_real_words_as_the_official_onnx(official, w
 
 
 @pytest.mark.slow
-def test_the_converted_network_reads_all_1000_words_as_the_official_onnx(official, wheel, words):
-    require_parity(official, wheel, [path for path, _ in words])
+def test_the_converted_network_reads_all_1000_words_as_the_official_onnx(official, wheel, shared_data):
+    require_parity(official, wheel, [path for path, _ in read_words(shared_data / "icdar2015_words")])
 
 
 def test_with_freeze_norm_training_starts_where_evaluation_stands(official, wheel, words):

@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 import pytest
 from arrays import counting
+from official_graph import load_official_graph
 from paddle import nn
 from paddle.utils import unique_name
 
@@ -186,14 +187,6 @@ def _network(kind):
         return build_model(official.OFFICIAL[kind].architecture)
 
 
-def _onnx_outputs(kind, images):
-    ort = pytest.importorskip("onnxruntime")
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # it warns of every size other than the exporter's
-    session = ort.InferenceSession(str(official.locate(kind)), options)
-    return session.run(None, {session.get_inputs()[0].name: images})[0]
-
-
 def _images(kind, folder):
     """(2, 3, H, W): a real image as the model's own preprocessing would scale it, and noise."""
     cv2 = pytest.importorskip("cv2")
@@ -205,15 +198,15 @@ def _images(kind, folder):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_wheels_network_with_the_official_weights_equals_the_onnx_graph(kind, wheel, shared_data, tmp_path):
-    tensors, images, network = _tensors(kind), _images(kind, shared_data), _network(kind)
+def test_the_wheels_network_with_the_official_weights_equals_the_onnx_graph(kind, wheel, samples, tmp_path):
+    tensors, images, network = _tensors(kind), _images(kind, samples), _network(kind)
     params, notes = convert_to_parameters(tensors, network.state_dict())
     assert (list(params), bool(notes)) == (list(network.state_dict()), kind == "det")
     load_pretrained(network, write_checkpoint(params, tmp_path, kind), minimum=1.0, log=str)
     network.eval()
     outputs = network(paddle.to_tensor(images))
     outputs = (outputs["maps"] if kind == "det" else outputs).numpy()
-    np.testing.assert_allclose(outputs, _onnx_outputs(kind, images), atol=1e-4)
+    np.testing.assert_allclose(outputs, load_official_graph(kind)(images), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -242,8 +235,8 @@ for kind in official.OFFICIAL:
 
 
 @pytest.mark.checkout
-def test_a_clones_own_networks_and_loader_give_the_outputs_of_the_onnx_graphs(checkout, shared_data, tmp_path):
-    images = {kind: _images(kind, shared_data) for kind in KINDS if _tensors(kind)}
+def test_a_clones_own_networks_and_loader_give_the_outputs_of_the_onnx_graphs(checkout, samples, tmp_path):
+    images = {kind: _images(kind, samples) for kind in KINDS if _tensors(kind)}
     for kind in KINDS:
         np.save(tmp_path / f"{kind}.npy", images[kind])
     root = str(Path(__file__).resolve().parents[2])
@@ -252,4 +245,4 @@ def test_a_clones_own_networks_and_loader_give_the_outputs_of_the_onnx_graphs(ch
     assert done.returncode == 0, done.stderr
     for kind in KINDS:
         outputs = np.load(tmp_path / f"{kind}_outputs.npy")
-        np.testing.assert_allclose(outputs, _onnx_outputs(kind, images[kind]), atol=1e-4)
+        np.testing.assert_allclose(outputs, load_official_graph(kind)(images[kind]), atol=1e-4)
