@@ -1,17 +1,21 @@
-"""The ``ppocrv2`` command: options and help; what the commands do is in :mod:`ppocrv2_ext.commands`."""
+"""The ``ppocrv2`` command: its options and help. What the commands do is in :mod:`ppocrv2_ext.commands`."""
+
+from __future__ import annotations
 
 import functools
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from . import __version__, commands, config
 from .errors import UserError
 
-# Said by Paddle on every import, and by every command then; it concerns people who compile operators.
+# Paddle says this whenever it is imported. It concerns people who compile operators.
 warnings.filterwarnings("ignore", message="No ccache found")
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -20,10 +24,12 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 class Group(click.Group):
     """Prints a UserError as one sentence and exits with 2; ``--debug`` shows the traceback."""
 
-    def list_commands(self, ctx):
-        return list(self.commands)  # in the order of this file, which is that of work
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands as this file has them: in the order in which people need them, not of the alphabet."""
+        return list(self.commands)
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that the user chose."""
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -36,11 +42,12 @@ class Group(click.Group):
 @click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="ppocrv2")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug):
+def main(debug: bool) -> None:
     """PP-OCRv2 as a plugin for PaddleOCR: train, evaluate and export with its own scripts."""
 
 
-def host_option(command):
+def host_option(command: Callable) -> Callable:
+    """Decorator that adds ``--paddleocr DIR``."""
     return click.option(
         "--paddleocr",
         "directory",
@@ -50,19 +57,24 @@ def host_option(command):
 
 
 class ConfigCommand(click.Command):
-    """A command with ``-o KEY=VALUE ...``, where all that follows up to the next option belongs to the ``-o``."""
+    """A command with ``-o KEY=VALUE KEY=VALUE ...``, as PaddleOCR's scripts take it."""
 
-    def parse_args(self, ctx, args):
-        spread, after_o = [], False
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give every KEY=VALUE an ``-o`` of its own, since options of click take one value each."""
+        words, after_o = [], False
         for word in args:
-            if word.startswith("-"):
+            is_option = word.startswith("-")
+            if is_option:
                 after_o = word in ("-o", "--opt")
-            spread += ["-o", word] if after_o and not word.startswith("-") else [] if after_o else [word]
-        return super().parse_args(ctx, spread)
+            if not after_o:
+                words.append(word)
+            elif not is_option:
+                words += ["-o", word]
+        return super().parse_args(ctx, words)
 
 
-def config_options(command):
-    """``-c CONFIG -o KEY=VALUE ...`` as PaddleOCR takes them."""
+def config_options(command: Callable) -> Callable:
+    """Decorator that adds ``-c CONFIG -o KEY=VALUE ... --paddleocr DIR``."""
 
     @click.option(
         "-c",
@@ -77,10 +89,10 @@ def config_options(command):
     )
     @host_option
     @functools.wraps(command)
-    def wrapped(overrides, **arguments):
+    def with_list_of_overrides(overrides, **arguments):
         return command(overrides=list(overrides), **arguments)
 
-    return wrapped
+    return with_list_of_overrides
 
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
@@ -93,7 +105,7 @@ def config_options(command):
     help="Of several networks in FILE [default: the better one by the record beside it, else Student].",
 )
 @host_option
-def weights(kind, output, source, network, directory):
+def weights(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
     commands.weights.weights(kind, output, source, network, directory)
 
@@ -101,10 +113,11 @@ def weights(kind, output, source, network, directory):
 @main.command(short_help="Average the weights of trainings that began from one file.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
 @click.option("--output", required=True, metavar="FILE", help="Where the mean is written, a .pdparams file.")
-def average(files, output):
-    """Write the mean of the weights of several trainings: at the price of one network, about as good as all together.
+def average(files: tuple[str, ...], output: str) -> None:
+    """Write the mean of the weights of several trainings: one network that is about as good as all of them together.
 
-    The trainings have one config and one file to begin from, and differ in Global.seed. Class centers are left out.
+    The trainings must share their config and the file they began from, and differ in Global.seed. Class centers are
+    left out.
     """
     commands.weights.average(files, output)
 
@@ -112,10 +125,12 @@ def average(files, output):
 @main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")
 @config_options
 @click.option("--json", "report_file", metavar="FILE", help="Write the findings, with every place, to FILE.")
-@click.option("--fix", "fixed", metavar="DIR", help="Write label files without what is broken into DIR.")
-def check(name, overrides, directory, report_file, fixed):
+@click.option("--fix", "fix_folder", metavar="DIR", help="Write label files without what is broken into DIR.")
+def check(
+    name: str, overrides: list[str], directory: str | None, report_file: str | None, fix_folder: str | None
+) -> None:
     """Look at every sample of a config's data: exits with 1 if any is broken, else with 0."""
-    sys.exit(commands.data.check(name, overrides, directory, report_file, fixed))
+    sys.exit(commands.data.check(name, overrides, directory, report_file, fix_folder))
 
 
 @main.command(cls=ConfigCommand, short_help="Draw training samples as the network gets them.")
@@ -123,7 +138,7 @@ def check(name, overrides, directory, report_file, fixed):
 @click.option("-n", "count", type=click.IntRange(1, 200), default=12, show_default=True, help="How many samples.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Draws other samples [default: Global.seed, or 1024].")
 @click.option("--output", required=True, metavar="FILE.png", help="Where the sheet is drawn.")
-def preview(name, overrides, directory, count, seed, output):
+def preview(name: str, overrides: list[str], directory: str | None, count: int, seed: int | None, output: str) -> None:
     """Draw training samples as the network gets them, and show what each transform costs."""
     commands.data.preview(name, output, overrides, directory, count, seed)
 
@@ -137,12 +152,14 @@ def preview(name, overrides, directory, count, seed, output):
     type=click.Choice(["alignment", "argmax"]),
     default="alignment",
     show_default=True,
-    help="A frame's class: by the alignment of the label; or by arg-max, of lines read fully right, as published.",
+    help="How a frame gets its class: by the alignment of the label, or as published by arg-max in lines read right.",
 )
-def centers(name, overrides, directory, output, network, assignment):
+def centers(
+    name: str, overrides: list[str], directory: str | None, output: str, network: str | None, assignment: str
+) -> None:
     """Write the class means of a trained recognizer over its training set, for Head.centers.
 
-    Reads the files of Train through the transforms of Eval, so without augmentation, each line once.
+    It reads every line of Train once, through the transforms of Eval: without augmentation.
     """
     commands.centers.centers(name, overrides, directory, output, network, assignment)
 
@@ -152,16 +169,16 @@ def centers(name, overrides, directory, output, network, assignment):
 @click.option(
     "--resume",
     metavar="DIR",
-    help="Go on from DIR/latest, into DIR; with the -c and -o of before, or -c DIR/resolved.yml.",
+    help="Go on from DIR/latest, into DIR; give the -c and -o of the first run, or -c DIR/resolved.yml.",
 )
-def train(name, overrides, directory, resume):
+def train(name: str, overrides: list[str], directory: str | None, resume: str | None) -> None:
     """Train with PaddleOCR's tools/train.py."""
     commands.train.train(name, overrides, directory, resume)
 
 
 @main.command("eval", cls=ConfigCommand, short_help="Evaluate with PaddleOCR's tools/eval.py.")
 @config_options
-def evaluate(name, overrides, directory):
+def evaluate(name: str, overrides: list[str], directory: str | None) -> None:
     """Evaluate -o Global.pretrained_model with PaddleOCR's tools/eval.py."""
     commands.train.evaluate(name, overrides, directory)
 
@@ -171,7 +188,9 @@ def evaluate(name, overrides, directory):
 @click.option("--output", metavar="DIR", help="Where the model goes [default: Global.save_inference_dir].")
 @click.option("--onnx", is_flag=True, help="Convert to ONNX too, and check that it computes the same.")
 @click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
-def export(name, overrides, directory, output, onnx, network):
+def export(
+    name: str, overrides: list[str], directory: str | None, output: str | None, onnx: bool, network: str | None
+) -> None:
     """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
     commands.export.export(name, overrides, directory, output, onnx, network)
 
@@ -179,11 +198,11 @@ def export(name, overrides, directory, output, onnx, network):
 @main.command()
 @click.argument("name", required=False)
 @click.option("--copy", metavar="DIR", help="Copy the built-in config(s) into DIR.")
-def configs(name, copy):
+def configs(name: str | None, copy: str | None) -> None:
     """List the built-in configs, show one, or copy them."""
-    chosen = [config.locate(name)] if name else [config.BUILT_IN / f"{known}.yml" for known in config.built_in()]
+    files = [config.locate(name)] if name else [config.BUILT_IN / f"{known}.yml" for known in config.built_in()]
     if copy:
-        for source in chosen:
+        for source in files:
             target = Path(copy) / source.parent.name / source.name
             if target.exists():
                 raise UserError(f"{target} is there already; name another folder.")
@@ -191,10 +210,10 @@ def configs(name, copy):
             shutil.copy(source, target)
             click.echo(target)
     elif name:
-        click.echo(chosen[0].read_text(encoding="utf-8"), nl=False)
+        click.echo(files[0].read_text(encoding="utf-8"), nl=False)
     else:
-        for known, path in zip(config.built_in(), chosen):
-            title = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        for known, file in zip(config.built_in(), files):
+            title = file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
             click.echo(f"{known:48} {title}")
 
 
@@ -205,16 +224,16 @@ def configs(name, copy):
 @host_option
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def run(script, arguments, directory):
+def run(script: str, arguments: tuple[str, ...], directory: str | None) -> None:
     """Run any script of PaddleOCR with the plugins in place: ppocrv2 run tools/infer_rec.py -c ...
 
-    A config after -c is found, checked and resolved as the other commands do it.
+    A config after -c is prepared as for the other commands, with the overrides after -o.
     """
     commands.info.run(script, arguments, directory)
 
 
 @main.command(short_help="Show versions, devices and what is plugged in.")
 @host_option
-def info(directory):
+def info(directory: str | None) -> None:
     """Show which PaddleOCR is used, the versions, the devices and what is plugged in."""
     commands.info.info(directory)

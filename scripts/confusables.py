@@ -94,7 +94,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
     """Train with CTC alone and with center loss on confusable characters, and compare."""
     started = time.time()
     try:
-        data = requirements.writable(output) / "data"
+        data = requirements.require_writable(output) / "data"
         trainings = len(trained_with) * seeds
         minutes = max(1, round(trainings * lines * epochs * LINE / 60))
         console.print(f"{trainings} trainings, about {minutes} minutes on one CPU core, results in {output}")
@@ -110,7 +110,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
                 folder = output / f"{recipe.distance}_{recipe.weight:g}" / f"seed{seed}"
                 own = [f"Loss.center_weight={recipe.weight}", f"Loss.distance={recipe.distance}"]
                 own += [f"Global.seed={seed}", config.assignment("Global.save_model_dir", folder)]
-                trained = train([*settings, *own], requirements.writable(folder))
+                trained = train([*settings, *own], requirements.require_writable(folder))
                 seen.setdefault(str(recipe), []).append(look_at(trained, data))
                 apart, errors = seen[str(recipe)][-1][2:]
                 console.print(f"{recipe}, seed {seed}: ratio {apart.ratio:.3f}, confused {errors.confused:.4f}")
@@ -148,7 +148,7 @@ def train(settings, folder):
 @paddle.no_grad()
 def look_at(settled, data):
     """:class:`Seen` of a trained config."""
-    classes = requirements.characters(settled)
+    classes = requirements.read_characters(settled)
     network = evaluation.trained_network(settled, len(classes))
     network.head.train()  # gives features beside the logits; it has no layer that minds
     features, characters, pairs = [], [], []

@@ -1,4 +1,12 @@
-"""What the centers of a training set cover, as a table."""
+"""What the centers of a training set cover, as a table.
+
+Shapes: C classes, blank first; D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich import box
@@ -7,38 +15,45 @@ from rich.table import Table
 from ..errors import UserError
 from ..tables import plain
 
-SHOWN = 20  # characters, and a quarter as many lines
-UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}  # by how frames are assigned
+if TYPE_CHECKING:
+    from ..plugins.center_loss.means import ClassMeans
+
+CHARACTERS_SHOWN, LINES_SHOWN = 20, 5
+# Why a line gave no frames, for each way of assigning frames to classes.
+UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}
 BANDS = (0, 1, 10, 100, 1000, 10_000)  # frames of a class; each band ends below the next
 
 
-def coverage(means, characters, unused, skipped, total):
-    """[(what, value)] strings.
+def coverage(
+    means: ClassMeans, characters: Sequence[str], unused: str, skipped: Sequence[str], total: int
+) -> list[tuple[str, str]]:
+    """Rows of the table, each a title and a value.
 
     Args:
-        means: :class:`~ppocrv2_ext.plugins.center_loss.means.ClassMeans` of all processes.
+        means: the class means over all processes.
         characters: the C characters, blank first.
         unused: why a line gave no frames, of :data:`UNUSED`.
-        skipped: lines that gave no sample, or as many as one process met. total: how many all of them met.
+        skipped: the lines that gave no sample in this process.
+        total: how many lines gave no sample in all processes.
     """
     counts, seen = means.counts[1:], means.counts[1:] > 0
-    wanted = [characters[row] for row in np.flatnonzero((means.labelled > 0) & (means.counts == 0))]
+    missing = [characters[row] for row in np.flatnonzero((means.labelled > 0) & (means.counts == 0))]
     return [
         ("classes with a center", f"{seen.sum()} of {len(counts)}"),
         ("characters in the labels", f"{(means.labelled > 0).sum()}"),
-        ("  without a center", _listed(len(wanted), wanted, SHOWN, " ")),
+        ("  without a center", _list_some(len(missing), missing, CHARACTERS_SHOWN, " ")),
         ("frames", f"{counts.sum()}"),
         *_histogram(counts),
         ("distance to the own center", _number(_mean(means.spreads[1:][counts > 1]))),
-        ("distance between centers", _number(_between(means.centers[1:][seen]))),
+        ("distance between centers", _number(_mean_distance(means.centers[1:][seen]))),
         ("lines", f"{means.used + means.unused + total}"),
         ("  used", f"{means.used}"),
         (f"  {unused}", f"{means.unused}"),
-        ("  no sample", _listed(total, skipped, SHOWN // 4, "\n")),
+        ("  no sample", _list_some(total, skipped, LINES_SHOWN, "\n")),
     ]
 
 
-def render(rows, title):
+def render(rows: Iterable[tuple[str, str]], title: str) -> str:
     """The rows as plain text, for a terminal and a log alike."""
     table = Table(box=box.ASCII2, title=title, title_justify="left", title_style="", show_header=False)
     for row in rows:
@@ -46,8 +61,12 @@ def render(rows, title):
     return "\n".join(plain(table, width=110))
 
 
-def require_some(means):
-    """Refuse to go on without a single center."""
+def require_some(means: ClassMeans) -> None:
+    """Refuse class means of which no class but blank has a frame.
+
+    Raises:
+        UserError: there is no center to write.
+    """
     if not means.counts.any():
         raise UserError(
             f"no center came of it: of {means.used + means.unused} lines none gave a frame of a character;"
@@ -55,25 +74,29 @@ def require_some(means):
         )
 
 
-def _histogram(counts):
+def _histogram(counts: np.ndarray) -> Iterator[tuple[str, str]]:
     for low, high in zip(BANDS, [*BANDS[1:], None]):
         name = f"  classes with {low}" + ("" if high == low + 1 else f" to {high - 1}" if high else " or more")
         yield name, f"{((counts >= low) & (counts < (high or np.inf))).sum()}"
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     return values.mean() if len(values) else np.nan
 
 
-def _between(centers):
-    """Root mean square distance over all pairs: twice the variance around their mean, times n / (n - 1)."""
+def _mean_distance(centers: np.ndarray) -> float:
+    """Root mean square distance over all pairs of the (n, D) centers.
+
+    Its square is twice their variance around the mean, times n / (n - 1).
+    """
     return np.sqrt(2 * centers.astype("float64").var(axis=0, ddof=1).sum()) if len(centers) > 1 else np.nan
 
 
-def _number(value):
+def _number(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.3f}"
 
 
-def _listed(total, values, most, between):
+def _list_some(total: int, values: Sequence[str], most: int, between: str) -> str:
+    """``total``, and up to ``most`` of the ``values``; three dots stand for the rest."""
     more = ["..."] if total > len(values[:most]) else []
     return between.join([f"{total}" + (":" if values else ""), *values[:most], *more])

@@ -1,5 +1,8 @@
 """`centers`: class means of a trained recognizer, as a file for ``Head.centers``."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,14 +13,35 @@ from . import center_coverage, requirements
 from .prepare import prepare_config
 
 
-def centers(name, overrides=(), directory=None, output="centers.npz", network=None, assignment="alignment"):
-    """Class means of a trained recognizer over its training set, as a file for ``Head.centers``; and what they cover.
+def centers(
+    name: str,
+    overrides: Sequence[str] = (),
+    directory: str | None = None,
+    output: str = "centers.npz",
+    network: str | None = None,
+    assignment: str = "alignment",
+) -> None:
+    """Write the class means of a trained recognizer over its training set, and print what they cover.
 
     Args:
-        output: the file, written by the first process of a distributed run.
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
+        output: the file, for ``Head.centers``; the first process of a distributed run writes it.
         network: which of ``Architecture.Models``; None for the first student.
         assignment: which frames belong to a class, a key of :data:`~ppocrv2_ext.plugins.center_loss.means.RULES`.
+    Raises:
+        UserError: it is no recognizer, it has no weights, or no line of the training set gave a frame.
     """
+    if Path(output).is_dir():
+        raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
+    _, config = prepare_config(name, overrides, directory)
+    config = requirements.for_inference(networks.without_centers(config))
+    requirements.require_data(config, ("Train",))
+    network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
+    requirements.require_writable(Path(output).parent)
+    _write_centers(config, characters, network, assignment, output)
+
+
+def _write_centers(config: dict, characters: list[str], network: str | None, assignment: str, output: str) -> None:
     import paddle
     from rich.console import Console
     from rich.progress import track
@@ -26,25 +50,19 @@ def centers(name, overrides=(), directory=None, output="centers.npz", network=No
     from ..host import evaluation
     from ..plugins.center_loss import means
 
-    if Path(output).is_dir():
-        raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
-    _, prepared = prepare_config(name, overrides, directory)
-    prepared = requirements.for_inference(networks.without_centers(prepared))
-    requirements.require_data(prepared, ("Train",))
-    chosen, characters = networks.select_network(prepared["Architecture"], network), requirements.characters(prepared)
-    requirements.writable(Path(output).parent)
-    rank, ranks = evaluation.start(prepared["Global"])
-    trained = evaluation.trained_network(prepared, len(characters), chosen)
-    lines = evaluation.TrainingLines(prepared, rank, ranks)
+    rank, ranks = evaluation.start(config["Global"])
+    model = evaluation.trained_network(config, len(characters), network)
+    lines = evaluation.TrainingLines(config, rank, ranks)
     batches = track(lines, "reading", console=Console(stderr=True), disable=rank > 0)
-    totals = means.gather(trained, batches, len(characters), means.RULES[assignment])
-    found = means.class_means(means.over_processes(totals))
+    totals = means.gather(model, batches, len(characters), means.RULES[assignment])
+    class_means = means.class_means(means.over_processes(totals))
     (skipped,) = means.over_processes([paddle.to_tensor(len(lines.skipped))])
     if rank > 0:
         return
-    center_coverage.require_some(found)
-    write_centers(output, found.centers, found.counts, characters)
-    rows = center_coverage.coverage(found, characters, center_coverage.UNUSED[assignment], lines.skipped, int(skipped))
-    click.echo(center_coverage.render(rows, f"Centers of {chosen or 'the network'} in {output}"))
-    head = f"Architecture.Models.{chosen}.Head" if chosen else "Architecture.Head"
+    center_coverage.require_some(class_means)
+    write_centers(output, class_means.centers, class_means.counts, characters)
+    unused = center_coverage.UNUSED[assignment]
+    rows = center_coverage.coverage(class_means, characters, unused, lines.skipped, int(skipped))
+    click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
+    head = f"Architecture.Models.{network}.Head" if network else "Architecture.Head"
     click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")

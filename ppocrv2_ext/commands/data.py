@@ -1,59 +1,86 @@
 """`check` and `preview`: the samples of a config, judged and drawn."""
 
+from __future__ import annotations
+
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import requirements
 from .prepare import drop_broken_samples, prepare_config
 
+if TYPE_CHECKING:
+    from ..host import Host
 
-def check(name, overrides=(), directory=None, report_file=None, fixed=None):
-    """Look at every sample of a config's data sets and show what is broken.
+TRAINER_SEED = 1024  # of PaddleOCR's trainer, for a config without Global.seed
+
+
+def check(
+    name: str,
+    overrides: Sequence[str] = (),
+    directory: str | None = None,
+    report_file: str | None = None,
+    fix_folder: str | None = None,
+) -> int:
+    """Check every sample of a config's data sets and print what is broken.
 
     Args:
-        report_file: where the findings go as JSON, if anywhere.
-        fixed: a folder for label files without what is broken, if wanted.
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
+        report_file: where the findings are written as JSON; None for nowhere.
+        fix_folder: where label files without the broken samples are written; None for nowhere.
     Returns:
-        1 if anything of the data is dropped, or nothing of it can be learnt; else 0.
+        The exit code: 1 if a training would drop samples or has nothing to learn from, else 0.
+    Raises:
+        UserError: a label file or a folder is missing, or a file cannot be written.
     """
     from ..data import clean, findings
     from ..data.check import check as check_data
 
-    host, prepared = prepare_config(name, overrides, directory)
-    requirements.require_data(prepared, ("Train", "Eval"))
-    report = check_data(prepared, host)
+    host, config = prepare_config(name, overrides, directory)
+    requirements.require_data(config, ("Train", "Eval"))
+    report = check_data(config, host)
     findings.print_report(report)
     for found in filter(lambda found: found.nothing_to_learn, report.sets):
         click.echo(f"ppocrv2: {clean.nothing_to_learn(found)}", err=True)
     if report_file:
-        findings.write(report, requirements.writable(Path(report_file).parent) / Path(report_file).name)
-    for line in clean.fix(report, requirements.writable(fixed)) if fixed else ():
+        findings.write(report, requirements.require_writable(Path(report_file).parent) / Path(report_file).name)
+    for line in clean.fix(report, requirements.require_writable(fix_folder)) if fix_folder else ():
         click.echo(line)
     return int(report.drops or any(found.nothing_to_learn for found in report.sets))
 
 
-def preview(name, output, overrides=(), directory=None, count=12, seed=None):
-    """A sheet of ``count`` training samples as the network gets them in ``output``, and what each transform costs.
+def preview(
+    name: str,
+    output: str,
+    overrides: Sequence[str] = (),
+    directory: str | None = None,
+    count: int = 12,
+    seed: int | None = None,
+) -> None:
+    """Draw training samples as the network gets them, and print what each transform costs.
 
     Args:
-        seed: the same draws the same samples; None for ``Global.seed``, and where there is none for the trainer's 1024.
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
+        output: the picture of the samples, a PNG or JPEG file.
+        count: how many samples, at least 1.
+        seed: the same seed draws the same samples; None for ``Global.seed``, or where there is none for
+            :data:`TRAINER_SEED`.
+    Raises:
+        UserError: there is no data, or the picture cannot be written.
     """
     from rich.console import Console
 
-    from ..host.draw_samples import draw
     from ..preview import sheet as report
 
-    file = requirements.picture(output)
-    # No network runs.
-    host, prepared = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)
-    requirements.require_data(prepared, ("Train",))
-    requirements.require_numpy(prepared)
-    seed = next(value for value in (seed, prepared["Global"].get("seed"), 1024) if value is not None)
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, _ = drop_broken_samples(host, prepared, ("Train",), folder)  # as training gets them
-        samples, costs = draw(prepared, count, seed)
+    file = requirements.require_picture(output)
+    host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
+    requirements.require_data(config, ("Train",))
+    requirements.require_numpy(config)
+    seed = next(value for value in (seed, config["Global"].get("seed"), TRAINER_SEED) if value is not None)
+    samples, costs = _draw(host, config, count, seed)
     title = f"{name}: {count} training samples, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
     report.sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
@@ -61,7 +88,16 @@ def preview(name, output, overrides=(), directory=None, count=12, seed=None):
     if note:
         click.echo(f"ppocrv2: {note}", err=True)
     click.echo(f"{file}: {'; '.join(meaning for _, meaning in report.legend(samples))}")
-    loader = prepared["Train"]["loader"]
+    loader = config["Train"]["loader"]
     grid, sentence = report.costs_table(costs, loader["num_workers"], loader["batch_size_per_card"])
     Console().print(grid)
     click.echo(sentence)
+
+
+def _draw(host: Host, config: dict, count: int, seed: int) -> tuple[list, list]:
+    """(samples, costs) of the transforms, from the samples that a training would not drop."""
+    from ..host.draw_samples import draw
+
+    with tempfile.TemporaryDirectory() as folder:
+        config, _ = drop_broken_samples(host, config, ("Train",), folder)
+        return draw(config, count, seed)

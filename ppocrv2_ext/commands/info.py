@@ -1,7 +1,10 @@
 """`run` and `info`: any script of PaddleOCR, and what this installation consists of."""
 
+from __future__ import annotations
+
 import argparse
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 
 import click
@@ -11,24 +14,37 @@ from ..registry import REGISTRIES
 from .prepare import prepare_config, run_host_script
 
 
-def run(script, arguments, directory=None):
-    """Any script of PaddleOCR with the plugins in place; a config among its arguments is prepared first."""
-    from ..host import connect
-    from ..host.run import run_script
+def run(script: str, arguments: Sequence[str], directory: str | None = None) -> None:
+    """Run any script of PaddleOCR with the plugins in place.
 
+    Args:
+        script: its path in PaddleOCR, such as ``tools/infer_rec.py``.
+        arguments: the script's own. A config after ``-c``, with what follows ``-o``, is prepared as for the other
+            commands.
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+    Raises:
+        UserError: there is no such script, or the config would not work.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-c", "--config")
     parser.add_argument("-o", "--opt", nargs="+", action="extend", default=[])
-    given, others = parser.parse_known_args(arguments)
-    if given.config is None:
+    options, others = parser.parse_known_args(arguments)
+    if options.config is None:
+        from ..host import connect
+        from ..host.run import run_script
+
         run_script(connect(directory), script, arguments)
-        return
-    host, prepared = prepare_config(given.config, given.opt, directory)
-    run_host_script(host, script, prepared, others)
+    else:
+        host, config = prepare_config(options.config, options.opt, directory)
+        run_host_script(host, script, config, others)
 
 
-def info(directory=None):
-    """Host, versions, devices and plugged components."""
+def info(directory: str | None = None) -> None:
+    """Print which PaddleOCR is used, the versions, the devices and what is plugged in.
+
+    Args:
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+    """
     import paddle
 
     from ..host import connect

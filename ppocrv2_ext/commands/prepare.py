@@ -1,52 +1,87 @@
-"""What the commands share: a config made ready for the host, its broken samples dropped, a script of the host run."""
+"""What the commands share: a config prepared for the host, its broken samples dropped, a script of the host run."""
+
+from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .. import config
-from ..config import vocabulary
+from ..config import vocabulary, yaml_files
 from ..config.resolve import resolve
 
+if TYPE_CHECKING:
+    from ..host import Host
 
-def prepare_config(name, overrides, directory):
-    """(host, config): the config read, overridden, checked against the connected host and resolved for it."""
+
+def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -> tuple[Host, dict]:
+    """Read a config, override it, check its words against the connected PaddleOCR and resolve it.
+
+    Args:
+        name: a config file, or the name of a built-in one.
+        overrides: ``KEY=VALUE`` of ``-o``.
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+    Returns:
+        (host, config)
+    Raises:
+        UserError: the config cannot be read or would not work.
+    """
+    config = _read_config(name, overrides)
+    # Only now: it imports Paddle, which takes seconds, and a config that cannot be read is refused without it.
     from ..host import catalog, connect
 
-    path = config.locate(name)
-    chosen = config.override(config.read(path), overrides)
-    named = {assignment.partition("=")[0] for assignment in overrides}
-    if "Global.pretrained_model" in named and "Global.checkpoints" not in named:
-        chosen["Global"]["checkpoints"] = None  # PaddleOCR would prefer those that the file names
     host = connect(directory)
-    warnings = vocabulary.check(chosen, catalog)
-    prepared, notes = resolve(chosen, host)
+    warnings = vocabulary.check(config, catalog)
+    config, notes = resolve(config, host)
     for line in [*warnings, *notes]:
         click.echo(f"ppocrv2: {line}", err=True)
-    return host, prepared
+    return host, config
 
 
-def drop_broken_samples(host, prepared, modes, folder, rank=0):
-    """(config, {mode: usable lines of each file}): broken lines are told, and label files without them named."""
+def _read_config(name: str, overrides: Sequence[str]) -> dict:
+    keys = {assignment.partition("=")[0] for assignment in overrides}
+    if "Global.pretrained_model" in keys and "Global.checkpoints" not in keys:
+        # PaddleOCR would prefer the checkpoints that the file names to the weights that the user asks for.
+        overrides = [*overrides, "Global.checkpoints="]
+    return yaml_files.override(yaml_files.read(yaml_files.locate(name)), overrides)
+
+
+def drop_broken_samples(
+    host: Host, config: dict, modes: Sequence[str], folder: str | Path, rank: int = 0
+) -> tuple[dict, dict[str, list[int]]]:
+    """Check every sample of the data and let ``config`` name label files without the broken ones.
+
+    Args:
+        modes: sections to check, of "Train" and "Eval".
+        folder: where the new label files go; a section without broken samples keeps its own.
+        rank: number of this process in a distributed run. The first one, 0, reports what is dropped on stderr.
+    Returns:
+        (config, counts): counts are {section: numbers of usable samples, one for each label file}. A section that is
+        no SimpleDataSet is not checked and has none.
+    Raises:
+        UserError: a section has no usable sample.
+    """
     from ..data import clean, findings
     from ..data.check import check as check_data
 
-    report = check_data(prepared, host, modes)
+    report = check_data(config, host, modes)
     clean.require_usable(report)
     if rank == 0:
         findings.warn(report)
-    return clean.with_clean_label_files(prepared, report, folder), {
-        found.mode: [sum(sample.line is not None for sample in samples) for _, samples in found.files]
-        for found in report.sets
+    counts = {
+        section.mode: [sum(sample.line is not None for sample in samples) for _, samples in section.files]
+        for section in report.sets
     }
+    return clean.with_clean_label_files(config, report, folder), counts
 
 
-def run_host_script(host, script, prepared, arguments=()):
-    """Run ``script`` with ``-c`` a file that holds ``prepared``; the script reads it once, at its start."""
+def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[str] = ()) -> None:
+    """Run a script of PaddleOCR with ``-c FILE``, where the file holds ``config``. The script reads it at its start."""
     from ..host.run import run_script
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"
-        config.write(prepared, file)
+        yaml_files.write(config, file)
         run_script(host, script, ["-c", str(file), *arguments])

@@ -131,7 +131,7 @@ def for_inference(config: dict) -> dict:
     """
     settings = config["Global"]
     if not weights_file(config):
-        raise UserError("no weights are named: set -o Global.pretrained_model=PATH (without .pdparams).")
+        raise UserError("the config names no weights: set -o Global.pretrained_model=PATH (without .pdparams).")
     require_weights(config)
     least = max(WHOLE_NETWORK, settings.get("pretrained_min_matched", WHOLE_NETWORK))
     return {**config, "Global": {**settings, "pretrained_min_matched": least}}

@@ -1,55 +1,77 @@
 """`train` and `eval`: PaddleOCR's own loops on a checked config."""
 
+from __future__ import annotations
+
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .. import __version__, config
-from ..config import networks
+from .. import __version__
+from ..config import networks, yaml_files
 from ..errors import UserError
 from . import requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 
+if TYPE_CHECKING:
+    from ..host import Host
 
-def train(name, overrides=(), directory=None, resume=None):
-    """``tools/train.py`` on a config. The resolved config is left as ``resolved.yml`` in the output folder."""
-    from ..host.run import log_to
 
+def train(name: str, overrides: Sequence[str] = (), directory: str | None = None, resume: str | None = None) -> None:
+    """Train with PaddleOCR's ``tools/train.py``. The output folder gets the config in use as ``resolved.yml``.
+
+    Args:
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
+        resume: the output folder of a training to go on with; None to start a new one.
+    Raises:
+        UserError: something that the training needs is missing, or a loss or a weight became NaN or infinite.
+    """
     if resume:
         overrides = [*resuming.overrides(resume), *overrides]
-    host, prepared = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory)
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
-    lines = requirements.require_data(prepared, ("Train", "Eval"))
-    requirements.require_batch(prepared, lines, ranks)
-    requirements.require_numpy(prepared)
-    requirements.require_weights(prepared, training=True)
-    requirements.require_centers(prepared)
-    folder = requirements.writable(prepared["Global"]["save_model_dir"])
-    prepared, usable = drop_broken_samples(host, prepared, ("Train", "Eval"), folder / "labels", rank)
-    requirements.require_batch(prepared, usable, ranks)
-    if resume and rank == 0:
-        resuming.require_schedule(prepared, Path(resume))
+    requirements.require_data(config, ("Train", "Eval"))
+    # Dropping samples only lowers the count: too few lines are refused before a folder is made and every image read.
+    requirements.require_batch(config, requirements.count_lines(config["Train"]["dataset"]), ranks)
+    requirements.require_numpy(config)
+    requirements.require_weights(config, training=True)
+    requirements.require_centers(config)
+    folder = requirements.require_writable(config["Global"]["save_model_dir"])
+    config, counts = drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels", rank)
+    requirements.require_batch(config, counts.get("Train"), ranks)
     if rank == 0:
-        # Whoever takes this file up later names what it is to start from.
-        plain = {**prepared, "Global": {**prepared["Global"], "checkpoints": None}}
-        config.write(plain, folder / "resolved.yml", _provenance(name, overrides, host))
-        log_to(folder / "train.log")
+        if resume:
+            resuming.require_schedule(config, Path(resume))
+        _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
     try:
-        run_host_script(host, "tools/train.py", prepared)
+        run_host_script(host, "tools/train.py", config)
     except FloatingPointError as error:
-        raise UserError(f"training stopped: {error}; {resuming.after_a_stop(folder)}") from error
+        raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
 
 
-def evaluate(name, overrides=(), directory=None):
-    """``tools/eval.py`` on a config; its metrics go to the log."""
-    host, prepared = prepare_config(name, overrides, directory)
-    requirements.require_data(prepared, ("Eval",))
-    prepared = requirements.for_inference(prepared)
+def _record(config: dict, folder: Path, source: str, host: Host) -> None:
+    """Leave the config and the log of a training in its output folder."""
+    from ..host.run import log_to
+
+    # A later training with this file starts from what its user names, not from where this one was resumed.
+    anew = {**config, "Global": {**config["Global"], "checkpoints": None}}
+    versions = f"ppocrv2-ext {__version__} on PaddleOCR {host.kind} {host.version}"
+    yaml_files.write(anew, folder / "resolved.yml", f"{versions}\n{source}")
+    log_to(folder / "train.log")
+
+
+def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = None) -> None:
+    """Evaluate with PaddleOCR's ``tools/eval.py``, which logs the metrics.
+
+    Args:
+        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
+    Raises:
+        UserError: the config names no weights, or something else that the evaluation needs is missing.
+    """
+    host, config = prepare_config(name, overrides, directory)
+    requirements.require_data(config, ("Eval",))
+    config = networks.without_centers(requirements.for_inference(config))
     with tempfile.TemporaryDirectory() as folder:
-        prepared, _ = drop_broken_samples(host, networks.without_centers(prepared), ("Eval",), folder)
-        run_host_script(host, "tools/eval.py", prepared)
-
-
-def _provenance(name, overrides, host):
-    changed = " ".join(overrides) or "nothing"
-    return f"ppocrv2-ext {__version__} on PaddleOCR {host.kind} {host.version}\nfrom {name}\nchanged by -o: {changed}"
+        config, _ = drop_broken_samples(host, config, ("Eval",), folder)
+        run_host_script(host, "tools/eval.py", config)

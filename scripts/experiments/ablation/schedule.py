@@ -24,7 +24,7 @@ def alone(folder):
     Yields:
         The descriptor of the lock. A process that holds it too keeps the folder as long as it lives.
     """
-    with (requirements.writable(folder) / ".lock").open("w") as file:
+    with (requirements.require_writable(folder) / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -82,7 +82,7 @@ class Ablation:
             Whether all of it went well.
         """
         for row in self.rows:
-            requirements.writable(self.folder / row.key)
+            requirements.require_writable(self.folder / row.key)
         runs.write_json(self.folder / BUDGET, {"title": self.budget.title})
         self._measure_start(processes)
         trials = [trial for trial in self._trials(processes) if not runs.done(trial)]
