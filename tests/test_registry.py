@@ -8,10 +8,10 @@ import pytest
 from ppocrv2_ext import host, registry  # noqa: F401  (importing the host registers everything)
 from ppocrv2_ext.errors import UserError
 
-SUPPLIED = {"in_channels", "out_channels", "config"}  # by PaddleOCR's builders
+BUILDER_ARGUMENTS = {"in_channels", "out_channels", "config"}  # PaddleOCR's builders pass them
 COMPONENTS = {f"{kind.kind} {name}": (kind, name) for kind in registry.REGISTRIES for name in kind}
 # An argument that each cannot do without, and one that it refuses.
-REFUSED = {
+REFUSED_VALUES = {
     "backbone LCNet": {"scale": 0},
     "backbone BothWaysLCNet": {"scale": "wide"},
     "head LCNetClsHead": {"in_channels": 8, "class_dim": 2, "hidden_channels": -1},
@@ -31,8 +31,8 @@ def arguments(component):
 
 
 @pytest.fixture
-def place(wheel):
-    """Where PaddleOCR builds a component by name: ``place(kind)(name, options)``."""
+def builder_of(wheel):
+    """Where PaddleOCR builds a component by name: ``builder_of(kind)(name, options)``."""
     from ppocr.data import imaug
     from ppocr.losses import build_loss
     from ppocr.metrics import build_metric
@@ -50,28 +50,29 @@ def place(wheel):
 
 
 @pytest.mark.parametrize("title", COMPONENTS)
-def test_a_component_takes_named_arguments_alone_and_explains_each(title):
+def test_a_component_names_each_of_its_arguments_and_explains_it(title):
     kind, name = COMPONENTS[title]
     component = kind[name]
     parameters = arguments(component)
     assert not [p for p in parameters if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)], "it takes anything"
-    said = " ".join(owner.__doc__ or "" for owner in component.__mro__ if owner.__module__.startswith("ppocrv2_ext"))
-    missing = [p.name for p in parameters if p.name not in SUPPLIED and not re.search(rf"\b{p.name}\b", said)]
+    ours = [owner for owner in component.__mro__ if owner.__module__.startswith("ppocrv2_ext")]
+    words = set(re.findall(r"\w+", " ".join(owner.__doc__ or "" for owner in ours)))
+    missing = [p.name for p in parameters if p.name not in BUILDER_ARGUMENTS | words]
     assert missing == []
 
 
 @pytest.mark.parametrize("title", [title for title, (kind, _) in COMPONENTS.items() if kind.kind != "transform"])
-def test_a_misspelt_argument_is_refused_by_paddleocrs_builder(title, place):
+def test_a_misspelt_argument_is_refused_by_paddleocrs_builder(title, builder_of):
     kind, name = COMPONENTS[title]
     if kind.kind == "architecture":
         pytest.skip("an architecture takes the whole section, which the config's check reads")
     with pytest.raises(UserError, match=f"{kind.kind} '{name}' takes no `scle`"):
-        place(kind.kind)(name, {"scle": 0.5})
+        builder_of(kind.kind)(name, {"scle": 0.5})
 
 
-@pytest.mark.parametrize("title", REFUSED)
-def test_a_value_that_is_refused_is_a_sentence_to_the_user(title, place):
+@pytest.mark.parametrize("title", REFUSED_VALUES)
+def test_a_refused_value_is_a_user_error_that_names_the_argument(title, builder_of):
     kind, name = COMPONENTS[title]
     with pytest.raises(UserError) as error:
-        place(kind.kind)(name, REFUSED[title])
-    assert set(REFUSED[title]) & set(re.findall(r"`(\w+)`", str(error.value)))
+        builder_of(kind.kind)(name, REFUSED_VALUES[title])
+    assert set(REFUSED_VALUES[title]) & set(re.findall(r"`(\w+)`", str(error.value)))

@@ -14,14 +14,14 @@ CHARACTERS = ["blank", "a", "b", "c", " "]
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-def _found(counts, labelled, **changes):
+def _class_means(counts, labelled, **changes):
     fields = {"spreads": np.array([0, 1.0, 3.0, 0, 9.0]), "used": 4, "unused": 1, **changes}
     return means.ClassMeans(np.diag([0.0, 3, 0, 0, 4])[:, :D], np.array(counts), labelled=np.array(labelled), **fields)
 
 
 def test_coverage_by_hand():
-    found = _found([0, 12, 9, 0, 1], [0, 2, 2, 5, 1])
-    rows = dict(coverage(found, CHARACTERS, "misread", ["a.png\tx"], 3))
+    totals = _class_means([0, 12, 9, 0, 1], [0, 2, 2, 5, 1])
+    rows = dict(coverage(totals, CHARACTERS, "misread", ["a.png\tx"], 3))
     assert rows["classes with a center"] == "3 of 4"
     assert rows["characters in the labels"] == "4"
     assert rows["  without a center"] == "1: c"
@@ -34,10 +34,10 @@ def test_coverage_by_hand():
 
 
 def test_the_distance_between_centers_is_over_all_pairs():
-    found = _found([0, 1, 1, 0, 1], [0] * 5)
-    points = found.centers[[1, 2, 4]]
+    totals = _class_means([0, 1, 1, 0, 1], [0] * 5)
+    points = totals.centers[[1, 2, 4]]
     pairs = [((points[i] - points[j]) ** 2).sum() for i, j in ((0, 1), (0, 2), (1, 2))]
-    rows = dict(coverage(found, CHARACTERS, "misread", [], 0))
+    rows = dict(coverage(totals, CHARACTERS, "misread", [], 0))
     assert float(rows["distance between centers"]) == pytest.approx(np.sqrt(np.mean(pairs)), abs=1e-3)
 
 

@@ -106,7 +106,7 @@ def test_the_command_equals_a_loop_on_real_words(words, trained, wheel, samples,
     assert _values(done.output, "frames") == [str(counts.sum())]
 
 
-def test_each_line_is_read_once_and_none_twice_for_one_without_a_sample(words, trained, tmp_path):
+def test_a_line_without_a_sample_is_skipped_and_no_other_is_read_in_its_place(words, trained, tmp_path):
     good = (tmp_path / "words.txt").read_text(encoding="utf-8").splitlines()
     bad = ["nowhere.png\ta", "train/word_1.png\t", "no tabulator"]
     (tmp_path / "all.txt").write_text("\n".join([bad[0], *good[:4], *bad[1:], *good[4:]]) + "\n", encoding="utf-8")
@@ -125,19 +125,19 @@ def test_each_line_is_read_once_and_none_twice_for_one_without_a_sample(words, t
         assert all(line.partition("\t")[0] in output for line in bad)
 
 
-def test_every_process_reads_its_share(words, trained):
+def test_processes_share_the_lines_and_each_is_read_once(words, trained):
     from ppocrv2_ext.host.evaluation import TrainingLines
 
-    settled = config.override(config.read(config.locate(CENTER)), words[:-1])
-    settled["Global"]["character_dict_path"] = None
-    shares = [TrainingLines(settled, rank, 4) for rank in range(4)]
+    recipe = config.override(config.read(config.locate(CENTER)), words[:-1])
+    recipe["Global"]["character_dict_path"] = None
+    shares = [TrainingLines(recipe, rank, 4) for rank in range(4)]
     lengths = [[int(n) for *_, lengths in share for n in lengths] for share in shares]
     assert [len(share) for share in lengths] == [2, 2, 1, 1]
-    (whole,) = [[int(n) for *_, lengths in TrainingLines(settled) for n in lengths]]
+    (whole,) = [[int(n) for *_, lengths in TrainingLines(recipe) for n in lengths]]
     assert [lengths[i % 4][i // 4] for i in range(6)] == whole
 
 
-def test_of_a_pair_the_student_or_the_named_network_is_taken(words, wheel, tmp_path):
+def test_the_network_of_a_pair_is_the_student_unless_the_user_names_another(words, wheel, tmp_path):
     from ppocrv2_ext.host import build_network
 
     names = ("Student", "Teacher")

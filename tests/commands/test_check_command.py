@@ -1,4 +1,4 @@
-"""`ppocrv2 check`, and what training and evaluation are handed in place of broken data."""
+"""`ppocrv2 check`, and what PaddleOCR gets in place of broken data."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def run(wheel, folder, monkeypatch):
 
 
 @pytest.fixture
-def handed(monkeypatch):
+def host_inputs(monkeypatch):
     """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
     from ppocrv2_ext.host import run as host_run
 
@@ -61,7 +61,7 @@ UNTRAINED = "Global.pretrained_model="
 @pytest.mark.parametrize(
     ("lines", "code"), [([SOUND], 0), ([SOUND, "grey.png\tA"], 0), ([SOUND, BROKEN], 1), ([BROKEN], 1), ([], 2)]
 )
-def test_check_exits_with_what_it_found(run, folder, lines, code):
+def test_the_exit_code_of_check_is_1_for_broken_lines_and_2_for_no_lines(run, folder, lines, code):
     write(folder / "words.txt", *lines)
     result = run("check", "-c", FINETUNE, *overrides("words.txt"), "--json", "check.json")
     assert result.exit_code == code, result.output
@@ -75,7 +75,7 @@ def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
     assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
 
 
-def test_fix_writes_what_is_usable_once(run, folder):
+def test_fix_writes_the_usable_lines_and_overwrites_no_file(run, folder):
     write(folder / "words.txt", SOUND, BROKEN)
     command = ["check", "-c", FINETUNE, *overrides("words.txt"), "--fix", "fixed"]
     result = run(*command)
@@ -86,33 +86,33 @@ def test_fix_writes_what_is_usable_once(run, folder):
     assert run("check", "-c", FINETUNE, *fixed).exit_code == 0
 
 
-def test_training_gets_what_is_usable_and_says_what_is_not(run, folder, handed):
+def test_training_gets_the_usable_lines_and_reports_the_others(run, folder, host_inputs):
     write(folder / "words.txt", SOUND, BROKEN, SOUND, "a.png\tA☃")
     result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
     assert result.exit_code == 0, result.output
-    assert handed == [dict.fromkeys(("Train", "Eval"), f"{SOUND}\n{SOUND}\na.png\tA☃\n")]
+    assert host_inputs == [dict.fromkeys(("Train", "Eval"), f"{SOUND}\n{SOUND}\na.png\tA☃\n")]
     for said in ("Train: 3 of 4 lines", "words.txt:2", "'☃' (1 times)", "metrics are of 3 lines; 1 broken"):
         assert said in result.output
     assert (folder / "out" / "labels" / "train" / "words.txt").is_file()
 
 
-def test_every_process_of_a_training_gets_the_same_and_one_speaks(run, folder, handed, monkeypatch):
+def test_every_process_trains_on_the_same_lines_and_only_the_first_reports(run, folder, host_inputs, monkeypatch):
     monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
     write(folder / "words.txt", *[SOUND] * 4, BROKEN)
     result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
-    assert handed[0]["Train"] == f"{SOUND}\n" * 4
+    assert host_inputs[0]["Train"] == f"{SOUND}\n" * 4
     assert "nowhere" not in result.output
     assert "words.txt" not in result.output
 
 
-def test_evaluation_says_how_many_it_does_not_count_and_leaves_no_file(run, folder, handed):
+def test_evaluation_reports_how_many_lines_it_does_not_count_and_leaves_no_file(run, folder, host_inputs):
     write(folder / "words.txt", SOUND, BROKEN)
     (folder / "best.pdparams").touch()
     before = set(folder.iterdir())
     result = run("eval", "-c", FINETUNE, *overrides("words.txt", "Global.pretrained_model=best"))
     assert result.exit_code == 0, result.output
-    assert handed[0]["Eval"] == f"{SOUND}\n"
+    assert host_inputs[0]["Eval"] == f"{SOUND}\n"
     assert "Eval: the metrics are of 1 lines; 1 broken ones are not counted." in result.output
     assert set(folder.iterdir()) == before
 
@@ -127,9 +127,9 @@ def test_evaluation_says_how_many_it_does_not_count_and_leaves_no_file(run, fold
         ([SOUND, SOUND], ("Global.unknown_characters=skipp",), "did you mean 'skip'"),
     ],
 )
-def test_training_that_cannot_go_well_is_refused(run, folder, handed, lines, more, message):
+def test_training_that_cannot_go_well_is_refused(run, folder, host_inputs, lines, more, message):
     write(folder / "words.txt", *lines)
     result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED, *more))
     assert result.exit_code == 2, result.output
     assert message in result.output.splitlines()[-1]
-    assert not handed
+    assert not host_inputs

@@ -1,6 +1,9 @@
 """The command: what bad input gets is one sentence and exit code 2, before anything is written."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +12,7 @@ from ppocrv2_ext import config
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.errors import UserError
 
+ROOT = Path(__file__).resolve().parents[2]
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 
 
@@ -128,6 +132,27 @@ def test_debug_shows_where_an_error_came_from(run):
 def test_several_values_may_follow_one_o(run, words):
     result = run("eval", "-c", FINETUNE, "-o", "Global.epoch_nums=1", "Global.sed=1", "-o", "Global.use_gp=1", *words)
     assert result.output.count("did you mean") == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["configs"],
+        *([command, "-c", "nowhere"] for command in ("train", "eval", "check")),
+        *([command, "-c", "nowhere", "--output", "x.png"] for command in ("preview", "centers")),
+        ["export", "-c", FINETUNE, "-o", "Globl.epoch_num=1"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_a_config_that_cannot_be_read_do_not_wait_for_paddle(arguments, tmp_path):
+    command = [sys.executable, "-X", "importtime", "-m", "ppocrv2_ext", *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "ppocrv2_ext.cli" in imported
+    assert "paddle" not in imported
 
 
 def test_configs_lists_shows_and_copies(run, tmp_path):
