@@ -37,19 +37,20 @@ def check(
         UserError: a label file or a folder is missing, or a file cannot be written.
     """
     from ..data import clean, findings
-    from ..data.check import check as check_data
+    from ..data.check import check_data
 
     host, config = prepare_config(name, overrides, directory)
     requirements.require_data(config, ("Train", "Eval"))
     report = check_data(config, host)
     findings.print_report(report)
-    for found in filter(lambda found: found.nothing_to_learn, report.sets):
-        click.echo(f"ppocrv2: {clean.nothing_to_learn(found)}", err=True)
+    empty_sets = [data_set for data_set in report.sets if data_set.has_nothing_to_learn]
+    for data_set in empty_sets:
+        click.echo(f"ppocrv2: {findings.explain_nothing_to_learn(data_set)}", err=True)
     if report_file:
-        findings.write(report, requirements.require_writable(Path(report_file).parent) / Path(report_file).name)
+        findings.write_json(report, requirements.require_writable(Path(report_file).parent) / Path(report_file).name)
     for line in clean.fix(report, requirements.require_writable(fix_folder)) if fix_folder else ():
         click.echo(line)
-    return int(report.drops or any(found.nothing_to_learn for found in report.sets))
+    return int(report.loses_data or bool(empty_sets))
 
 
 def preview(

@@ -64,7 +64,7 @@ def drop_broken_samples(
         UserError: a section has no usable sample.
     """
     from ..data import clean, findings
-    from ..data.check import check as check_data
+    from ..data.check import check_data
 
     report = check_data(config, host, modes)
     clean.require_usable(report)

@@ -16,7 +16,7 @@ from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
 from ..config.resolve import transform_names
 from ..data.dictionary import read_dictionary
-from ..data.labels import label_files
+from ..data.labels import list_label_files
 from ..errors import UserError, did_you_mean
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
@@ -39,7 +39,7 @@ def require_data(config: dict, modes: Sequence[str]) -> None:
         folder = Path(dataset["data_dir"])
         if not folder.is_dir():
             raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
-        for file in label_files(dataset):
+        for file in list_label_files(dataset):
             _require_label_file(mode, file)
         _ratios(mode, dataset)
 
@@ -54,7 +54,7 @@ def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) ->
     if counts is None:
         return
     dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    files, ratios = label_files(dataset), _ratios("Train", dataset)
+    files, ratios = list_label_files(dataset), _ratios("Train", dataset)
     count = sum(round(number * ratio) for number, ratio in zip(counts, ratios))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
     if count < needed:
@@ -69,7 +69,7 @@ def count_lines(dataset: dict) -> list[int] | None:
     """Numbers of lines that are not blank, one for each label file; None for a data set without label files."""
     if "label_file_list" not in dataset:
         return None
-    return [_count_lines(file) for file in label_files(dataset)]
+    return [_count_lines(file) for file in list_label_files(dataset)]
 
 
 def _count_lines(file: Path) -> int:
@@ -79,7 +79,7 @@ def _count_lines(file: Path) -> int:
 
 def _ratios(mode: str, dataset: dict) -> list[float]:
     """The share of each label file that ``ratio_list`` takes."""
-    files, ratios = label_files(dataset), dataset.get("ratio_list", 1.0)
+    files, ratios = list_label_files(dataset), dataset.get("ratio_list", 1.0)
     ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
     fine = all(isinstance(ratio, (int, float)) and 0 < ratio <= 1 for ratio in ratios)
     if not fine or len(ratios) != len(files):

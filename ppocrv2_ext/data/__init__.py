@@ -1,1 +1,8 @@
-"""Data sets: label files read and checked, samples to look at, and small sets of drawn lines."""
+"""Data sets of PaddleOCR: label files and images, read and checked before training reads them.
+
+- ``dictionary``: the characters that a recognizer tells apart.
+- ``labels``: the lines of a label file, and what is wrong with a label. ``images``: what is wrong with an image file.
+- ``reasons``: the table of everything that can be wrong, and what is then done.
+- ``check``: looks at every sample of a config's data sets.
+- ``findings``: what that found, as a record, as tables and as JSON. ``clean``: label files without it.
+"""

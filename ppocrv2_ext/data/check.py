@@ -1,129 +1,54 @@
-"""Every sample of a config's data sets, looked at before training does: what is broken, where, what becomes of it."""
+"""Looks at every sample of a config's data sets before training does: what is broken, where, and what is then done."""
+
+from __future__ import annotations
 
 import functools
 import sys
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import track
 
 from .dictionary import read_dictionary
-from .images import Picture, inspect
-from .labels import Entry, Verdict, judge_classification, judge_detection, judge_recognition, label_files, read_entries
-from .reasons import DROPS, REASONS, REWRITES, UNUSABLE, effects
+from .findings import Report, Sample, SetFindings
+from .images import ImageCheck, check_image
+from .labels import (
+    Entry,
+    LabelCheck,
+    check_class_label,
+    check_detection_label,
+    check_recognition_label,
+    list_label_files,
+    read_entries,
+)
+from .reasons import UNUSABLE, list_effects
+
+if TYPE_CHECKING:
+    from ..host.find import Host
 
 PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
-WITHOUT_DICTIONARY = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")  # PaddleOCR's default
+# The characters of PaddleOCR's recognizers whose config names no dictionary.
+DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+LabelChecker = Callable[[str, Any], LabelCheck]  # from a label and the (width, height) of its image, or None
 
 
-class Sample(NamedTuple):
-    """A line of a label file, the verdict on it, its image included, and the line to hand on or None."""
-
-    entry: Entry
-    verdict: Verdict
-    line: Optional[str]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What one data set holds.
+def check_data(config: Mapping[str, Any], host: Host, modes: Sequence[str] = ("Train", "Eval")) -> Report:
+    """Look at every line of the data sets of ``config``, and at every image that they name.
 
     Args:
-        mode: "Train" or "Eval".
-        files: pairs of a label file and its :class:`Sample` s, in order; a config may give a file twice to weigh it.
-        effects: {reason: what it leads to}.
-        note: a sentence on what was not looked at, or None.
-    """
-
-    mode: str
-    files: tuple
-    effects: dict
-    note: Optional[str]
-
-    @functools.cached_property
-    def samples(self):
-        """All that are a sample, blank lines not among them."""
-        read = [sample for _, samples in self.files for sample in samples]
-        return [sample for sample in read if "blank-line" not in sample.verdict.reasons]
-
-    @functools.cached_property
-    def usable(self):
-        return [sample for sample in self.samples if sample.line is not None]
-
-    @functools.cached_property
-    def places(self):
-        """{reason: ["file:line", ...]}, a line several times if several boxes of it are meant."""
-        found = {reason: [] for reason in REASONS}
-        for _, samples in self.files:
-            for sample in samples:
-                for reason in sample.verdict.reasons:
-                    found[reason].append(sample.entry.place)
-        return {reason: places for reason, places in found.items() if places}
-
-    @functools.cached_property
-    def unknown(self):
-        """{character that the dictionary lacks: how often}, most frequent first."""
-        return dict(Counter(c for sample in self.samples for c in sample.verdict.unknown).most_common())
-
-    @functools.cached_property
-    def lengths(self):
-        """Numbers of characters in the texts of usable lines, sorted; of recognition only."""
-        return sorted(sample.verdict.length for sample in self.usable if sample.verdict.length)
-
-    @property
-    def objects(self):
-        """Boxes in usable lines; of detection only."""
-        return sum(sample.verdict.objects for sample in self.usable)
-
-    @property
-    def ignored(self):
-        """How many of the :attr:`objects` nobody has to find."""
-        return sum(sample.verdict.ignored for sample in self.usable)
-
-    @property
-    def drops(self):
-        """Whether anything of the data is lost."""
-        return any(self.effects[reason] in DROPS for reason in self.places)
-
-    @property
-    def nothing_to_learn(self):
-        """Whether this is a detector's training set in which all text is ignored."""
-        return self.mode == "Train" and 0 < self.objects == self.ignored
-
-    @property
-    def needs_rewriting(self):
-        """Whether PaddleOCR should be given other label files than these."""
-        return any(self.effects[reason] in REWRITES for reason in self.places)
-
-
-class Report(NamedTuple):
-    """``sets``: :class:`Findings` of each set that was looked at. ``notes``: sentences about those that were not."""
-
-    sets: tuple
-    notes: tuple
-
-    @property
-    def drops(self):
-        return any(found.drops for found in self.sets)
-
-
-def check(config, host, modes=("Train", "Eval")):
-    """Look at every line of the data sets of ``config``.
-
-    Args:
-        config: a settled config (:func:`ppocrv2_ext.commands.requirements.resolve`).
-        host: the PaddleOCR that is to read them.
-        modes: sections to look at.
+        config: a resolved config.
+        host: the PaddleOCR that is going to read the data.
+        modes: the sections whose data sets are checked.
     Returns:
-        A :class:`Report`; only a ``SimpleDataSet`` is looked at.
+        What was found. Only a ``SimpleDataSet`` is checked; the report has a note for any other.
     Raises:
         UserError: a label file or the dictionary cannot be read.
     """
     names = {mode: config[mode]["dataset"].get("name") for mode in modes}
-    sets = [_findings(config, host, mode) for mode in modes if names[mode] == "SimpleDataSet"]
+    sets = [_check_set(config, host, mode) for mode in modes if names[mode] == "SimpleDataSet"]
     notes = [
         f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet."
         for mode, name in names.items()
@@ -132,86 +57,89 @@ def check(config, host, modes=("Train", "Eval")):
     return Report(tuple(sets), tuple(notes))
 
 
-def _findings(config, host, mode):
+def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
     dataset = config[mode]["dataset"]
-    files, delimiter = label_files(dataset), dataset.get("delimiter", "\t")
+    files, delimiter = list_label_files(dataset), dataset.get("delimiter", "\t")
     transforms = {
         name: arguments or {} for entry in dataset.get("transforms") or () for name, arguments in entry.items()
     }
-    encoder = next((name for name in JUDGES if name in transforms), None)
-    judge = JUDGES[encoder](config, transforms) if encoder else _anything
-    leads_to = effects(mode, config["Global"].get("unknown_characters", "drop-character"))
+    encoder = next((name for name in LABEL_CHECKERS if name in transforms), None)
+    check_label = LABEL_CHECKERS[encoder](config, transforms) if encoder else _accept_any_label
+    effects = list_effects(mode, config["Global"].get("unknown_characters", "drop-character"))
     entries = [(file, read_entries(file, delimiter)) for file in files]
-    names = dict.fromkeys(name for _, read in entries for entry in read for name in entry.images)
+    names = dict.fromkeys(name for _, lines in entries for entry in lines for name in entry.images)
     look = functools.partial(_look, Path(dataset["data_dir"]), transforms.get("DecodeImage", {}), host)
-    pictures = {name: look(name) for name in _watched(names, f"{mode}: images")}
+    images = {name: look(name) for name in _with_progress_bar(names, f"{mode}: images")}
 
-    def sample(entry):
-        verdict = _judged(entry, pictures, judge)
-        unusable = entry.name is None or any(leads_to[reason] in UNUSABLE for reason in verdict.reasons)
-        same = verdict.label == entry.label
-        line = entry.text if same else f"{entry.name}{delimiter}{verdict.label}"
-        return Sample(entry, verdict, None if unusable else line)
+    def to_sample(entry: Entry) -> Sample:
+        check = _check_entry(entry, images, check_label)
+        is_unusable = entry.name is None or any(effects[reason] in UNUSABLE for reason in check.reasons)
+        is_same = check.label == entry.label
+        line = entry.text if is_same else f"{entry.name}{delimiter}{check.label}"
+        return Sample(entry, check, None if is_unusable else line)
 
-    note = None if encoder else f"{mode}: labels are not checked: no transform is one of {', '.join(JUDGES)}."
-    return Findings(mode, tuple((file, [sample(each) for each in read]) for file, read in entries), leads_to, note)
+    note = None if encoder else f"{mode}: labels are not checked: no transform is one of {', '.join(LABEL_CHECKERS)}."
+    samples = tuple((file, [to_sample(entry) for entry in lines]) for file, lines in entries)
+    return SetFindings(mode, samples, effects, note)
 
 
-def _watched(items, title):
-    """``items`` with a bar for people who wait."""
+def _with_progress_bar(items: Iterable[str], title: str) -> Iterable[str]:
+    """``items``, with a progress bar on a terminal."""
     return track(items, title, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
-def _look(folder, decoding, host, name):
-    # A clone of PaddleOCR may load from addresses; the wheel takes them for file names.
+def _look(folder: Path, decoding: Mapping[str, Any], host: Host, name: str) -> ImageCheck:
+    # A clone of PaddleOCR can load an image from a web address. The wheel takes the address for a file name.
     if host.kind == "checkout" and name.startswith(("http://", "https://")):
-        return Picture(("remote-image",))
-    return inspect(folder / name, decoding.get("ignore_orientation", False))
+        return ImageCheck(("remote-image",))
+    return check_image(folder / name, decoding.get("ignore_orientation", False))
 
 
-def _judged(entry, pictures, judge):
+def _check_entry(entry: Entry, images: Mapping[str, ImageCheck], check_label: LabelChecker) -> LabelCheck:
+    """The check of a line: of its label, with the reasons of the line itself and of its images."""
     if entry.name is None:
-        return Verdict(entry.reasons)
-    # One label for several images is about images of one size.
-    found = [pictures[name] for name in entry.images]
-    verdict = judge(entry.label, found[0].size)
-    of_images = dict.fromkeys(reason for picture in found for reason in picture.reasons)
-    return verdict._replace(reasons=(*entry.reasons, *of_images, *verdict.reasons))
+        return LabelCheck(entry.reasons)
+    own = [images[name] for name in entry.images]
+    # A line may name several images with one label, which then have one size.
+    check = check_label(entry.label, own[0].size)
+    of_images = dict.fromkeys(reason for image in own for reason in image.reasons)
+    return check._replace(reasons=(*entry.reasons, *of_images, *check.reasons))
 
 
-def _detection(config, transforms):
-    return judge_detection
+def _for_detection(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
+    return check_detection_label
 
 
-def _recognition(config, transforms):
-    settings = {**transforms["CTCLabelEncode"], **config["Global"]}  # as PaddleOCR lets Global win
+def _for_recognition(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
+    settings = {**transforms["CTCLabelEncode"], **config["Global"]}  # in PaddleOCR, Global wins
     path = settings.get("character_dict_path")
-    alphabet = frozenset(read_dictionary(path, settings.get("use_space_char", False))) if path else WITHOUT_DICTIONARY
+    alphabet = frozenset(read_dictionary(path, settings.get("use_space_char", False))) if path else DEFAULT_ALPHABET
     shapes = [arguments.get("image_shape") for arguments in transforms.values()]
     widths = [shape[-1] for shape in shapes if isinstance(shape, (list, tuple))]
     frames = widths[-1] // PIXELS_PER_FRAME if widths else None
     longest = settings.get("max_text_length")
-    return lambda label, size: judge_recognition(label, alphabet, longest, frames)
+    return lambda label, size: check_recognition_label(label, alphabet, longest, frames)
 
 
-def _classification(config, transforms):
+def _for_classification(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
     label_list = {**transforms["ClsLabelEncode"], **config["Global"]}.get("label_list") or ()
-    return lambda label, size: judge_classification(label, label_list)
+    return lambda label, size: check_class_label(label, label_list)
 
 
-def _replaced(config, transforms):
-    return lambda label, size: Verdict((), label, objects=1)
+def _for_half_turns(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
+    return lambda label, size: LabelCheck((), label, boxes=1)
 
 
-def _anything(label, size):
-    return Verdict((), label)
+def _accept_any_label(label: str, size: Any) -> LabelCheck:
+    return LabelCheck((), label)
 
 
-JUDGES = {
-    "DetLabelEncode": _detection,
-    "CTCLabelEncode": _recognition,
-    # Before ClsLabelEncode: these replace whatever label there is by the class.
-    "RandomHalfTurn": _replaced,
-    "HalfTurnByName": _replaced,
-    "ClsLabelEncode": _classification,
+# {a transform that encodes labels: a function from (config, transforms) to the check of such labels}
+LABEL_CHECKERS = {
+    "DetLabelEncode": _for_detection,
+    "CTCLabelEncode": _for_recognition,
+    # Before ClsLabelEncode: these transforms replace any label by the class.
+    "RandomHalfTurn": _for_half_turns,
+    "HalfTurnByName": _for_half_turns,
+    "ClsLabelEncode": _for_classification,
 }

@@ -1,108 +1,112 @@
-"""What training is handed instead of broken label files, and when there is nothing left to train on."""
+"""Label files without what is broken, which training reads in place of the user's own."""
 
+from __future__ import annotations
+
+import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Union
 
 from ..errors import UserError
 from ..files import atomic_write
+from .findings import Report, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
 
-SHOWN = 20  # characters in a message
-MORE = "`ppocrv2 check` lists everything."
+ADVICE = "`ppocrv2 check` lists everything."
+
+Folder = Union[str, "os.PathLike[str]"]
 
 
-def require_usable(report):
-    """Refuse a set that has nothing to offer.
+def require_usable(report: Report) -> None:
+    """Refuse a data set that leaves nothing to train on or to evaluate.
 
     Raises:
-        UserError: no line of a set is usable; or, to train a detector on, none shows text that is not ignored; or
-            characters are unknown and ``Global.unknown_characters`` is ``fail``.
+        UserError: no line of a set is usable; or all text of a detector's training set is ignored; or the dictionary
+            lacks characters and ``Global.unknown_characters`` is ``fail``.
     """
-    for found in report.sets:
-        files = names(found)
-        if found.effects["unknown-character"] == FAIL and found.unknown:
+    for data_set in report.sets:
+        if data_set.effects["unknown-character"] == FAIL and data_set.unknown_characters:
             raise UserError(
-                f"{found.places['unknown-character'][0]}: the dictionary lacks {characters(found)}; add them to it, "
-                f"or set Global.unknown_characters to skip or drop-character. {MORE}"
+                f"{data_set.places['unknown-character'][0]}: the dictionary lacks {list_unknown_characters(data_set)};"
+                f" add them to it, or set Global.unknown_characters to skip or drop-character. {ADVICE}"
             )
-        if not found.usable:
-            firsts = [(places[0], name) for name, places in found.places.items() if found.effects[name] in UNUSABLE]
-            why = f"; {firsts[0][0]}: {firsts[0][1]}, {REASONS[firsts[0][1]].rule}" if firsts else ""
-            raise UserError(f"{found.mode}: none of the {len(found.samples)} lines of {files} is usable{why}. {MORE}")
-        if found.nothing_to_learn:
-            raise UserError(nothing_to_learn(found))
+        if not data_set.usable_samples:
+            raise UserError(
+                f"{data_set.mode}: none of the {len(data_set.samples)} lines of {list_files(data_set)} is usable"
+                f"{_first_problem(data_set)}. {ADVICE}"
+            )
+        if data_set.has_nothing_to_learn:
+            raise UserError(explain_nothing_to_learn(data_set))
 
 
-def nothing_to_learn(found):
-    """The sentence on a training set in which all text is ignored."""
-    return (
-        f"{found.mode}: all {found.objects} boxes of {names(found)} are ignored (### or *): there is nothing to learn."
-    )
+def _first_problem(data_set: SetFindings) -> str:
+    """``; words.txt:1: missing-image, the image must be ...``; empty if no line is broken."""
+    for reason, places in data_set.places.items():
+        if data_set.effects[reason] in UNUSABLE:
+            return f"; {places[0]}: {reason}, {REASONS[reason].rule}"
+    return ""
 
 
-def names(found):
-    """The label files of a set as they are written in a sentence."""
-    return ", ".join(str(file) for file, _ in found.files)
+def choose_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
+    """Where the clean form of each label file goes: ``folder/train/NAME`` or ``folder/eval/NAME``.
+
+    Files of the same name get their position in front.
+    """
+    names = [file.name for file, _ in data_set.files]
+    targets = [name if names.count(name) == 1 else f"{n}-{name}" for n, name in enumerate(names, 1)]
+    return [Path(folder) / data_set.mode.lower() / name for name in targets]
 
 
-def characters(found):
-    """``'é' (12 times), 'ü' (3 times) and 5 more``: what the dictionary lacks, most frequent first."""
-    listed = [f"{character!r} ({count} times)" for character, count in list(found.unknown.items())[:SHOWN]]
-    more = len(found.unknown) - len(listed)
-    return ", ".join(listed) + (f" and {more} more" if more else "")
+def write_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
+    """Write the label files of a data set without what is broken.
 
-
-def targets(found, folder):
-    """Where the clean form of each label file goes: ``folder/train/NAME`` or ``folder/eval/NAME``, numbered if two."""
-    given = [file.name for file, _ in found.files]
-    numbered = [name if given.count(name) == 1 else f"{n}-{name}" for n, name in enumerate(given, 1)]
-    return [Path(folder) / found.mode.lower() / name for name in numbered]
-
-
-def write(found, folder):
-    """Write all label files of a set anew, without what is broken: each is there whole or not at all.
-
-    Processes that share the folder may do so at once: they write the same.
+    Each appears complete or not at all. Processes that share the folder may all do this at once: they write the same.
 
     Returns:
-        Paths of the written files, in order.
+        The paths of the files, in the order of the set's own.
     """
-    written = targets(found, folder)
-    for target, (_, samples) in zip(written, found.files):
+    targets = choose_clean_files(data_set, folder)
+    for target, (_, samples) in zip(targets, data_set.files):
         lines = [f"{sample.line}\n" for sample in samples if sample.line is not None]
         with atomic_write(target) as part:
-            part.write_bytes("".join(lines).encode("utf-8"))  # bytes: the same line ends everywhere
-    return written
+            part.write_bytes("".join(lines).encode("utf-8"))  # bytes: the same line ends on every system
+    return targets
 
 
-def fix(report, folder):
-    """Write what :func:`write` does for every set with something broken, over no file that is there already.
+def fix(report: Report, folder: Folder) -> list[str]:
+    """Write clean label files for every data set that needs them. No file is overwritten.
 
     Returns:
-        A sentence for each set.
+        A sentence for each data set.
+    Raises:
+        UserError: a file of that name exists already.
     """
-    sets = [found for found in report.sets if found.needs_rewriting]
-    there = [path for found in sets for path in targets(found, folder) if path.exists()]
-    if there:
-        raise UserError(f"{there[0]} is there already; name another folder.")
-    return [_fixed(found, folder) for found in report.sets]
+    sets = [data_set for data_set in report.sets if data_set.needs_rewriting]
+    existing = [path for data_set in sets for path in choose_clean_files(data_set, folder) if path.exists()]
+    if existing:
+        raise UserError(f"{existing[0]} is there already; name another folder.")
+    return [_fix_set(data_set, folder) for data_set in report.sets]
 
 
-def _fixed(found, folder):
-    if not found.needs_rewriting:
-        return f"{found.mode}: nothing to fix."
-    boxes = Counter(found.effects[reason] for sample in found.usable for reason in sample.verdict.reasons)
-    counts = f"{len(found.usable)} of {len(found.samples)} lines"
+def _fix_set(data_set: SetFindings, folder: Folder) -> str:
+    if not data_set.needs_rewriting:
+        return f"{data_set.mode}: nothing to fix."
+    usable = data_set.usable_samples
+    boxes = Counter(data_set.effects[reason] for sample in usable for reason in sample.check.reasons)
+    counts = f"{len(usable)} of {len(data_set.samples)} lines"
     if boxes[IGNORED] or boxes[BOX]:
         counts += f", in them {boxes[IGNORED]} broken boxes made {IGNORED_TEXTS[1]} and {boxes[BOX]} left out"
-    return f"{found.mode}: wrote {', '.join(map(str, write(found, folder)))}: {counts}."
+    files = ", ".join(map(str, write_clean_files(data_set, folder)))
+    return f"{data_set.mode}: wrote {files}: {counts}."
 
 
-def with_clean_label_files(config, report, folder):
-    """``config`` whose data sets name clean label files in ``folder`` where their own have something broken."""
-    for found in report.sets:
-        if found.needs_rewriting:
-            dataset = {**config[found.mode]["dataset"], "label_file_list": [str(p) for p in write(found, folder)]}
-            config = {**config, found.mode: {**config[found.mode], "dataset": dataset}}
+def with_clean_label_files(config: Mapping[str, Any], report: Report, folder: Folder) -> Mapping[str, Any]:
+    """``config`` with clean label files, written to ``folder``, for every data set that needs them."""
+    for data_set in report.sets:
+        if data_set.needs_rewriting:
+            mode, files = data_set.mode, [str(path) for path in write_clean_files(data_set, folder)]
+            dataset = {**config[mode]["dataset"], "label_file_list": files}
+            config = {**config, mode: {**config[mode], "dataset": dataset}}
     return config

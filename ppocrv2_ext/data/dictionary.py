@@ -1,5 +1,8 @@
 """Dictionaries: the characters that a recognizer tells apart, one class each."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
 
 from ..errors import UserError
@@ -7,11 +10,16 @@ from ..errors import UserError
 BLANK = "blank"
 
 
-def read_dictionary(path, space=True):
-    """Characters of a dictionary file as classes: blank first, a space last if ``space`` (``use_space_char``).
+def read_dictionary(path: str | os.PathLike[str], space: bool = True) -> list[str]:
+    """The classes of a recognizer: blank first, then a character for each line of the file.
 
-    Lines are read as PaddleOCR reads them (ppocr/postprocess/rec_postprocess.py): only the newline goes. Repeated
-    characters and empty lines between others are classes too, as dictionaries that come with PaddleOCR have both.
+    A line is read as PaddleOCR reads it (ppocr/postprocess/rec_postprocess.py): only its end is cut off. Repeated
+    characters and empty lines between others are classes too, since dictionaries that come with PaddleOCR have both.
+
+    Args:
+        space: whether a space follows as the last class (``use_space_char``).
+    Raises:
+        UserError: the file is missing or empty, is not UTF-8, or its last line is empty.
     """
     path = Path(path)
     try:

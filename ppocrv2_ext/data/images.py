@@ -1,41 +1,43 @@
-"""Is an image file what training needs? Told from its header and its end where these tell, else by decoding it."""
+"""Whether an image file is fit for training. Its header and its end often tell; else the image is decoded."""
+
+from __future__ import annotations
 
 import os
-from typing import NamedTuple, Optional
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 TINY = 4  # pixels
-ORIENTATION = 0x0112  # EXIF; from 5 on, the picture lies on its side
+ORIENTATION = 0x0112  # EXIF tag; from 5 on, the picture lies on its side
 END_OF_JPEG = b"\xff\xd9"
 
 
-class Picture(NamedTuple):
-    """``reasons``: names from :mod:`.reasons`. ``size``: (width, height) in pixels as PaddleOCR decodes it."""
+class ImageCheck(NamedTuple):
+    """What is wrong with an image file, and its size."""
 
-    reasons: tuple
-    size: Optional[tuple] = None
+    reasons: tuple[str, ...]  # keys of :data:`~.reasons.REASONS`
+    size: tuple[int, int] | None = None  # (width, height) in pixels as PaddleOCR decodes it; None if it cannot
 
 
-def inspect(path, ignore_orientation=False):
-    """The :class:`Picture` in a file.
+def check_image(path: str | os.PathLike[str], ignore_orientation: bool = False) -> ImageCheck:
+    """Check one image file.
 
     Args:
-        path: of the image.
-        ignore_orientation: DecodeImage's; False turns a picture upright by its EXIF data.
+        ignore_orientation: as PaddleOCR's DecodeImage has it; if False, a picture is turned upright by its EXIF data.
     """
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                return Picture(("empty-image",))
-            return _inspect(file, ignore_orientation)
-    except (OSError, ValueError):  # ValueError: a name that holds a NUL
-        return Picture(("missing-image",))
+                return ImageCheck(("empty-image",))
+            return _check(file, ignore_orientation)
+    except (OSError, ValueError):  # ValueError: the name has a NUL in it
+        return ImageCheck(("missing-image",))
 
 
-def _inspect(file, ignore_orientation):
+def _check(file: BinaryIO, ignore_orientation: bool) -> ImageCheck:
     image = _header(file)
     notes = [] if image is None else list(_notes(image))
     if image is not None and image.format in IS_WHOLE:
@@ -44,46 +46,46 @@ def _inspect(file, ignore_orientation):
     else:
         size = _decoded_size(file, ignore_orientation)
     if size is None:
-        return Picture(("broken-image",))
-    return Picture((*notes, *(["tiny-image"] if min(size) < TINY else ())), size)
+        return ImageCheck(("broken-image",))
+    return ImageCheck((*notes, *(["tiny-image"] if min(size) < TINY else ())), size)
 
 
-def _header(file):
+def _header(file: BinaryIO) -> Image.Image | None:
     try:
         return Image.open(file)
-    except Exception:  # Pillow's readers raise whatever they stumble on; OpenCV, which training uses, has the last word
+    except Exception:  # Pillow raises anything for a broken file. OpenCV, which training uses, decides.
         return None
 
 
-def _notes(image):
+def _notes(image: Image.Image) -> Iterator[str]:
     if Image.getmodebase(image.mode) == "L":
         yield "grey-image"
     if image.mode.endswith(("A", "a")) or "transparency" in image.info:
         yield "transparent-image"
-    if ";16" in f"{image.mode} {image.tile}":  # a PNG of 16-bit colours says so in the raw mode of its tiles alone
+    if ";16" in f"{image.mode} {image.tile}":  # a PNG of 16-bit colours has it only in the raw mode of its tiles
         yield "16-bit-image"
 
 
-def _size(image, ignore_orientation):
-    # A PNG without EXIF data at its start is decoded to its end for it, so it is not asked.
+def _size(image: Image.Image, ignore_orientation: bool) -> tuple[int, int]:
+    # getexif() of a PNG without EXIF data in its header decodes the whole file, so `info` is asked first.
     turned = not ignore_orientation and "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
 
 
-def _jpeg_is_whole(image, file):
+def _jpeg_is_whole(image: Image.Image, file: BinaryIO) -> bool:
     file.seek(max(0, os.fstat(file.fileno()).st_size - 64))
-    # Where something else follows the end, only decoding tells.
+    # If something else follows the end of the picture, only decoding tells.
     return file.read().rstrip(b"\0").endswith(END_OF_JPEG) or _succeeds(image.load)
 
 
-def _png_is_whole(image, file):
-    return _succeeds(image.verify)  # checksums, nothing is decoded
+def _png_is_whole(image: Image.Image, file: BinaryIO) -> bool:
+    return _succeeds(image.verify)  # compares checksums and decodes nothing
 
 
 IS_WHOLE = {"JPEG": _jpeg_is_whole, "MPO": _jpeg_is_whole, "PNG": _png_is_whole}
 
 
-def _succeeds(read):
+def _succeeds(read: Callable[[], object]) -> bool:
     try:
         read()
     except Exception:  # as in _header
@@ -91,7 +93,7 @@ def _succeeds(read):
     return True
 
 
-def _decoded_size(file, ignore_orientation):
+def _decoded_size(file: BinaryIO, ignore_orientation: bool) -> tuple[int, int] | None:
     file.seek(0)
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0)
     try:

@@ -1,4 +1,4 @@
-"""A broken sample is found before training, counted where it stands, and never handed on."""
+"""Broken samples are found before training, listed with their places, and left out."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ppocrv2_ext.data import clean, findings
-from ppocrv2_ext.data.check import check
+from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.labels import read_entries
 from ppocrv2_ext.errors import UserError
 
@@ -53,8 +53,8 @@ def write(file, *lines):
     return file
 
 
-def settled(files, *transforms, **settings):
-    """Just what :func:`check` reads of a config."""
+def make_config(files, *transforms, **settings):
+    """The part of a config that :func:`check_data` reads."""
     dataset = {
         "name": "SimpleDataSet",
         "data_dir": str(files[0].parent),
@@ -65,57 +65,57 @@ def settled(files, *transforms, **settings):
 
 
 def scenes(folder, *lines, **settings):
-    return settled([write(folder / "scenes.txt", *lines)], {"DetLabelEncode": None}, **settings)
+    return make_config([write(folder / "scenes.txt", *lines)], {"DetLabelEncode": None}, **settings)
 
 
 def words(folder, *lines, width=80, **settings):
     dictionary = write(folder / "dictionary.txt", *"abc")
     shape = {"RecResizeImg": {"image_shape": [3, 32, width]}}
     settings = {"character_dict_path": str(dictionary), "max_text_length": 25, **settings}
-    return settled([write(folder / "words.txt", *lines)], {"CTCLabelEncode": None}, shape, **settings)
+    return make_config([write(folder / "words.txt", *lines)], {"CTCLabelEncode": None}, shape, **settings)
 
 
-def train_set(recipe, host=WHEEL):
-    (found,) = check(recipe, host, ("Train",)).sets
-    return found
+def train_set(config, host=WHEEL):
+    (data_set,) = check_data(config, host, ("Train",)).sets
+    return data_set
 
 
-def counts(found):
-    return {reason: len(places) for reason, places in found.places.items()}
+def counts(data_set):
+    return {reason: len(places) for reason, places in data_set.places.items()}
 
 
 @pytest.mark.parametrize("reason", BAD_SCENES)
 def test_an_unusable_scene_is_left_out(folder, reason):
-    found = train_set(scenes(folder, GOOD_SCENES["sound"], BAD_SCENES[reason]))
-    assert found.places == {reason: [f"{folder / 'scenes.txt'}:2"]}
-    assert [sample.entry.number for sample in found.usable] == [1]
-    assert found.drops
+    data_set = train_set(scenes(folder, GOOD_SCENES["sound"], BAD_SCENES[reason]))
+    assert data_set.places == {reason: [f"{folder / 'scenes.txt'}:2"]}
+    assert [sample.entry.number for sample in data_set.usable_samples] == [1]
+    assert data_set.loses_data
 
 
 @pytest.mark.parametrize("reason", [reason for reason in GOOD_SCENES if reason not in ("sound", "several")])
-def test_an_odd_scene_is_kept(folder, reason):
-    found = train_set(scenes(folder, GOOD_SCENES[reason]))
-    assert counts(found) == {reason: 1}
-    assert len(found.usable) == 1
-    assert found.drops == (found.effects[reason] in ("box left out", "box ignored"))
+def test_an_unusual_scene_is_kept_with_a_reason(folder, reason):
+    data_set = train_set(scenes(folder, GOOD_SCENES[reason]))
+    assert counts(data_set) == {reason: 1}
+    assert len(data_set.usable_samples) == 1
+    assert data_set.loses_data == (data_set.effects[reason] in ("box left out", "box ignored"))
 
 
 def test_a_line_is_unusable_if_one_of_its_images_is(folder):
-    found = train_set(scenes(folder, GOOD_SCENES["several"], scene('["a.png", "nowhere.png"]', SQUARE)))
-    assert (len(found.usable), counts(found)) == (1, {"transparent-image": 1, "missing-image": 1})
+    data_set = train_set(scenes(folder, GOOD_SCENES["several"], scene('["a.png", "nowhere.png"]', SQUARE)))
+    assert (len(data_set.usable_samples), counts(data_set)) == (1, {"transparent-image": 1, "missing-image": 1})
 
 
-def test_lines_that_cannot_be_read_and_blank_ones_are_counted_with_their_place(folder):
-    found = train_set(scenes(folder, b"\xef\xbb\xbf", GOOD_SCENES["sound"], "", b"a.png\t\xff\n", " "))
-    assert {reason: [place.rpartition(":")[2] for place in places] for reason, places in found.places.items()} == {
+def test_blank_lines_and_lines_that_cannot_be_read_are_listed_with_their_places(folder):
+    data_set = train_set(scenes(folder, b"\xef\xbb\xbf", GOOD_SCENES["sound"], "", b"a.png\t\xff\n", " "))
+    assert {reason: [place.rpartition(":")[2] for place in places] for reason, places in data_set.places.items()} == {
         "not-utf8": ["3"],
         "byte-order-mark": ["1"],
         "blank-line": ["2", "4"],
     }
-    assert (len(found.samples), len(found.usable)) == (2, 1)
+    assert (len(data_set.samples), len(data_set.usable_samples)) == (2, 1)
 
 
-def test_a_phone_picture_is_as_wide_as_it_is_shown(folder):
+def test_a_picture_turned_by_exif_has_the_size_it_is_shown_with(folder):
     from PIL import Image
 
     exif = Image.Exif()
@@ -125,15 +125,15 @@ def test_a_phone_picture_is_as_wide_as_it_is_shown(folder):
     assert counts(train_set(scenes(folder, low))) == {}
 
 
-def test_statistics_of_scenes(folder):
-    found = train_set(scenes(folder, GOOD_SCENES["sound"], GOOD_SCENES["all-ignored"], GOOD_SCENES["crossing"]))
-    assert (found.objects, found.ignored) == (4, 2)
+def test_boxes_and_ignored_boxes_of_scenes_are_counted(folder):
+    data_set = train_set(scenes(folder, GOOD_SCENES["sound"], GOOD_SCENES["all-ignored"], GOOD_SCENES["crossing"]))
+    assert (data_set.boxes, data_set.ignored_boxes) == (4, 2)
 
 
-def test_texts_are_judged_by_dictionary_length_and_width(folder):
+def test_texts_are_checked_by_dictionary_length_and_width(folder):
     lines = ["a.png\tabc", "a.png\t", "a.png\tabcabca", "a.png\taaaa", "a.png\ta€b€é", "a.png\t€", "a.png\ta c"]
-    found = train_set(words(folder, *lines, width=24, max_text_length=6))
-    numbers = {reason: [place.rpartition(":")[2] for place in places] for reason, places in found.places.items()}
+    data_set = train_set(words(folder, *lines, width=24, max_text_length=6))
+    numbers = {reason: [place.rpartition(":")[2] for place in places] for reason, places in data_set.places.items()}
     assert numbers == {
         "empty-label": ["2"],
         "long-label": ["3"],
@@ -141,92 +141,95 @@ def test_texts_are_judged_by_dictionary_length_and_width(folder):
         "no-known-character": ["6"],
         "few-frames": ["3", "4"],
     }
-    assert found.unknown == {"€": 3, "é": 1, " ": 1}
-    assert found.lengths == [3, 3, 5]
+    assert data_set.unknown_characters == {"€": 3, "é": 1, " ": 1}
+    assert data_set.text_lengths == [3, 3, 5]
 
 
-def test_the_space_is_known_if_it_is_said_to_be(folder):
+def test_a_space_is_known_if_the_config_says_so(folder):
     assert not train_set(words(folder, "a.png\ta c", use_space_char=True)).places
 
 
-def test_evaluation_asks_for_texts_that_have_too_few_frames(folder):
-    train, evaluation = check(words(folder, "a.png\taaaa", width=16), WHEEL).sets
-    assert (len(train.usable), len(evaluation.usable)) == (0, 1)
+def test_a_text_with_too_few_frames_is_usable_for_evaluation_only(folder):
+    train, evaluation = check_data(words(folder, "a.png\taaaa", width=16), WHEEL).sets
+    assert (len(train.usable_samples), len(evaluation.usable_samples)) == (0, 1)
 
 
-def test_a_class_that_is_not_listed_is_left_out(folder):
+def test_a_class_outside_label_list_is_left_out(folder):
     file = write(folder / "turned.txt", "a.png\t0", "a.png\t180\r", "a.png\t90")
-    found = train_set(settled([file], {"ClsLabelEncode": {"label_list": ["0", "180"]}}))
-    assert counts(found) == {"windows-line-end": 1, "unknown-class": 1}
-    assert len(found.usable) == 2
+    data_set = train_set(make_config([file], {"ClsLabelEncode": {"label_list": ["0", "180"]}}))
+    assert counts(data_set) == {"windows-line-end": 1, "unknown-class": 1}
+    assert len(data_set.usable_samples) == 2
 
 
-def test_without_an_encoder_the_images_are_still_looked_at(folder):
-    found = train_set(settled([write(folder / "any.txt", "a.png\tx", "nowhere.png\tx")]))
-    assert counts(found) == {"missing-image": 1}
-    assert "labels are not checked" in found.note
+def test_without_an_encoder_of_labels_the_images_are_still_checked(folder):
+    data_set = train_set(make_config([write(folder / "any.txt", "a.png\tx", "nowhere.png\tx")]))
+    assert counts(data_set) == {"missing-image": 1}
+    assert "labels are not checked" in data_set.note
 
 
-def test_other_kinds_of_sets_are_passed_over_with_a_sentence(folder):
-    recipe = scenes(folder, GOOD_SCENES["sound"])
-    recipe["Eval"] = {"dataset": {"name": "LMDBDataSet"}}
-    report = check(recipe, WHEEL)
-    assert [found.mode for found in report.sets] == ["Train"]
+def test_other_kinds_of_sets_are_not_checked_and_a_note_says_so(folder):
+    config = scenes(folder, GOOD_SCENES["sound"])
+    config["Eval"] = {"dataset": {"name": "LMDBDataSet"}}
+    report = check_data(config, WHEEL)
+    assert [data_set.mode for data_set in report.sets] == ["Train"]
     assert report.notes == ("Eval.dataset is not checked: it is a LMDBDataSet, not a SimpleDataSet.",)
 
 
-def test_addresses_are_files_for_the_wheel_and_left_alone_for_a_clone(folder):
-    recipe = scenes(folder, scene("https://nowhere.invalid/a.png", SQUARE))
-    assert counts(train_set(recipe, WHEEL)) == {"missing-image": 1}
-    assert counts(train_set(recipe, CHECKOUT)) == {"remote-image": 1}
+def test_web_addresses_are_missing_files_for_the_wheel_and_kept_for_a_clone(folder):
+    config = scenes(folder, scene("https://nowhere.invalid/a.png", SQUARE))
+    assert counts(train_set(config, WHEEL)) == {"missing-image": 1}
+    assert counts(train_set(config, CHECKOUT)) == {"remote-image": 1}
 
 
-def test_clean_files_hold_what_is_usable_and_are_sound(folder):
+def test_clean_files_hold_every_usable_line_and_pass_the_check(folder):
     lines = [*GOOD_SCENES.values(), *BAD_SCENES.values(), "", b"a.png\t\xff\n"]
-    recipe = scenes(folder, *lines)
-    (file,) = clean.write(train_set(recipe), folder / "labels")
+    config = scenes(folder, *lines)
+    (file,) = clean.write_clean_files(train_set(config), folder / "labels")
     assert file == folder / "labels" / "train" / "scenes.txt"
-    recipe["Train"]["dataset"]["label_file_list"] = [file]
-    found = train_set(recipe)
-    assert not found.needs_rewriting
-    assert len(found.samples) == len(found.usable) == len(GOOD_SCENES)
-    assert counts(found) == {
+    config["Train"]["dataset"]["label_file_list"] = [file]
+    data_set = train_set(config)
+    assert not data_set.needs_rewriting
+    assert len(data_set.samples) == len(data_set.usable_samples) == len(GOOD_SCENES)
+    assert counts(data_set) == {
         "more-columns": 1,
         "grey-image": 1,
         "transparent-image": 2,
         "16-bit-image": 1,
         "all-ignored": 1,
     }
-    assert found.ignored == 3  # one in the label, two that crossed or reached out
+    assert data_set.ignored_boxes == 3  # one in the label, two that crossed or reached out
     assert [path.name for path in file.parent.iterdir()] == ["scenes.txt"]
 
 
-def test_sound_lines_pass_to_the_letter(folder):
+def test_a_sound_line_is_written_unchanged_to_the_letter(folder):
     line = 'a.png\t[{"points":[[1,2],[30,2],[30,20]],"transcription":"北京"}]'
-    (file,) = clean.write(train_set(scenes(folder, line, BAD_SCENES["no-text"])), folder / "labels")
+    (file,) = clean.write_clean_files(train_set(scenes(folder, line, BAD_SCENES["no-text"])), folder / "labels")
     assert file.read_bytes() == f"{line}\n".encode()
 
 
-def test_files_of_one_name_stay_apart_and_in_order(folder):
+def test_clean_forms_of_files_with_one_name_have_different_names_in_order(folder):
     (folder / "more").mkdir()
     files = [write(folder / "words.txt", "a.png\ta"), write(folder / "more" / "words.txt", "b.png\tb")]
-    found = train_set(settled(files))
-    assert [path.name for path in clean.write(found, folder / "labels")] == ["1-words.txt", "2-words.txt"]
-    assert [len(read_entries(path)) for path in clean.write(found, folder / "labels")] == [1, 0]
+    data_set = train_set(make_config(files))
+    assert [path.name for path in clean.write_clean_files(data_set, folder / "labels")] == [
+        "1-words.txt",
+        "2-words.txt",
+    ]
+    assert [len(read_entries(path)) for path in clean.write_clean_files(data_set, folder / "labels")] == [1, 0]
 
 
-def test_a_file_that_is_given_twice_counts_twice(folder):
+def test_a_label_file_that_is_listed_twice_counts_twice(folder):
     file = write(folder / "words.txt", "a.png\ta", "nowhere.png\ta")
-    recipe = settled([file, file])
-    found = train_set(recipe)
-    assert (len(found.usable), counts(found)) == (2, {"missing-image": 2})
-    handed = clean.with_clean_label_files(recipe, check(recipe, WHEEL, ("Train",)), folder / "labels")
-    assert [len(read_entries(path)) for path in handed["Train"]["dataset"]["label_file_list"]] == [1, 1]
+    config = make_config([file, file])
+    data_set = train_set(config)
+    assert (len(data_set.usable_samples), counts(data_set)) == (2, {"missing-image": 2})
+    with_clean_files = clean.with_clean_label_files(config, check_data(config, WHEEL, ("Train",)), folder / "labels")
+    assert [len(read_entries(path)) for path in with_clean_files["Train"]["dataset"]["label_file_list"]] == [1, 1]
 
 
-def test_only_sets_with_something_broken_get_other_files(folder):
-    recipe = scenes(folder, GOOD_SCENES["sound"], GOOD_SCENES["grey-image"])
-    assert clean.with_clean_label_files(recipe, check(recipe, WHEEL), folder / "labels") == recipe
+def test_a_set_without_broken_lines_keeps_its_label_files(folder):
+    config = scenes(folder, GOOD_SCENES["sound"], GOOD_SCENES["grey-image"])
+    assert clean.with_clean_label_files(config, check_data(config, WHEEL), folder / "labels") == config
     assert not (folder / "labels").exists()
 
 
@@ -245,27 +248,27 @@ def test_only_sets_with_something_broken_get_other_files(folder):
 )
 def test_words_that_leave_nothing_to_train_on_are_refused(folder, lines, settings, message):
     with pytest.raises(UserError, match=message):
-        clean.require_usable(check(words(folder, *lines, **settings), WHEEL))
+        clean.require_usable(check_data(words(folder, *lines, **settings), WHEEL))
 
 
 @pytest.mark.parametrize("lines", [["a.png\t[]"], [GOOD_SCENES["all-ignored"]]])
-def test_a_training_set_without_any_text_is_refused(folder, lines):
+def test_a_training_set_without_text_is_refused(folder, lines):
     with pytest.raises(UserError, match=r"^Train: "):
-        clean.require_usable(check(scenes(folder, *lines), WHEEL))
+        clean.require_usable(check_data(scenes(folder, *lines), WHEEL))
 
 
 @pytest.mark.parametrize(("choice", "usable"), [("drop-character", 2), ("skip", 1)])
-def test_what_becomes_of_unknown_characters_is_the_users_choice(folder, choice, usable):
-    found = train_set(words(folder, "a.png\ta€", "a.png\ta", unknown_characters=choice))
-    assert len(found.usable) == usable
-    assert found.unknown == {"€": 1}
-    clean.require_usable(SimpleNamespace(sets=[found]))
+def test_the_config_chooses_whether_unknown_characters_or_their_lines_are_dropped(folder, choice, usable):
+    data_set = train_set(words(folder, "a.png\ta€", "a.png\ta", unknown_characters=choice))
+    assert len(data_set.usable_samples) == usable
+    assert data_set.unknown_characters == {"€": 1}
+    clean.require_usable(SimpleNamespace(sets=[data_set]))
 
 
-def test_the_report_as_data_names_every_place(folder):
-    recipe = words(folder, "a.png\tabc", *["nowhere.png\tabc"] * 9, "a.png\ta€")
+def test_the_report_as_json_has_every_place(folder):
+    config = words(folder, "a.png\tabc", *["nowhere.png\tabc"] * 9, "a.png\ta€")
     (folder / "check.json").touch()
-    findings.write(check(recipe, WHEEL), folder / "check.json")
+    findings.write_json(check_data(config, WHEEL), folder / "check.json")
     data = json.loads((folder / "check.json").read_text(encoding="utf-8"))["Train"]
     assert len(data["findings"]["missing-image"]["at"]) == 9
     assert (data["lines"], data["usable"], data["unknown_characters"]) == (11, 2, {"€": 1})
@@ -274,7 +277,7 @@ def test_the_report_as_data_names_every_place(folder):
 
 def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     few = scene("a.png", SQUARE, [[5, 5]], [[5, 5]])
-    findings.print_report(check(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
+    findings.print_report(check_data(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "few-points" in line]
     assert re.match(r"\s*8 ", row)
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
@@ -283,13 +286,13 @@ def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
 def test_five_thousand_words_take_seconds(shared_data):
     file = shared_data / "icdar2015_words" / "train.txt"
     start = time.process_time()
-    found = train_set(settled([file], {"CTCLabelEncode": None}))
-    assert len(found.samples) == 4468
+    data_set = train_set(make_config([file], {"CTCLabelEncode": None}))
+    assert len(data_set.samples) == 4468
     assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
-def test_a_detector_trains_on_a_file_with_every_kind_of_broken_line(ppocrv2, folder, on_checkout, request):
+def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv2, folder, on_checkout, request):
     host = request.getfixturevalue("checkout") if on_checkout else None
     scenes(folder, *GOOD_SCENES.values(), scene("tiny.png", [[0, 0], [1, 0], [1, 1], [0, 1]]), *BAD_SCENES.values(), "")
     files = ("data_dir=.", "label_file_list=[scenes.txt]")

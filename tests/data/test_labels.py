@@ -1,4 +1,4 @@
-"""One line, one label, one image: what is wrong with it is named, and what is sound passes as it is."""
+"""Lines, labels and images: the reasons of broken ones, and sound ones unchanged."""
 
 import json
 
@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from shapely import Polygon, box
 
-from ppocrv2_ext.data.images import inspect
+from ppocrv2_ext.data.images import check_image
 from ppocrv2_ext.data.labels import (
-    frames_needed,
-    judge_classification,
-    judge_detection,
-    judge_polygon,
-    judge_recognition,
+    check_class_label,
+    check_detection_label,
+    check_polygon,
+    check_recognition_label,
+    count_frames,
     read_entries,
 )
-from ppocrv2_ext.data.reasons import REASONS, effects
+from ppocrv2_ext.data.reasons import REASONS, list_effects
 
 SIZE = (100, 60)
 SQUARE = [[10, 10], [30, 10], [30, 20], [10, 20]]
@@ -39,7 +39,7 @@ def read(tmp_path, content):
     ("line", "reasons"),
     [
         (b"a.png\tEXIT", ()),
-        (b"a.png\t", ()),  # an empty label is the judge's matter
+        (b"a.png\t", ()),  # an empty label is found by the check of the label
         (b"a.png\tEXIT\r", ("windows-line-end",)),
         (b"a.png EXIT", ("no-tab",)),
         (b"a.png EXIT\r", ("windows-line-end", "no-tab")),
@@ -48,7 +48,7 @@ def read(tmp_path, content):
         (b"a.png\tEXIT\tNORTH", ("more-columns",)),
     ],
 )
-def test_what_is_wrong_with_a_line(tmp_path, line, reasons):
+def test_the_reasons_of_a_line(tmp_path, line, reasons):
     assert read(tmp_path, line + b"\n")[0].reasons == reasons
 
 
@@ -58,7 +58,7 @@ def test_a_line_is_read_as_paddleocr_reads_it(tmp_path):
     assert entry.place == f"{tmp_path / 'words.txt'}:1"
 
 
-def test_a_mark_at_the_start_of_a_file_is_not_part_of_the_first_name(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path):
     first, second = read(tmp_path, b"\xef\xbb\xbfa.png\tA\nb.png\tB\n")
     assert (first.name, first.reasons, second.reasons) == ("a.png", ("byte-order-mark",), ())
 
@@ -95,8 +95,8 @@ def test_a_line_may_name_several_images(tmp_path, name, images):
         (objects(BOW_TIE), ("crossing", "all-ignored")),
     ],
 )
-def test_what_is_wrong_with_a_detection_label(label, reasons):
-    assert judge_detection(label, SIZE).reasons == reasons
+def test_the_reasons_of_a_detection_label(label, reasons):
+    assert check_detection_label(label, SIZE).reasons == reasons
 
 
 @pytest.mark.parametrize(
@@ -127,16 +127,16 @@ def test_what_is_wrong_with_a_detection_label(label, reasons):
         (BOW_TIE, "crossing"),
     ],
 )
-def test_what_is_wrong_with_a_polygon(points, reason):
-    found, outline = judge_polygon(points, SIZE)
-    assert found == reason
+def test_the_reason_and_the_outline_of_a_polygon(points, reason):
+    actual, outline = check_polygon(points, SIZE)
+    assert actual == reason
     assert (outline is None) == (reason is not None and REASONS[reason].effect == "box left out")
     if reason is None:
         assert outline is points
 
 
 def test_nothing_lies_outside_a_picture_of_unknown_size():
-    assert judge_polygon([[200, 10], [220, 10], [220, 20]]) == (None, [[200, 10], [220, 10], [220, 20]])
+    assert check_polygon([[200, 10], [220, 10], [220, 20]]) == (None, [[200, 10], [220, 10], [220, 20]])
 
 
 coordinates = st.one_of(st.integers(-150, 250), st.floats(-1e7, 1e7), st.sampled_from([float("nan"), float("inf")]))
@@ -144,32 +144,32 @@ coordinates = st.one_of(st.integers(-150, 250), st.floats(-1e7, 1e7), st.sampled
 
 @settings(max_examples=300)
 @given(st.lists(st.tuples(coordinates, coordinates).map(list), max_size=7))
-def test_whatever_is_kept_of_a_polygon_is_a_sound_outline(points):
-    reason, outline = judge_polygon(points, SIZE)
+def test_the_outline_of_any_broken_polygon_is_valid_and_lies_in_the_picture(points):
+    reason, outline = check_polygon(points, SIZE)
     if reason and outline:
-        kept = Polygon(outline)
-        assert kept.is_valid
-        assert kept.area > 0.9
-        assert box(0, 0, *SIZE).covers(kept)
+        polygon = Polygon(outline)
+        assert polygon.is_valid
+        assert polygon.area > 0.9
+        assert box(0, 0, *SIZE).covers(polygon)
 
 
-def test_a_broken_box_becomes_ignored_text_where_its_outline_can_be_seen():
-    verdict = judge_detection(objects(SQUARE, BOW_TIE, SQUARE[:2], text="北京"), SIZE)
-    sound, mended = json.loads(verdict.label)
+def test_a_broken_box_with_a_visible_outline_becomes_ignored_text():
+    check = check_detection_label(objects(SQUARE, BOW_TIE, SQUARE[:2], text="北京"), SIZE)
+    sound, mended = json.loads(check.label)
     assert sound == {"transcription": "北京", "points": SQUARE}
     assert mended["transcription"] == "###"
     assert Polygon(mended["points"]).equals(Polygon(SQUARE))
-    assert (verdict.objects, verdict.ignored) == (2, 1)
-    assert "北京" in verdict.label
+    assert (check.boxes, check.ignored_boxes) == (2, 1)
+    assert "北京" in check.label
 
 
-def test_a_sound_label_passes_to_the_letter():
+def test_a_sound_label_is_left_unchanged_to_the_letter():
     label = '[{"points":[[10,10],[30,10],[30,20]],"transcription":"a","difficult":false}]'
-    assert judge_detection(label, SIZE).label == label
+    assert check_detection_label(label, SIZE).label == label
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_writing_of_a_label():
-    label = judge_detection(objects(SQUARE, BOW_TIE, text="\ud800"), SIZE).label
+def test_a_label_with_half_a_surrogate_pair_can_be_written_as_utf8():
+    label = check_detection_label(objects(SQUARE, BOW_TIE, text="\ud800"), SIZE).label
     assert json.loads(label.encode("utf-8"))[0]["transcription"] == "\ud800"
 
 
@@ -185,29 +185,29 @@ def test_half_a_surrogate_pair_does_not_stop_the_writing_of_a_label():
         ("aa€a", ("unknown-character",)),  # five frames: what the dictionary lacks needs none
     ],
 )
-def test_what_is_wrong_with_a_text(label, reasons):
-    assert judge_recognition(label, frozenset("abc"), longest=5, frames=5).reasons == reasons
+def test_the_reasons_of_a_text(label, reasons):
+    assert check_recognition_label(label, frozenset("abc"), longest=5, frames=5).reasons == reasons
 
 
-def test_frames_are_counted_as_the_alignment_counts_them():
+def test_the_frames_of_a_text_are_the_fewest_that_its_alignment_fits_in():
     import paddle
 
     from ppocrv2_ext.plugins.ctc.alignment import feasible
 
     for text in ("a", "ab", "aa", "aab", "abba", "aaa"):
         label = paddle.to_tensor([[ord(character) for character in text]])
-        needed, length = frames_needed(text), paddle.to_tensor([len(text)])
+        needed, length = count_frames(text), paddle.to_tensor([len(text)])
         assert [bool(feasible(label, length, frames)) for frames in (needed - 1, needed)] == [False, True], text
 
 
 def test_classes_are_compared_as_text():
-    assert judge_classification("180", ["0", "180"]).reasons == ()
-    assert judge_classification("180", [0, 180]).reasons == ("unknown-class",)
+    assert check_class_label("180", ["0", "180"]).reasons == ()
+    assert check_class_label("180", [0, 180]).reasons == ("unknown-class",)
 
 
-def test_a_text_that_cannot_be_learnt_may_still_be_asked_for():
-    assert effects("Train")["few-frames"] == "line left out"
-    assert effects("Eval")["few-frames"] == "kept"
+def test_a_text_with_too_few_frames_is_left_out_of_training_and_kept_in_evaluation():
+    assert list_effects("Train")["few-frames"] == "line left out"
+    assert list_effects("Eval")["few-frames"] == "kept"
 
 
 def pixels(*shape, dtype=np.uint8):
@@ -221,13 +221,13 @@ def picture(tmp_path):
     def write(image, suffix=".png", cut=lambda content: content):
         file = tmp_path / f"image{suffix}"
         file.write_bytes(cut(cv2.imencode(suffix, image)[1].tobytes()))
-        return inspect(file)
+        return check_image(file)
 
     return write
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff"])
-def test_a_sound_image_has_a_size_and_no_fault(picture, suffix):
+def test_a_sound_image_has_a_size_and_no_reasons(picture, suffix):
     assert picture(pixels(20, 30, 3), suffix) == ((), (30, 20))
 
 
@@ -240,17 +240,16 @@ def test_a_sound_image_has_a_size_and_no_fault(picture, suffix):
         (pixels(20, 30, 3, dtype=np.uint16), ("16-bit-image",)),
     ],
 )
-def test_an_odd_image_is_kept_and_mentioned(picture, image, reasons):
-    found = picture(image)
-    assert found.reasons == reasons
+def test_an_unusual_image_is_kept_with_a_reason(picture, image, reasons):
+    assert picture(image).reasons == reasons
     assert all(REASONS[reason].effect == "kept" for reason in reasons)
 
 
 @pytest.mark.parametrize("size", [(1, 1, 3), (20, 3, 3)])
-def test_an_image_too_small_for_text_is_not_trained_on_and_still_a_fair_question(picture, size):
+def test_an_image_too_small_for_text_is_left_out_of_training_and_kept_in_evaluation(picture, size):
     assert picture(pixels(*size)).reasons == ("tiny-image",)
-    assert effects("Train")["tiny-image"] == "line left out"
-    assert effects("Eval")["tiny-image"] == "kept"
+    assert list_effects("Train")["tiny-image"] == "line left out"
+    assert list_effects("Eval")["tiny-image"] == "kept"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff"])
@@ -265,37 +264,37 @@ def test_a_png_with_a_wrong_byte_is_broken(picture):
     assert picture(pixels(64, 64, 3), ".png", spoil).reasons == ("broken-image",)
 
 
-def test_a_jpeg_with_something_behind_its_end_is_whole(picture):
+def test_a_jpeg_with_bytes_after_its_end_is_sound(picture):
     assert picture(pixels(20, 30, 3), ".jpg", lambda content: content + b"more").reasons == ()
 
 
-def test_what_is_no_image_is_broken(tmp_path):
+def test_a_file_that_is_no_image_is_broken(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"<html>404</html>")
-    assert inspect(tmp_path / "a.jpg").reasons == ("broken-image",)
+    assert check_image(tmp_path / "a.jpg").reasons == ("broken-image",)
 
 
-def test_an_empty_file_and_no_file_are_told_apart(tmp_path):
+def test_an_empty_image_and_a_missing_image_have_different_reasons(tmp_path):
     (tmp_path / "a.jpg").touch()
     names = ("a.jpg", "b.jpg", "", "a\0.jpg")
-    found = [inspect(tmp_path / name).reasons[0] for name in names]
-    assert found == ["empty-image", *["missing-image"] * 3]
+    reasons = [check_image(tmp_path / name).reasons[0] for name in names]
+    assert reasons == ["empty-image", *["missing-image"] * 3]
 
 
 @pytest.mark.parametrize("ignore_orientation", [False, True])
-def test_the_size_is_the_one_opencv_decodes(tmp_path, ignore_orientation):
+def test_the_size_is_that_of_the_image_opencv_decodes(tmp_path, ignore_orientation):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(pixels(20, 30, 3)).save(tmp_path / "phone.jpg", exif=exif)
     flag = cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0
     decoded = cv2.imread(str(tmp_path / "phone.jpg"), cv2.IMREAD_COLOR | flag)
-    assert inspect(tmp_path / "phone.jpg", ignore_orientation).size == decoded.shape[1::-1]
+    assert check_image(tmp_path / "phone.jpg", ignore_orientation).size == decoded.shape[1::-1]
 
 
 @pytest.mark.parametrize(
     ("size", "reasons"), [((5000, 100), ()), ((5001, 100), ("strip-image",)), ((9, 451), ("strip-image",))]
 )
-def test_a_scene_that_is_a_strip_is_left_out_in_either_mode(size, reasons):
+def test_a_scene_that_is_a_strip_is_left_out_of_training_and_evaluation(size, reasons):
     label = json.dumps([{"transcription": "a", "points": [[1, 1], [8, 1], [8, 9], [1, 9]]}])
-    verdict = judge_detection(label, size)
-    assert (verdict.reasons, verdict.label) == (reasons, label)
-    assert effects("Train")["strip-image"] == effects("Eval")["strip-image"] == "line left out"
+    check = check_detection_label(label, size)
+    assert (check.reasons, check.label) == (reasons, label)
+    assert list_effects("Train")["strip-image"] == list_effects("Eval")["strip-image"] == "line left out"
