@@ -1,14 +1,12 @@
 """Registered components reach every builder of PaddleOCR, and nothing of PaddleOCR is hidden."""
 
-import ast
 import copy
 import sys
-from pathlib import Path
 
 import paddle
 import pytest
 
-from ppocrv2_ext import plugins, registry
+from ppocrv2_ext import registry
 from ppocrv2_ext.errors import UserError
 
 ARCHITECTURE = {
@@ -160,31 +158,3 @@ def test_a_registered_name_used_twice_is_an_error():
     kind.register(dict)
     with pytest.raises(ValueError, match="probe 'dict' is registered twice"):
         kind.register(dict)
-
-
-def _imported(path):
-    """Names of the modules that a file of the package imports, anywhere in it, relative ones resolved."""
-    package = Path(plugins.__file__).parent.parent
-    inside = [package.name, *path.relative_to(package).parent.parts]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = inside[: len(inside) + 1 - node.level] if node.level else []
-            module = [*above, *filter(None, [node.module])]
-            yield from (".".join([*module, alias.name]) for alias in node.names)
-
-
-def test_only_the_seam_knows_paddleocr():
-    package = Path(plugins.__file__).parent.parent
-    knowing = {
-        path.relative_to(package).parts[0]
-        for path in package.rglob("*.py")
-        if any(name.partition(".")[0] in ("ppocr", "tools", "paddleocr") for name in _imported(path))
-    }
-    assert knowing == {"host"}
-
-
-def test_no_plugin_imports_the_seam():
-    for path in Path(plugins.__file__).parent.rglob("*.py"):
-        assert [name for name in _imported(path) if name.startswith("ppocrv2_ext.host")] == [], path.name

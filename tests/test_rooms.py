@@ -1,0 +1,61 @@
+"""The rooms of the package and the imports between them, as CONTRIBUTING.md draws them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from imports import PACKAGE, list_imports
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def room_of(path):
+    """The top folder that a file lies in, or the name of a module at the root of the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def read_floors():
+    """{room: the number of its floor} from the map in CONTRIBUTING.md, the ground floor 0."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = re.search(r"```text\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    return {room: floor for floor, line in enumerate(reversed(lines)) for room in re.findall(r"\w+", line)}
+
+
+FLOORS = read_floors()
+ROOMS = sorted({room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__", "__main__"})
+
+
+def test_the_map_shows_every_room():
+    assert sorted(FLOORS) == ROOMS
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_the_floors_below(room):
+    wrong = []
+    for path in (path for path in PACKAGE.rglob("*.py") if room_of(path) == room):
+        for name in list_imports(path, for_hints=False):
+            package, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if package == PACKAGE.name and other in FLOORS and other != room and FLOORS[other] >= FLOORS[room]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_only_host_knows_paddleocr():
+    hosts = ("ppocr", "tools", "paddleocr")
+    rooms = {
+        room_of(path)
+        for path in PACKAGE.rglob("*.py")
+        if any(name.partition(".")[0] in hosts for name in list_imports(path))
+    }
+    assert rooms == {"host"}
+
+
+def test_no_plugin_imports_the_seam():
+    for path in (PACKAGE / "plugins").rglob("*.py"):
+        assert [name for name in list_imports(path) if name.startswith("ppocrv2_ext.host")] == [], path.name
+
+
+def test_every_room_of_tests_belongs_to_a_room_of_the_package():
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert folders - set(ROOMS) == {"experiments"}
