@@ -42,8 +42,8 @@ def export(
     folder = requirements.require_writable(config["Global"]["save_inference_dir"])
     with tempfile.TemporaryDirectory() as scratch:
         if "Models" in config["Architecture"]:
-            chosen = _choose_network(config) if network is None else network
-            config = _extract_network(config, chosen, Path(scratch))
+            network = _choose_network(config) if network is None else network
+            config = _extract_network(config, network, Path(scratch))
         else:
             networks.select_network(config["Architecture"], network)  # refuses the name of a network
         run_host_script(host, "tools/export_model.py", config)

@@ -98,10 +98,10 @@ def test_the_command_equals_a_loop_on_real_words(words, trained, wheel, samples,
     characters = read_dictionary(wheel.root / "ppocr/utils/en_dict.txt")
     with paddle.no_grad():
         sums, counts = _reference(trained, tmp_path / "words.txt", samples / "icdar2015_words", characters)
-    found = read_centers(tmp_path / "made" / "c.npz", shape=(len(characters), 96))
-    assert found.counts.tolist() == counts.tolist()
-    np.testing.assert_allclose(found.centers, sums / counts.clip(min=1)[:, None], rtol=1e-4, atol=1e-6)
-    assert found.dictionary == fingerprint(characters)
+    written = read_centers(tmp_path / "made" / "c.npz", shape=(len(characters), 96))
+    assert written.counts.tolist() == counts.tolist()
+    np.testing.assert_allclose(written.centers, sums / counts.clip(min=1)[:, None], rtol=1e-4, atol=1e-6)
+    assert written.dictionary == fingerprint(characters)
     assert _values(done.output, "used") == ["6"]
     assert _values(done.output, "frames") == [str(counts.sum())]
 
@@ -115,10 +115,10 @@ def test_a_line_without_a_sample_is_skipped_and_no_other_is_read_in_its_place(wo
         _run("centers", "-c", CENTER, "-o", *words, *SMALL, *more, "--output", f"{number}.npz").output
         for number, more in enumerate([[], [mixed], [mixed, "Eval.loader.batch_size_per_card=1"]])
     ]
-    found = [read_centers(f"{number}.npz") for number in range(3)]
-    for other in found[1:]:
-        assert other.counts.tolist() == found[0].counts.tolist()
-        np.testing.assert_allclose(other.centers, found[0].centers, rtol=1e-5, atol=1e-5)
+    files = [read_centers(f"{number}.npz") for number in range(3)]
+    for other in files[1:]:
+        assert other.counts.tolist() == files[0].counts.tolist()
+        np.testing.assert_allclose(other.centers, files[0].centers, rtol=1e-5, atol=1e-5)
     for output in outputs[1:]:
         assert _values(output, "lines") == ["9"]
         assert _values(output, "no sample") == ["3:"]
