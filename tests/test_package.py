@@ -1,6 +1,8 @@
 """The package as users get it: built, installed and run from another folder."""
 
+import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,29 @@ from pathlib import Path
 
 import pytest
 
+import ppocrv2_ext
+
 ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = configparser.ConfigParser()
+SETTINGS.read(ROOT / "setup.cfg", encoding="utf-8")
+
+
+def test_every_folder_of_modules_is_a_package_that_setup_installs():
+    stand_ins = ROOT / "ppocrv2_ext" / "host" / "stand_ins"  # they are shipped as data of `host`
+    folders = {path.parent for path in (ROOT / "ppocrv2_ext").rglob("*.py") if stand_ins not in path.parents}
+    packages = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert packages | {"ppocrv2_ext.configs"} == set(SETTINGS["options"]["packages"].split())
+
+
+def test_a_commit_is_linted_by_the_ruff_that_the_tests_use():
+    installed = re.search(r"ruff ==(\S+)", SETTINGS["options.extras_require"]["test"])[1]
+    hook = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.search(r"ruff-pre-commit\s+rev: v(\S+)", hook)[1] == installed
+
+
+def test_the_changelog_describes_the_version_of_the_package():
+    headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[:2] == ["Unreleased", ppocrv2_ext.__version__]
 
 
 @pytest.mark.slow
@@ -28,6 +52,7 @@ def test_the_built_wheel_works_from_another_folder(tmp_path):
     ours = {
         *(path.relative_to(ROOT / "ppocrv2_ext").as_posix() for path in (ROOT / "ppocrv2_ext").rglob("*.py")),
         *(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yml")),
+        "py.typed",
     }
     assert ours <= shipped
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
