@@ -21,7 +21,7 @@ from experiments.ablation.process import CommandError, Processes
 from experiments.ablation.runs import provenance, write_json
 from experiments.markdown import markdown_table, mean_and_spread
 from experiments.synthetic.confusables import GROUPS, render_confusables
-from experiments.synthetic.drawing import font_file
+from experiments.synthetic.typefaces import find_typeface_file
 from rich.console import Console
 from rich.table import Table
 
@@ -196,7 +196,7 @@ def present(seen, about, output):
         for name, runs in seen.items()
         if name != START
     }
-    report.picture(shown, SHOWN, output / "features.png", font_file("sans"))
+    report.picture(shown, SHOWN, output / "features.png", find_typeface_file("sans"))
     console.print("  ".join(str(output / name) for name in ("table.md", "table.json", "features.png")))
 
 

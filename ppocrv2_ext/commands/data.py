@@ -74,7 +74,8 @@ def preview(
     """
     from rich.console import Console
 
-    from ..preview import sheet as report
+    from ..preview.costs import tabulate_costs
+    from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
     file = requirements.require_picture(output)
     host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
@@ -84,14 +85,14 @@ def preview(
     samples, costs = _draw(host, config, count, seed)
     title = f"{name}: {count} training samples, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
-    report.sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
-    note = report.missing_font(samples)
+    draw_sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
+    note = find_missing_font(samples)
     if note:
         click.echo(f"ppocrv2: {note}", err=True)
-    click.echo(f"{file}: {'; '.join(meaning for _, meaning in report.legend(samples))}")
+    click.echo(f"{file}: {'; '.join(meaning for _, meaning in choose_legend(samples))}")
     loader = config["Train"]["loader"]
-    grid, sentence = report.costs_table(costs, loader["num_workers"], loader["batch_size_per_card"])
-    Console().print(grid)
+    table, sentence = tabulate_costs(costs, loader["num_workers"], loader["batch_size_per_card"])
+    Console().print(table)
     click.echo(sentence)
 
 

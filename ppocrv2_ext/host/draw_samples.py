@@ -9,7 +9,8 @@ import numpy as np
 
 from ..config.names import DB_MAPS
 from ..errors import UserError, did_you_mean
-from ..preview.samples import Cost, LineSample, SceneSample, denormalise, used_width
+from ..preview.costs import Cost
+from ..preview.samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
 
 SOURCE = "ppocrv2_source"  # key under which a sample carries what its file held: (bytes, label)
@@ -150,7 +151,7 @@ def _sample(data, ops, dataset):
     source = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
     # PaddleOCR's resizing of lines normalises too, always like this.
     image = _rgb(denormalise(data["image"], 1 / 255, 0.5, 0.5), mode)
-    return LineSample(name, source[:, :, ::-1], image, used_width(data["image"]), label, written)
+    return LineSample(name, source[:, :, ::-1], image, measure_used_width(data["image"]), label, written)
 
 
 def _normalisation(ops):

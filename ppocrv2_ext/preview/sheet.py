@@ -1,95 +1,70 @@
-"""A sheet of training samples as the network gets them, and a table of what each transform costs."""
+"""A sheet of training samples as the network gets them, with a legend."""
 
-from statistics import mean, median
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
 
 from PIL import Image, ImageDraw
-from rich.table import Table
 
 from ..errors import UserError
-from .fonts import label_font, load_font
-from .samples import Cost, LineSample, SceneSample
-from .style import INK, QUIET
-from .tiles import GAP, LABEL, LINE_LEGEND, NAME, PADDING, SCENE_LEGEND, fitted, line_tile, scene_tile
+from .colours import INK, LINE_LEGEND, QUIET, SCENE_LEGEND
+from .fonts import load_font, load_label_font
+from .samples import LineSample, SceneSample
+from .tiles import GAP, LABEL, NAME, PADDING, draw_line_tile, draw_scene_tile, draw_text
+
+Samples = Union[Sequence[SceneSample], Sequence[LineSample]]
+Legend = Sequence[tuple[str, str]]  # of (colour, what it means)
 
 WIDTH = 2100  # most pixels of a sheet, unless one tile is wider
 TITLE = 28  # font size
 
 
-def sheet(samples, title, note=""):
-    """The samples as tiles on one picture, with a legend.
+def draw_sheet(samples: Samples, title: str, note: str = "") -> Image.Image:
+    """Draw samples as tiles on one RGB picture, with a legend below.
 
     Args:
-        samples: list of SceneSample, or of LineSample, not empty.
-        title, note: a line of text above the tiles, and a smaller one.
-    Returns:
-        PIL image, RGB.
+        samples: not empty, all of one kind.
+        title: a line of text above the tiles.
+        note: a smaller line below the title.
     """
     if not samples:
         raise ValueError("`samples` must not be empty.")
-    tiles = [scene_tile(each) if isinstance(each, SceneSample) else line_tile(each) for each in samples]
+    tiles = [draw_scene_tile(each) if isinstance(each, SceneSample) else draw_line_tile(each) for each in samples]
     width, height = (max(getattr(tile, side) for tile in tiles) + PADDING for side in ("width", "height"))
     columns = min(len(tiles), max(1, (WIDTH - PADDING) // width))
     room = columns * width - PADDING
-    colours = _legend(legend(samples), room)
-    head, foot = 2 * PADDING + TITLE + GAP + NAME, colours.height + PADDING
+    legend = _draw_legend(choose_legend(samples), room)
+    head, foot = 2 * PADDING + TITLE + GAP + NAME, legend.height + PADDING
     body = -(-len(tiles) // columns) * height
     page = Image.new("RGB", (room + 2 * PADDING, head + body + foot), "white")
     draw = ImageDraw.Draw(page)
-    fitted(draw, (PADDING, PADDING), title, INK, TITLE, room)
-    fitted(draw, (PADDING, PADDING + TITLE + GAP), note, QUIET, NAME, room)
+    draw_text(draw, (PADDING, PADDING), title, INK, TITLE, room)
+    draw_text(draw, (PADDING, PADDING + TITLE + GAP), note, QUIET, NAME, room)
     for index, tile in enumerate(tiles):
         page.paste(tile, (PADDING + index % columns * width, head + index // columns * height))
-    page.paste(colours, (PADDING, head + body))
+    page.paste(legend, (PADDING, head + body))
     return page
 
 
-def legend(samples):
-    """((colour, meaning), ...) of the sheet of these samples."""
+def choose_legend(samples: Samples) -> Legend:
+    """The colours of the sheet of these samples, and what they mean."""
     return SCENE_LEGEND if isinstance(samples[0], SceneSample) else LINE_LEGEND
 
 
-def missing_font(samples):
-    """A sentence if labels are on the sheet that it lacks a font for, else None."""
+def find_missing_font(samples: Samples) -> str | None:
+    """A sentence on how to install the font, if labels on the sheet need it and it is missing; else None."""
     if all(label.isascii() for each in samples if isinstance(each, LineSample) for label in (each.label, each.written)):
         return None
     try:
-        load_font("sans", LABEL)
+        load_font(LABEL)
     except UserError as error:
         return str(error)
 
 
-def costs_table(costs, workers, batch_size):
-    """What each transform costs, and what that makes of the loader.
-
-    Args:
-        costs: list of Cost over the same samples.
-        workers: processes that load data; 0 is the training process itself.
-        batch_size: samples of a batch.
-    Returns:
-        (rich Table, sentence).
-    """
-    all_of_it = Cost("all", [sum(each) for each in zip(*(cost.milliseconds for cost in costs))], 0)
-    total = mean(all_of_it.milliseconds)
-    count = len(all_of_it.milliseconds)
-    grid = Table(title=f"Cost of a sample, over {count} of them", caption="on this machine, as busy as it is")
-    grid.add_column("transform")
-    for name in ("median ms", "mean ms", "share", "refused"):
-        grid.add_column(name, justify="right")
-    for cost in (*costs, all_of_it):
-        own, usual = mean(cost.milliseconds), median(cost.milliseconds)
-        grid.add_row(cost.transform, f"{usual:.1f}", f"{own:.1f}", f"{own / total:.0%}", f"{cost.refused or ''}")
-    processes = max(workers, 1)
-    rate = 1000 * processes / total
-    makers = f"{processes} loading process{'es make' if processes > 1 else ' makes'}"
-    return grid, (
-        f"{makers} at most {rate:.0f} samples a second: "
-        f"a training step of {batch_size} that takes less than {batch_size / rate:.2g} s waits for its data."
-    )
-
-
-def _legend(entries, room):
-    """The entries side by side, on as many lines as they take."""
-    font, places, x, y = label_font(NAME), [], 0, 0
+def _draw_legend(entries: Legend, room: int) -> Image.Image:
+    """The entries side by side, on as many lines as they take in a width of ``room`` pixels."""
+    font, places, x, y = load_label_font(NAME), [], 0, 0
     for colour, meaning in entries:
         width = NAME + GAP + font.getlength(meaning)
         if x and x + width > room:

@@ -11,11 +11,12 @@ from rapidfuzz.distance import Levenshtein
 from rich.table import Table
 
 from ppocrv2_ext.deploy.read import load_image, to_bgr
+from ppocrv2_ext.preview.colours import INK, QUIET, RULE, WRONG
 from ppocrv2_ext.preview.fonts import load_font
-from ppocrv2_ext.preview.style import INK, QUIET, RIGHT, RULE, WRONG
 
 from .markdown import markdown_table
 
+RIGHT = "#2e7d32"  # colour of a line that was read right
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
 MISSING = 8  # pixels of the wedge where a character is missing
@@ -86,7 +87,7 @@ def picture(rows, output, columns=2):
     rows = list(rows)
     if not rows or columns < 1:
         raise ValueError(f"`rows` must not be empty and `columns` at least 1, got {len(rows)} rows, columns={columns}.")
-    font, small = load_font("sans", FONT_SIZE), load_font("sans", FONT_SIZE * 2 // 3)
+    font, small = load_font(FONT_SIZE), load_font(FONT_SIZE * 2 // 3)
     line = FONT_SIZE * 3 // 2
     cell = PADDING + PICTURE_HEIGHT + PADDING // 2 + 3 * line + PADDING
     columns = min(columns, len(rows))

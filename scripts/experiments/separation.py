@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from rapidfuzz.distance import Levenshtein
 
-from ppocrv2_ext.preview.style import INK, QUIET, RULE
+from ppocrv2_ext.preview.colours import INK, QUIET, RULE
 
 COLOURS = ("#1565c0", "#ef6c00", "#2e7d32", "#ad1457", "#6a1b9a", "#5d4037")  # as many as the largest group may have
 

@@ -10,9 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from experiments import separation as report
-from experiments.synthetic import confusables
-
-from ppocrv2_ext.preview import fonts as typefaces
+from experiments.synthetic import confusables, typefaces
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,7 +95,7 @@ class TestPlane:
         features, characters = two_classes()
         seen = (features, characters, report.separation(features, characters, ["土士"]))
         report.picture(
-            {"before": seen, "after": seen}, ["土士"], tmp_path / "features.png", typefaces.font_file("sans")
+            {"before": seen, "after": seen}, ["土士"], tmp_path / "features.png", typefaces.find_typeface_file("sans")
         )
         pixels = cv2.imread(str(tmp_path / "features.png"))[:, :, ::-1].reshape(-1, 3).astype(int)
         for colour in report.COLOURS[:2]:
@@ -137,11 +135,11 @@ class TestData:
 
     def test_fonts_differ_and_all_have_the_characters(self, fonts):
         for character in "末曰兔":
-            drawn = [np.asarray(typefaces.load_font(name, 32).getmask(character)) for name in typefaces.FONTS]
+            drawn = [np.asarray(typefaces.load_typeface(name, 32).getmask(character)) for name in typefaces.FONTS]
             assert len({each.tobytes() for each in drawn}) == len(drawn)
         for name in typefaces.FONTS:
-            missing = bytes(typefaces.load_font(name, 32).getmask("\U0010ffff"))
-            assert all(bytes(typefaces.load_font(name, 32).getmask(c)) != missing for c in confusables.CHARACTERS)
+            missing = bytes(typefaces.load_typeface(name, 32).getmask("\U0010ffff"))
+            assert all(bytes(typefaces.load_typeface(name, 32).getmask(c)) != missing for c in confusables.CHARACTERS)
 
     def test_nothing_to_draw(self, tmp_path):
         with pytest.raises(ValueError, match="at least 1"):

@@ -6,7 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
-from experiments.synthetic import drawing, lines, words
+from experiments.synthetic import drawing, lines, typefaces, words
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.preview import fonts
@@ -171,4 +171,4 @@ class TestDrawing:
     def test_missing_fonts_are_named_with_the_command(self, monkeypatch):
         monkeypatch.setattr(fonts.util, "find_spec", lambda name: None)
         with pytest.raises(UserError, match="pip install pylopdf-fonts-zh-cn==0.1.1"):
-            fonts.load_font("sans", 20)
+            typefaces.load_typeface("sans", 20)

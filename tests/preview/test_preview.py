@@ -1,4 +1,4 @@
-"""The preview: tiles show the pixels the network gets, what is drawn is where the data says, a seed fixes it all."""
+"""The preview: tiles show the pixels that the network gets, outlines lie on their polygons, a seed repeats a sheet."""
 
 import json
 import re
@@ -12,8 +12,9 @@ from PIL import Image, ImageColor
 from ppocrv2_ext import config
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.preview import fonts, sheet, tiles
-from ppocrv2_ext.preview.samples import Cost, LineSample, SceneSample, denormalise, used_width
+from ppocrv2_ext.preview import colours, fonts, sheet, tiles
+from ppocrv2_ext.preview.costs import Cost, tabulate_costs
+from ppocrv2_ext.preview.samples import LineSample, SceneSample, denormalise, measure_used_width
 
 CML, REC = "det/ch_PP-OCRv2_det_cml", "rec/ch_PP-OCRv2_rec"
 COLOUR = (0x30, 0x50, 0x70)
@@ -46,28 +47,28 @@ def blocks(image, zoom):
 
 
 class TestPictures:
-    def test_a_scene_is_shown_with_the_pixels_it_has(self):
+    def test_a_scene_is_shown_pixel_by_pixel(self):
         image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
-        tile = np.asarray(tiles.scene_tile(scene(flags=(), image=image)))
+        tile = np.asarray(tiles.draw_scene_tile(scene(flags=(), image=image)))
         assert (tile[: tiles.PANEL, : tiles.PANEL] == blocks(image, tiles.PANEL // 96)).all()
 
-    def test_a_line_is_shown_with_the_pixels_it_has(self):
+    def test_a_line_is_shown_pixel_by_pixel(self):
         sample = line()
-        tile = np.asarray(tiles.line_tile(sample))
+        tile = np.asarray(tiles.draw_line_tile(sample))
         assert (tile[: 3 * 32, -3 * 128 :] == blocks(sample.image, 3)).all()
 
     @pytest.mark.parametrize(
         ("flags", "colour"),
         [
-            ((False, False), tiles.TEXT),
-            ((True, False), tiles.IGNORED),
-            ((False, True), tiles.PASTED),
-            ((True, True), tiles.PASTED),
+            ((False, False), colours.TEXT),
+            ((True, False), colours.IGNORED),
+            ((False, True), colours.PASTED),
+            ((True, True), colours.PASTED),
         ],
     )
     def test_an_outline_has_its_colour_and_lies_on_the_polygon(self, flags, colour):
-        tile = tiles.scene_tile(scene([flags]))
-        for other in {tiles.TEXT, tiles.IGNORED, tiles.PASTED} - {colour}:
+        tile = tiles.draw_scene_tile(scene([flags]))
+        for other in {colours.TEXT, colours.IGNORED, colours.PASTED} - {colour}:
             assert not has(tile, other).any()
         y, x = np.nonzero(has(tile, colour))
         distance = [cv2.pointPolygonTest(np.float32(BOX), ((a - 2) / 5, (b - 2) / 5), True) for a, b in zip(x, y)]
@@ -76,18 +77,18 @@ class TestPictures:
 
     def test_ignored_outlines_are_dashed(self):
         drawn = [
-            has(tiles.scene_tile(scene([flags])), c).sum()
-            for flags, c in (((False, False), tiles.TEXT), ((True, False), tiles.IGNORED))
+            has(tiles.draw_scene_tile(scene([flags])), c).sum()
+            for flags, c in (((False, False), colours.TEXT), ((True, False), colours.IGNORED))
         ]
         assert 0.3 < drawn[1] / drawn[0] < 0.75
 
-    def test_maps_are_drawn_where_they_are(self):
+    def test_each_map_is_drawn_at_its_own_pixels(self):
         sample = scene(flags=())
         sample.shrink_map[40:50, 30:70] = 1
         sample.shrink_mask[70:90, 10:30] = 0
         sample.threshold_map[5:10, 5:90] = 0.7
         sample.threshold_mask[5:10, 5:90] = 1
-        panel = np.asarray(tiles.scene_tile(sample))[: tiles.PANEL, -tiles.PANEL :].astype(int)
+        panel = np.asarray(tiles.draw_scene_tile(sample))[: tiles.PANEL, -tiles.PANEL :].astype(int)
         here = panel[::5, ::5]
         green = (here[..., 1] - here[..., 0] > 80) & (here[..., 1] - here[..., 2] > 60)
         orange = (here[..., 0] - here[..., 2] > 80) & ~green
@@ -97,46 +98,46 @@ class TestPictures:
         assert (orange == (sample.threshold_mask == 1)).all()
         assert (other == (sample.shrink_mask == 0)).all()
 
-    def test_an_ignored_text_that_can_be_read_came_out_too_small(self):
+    def test_an_ignored_text_that_can_be_read_counts_as_too_small(self):
         sample = scene([(True, False), (True, False), (False, False)], ["###", "small", "x"])
         assert sample.small.tolist() == [False, True, False]
 
-    def test_the_bar_ends_where_the_padding_begins(self):
-        used = has(tiles.line_tile(line(width=64)), tiles.USED)
+    def test_the_bar_of_a_line_ends_at_its_padding(self):
+        used = has(tiles.draw_line_tile(line(width=64)), colours.USED)
         assert np.flatnonzero(used.any(axis=0)).tolist() == list(range(used.shape[1] - 384, used.shape[1] - 192))
 
-    def test_dropped_characters_are_red_and_whole_labels_are_not(self):
-        assert not has(tiles.line_tile(line("ab", "ab")), tiles.DROPPED).any()
-        assert has(tiles.line_tile(line("ab", "aéb")), tiles.DROPPED).any()
+    def test_only_dropped_characters_are_red(self):
+        assert not has(tiles.draw_line_tile(line("ab", "ab")), colours.DROPPED).any()
+        assert has(tiles.draw_line_tile(line("ab", "aéb")), colours.DROPPED).any()
 
-    def test_the_sheet_grows_with_its_samples_and_explains_its_colours(self):
-        sizes = [sheet.sheet([line()] * count, "title").size for count in (1, 3, 4)]
+    def test_a_sheet_grows_with_its_samples_and_its_legend_has_every_colour(self):
+        sizes = [sheet.draw_sheet([line()] * count, "title").size for count in (1, 3, 4)]
         assert sizes[0][1] > sizes[1][1] < sizes[2][1]  # alone, the legend takes more lines
         assert sizes[0][0] < sizes[1][0] == sizes[2][0]
-        page = sheet.sheet([scene(flags=())], "title")
-        assert all(has(page, colour).any() for colour, _ in tiles.SCENE_LEGEND)
+        page = sheet.draw_sheet([scene(flags=())], "title")
+        assert all(has(page, colour).any() for colour, _ in colours.SCENE_LEGEND)
 
-    def test_a_sheet_of_nothing_is_refused(self):
+    def test_a_sheet_without_samples_is_refused(self):
         with pytest.raises(ValueError, match="must not be empty"):
-            sheet.sheet([], "title")
+            sheet.draw_sheet([], "title")
 
-    def test_without_the_font_package_there_is_still_a_sheet(self, monkeypatch):
-        def absent(name, size):
+    def test_a_sheet_is_drawn_without_the_font_package_too(self, monkeypatch):
+        def absent(size):
             raise UserError("needs its fonts")
 
         monkeypatch.setattr(fonts, "load_font", absent)
         monkeypatch.setattr(sheet, "load_font", absent)
-        fonts.label_font.cache_clear()
-        sheet.sheet([line("永"), line()], "title")
-        fonts.label_font.cache_clear()
-        assert sheet.missing_font([line("永")]) == "needs its fonts"
-        assert sheet.missing_font([line()]) is None
+        fonts.load_label_font.cache_clear()
+        sheet.draw_sheet([line("永"), line()], "title")
+        fonts.load_label_font.cache_clear()
+        assert sheet.find_missing_font([line("永")]) == "needs its fonts"
+        assert sheet.find_missing_font([line()]) is None
 
 
 class TestCosts:
-    def test_the_table_of_three_transforms_by_hand(self):
-        grid, sentence = sheet.costs_table([Cost("A", [1, 2, 6], 0), Cost("B", [7, 7, 7], 2)], 2, 20)
-        cells = [list(column.cells) for column in grid.columns]
+    def test_the_costs_of_two_transforms_by_hand(self):
+        table, sentence = tabulate_costs([Cost("A", [1, 2, 6], 0), Cost("B", [7, 7, 7], 2)], 2, 20)
+        cells = [list(column.cells) for column in table.columns]
         assert cells == [
             ["A", "B", "all"],
             ["2.0", "7.0", "9.0"],
@@ -155,11 +156,11 @@ class TestNumbers:
         image = ((picture * np.float32(1 / 255) - mean) / std).transpose(2, 0, 1)
         assert (denormalise(image, np.float32(1 / 255), mean, std) == picture).all()
 
-    def test_padding_is_told_from_grey(self):
+    def test_padding_is_told_from_grey_pixels(self):
         image = np.zeros((3, 4, 10), np.float32)
         image[:, :, :6] = (np.float32([127, 128]).repeat(3) / 255 - 0.5) / 0.5
-        assert used_width(image) == 6
-        assert used_width(np.zeros((3, 4, 10))) == 0
+        assert measure_used_width(image) == 6
+        assert measure_used_width(np.zeros((3, 4, 10))) == 0
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def equal(one, other):
 
 @pytest.mark.usefixtures("wheel")
 class TestScenes:
-    def test_without_augmentation_the_picture_in_the_file_is_what_the_network_gets(self, scenes, tmp_path):
+    def test_without_augmentation_a_sample_is_the_picture_in_the_file(self, scenes, tmp_path):
         augmentation = ("TextCopyPaste", "IaaAugment", "EastRandomCropData")
         samples, _ = draw(without(scenes(), *augmentation), 4)
         assert sorted(sample.name for sample in samples) == ["0.png", "1.png", "2.png", "3.png"]
@@ -214,7 +215,7 @@ class TestScenes:
             assert [box.shape for box in sample.polygons] == [(4, 2)] * 3
             assert sample.shrink_map.shape == sample.threshold_map.shape == (240, 320)
 
-    def test_what_came_from_another_picture_is_marked_and_nothing_else(self, scenes):
+    def test_exactly_the_text_from_other_pictures_is_marked_as_pasted(self, scenes):
         more = [
             f"Train.dataset.transforms.TextCopyPaste.{key}" for key in ("objects_ratio=1.0", "scale_range=[0.3,0.6]")
         ]
@@ -223,11 +224,11 @@ class TestScenes:
         assert foreign == np.concatenate([sample.pasted for sample in samples]).tolist()
         assert 0 < sum(foreign) < len(foreign)
 
-    def test_nothing_is_marked_where_nothing_is_pasted(self, scenes):
+    def test_without_pasting_no_text_is_marked(self, scenes):
         samples, _ = draw(scenes("Train.dataset.transforms.TextCopyPaste.p=0.0"))
         assert not any(sample.pasted.any() for sample in samples)
 
-    def test_a_seed_fixes_the_samples(self, scenes):
+    def test_the_same_seed_draws_the_same_samples(self, scenes):
         one, same, other = (draw(scenes(), 6, seed)[0] for seed in (1, 1, 2))
         assert equal(one, same)
         assert not equal(one, other)
@@ -247,7 +248,7 @@ class TestScenes:
         with pytest.raises(UserError, match="transforms is empty"):
             draw(scenes("Train.dataset.transforms=[]"))
 
-    def test_transforms_without_a_label_it_knows_are_refused(self, scenes):
+    def test_transforms_that_make_neither_scenes_nor_lines_are_refused(self, scenes):
         kept = "Train.dataset.transforms.KeepKeys.keep_keys=[image]"
         augmentation = ("TextCopyPaste", "IaaAugment", "EastRandomCropData", "MakeBorderMap", "MakeShrinkMap")
         with pytest.raises(UserError, match="preview shows scenes"):
@@ -268,28 +269,28 @@ def words(tmp_path, wheel):
 
 
 class TestLines:
-    def test_the_label_is_what_the_network_gets(self, words):
+    def test_the_label_of_a_line_lacks_the_characters_that_the_network_does_not_get(self, words):
         samples, _ = draw(words(["café au 皖A1"]), 1)
         assert samples[0].written == "café au 皖A1"
         assert samples[0].label == "caf au A1"
 
-    def test_the_padding_is_the_networks(self, words):
+    def test_a_line_has_the_padding_that_the_network_gets(self, words):
         (sample,), _ = draw(without(words(["a"]), "RecAug"), 1)
         assert (sample.image.shape, sample.source.shape, sample.width) == ((32, 320, 3), (20, 40, 3), 64)
         assert (sample.source == COLOUR).all()
         assert (sample.image[:, :64] == COLOUR).all()
         assert (sample.image[:, 64:] == 128).all()
 
-    def test_a_small_set_is_gone_through_again(self, words):
+    def test_a_small_set_is_drawn_from_repeatedly(self, words):
         samples, _ = draw(words(["a", "b"]), 8)
         assert sorted(sample.label for sample in samples) == ["a"] * 4 + ["b"] * 4
 
-    def test_refused_samples_are_counted_where_they_are_refused(self, words):
+    def test_refused_samples_are_counted_for_the_transform_that_refused_them(self, words):
         samples, costs = draw(words(["a", "皖"]), 8)
         assert {sample.label for sample in samples} == {"a"}
         assert [cost.transform for cost in costs if cost.refused] == ["CTCLabelEncode"]
 
-    def test_classes_have_their_name_for_a_label(self, words):
+    def test_the_label_of_a_class_is_its_name(self, words):
         settings = words(["0", "180"])
         settings["Global"]["label_list"] = ["0", "180"]
         resized = {"ClsResizeImg": {"image_shape": [3, 48, 192]}}
@@ -319,14 +320,14 @@ class TestCommand:
         a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
         assert a == b != c
 
-    def test_a_value_that_a_component_refuses_is_one_sentence(self, run, real_words):
+    def test_a_value_that_a_component_refuses_leads_to_one_sentence(self, run, real_words):
         transforms = "[{DecodeImage: }, {RandomHalfTurn: {p: 2}}, {KeepKeys: {keep_keys: [image]}}]"
         result = run("-c", REC, "--output", "a.png", *real_words, f"Train.dataset.transforms={transforms}")
         assert result.exit_code == 2, result.output
         said = result.output.splitlines()[-1]
         assert said.endswith("transform 'RandomHalfTurn' in the config: `p` must be a number from 0 to 1, got 2.")
 
-    def test_what_training_leaves_out_is_not_drawn_but_told(self, run, samples, tmp_path):
+    def test_a_broken_sample_is_reported_and_not_drawn(self, run, samples, tmp_path):
         folder = samples / "icdar2015_words"
         (tmp_path / "words.txt").write_text("test/word_1.png\tJOINT\ntest/nowhere.png\tlost\n", encoding="utf-8")
         data = ["-o", f"Train.dataset.data_dir={folder}", "Train.dataset.label_file_list=[words.txt]"]
@@ -350,7 +351,7 @@ class TestCommand:
         assert done.returncode == 0, done.stderr
         assert re.search(r"(?s)new/a.png: cyan: text.*TextCopyPaste.*waits for its data", done.stdout)
         page = Image.open(tmp_path / "new" / "a.png")
-        assert any(has(page, colour).sum() > 400 for colour in (tiles.TEXT, tiles.PASTED))
+        assert any(has(page, colour).sum() > 400 for colour in (colours.TEXT, colours.PASTED))
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),

@@ -3,7 +3,7 @@
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ppocrv2_ext.preview.style import INK, QUIET, RULE
+from ppocrv2_ext.preview.colours import INK, QUIET, RULE
 
 from .report import NAMES
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import cv2
 
-from ppocrv2_ext.preview.fonts import FONTS
-
 from .drawing import render
 from .lines import choose_look
+from .typefaces import FONTS
 
 # Within a group one is easily taken for another: a stroke longer, one more, or one that goes through.
 GROUPS = tuple(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ppocrv2_ext.preview.fonts import load_font
+from .typefaces import load_typeface
 
 OVERSAMPLING = 2  # glyphs are drawn this much larger: strokes thinner than a pixel, and edges without stairs
 
@@ -14,7 +14,7 @@ OVERSAMPLING = 2  # glyphs are drawn this much larger: strokes thinner than a pi
 class Look(NamedTuple):
     """How a line is drawn and photographed. Lengths "of the size" are in multiples of ``size``."""
 
-    font: str  # a name in FONTS
+    font: str  # a name in typefaces.FONTS
     size: int  # of the font
     spacing: float  # between characters, of the size; negative is tight
     weight: float  # what strokes gain (> 0) or lose (< 0) on each side, of the size
@@ -54,7 +54,7 @@ def render(text, look):
 def glyphs(text, look):
     """(H, W) uint8 opacity of the text, drawn character by character and cut to the ink."""
     scale = look.size * OVERSAMPLING
-    font = load_font(look.font, scale)
+    font = load_typeface(look.font, scale)
     lefts, left = [], scale
     for character in text:
         lefts.append(left)
