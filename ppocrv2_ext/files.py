@@ -11,7 +11,7 @@ from .errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A context in which to write a file: ``with atomic_write(path) as part: part.write_text(...)``.
 
     ``part`` is another path in the same folder, which is created. At the end of the context ``part`` becomes ``path``,

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Union
+from typing import IO, Any, Union, cast
 
 import numpy as np
 import paddle
@@ -102,7 +102,8 @@ def _read_tar(path: PathLike) -> dict[str, Array]:
         with tarfile.open(path) as archive:
             members = [member for member in archive if member.isfile() and Path(member.name).name == MEMBER]
             if len(members) == 1:
-                return _load(BytesIO(archive.extractfile(members[0]).read()), f"{path}:{members[0].name}")
+                stream = cast("IO[bytes]", archive.extractfile(members[0]))  # only a folder has none
+                return _load(BytesIO(stream.read()), f"{path}:{members[0].name}")
     except (tarfile.TarError, EOFError) as error:
         raise UserError(f"{path} is not a readable .tar file ({error}); is it complete?") from error
     except OSError as error:

@@ -57,7 +57,7 @@ def _choose_network(config: dict) -> str:
     """The network with the best metric in its checkpoint; the choice is announced."""
     from ..checkpoints import states
 
-    name, reason = networks.best_network(config, states.read_best_metrics(requirements.weights_file(config)))
+    name, reason = networks.best_network(config, states.read_best_metrics(str(requirements.weights_file(config))))
     click.echo(f"Exporting {reason}")
     return name
 
@@ -72,6 +72,6 @@ def _extract_network(config: dict, name: str, folder: Path) -> dict:
     from ..checkpoints.paths import find_dictionary
 
     single = networks.single_network_config(config, name)
-    file = requirements.weights_file(config)
+    file = str(requirements.weights_file(config))
     weights = pdparams.write_checkpoint(pdparams.read_network(file, name), folder, name, find_dictionary(file))
     return {**single, "Global": {**single["Global"], "checkpoints": None, "pretrained_model": str(weights)}}

@@ -160,7 +160,7 @@ def require_known_characters(config: dict) -> None:
     """
     if not _has_dictionary(config):
         return
-    file = weights_file(config)
+    file = str(weights_file(config))  # for_inference has seen that there is one
     dictionary = find_dictionary(file)
     if dictionary is None:
         return

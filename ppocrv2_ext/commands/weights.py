@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,7 +56,7 @@ def weights(
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
 
 
-def _best_network(file: str, kind: str) -> str | None:
+def _best_network(file: str | Path, kind: str) -> str | None:
     """The network with the best metric in the record beside ``file``, announced; None without a record."""
     from ..checkpoints import official, states
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from ..errors import UserError, did_you_mean
 from .names import MEMBER_OPTIONS
@@ -51,11 +52,12 @@ def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]
     Returns:
         (name, reason): without a number for each network, the name of the first one. The reason is a sentence.
     """
-    names, indicator = trainable_networks(config["Architecture"]), config["Metric"].get("main_indicator")
+    names = cast("list[str]", trainable_networks(config["Architecture"]))  # each of several networks has a name
+    indicator = config["Metric"].get("main_indicator")
     scores = {name: recorded[f"{name}_{indicator}"] for name in names if f"{name}_{indicator}" in recorded}
     if len(scores) < len(names):
         return names[0], f"{names[0]}, the first network: the checkpoint records no {indicator} of each of {names}."
-    best = max(names, key=scores.get)
+    best = max(names, key=lambda name: scores[name])
     listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
     return best, f"{best}, the better by its recorded {indicator} ({listed})."
 

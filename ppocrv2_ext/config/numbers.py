@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 
 def number(value: object, argument: str, low: float, high: float) -> float:
@@ -19,10 +23,12 @@ def number(value: object, argument: str, low: float, high: float) -> float:
 
 def whole_number(value: object, argument: str, low: int = 1, high: int | None = None) -> int:
     """``value`` as an int; it must be whole and lie in [low, high]. Without ``high`` there is no upper bound."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low or (high is not None and value > high):
+    # NumPy's integers are Integral too, which the standard library's types do not compare with int.
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
         rule = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"`{argument}` must be a whole number {rule}, got {value!r}.")
-    return int(value)
+    return int(value)  # type: ignore[call-overload]
 
 
 def non_negative(value: object, argument: str) -> float:
@@ -46,6 +52,6 @@ def share(value: object, argument: str) -> float:
     return value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     # Python counts True as 1. In a config it is a slip.
     return isinstance(value, Real) and not isinstance(value, bool)

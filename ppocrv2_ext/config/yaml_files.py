@@ -148,7 +148,7 @@ def _deep_copy(value: Any) -> Any:
 
 def _assign(config: dict, path: str, value: Any) -> None:
     *parents, last = path.split(".")
-    node = config
+    node: dict | list = config
     for depth, step in enumerate(parents):
         node = _descend(node, step, path, ".".join(parents[:depth]))
     if isinstance(node, list):
@@ -167,10 +167,10 @@ def _descend(node: dict | list, step: str, path: str, above: str) -> dict | list
         path, above: the whole key, and its part before ``step``; for messages.
     """
     if isinstance(node, list):
-        index, entry = _find_entry(node, step, path, above)
+        _, entry = _find_entry(node, step, path, above)
         if not (isinstance(entry, dict) and step in entry):
             return entry
-        node = node[index]
+        node = entry
     if step not in node:
         raise UserError(f"-o {path}: {above or 'the config'} has no {step!r}{did_you_mean(step, node)}")
     if node[step] is None:

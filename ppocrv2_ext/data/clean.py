@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 from ..errors import UserError
 from ..files import atomic_write
@@ -102,7 +101,7 @@ def _fix_set(data_set: SetFindings, folder: Folder) -> str:
     return f"{data_set.mode}: wrote {files}: {counts}."
 
 
-def with_clean_label_files(config: Mapping[str, Any], report: Report, folder: Folder) -> Mapping[str, Any]:
+def with_clean_label_files(config: dict, report: Report, folder: Folder) -> dict:
     """``config`` with clean label files, written to ``folder``, for every data set that needs them."""
     for data_set in report.sets:
         if data_set.needs_rewriting:

@@ -146,7 +146,7 @@ def warn(report: Report) -> None:
 
 
 def _table(data_set: SetFindings) -> Group:
-    parts = [Text(line) for line in summarise(data_set)]
+    parts: list[Text | Table] = [Text(line) for line in summarise(data_set)]
     if data_set.places:
         table = Table("", "finding", "what happens", "rule", "first at", box=box.SIMPLE_HEAD, show_edge=False)
         table.columns[0].justify = "right"

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 TINY = 4  # pixels
 ORIENTATION = 0x0112  # EXIF tag; from 5 on, the picture lies on its side
@@ -41,7 +41,7 @@ def _check(file: BinaryIO, ignore_orientation: bool) -> ImageCheck:
     image = _header(file)
     notes = [] if image is None else list(_notes(image))
     if image is not None and image.format in IS_WHOLE:
-        size = _size(image, ignore_orientation)
+        size: tuple[int, int] | None = _size(image, ignore_orientation)
         size = size if IS_WHOLE[image.format](image, file) else None
     else:
         size = _decoded_size(file, ignore_orientation)
@@ -50,14 +50,14 @@ def _check(file: BinaryIO, ignore_orientation: bool) -> ImageCheck:
     return ImageCheck((*notes, *(["tiny-image"] if min(size) < TINY else ())), size)
 
 
-def _header(file: BinaryIO) -> Image.Image | None:
+def _header(file: BinaryIO) -> ImageFile.ImageFile | None:
     try:
         return Image.open(file)
     except Exception:  # Pillow raises anything for a broken file. OpenCV, which training uses, decides.
         return None
 
 
-def _notes(image: Image.Image) -> Iterator[str]:
+def _notes(image: ImageFile.ImageFile) -> Iterator[str]:
     if Image.getmodebase(image.mode) == "L":
         yield "grey-image"
     if image.mode.endswith(("A", "a")) or "transparency" in image.info:

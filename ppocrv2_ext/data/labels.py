@@ -69,9 +69,9 @@ def read_entries(file: str | os.PathLike[str], delimiter: str = "\t") -> list[En
         content = file.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read the label file {file}: {error.strerror or error}.") from None
-    lines = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
-    mark = ["byte-order-mark"] if lines is not content else []
-    lines = lines.split(b"\n")
+    text = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
+    mark = ["byte-order-mark"] if text is not content else []
+    lines = text.split(b"\n")
     if lines[-1] == b"":  # what follows the last newline is not a line
         lines.pop()
     return [_entry(file, n, line, delimiter, mark if n == 1 else []) for n, line in enumerate(lines, 1)]
