@@ -29,7 +29,7 @@ def find_font_file(package: str = FONT_PACKAGE, file: str = FONT_FILE, requireme
         UserError: the package is not installed.
     """
     spec = util.find_spec(package)
-    path = Path(spec.submodule_search_locations[0]) / file if spec else None
+    path = Path(spec.submodule_search_locations[0]) / file if spec and spec.submodule_search_locations else None
     if path is None or not path.is_file():
         raise UserError(f"drawing Chinese text needs its fonts; run `pip install {requirement}`.")
     return path

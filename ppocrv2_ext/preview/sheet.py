@@ -60,11 +60,12 @@ def find_missing_font(samples: Samples) -> str | None:
         load_font(LABEL)
     except UserError as error:
         return str(error)
+    return None
 
 
 def _draw_legend(entries: Legend, room: int) -> Image.Image:
     """The entries side by side, on as many lines as they take in a width of ``room`` pixels."""
-    font, places, x, y = load_label_font(NAME), [], 0, 0
+    font, places, x, y = load_label_font(NAME), [], 0.0, 0
     for colour, meaning in entries:
         width = NAME + GAP + font.getlength(meaning)
         if x and x + width > room:

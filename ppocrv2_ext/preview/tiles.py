@@ -125,12 +125,12 @@ def _draw_targets(picture: np.ndarray, sample: SceneSample) -> np.ndarray:
     """The picture, grey and dark, under the maps that the config makes for the loss."""
     size = picture.shape[1::-1]
     canvas = np.repeat(0.45 * picture.mean(axis=2, keepdims=True), 3, axis=2)
-    layers = []
+    layers: list[tuple] = []
     if sample.threshold_map is not None:
         low, high = sample.threshold_map.min(), sample.threshold_map.max()
         border = (sample.threshold_map - low) / max(high - low, 1e-6)
         layers.append((ImageColor.getrgb(BORDER), border * sample.threshold_mask))
-    if sample.shrink_map is not None:
+    if sample.shrink_map is not None and sample.shrink_mask is not None:
         y, x = np.indices(picture.shape[:2])[..., None]
         hatching = np.where((x + y) % 8 < 4, ImageColor.getrgb(UNSEEN), (24, 24, 24))
         layers += [(ImageColor.getrgb(CORE), sample.shrink_map), (hatching, 1 - sample.shrink_mask)]
