@@ -17,7 +17,7 @@ from ppocrv2_ext.checkpoints.states import read_best_metrics
 from ppocrv2_ext.config import vocabulary
 from ppocrv2_ext.config.networks import networks
 from ppocrv2_ext.data.dictionary import read_dictionary
-from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
+from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
 from ppocrv2_ext.host import build_network, catalog
 
@@ -125,7 +125,7 @@ def test_a_head_starts_from_centers_of_before_the_move(expected, wheel):
 @ENGINES
 def test_a_model_exported_before_the_move_gives_the_probabilities_of_then(engine, expected):
     model = GOLDEN / "exported"
-    run = onnx_engine(model / "inference.onnx")[0] if engine == "onnx" else paddle_engine(model)
+    run = load_onnx_engine(model / "inference.onnx")[0] if engine == "onnx" else load_paddle_engine(model)
     require_close(run(expected["images"]), expected["onnx" if engine == "onnx" else "recognizer"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
+from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
 
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
@@ -80,7 +80,7 @@ def require_parity(official, wheel, paths):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain = onnxruntime.InferenceSession(str(locate("rec")), options, providers=["CPUExecutionProvider"])
-    optimised = onnx_engine(locate("rec"))[0]
+    optimised = load_onnx_engine(locate("rec"))[0]
     for start in range(0, len(paths), 25):
         images = as_the_network_gets_them(paths[start : start + 25])
         with paddle.no_grad():
@@ -189,8 +189,8 @@ def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, 
     exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "--output", "inference", "-o", weights)
     assert exported.returncode == 0, exported.stdout + exported.stderr
     images = as_the_network_gets_them([path for path, _ in words[:6]])
-    by_paddle = paddle_engine(tmp_path / "inference")(images)
-    by_onnx = onnx_engine(tmp_path / "inference" / "inference.onnx")[0](images)
+    by_paddle = load_paddle_engine(tmp_path / "inference")(images)
+    by_onnx = load_onnx_engine(tmp_path / "inference" / "inference.onnx")[0](images)
     network = another(official)
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "best_accuracy.pdparams")))
     with paddle.no_grad():

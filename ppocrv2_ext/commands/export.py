@@ -48,9 +48,9 @@ def export(
             networks.select_network(config["Architecture"], network)  # refuses the name of a network
         run_host_script(host, "tools/export_model.py", config)
     if onnx:
-        from ..deploy.onnx import export_checked
+        from ..deploy.onnx_conversion import convert_and_compare
 
-        export_checked(folder)
+        convert_and_compare(folder)
 
 
 def _choose_network(config: dict) -> str:

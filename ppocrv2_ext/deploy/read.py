@@ -3,41 +3,53 @@
 B batch, T frames, C classes (blank, the dictionary, a space if it was trained with one), H and W pixels.
 """
 
+from __future__ import annotations
+
 import math
+import os
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Union
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
-from .engine import CHARACTERS, IMAGE_SHAPE, Contract, contract, model_files, onnx_engine, paddle_engine
+from .engine import Engine, load_onnx_engine, load_paddle_engine
+from .model_folder import ModelDescription, find_model_files, read_description
+from .onnx_conversion import CHARACTERS, FILE_NAME, IMAGE_SHAPE
 
-WIDTH_STEP = 32  # pixels; lines longer than the model's width are read at a multiple of this
+WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
+
+ImageSource = Union[str, "os.PathLike[str]", np.ndarray]
 
 
 class Reading(NamedTuple):
-    """What was read in one image. ``text`` is None, and ``problem`` the reason, where there was no image to read."""
+    """What was read in one image."""
 
-    path: Union[str, Path, int]  # as it was given; the position, from 0, of an image given as an array
-    text: Optional[str]
-    score: float  # mean probability of the characters, 0 where there are none
-    problem: Optional[str] = None
+    path: str | os.PathLike[str] | int  # as the caller passed it; for an array, its position, from 0
+    text: str | None  # None if there was no image to read
+    score: float  # the mean probability of the characters; 0 if there are none
+    problem: str | None = None  # why there was no image to read
 
 
-def read_lines(images, model, engine="onnx", batch_size=8):
-    """Read images of one text line each, in order. A result does not depend on the images around it.
+def read_lines(
+    images: Iterable[ImageSource], model: str | os.PathLike[str], engine: str = "onnx", batch_size: int = 8
+) -> Iterator[Reading]:
+    """Read images of one text line each, in order. A result does not depend on the other images.
 
     Args:
-        images: paths, or (H, W[, 1, 3 or 4]) BGR arrays; any iterable.
-        model: folder of an exported recognizer, or, for the engine "onnx", an ONNX file with its dictionary inside.
+        images: paths, or (H, W[, 1, 3 or 4]) BGR arrays.
+        model: the folder of an exported recognizer; for the engine "onnx" also an ONNX file with its dictionary inside.
         engine: "onnx" (the ``inference.onnx`` of the folder) or "paddle".
-        batch_size: lines run together, at least 1.
+        batch_size: how many lines run together, at least 1.
     Returns:
-        Iterator of Reading, one for every image.
+        A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
+    Raises:
+        UserError: there is no such model, or it is no recognizer.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
@@ -47,16 +59,16 @@ def read_lines(images, model, engine="onnx", batch_size=8):
     return _read(iter(images), run, image_shape, dictionary, batch_size)
 
 
-def resize_line(image, height=32, width=None):
-    """One line as the network sees it: aspect kept, grey to the right, squeezed where it is longer than ``width``.
+def resize_line(image: np.ndarray, height: int = 32, width: int | None = None) -> np.ndarray:
+    """One line as the network sees it: with its aspect, padded on the right, squeezed if it is longer than ``width``.
 
-    The pixels PaddleOCR trains and evaluates with (RecResizeImg, ppocr/data/imaug/rec_img_aug.py).
+    PaddleOCR trains and evaluates with the same pixels (RecResizeImg, ppocr/data/imaug/rec_img_aug.py).
 
     Args:
         image: (h, w, 3) uint8, BGR.
-        height, width: pixels of the result; no width means :func:`line_width`.
+        height, width: pixels of the result; None for the width that :func:`line_width` gives.
     Returns:
-        (3, height, width) float32 in [-1, 1]; 0 is padding.
+        (3, height, width) float32 in [-1, 1]; padding is 0.
     """
     width = line_width(image, height) if width is None else width
     used = min(width, math.ceil(height * image.shape[1] / image.shape[0]))
@@ -66,14 +78,19 @@ def resize_line(image, height=32, width=None):
     return line
 
 
-def line_width(image, height=32, least=320):
-    """Pixels a line needs at ``height``: ``least``, or for a longer one the next multiple of ``WIDTH_STEP``."""
+def line_width(image: np.ndarray, height: int = 32, least: int = 320) -> int:
+    """The width that a line is read at, pixels: ``least``, or for a longer line the next multiple of ``WIDTH_STEP``.
+
+    Args:
+        image: (h, w, 3).
+        height: that the line is resized to, pixels.
+    """
     needed = math.ceil(height * image.shape[1] / image.shape[0])
     return max(least, math.ceil(needed / WIDTH_STEP) * WIDTH_STEP)
 
 
-def ctc_greedy(probabilities, characters):
-    """Best path: the likeliest class of each frame, repeats merged, then blanks dropped.
+def ctc_greedy(probabilities: np.ndarray, characters: Sequence[str]) -> list[tuple[str, float]]:
+    """Greedy CTC decoding: the likeliest class of each frame, with repeats merged and then blanks dropped.
 
     Args:
         probabilities: (B, T, C) in [0, 1].
@@ -84,14 +101,18 @@ def ctc_greedy(probabilities, characters):
     if len(characters) != probabilities.shape[2]:
         raise ValueError(f"`characters` must have C={probabilities.shape[2]} entries, got {len(characters)}.")
     classes, best = probabilities.argmax(2), probabilities.max(2)
-    kept = classes != 0
-    kept[:, 1:] &= classes[:, 1:] != classes[:, :-1]
-    texts = ["".join(characters[c] for c in row[keep]) for row, keep in zip(classes, kept)]
-    return [(text, float(row[keep].mean()) if keep.any() else 0.0) for text, row, keep in zip(texts, best, kept)]
+    writes = classes != 0  # (B, T): whether a frame writes a character
+    writes[:, 1:] &= classes[:, 1:] != classes[:, :-1]
+    texts = ["".join(characters[c] for c in row[own]) for row, own in zip(classes, writes)]
+    return [(text, float(row[own].mean()) if own.any() else 0.0) for text, row, own in zip(texts, best, writes)]
 
 
-def name_classes(dictionary, count):
-    """The ``count`` classes of a network, blank first. One more than blank and dictionary is the space."""
+def name_classes(dictionary: Sequence[str], count: int) -> list[str]:
+    """The text of each of ``count`` classes: "" for the blank, the dictionary, and a space if there is one class more.
+
+    Raises:
+        UserError: the dictionary does not make that many classes.
+    """
     if count - len(dictionary) not in (1, 2):
         raise UserError(
             f"the model has {count} classes, but its dictionary of {len(dictionary)} characters makes "
@@ -100,8 +121,8 @@ def name_classes(dictionary, count):
     return ["", *dictionary, " "][:count]
 
 
-def load_image(path):
-    """An image file as (H, W, 3) uint8 BGR, the way a viewer shows it: turned by EXIF, white where transparent.
+def load_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """An image file as (H, W, 3) uint8 BGR, as a viewer shows it: turned by EXIF, white where it is transparent.
 
     Raises:
         OSError or ValueError: it cannot be read as an image; the message says why.
@@ -115,18 +136,19 @@ def load_image(path):
             pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
     except UnidentifiedImageError:
         raise ValueError("not an image, or of a kind that Pillow cannot read") from None
-    except (
-        Image.DecompressionBombError,
-        SyntaxError,
-        IndexError,
-        EOFError,
-    ) as error:  # what broken files raise in Pillow
+    except (Image.DecompressionBombError, SyntaxError, IndexError, EOFError) as error:  # of Pillow, for broken files
         raise ValueError(str(error) or type(error).__name__) from error
     return to_bgr(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
 
 
-def to_bgr(array):
-    """(H, W[, 1, 3 or 4]) pixels as (H, W, 3) uint8: grey repeated, BGRA laid on white, 16 bits cut to the upper 8."""
+def to_bgr(array: np.ndarray) -> np.ndarray:
+    """(H, W[, 1, 3 or 4]) pixels as (H, W, 3) uint8 BGR.
+
+    Grey is repeated, BGRA is laid on white, and 16 bits are cut to the upper 8.
+
+    Raises:
+        ValueError: the array has another shape or type, or is empty.
+    """
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
         raise ValueError(f"an image must be (H, W), or (H, W, 1, 3 or 4), and not empty, got {pixels.shape}.")
@@ -143,27 +165,28 @@ def to_bgr(array):
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
-def _open(model, engine):
-    """(engine function, Contract) for a folder or an ONNX file."""
+def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
+    """The engine and the description of a folder or an ONNX file."""
     if engine == "paddle":
-        model_files(model)
-        return paddle_engine(model), contract(model)
+        find_model_files(model)
+        return load_paddle_engine(model), read_description(model)
     if engine != "onnx":
         raise ValueError(f"`engine` must be 'onnx' or 'paddle', got {engine!r}.")
-    run, metadata = onnx_engine(model / "inference.onnx" if model.is_dir() else model)
+    run, metadata = load_onnx_engine(model / FILE_NAME if model.is_dir() else model)
     if CHARACTERS in metadata and IMAGE_SHAPE in metadata:
         shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
-        return run, Contract(shape, metadata[CHARACTERS].split("\n"))
-    return run, contract(model if model.is_dir() else model.parent)
+        return run, ModelDescription(shape, metadata[CHARACTERS].split("\n"))
+    return run, read_description(model if model.is_dir() else model.parent)
 
 
 def _read(images, run, image_shape, dictionary, batch_size):
     _, height, least = image_shape
     done = 0
-    # Lines of one width run together; a stretch of several batches finds enough of them, and bounds the memory.
-    while stretch := list(islice(images, 8 * batch_size)):
+    # Lines of one width run together. Several batches of images are loaded at once to find enough of one width, but not
+    # all images, to bound the memory.
+    while chunk := list(islice(images, 8 * batch_size)):
         readings, by_width = {}, defaultdict(list)
-        for position, image in enumerate(stretch, done):
+        for position, image in enumerate(chunk, done):
             source = position if isinstance(image, np.ndarray) else image
             try:
                 pixels = to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
@@ -178,5 +201,5 @@ def _read(images, run, image_shape, dictionary, batch_size):
                 probabilities = run(np.stack(batch))
                 read = ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
                 readings.update((p, Reading(s, *pair)) for p, s, pair in zip(positions, sources, read))
-        done += len(stretch)
+        done += len(chunk)
         yield from (readings[position] for position in sorted(readings))

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from ppocrv2_ext.deploy import engine, read
+from ppocrv2_ext.deploy import engine, model_folder, read
 from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
@@ -47,9 +47,9 @@ def model_dir(tmp_path_factory):
 def onnx_file(model_dir):
     for package in ("onnx", "paddle2onnx", "onnxruntime"):
         pytest.importorskip(package)
-    from ppocrv2_ext.deploy.onnx import convert
+    from ppocrv2_ext.deploy.onnx_conversion import convert_to_onnx
 
-    return convert(model_dir, model_dir / "inference.onnx")
+    return convert_to_onnx(model_dir, model_dir / "inference.onnx")
 
 
 @pytest.fixture
@@ -58,53 +58,53 @@ def line():
 
 
 class TestOnnx:
-    def test_computes_what_paddle_computes_at_any_batch_and_width(self, model_dir, onnx_file):
-        from ppocrv2_ext.deploy.onnx import parity
+    def test_the_outputs_equal_paddles_for_any_batch_and_width(self, model_dir, onnx_file):
+        from ppocrv2_ext.deploy.onnx_conversion import measure_difference
 
         rng = np.random.default_rng(0)
         inputs = [rng.uniform(-1, 1, (b, 3, 32, w)).astype(np.float32) for b, w in ((1, 64), (3, 320), (2, 100))]
-        assert parity(model_dir, onnx_file, inputs) < 1e-5
+        assert measure_difference(model_dir, onnx_file, inputs) < 1e-5
 
-    def test_carries_its_dictionary_and_shape(self, onnx_file):
-        _, metadata = engine.onnx_engine(onnx_file)
+    def test_the_file_holds_the_dictionary_and_the_shape(self, onnx_file):
+        _, metadata = engine.load_onnx_engine(onnx_file)
         assert metadata == {"character": "a\nb\nc", "image_shape": "3,32,64"}
 
-    def test_is_self_contained(self, model_dir, onnx_file, line, tmp_path):
+    def test_the_file_alone_reads_what_the_folder_reads(self, model_dir, onnx_file, line, tmp_path):
         alone = tmp_path / "alone.onnx"
         alone.write_bytes(onnx_file.read_bytes())
         assert list(read.read_lines([line], alone)) == list(read.read_lines([line], model_dir))
 
-    def test_nothing_is_left_behind_but_the_file(self, model_dir, onnx_file):
+    def test_a_conversion_leaves_no_other_file_behind(self, model_dir, onnx_file):
         assert sorted(path.name for path in model_dir.glob("*onnx*")) == ["inference.onnx"]
 
-    def test_parity_sees_another_model(self, model_dir, onnx_file, tmp_path):
+    def test_another_model_has_a_large_difference(self, model_dir, onnx_file, tmp_path):
         import onnx
 
-        from ppocrv2_ext.deploy.onnx import parity
+        from ppocrv2_ext.deploy.onnx_conversion import measure_difference
 
         model = onnx.load(str(onnx_file))
         last = next(node for node in model.graph.node if node.op_type == "Softmax")
         model.graph.node.remove(last)
         model.graph.node.append(onnx.helper.make_node("Identity", [last.input[0]], [last.output[0]]))
         onnx.save(model, str(tmp_path / "other.onnx"))
-        assert parity(model_dir, tmp_path / "other.onnx", [np.ones((1, 3, 32, 64), np.float32)]) > 1e-2
+        assert measure_difference(model_dir, tmp_path / "other.onnx", [np.ones((1, 3, 32, 64), np.float32)]) > 1e-2
 
     def test_every_network_of_a_distillation_export_is_converted(self, model_dir, onnx_file, tmp_path, capsys):
-        from ppocrv2_ext.deploy.onnx import export_checked
+        from ppocrv2_ext.deploy.onnx_conversion import convert_and_compare
 
         for name in ("Student", "Teacher"):
             (tmp_path / name).mkdir()
             for file in model_dir.glob("inference.*"):
                 folder = tmp_path if file.suffix == ".yml" else tmp_path / name
                 (folder / file.name).write_bytes(file.read_bytes())
-        files = export_checked(tmp_path)
+        files = convert_and_compare(tmp_path)
         assert files == [tmp_path / name / "inference.onnx" for name in ("Student", "Teacher")]
         assert "largest difference from Paddle" in capsys.readouterr().out
 
     def test_a_detector_with_upsampling_is_converted(self, onnx_file, tmp_path):
         import paddle
 
-        from ppocrv2_ext.deploy.onnx import export_checked
+        from ppocrv2_ext.deploy.onnx_conversion import convert_and_compare
 
         class Detector(paddle.nn.Layer):
             def __init__(self):
@@ -121,69 +121,69 @@ class TestOnnx:
         paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(tmp_path / "inference"))
         description = {"PreProcess": {"transform_ops": [{"DetResizeForTest": None}]}, "PostProcess": {"name": "DB"}}
         (tmp_path / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
-        (file,) = export_checked(tmp_path)
-        run, metadata = engine.onnx_engine(file)
+        (file,) = convert_and_compare(tmp_path)
+        run, metadata = engine.load_onnx_engine(file)
         assert run(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
         assert metadata == {}
 
-    def test_parity_needs_an_input(self, model_dir, onnx_file):
-        from ppocrv2_ext.deploy.onnx import parity
+    def test_a_difference_without_inputs_is_refused(self, model_dir, onnx_file):
+        from ppocrv2_ext.deploy.onnx_conversion import measure_difference
 
         with pytest.raises(ValueError, match="at least one array"):
-            parity(model_dir, onnx_file, [])
+            measure_difference(model_dir, onnx_file, [])
 
     def test_a_missing_converter_is_named_with_the_command(self, model_dir, monkeypatch):
-        from ppocrv2_ext.deploy.onnx import convert
+        from ppocrv2_ext.deploy.onnx_conversion import convert_to_onnx
 
         monkeypatch.setitem(__import__("sys").modules, "paddle2onnx", None)
         with pytest.raises(UserError, match=r"pip install paddle2onnx==\d"):
-            convert(model_dir, "unused.onnx")
+            convert_to_onnx(model_dir, "unused.onnx")
 
 
 class TestFolders:
-    def test_a_folder_that_is_no_model(self, tmp_path):
+    def test_a_folder_without_a_model_is_refused(self, tmp_path):
         with pytest.raises(UserError, match=r"no inference.json or inference.pdmodel"):
-            engine.model_files(tmp_path)
+            model_folder.find_model_files(tmp_path)
 
-    def test_the_networks_below_are_listed(self, tmp_path):
+    def test_a_refused_folder_lists_the_models_in_it(self, tmp_path):
         (tmp_path / "Student").mkdir()
         (tmp_path / "Student" / "inference.json").touch()
         with pytest.raises(UserError, match="give one of .*Student"):
-            engine.model_files(tmp_path)
+            model_folder.find_model_files(tmp_path)
 
     def test_a_model_without_its_weights_is_refused(self, tmp_path):
         (tmp_path / "inference.pdmodel").touch()
         with pytest.raises(UserError, match=r"inference.pdiparams is missing"):
-            engine.model_files(tmp_path)
+            model_folder.find_model_files(tmp_path)
 
     def test_a_model_without_its_description_is_refused(self, tmp_path):
         with pytest.raises(UserError, match=r"inference.yml is missing"):
-            engine.contract(tmp_path)
+            model_folder.read_description(tmp_path)
 
     def test_a_description_cannot_run_code(self, tmp_path):
         (tmp_path / "inference.yml").write_text("PostProcess: !!python/object/apply:os.getcwd []")
         with pytest.raises(UserError, match="not what the exporter writes"):
-            engine.contract(tmp_path)
+            model_folder.read_description(tmp_path)
 
     def test_a_model_that_paddle_cannot_load_is_refused(self, model_dir, tmp_path):
-        program, _ = engine.model_files(model_dir)
+        program, _ = model_folder.find_model_files(model_dir)
         (tmp_path / program.name).write_bytes(program.read_bytes())
         (tmp_path / "inference.pdiparams").write_bytes(b"cut off")
         with pytest.raises(UserError, match="Paddle cannot load"):
-            engine.paddle_engine(tmp_path)
+            engine.load_paddle_engine(tmp_path)
 
-    def test_a_file_that_is_no_onnx_is_refused(self, tmp_path):
+    def test_a_file_that_is_not_onnx_is_refused(self, tmp_path):
         pytest.importorskip("onnxruntime")
         (tmp_path / "broken.onnx").write_bytes(b"nonsense")
         with pytest.raises(UserError, match="cannot load"):
-            engine.onnx_engine(tmp_path / "broken.onnx")
+            engine.load_onnx_engine(tmp_path / "broken.onnx")
 
 
 class TestDecoding:
     def _one_hot(self, *classes):
         return np.eye(4, dtype=np.float32)[list(classes)][None]
 
-    def test_repeats_merge_and_blanks_part_them(self):
+    def test_repeats_merge_unless_a_blank_is_between_them(self):
         assert read.ctc_greedy(self._one_hot(1, 1, 0, 1, 2, 2, 0), ["", *LETTERS]) == [("aab", 1.0)]
 
     def test_all_blank_is_no_text_with_score_zero(self):
@@ -198,11 +198,11 @@ class TestDecoding:
             read.ctc_greedy(self._one_hot(0), LETTERS)
 
     @pytest.mark.parametrize(("count", "last"), [(4, "c"), (5, " ")])
-    def test_a_class_more_is_the_space(self, count, last):
+    def test_one_class_more_than_the_dictionary_is_the_space(self, count, last):
         names = read.name_classes(LETTERS, count)
         assert (len(names), names[-1]) == (count, last)
 
-    def test_a_dictionary_of_another_model(self):
+    def test_the_dictionary_of_another_model_is_refused(self):
         with pytest.raises(UserError, match="9 classes, but its dictionary of 3"):
             read.name_classes(LETTERS, 9)
 
@@ -258,24 +258,24 @@ class TestImages:
         pixels = np.array([[(0, 0, 0, 0), (200, 100, 0, 255), (0, 0, 0, 51)]], np.uint8)
         assert self._save(tmp_path / "a.png", pixels).tolist() == [[[255] * 3, [0, 100, 200], [204] * 3]]
 
-    def test_sixteen_bits_keep_the_upper_eight(self, tmp_path):
+    def test_of_sixteen_bits_the_upper_eight_are_kept(self, tmp_path):
         pixels = np.array([[0x1234, 0xFFFF]], np.uint16)
         assert self._save(tmp_path / "a.png", pixels).tolist() == [[[0x12] * 3, [0xFF] * 3]]
 
-    def test_exif_turns_the_picture(self, tmp_path):
+    def test_a_picture_is_turned_by_its_exif_data(self, tmp_path):
         exif = Image.Exif()
         exif[0x0112] = 6  # a quarter turn clockwise
         image = self._save(tmp_path / "a.jpg", np.zeros((20, 60, 3), np.uint8), exif=exif)
         assert image.shape == (60, 20, 3)
 
-    def test_a_palette_with_transparency(self, tmp_path):
+    def test_a_transparent_colour_of_a_palette_is_white(self, tmp_path):
         image = Image.new("P", (2, 1))
         image.putpalette([0, 0, 0, 10, 20, 30])
         image.putpixel((1, 0), 1)
         image.save(tmp_path / "a.png", transparency=0)
         assert read.load_image(tmp_path / "a.png").tolist() == [[[255] * 3, [30, 20, 10]]]
 
-    def test_a_truncated_file_is_an_error(self, tmp_path):
+    def test_a_truncated_file_is_refused(self, tmp_path):
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
         for name in ("a.png", "a.jpg"):
             self._save(tmp_path / name, noise)
@@ -284,17 +284,17 @@ class TestImages:
                 read.load_image(tmp_path / name)
 
     @pytest.mark.parametrize("shape", [(0, 5, 3), (4, 4, 2), (4,)])
-    def test_an_array_that_is_no_image(self, shape):
+    def test_an_array_of_another_shape_is_refused(self, shape):
         with pytest.raises(ValueError, match=r"must be \(H, W\)"):
             read.to_bgr(np.zeros(shape, np.uint8))
 
-    def test_floating_point_is_refused(self):
+    def test_floating_point_pixels_are_refused(self):
         with pytest.raises(ValueError, match="uint8 or uint16, got float32"):
             read.to_bgr(np.zeros((4, 4), np.float32))
 
 
 class TestReadLines:
-    def test_one_reading_for_every_image_in_order_with_reasons(self, model_dir, line, tmp_path):
+    def test_every_image_has_a_reading_in_order_and_every_failure_a_reason(self, model_dir, line, tmp_path):
         Image.fromarray(line).save(tmp_path / "line.png")
         (tmp_path / "notes.txt").write_text("no image")
         paths = [tmp_path / name for name in ("notes.txt", "line.png", "absent.png")]
@@ -306,7 +306,7 @@ class TestReadLines:
         assert set(good.text) <= set("abc ")
         assert 0 <= good.score <= 1
 
-    def test_a_result_does_not_depend_on_the_neighbours(self, model_dir):
+    def test_a_reading_does_not_depend_on_the_other_images(self, model_dir):
         rng = np.random.default_rng(0)
         images = [rng.integers(0, 256, (16, width, 3), dtype=np.uint8) for width in (20, 90, 30, 300, 88, 25)]
         together = list(read.read_lines(images, model_dir, "paddle", batch_size=4))
@@ -320,13 +320,13 @@ class TestReadLines:
         assert a.text == b.text
         assert a.score == pytest.approx(b.score, abs=1e-5)
 
-    def test_images_are_taken_one_stretch_at_a_time(self, model_dir, line):
+    def test_images_are_taken_in_chunks(self, model_dir, line):
         taken = []
         images = (taken.append(number) or line for number in range(100))
         next(read.read_lines(images, model_dir, "paddle", batch_size=1))
         assert len(taken) == 8
 
-    def test_problems_show_before_the_first_image(self, model_dir, tmp_path):
+    def test_a_bad_argument_is_refused_before_the_first_image(self, model_dir, tmp_path):
         with pytest.raises(ValueError, match="'onnx' or 'paddle'"):
             read.read_lines([], model_dir, engine="torch")
         with pytest.raises(ValueError, match="at least 1"):

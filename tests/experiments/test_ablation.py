@@ -305,13 +305,15 @@ class TestDeployed:
         assert {key: len(each) for key, each in times.items()} == {"a": 2, "b": 2}
 
     def test_scenes_and_lines_come_in_the_size_the_network_is_used_at(self, data, tmp_path):
-        from ppocrv2_ext.deploy.engine import Contract
+        from ppocrv2_ext.deploy.model_folder import ModelDescription
 
         scenes = smoke.draw_data("det", tmp_path / "scenes")
-        assert {image.shape for image in deployed.test_inputs(scenes, Contract([3, -1, -1], None))} == {
+        assert {image.shape for image in deployed.test_inputs(scenes, ModelDescription([3, -1, -1], None))} == {
             (1, 3, 736, 736)
         }
-        assert {image.shape for image in deployed.test_inputs(data, Contract([3, 32, 128], ["a"]))} == {(1, 3, 32, 128)}
+        assert {image.shape for image in deployed.test_inputs(data, ModelDescription([3, 32, 128], ["a"]))} == {
+            (1, 3, 32, 128)
+        }
 
 
 def in_script(*arguments):

@@ -133,7 +133,7 @@ def test_the_exported_model_is_the_better_network_inside_the_trained_one(
 ):
     from ppocr.modeling.architectures import build_model
 
-    from ppocrv2_ext.deploy.engine import paddle_engine
+    from ppocrv2_ext.deploy.engine import load_paddle_engine
 
     host = request.getfixturevalue("checkout") if on_checkout else None
     settings = built_in(name)
@@ -156,4 +156,4 @@ def test_the_exported_model_is_the_better_network_inside_the_trained_one(
     with paddle.no_grad():
         expected = networks(x)[best]
     expected = expected["maps"] if name.startswith("det") else expected["head_out"]
-    np.testing.assert_allclose(paddle_engine(tmp_path / "out")(x.numpy()), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(load_paddle_engine(tmp_path / "out")(x.numpy()), expected.numpy(), atol=1e-5)

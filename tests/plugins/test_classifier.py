@@ -8,7 +8,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext import config
-from ppocrv2_ext.deploy.engine import onnx_engine, paddle_engine
+from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.plugins.direction.classifier import BothWaysClsHead, turned
 from ppocrv2_ext.plugins.direction.turning import half_turn
 from ppocrv2_ext.plugins.lcnet import LCNet
@@ -174,8 +174,8 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
     network.eval()
     with paddle.no_grad():
         ours = network(paddle.to_tensor(images)).numpy()
-    np.testing.assert_allclose(paddle_engine(tmp_path / "graph")(images), ours, atol=1e-5)
-    np.testing.assert_allclose(onnx_engine(tmp_path / "graph" / "inference.onnx")[0](images), ours, atol=1e-5)
+    np.testing.assert_allclose(load_paddle_engine(tmp_path / "graph")(images), ours, atol=1e-5)
+    np.testing.assert_allclose(load_onnx_engine(tmp_path / "graph" / "inference.onnx")[0](images), ours, atol=1e-5)
 
     picture = f"Global.infer_img={words / 'test_0.png'}"
     classified = ppocrv2("run", "tools/infer_cls.py", "-c", "out/resolved.yml", "-o", weights, picture)

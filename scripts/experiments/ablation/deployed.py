@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from ppocrv2_ext import config
-from ppocrv2_ext.deploy.engine import contract, model_files, onnx_engine, paddle_engine
-from ppocrv2_ext.deploy.onnx import FILE_NAME
+from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
+from ppocrv2_ext.deploy.model_folder import find_model_files, read_description
+from ppocrv2_ext.deploy.onnx_conversion import FILE_NAME
 from ppocrv2_ext.deploy.read import line_width, load_image, resize_line
 
 FILE, MODEL = "deployed.json", "inference"  # of a row
@@ -45,7 +46,7 @@ def export(folder, result, processes):
         "digest": result["digest"],
         "network": result["best"],
         "parameters": parameters(target),
-        "bytes": sum(file.stat().st_size for file in model_files(target)),
+        "bytes": sum(file.stat().st_size for file in find_model_files(target)),
         "engine": "onnxruntime" if onnx else "Paddle inference",
     }
 
@@ -63,8 +64,8 @@ def milliseconds(folders, data):
     for key, folder in folders.items():
         target = folder / MODEL
         file = target / FILE_NAME
-        engines[key] = onnx_engine(file)[0] if file.is_file() else paddle_engine(target)
-        inputs[key] = test_inputs(data, contract(target))
+        engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
+        inputs[key] = test_inputs(data, read_description(target))
     return {key: statistics.median(times) for key, times in taking_turns(engines, inputs).items()}
 
 
@@ -85,7 +86,7 @@ def parameters(model_dir):
     """Numbers in the exported network that training changed: weights, not BatchNorm's running statistics."""
     import paddle
 
-    program, _ = model_files(model_dir)
+    program, _ = find_model_files(model_dir)
     layer = paddle.jit.load(str(program.with_suffix("")))
     return int(sum(np.prod(parameter.shape) for parameter in layer.parameters() if parameter.trainable))
 

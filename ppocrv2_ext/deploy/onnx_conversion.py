@@ -1,41 +1,47 @@
 """ONNX files from exported models, and how far their outputs are from Paddle's."""
 
+from __future__ import annotations
+
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from ..errors import UserError
 from ..files import atomic_write
-from .engine import CHARACTERS, IMAGE_SHAPE, contract, exported, model_files, onnx_engine, paddle_engine
+from .engine import load_onnx_engine, load_paddle_engine
+from .model_folder import PathLike, find_exported_models, find_model_files, read_description
 
 OPSET = 14  # the first with HardSwish
-TOLERANCE = 1e-4  # of a probability, on probes of 320 pixels; Paddle 2.6 is off by 2.4e-4 on a line of 600
+TOLERANCE = 1e-4  # of a probability, on images 320 pixels wide; Paddle 2.6 is off by 2.4e-4 on a line of 600
 FILE_NAME = "inference.onnx"
+CHARACTERS, IMAGE_SHAPE = "character", "image_shape"  # keys of the metadata; RapidOCR reads the first
 
 
-def convert(model_dir, output_file):
-    """Write an exported model as a self-contained ONNX file; the file appears whole or not at all.
+def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
+    """Write an exported model as a self-contained ONNX file. It appears complete or not at all.
 
-    Height and width stay as they were exported, batch and width of a recognizer are free. A recognizer's metadata has
-    ``character``, its dictionary joined by newlines as RapidOCR expects it (neither blank nor space), and
+    Sizes that were exported as fixed stay fixed. A recognizer takes any batch and any width. Its metadata has
+    ``character``, the dictionary joined by newlines without blank and space, as RapidOCR expects it, and
     ``image_shape``, "channels,height,width".
 
     Args:
         model_dir: folder with ``inference.json`` or ``inference.pdmodel``, ``inference.pdiparams``, ``inference.yml``.
-        output_file: path to write; its folder is created.
-    Returns:
-        Path of the file.
+        output_file: its folder is created.
+    Raises:
+        UserError: paddle2onnx is not installed or cannot convert the model, or a file is missing.
     """
-    program, params = model_files(model_dir)
-    shape, dictionary = contract(model_dir)
-    onnx, paddle2onnx = _packages()
+    program, params = find_model_files(model_dir)
+    shape, dictionary = read_description(model_dir)
+    onnx, paddle2onnx = _import_packages()
     try:
         with tempfile.TemporaryDirectory() as folder:
             source = _single_precision(program, Path(folder)) if program.suffix == ".json" else program
-            # Without a file to save to: to save, version 2 first installs packages for itself.
+            # No path to save to is given: before it saves, version 2 installs packages by itself.
             content = paddle2onnx.export(str(source), str(params), None, opset_version=OPSET, verbose=False)
         model = onnx.load_from_string(content)
     except Exception as error:  # version 2 raises UnboundLocalError after it has logged what was wrong
@@ -50,20 +56,22 @@ def convert(model_dir, output_file):
     return Path(output_file)
 
 
-def parity(model_dir, onnx_file, inputs):
-    """Largest absolute difference between Paddle inference and onnxruntime, in the unit of the output.
+def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterable[np.ndarray]) -> float:
+    """The largest absolute difference between the outputs of Paddle inference and of onnxruntime.
 
     Args:
         model_dir: the exported model.
         onnx_file: the ONNX file made from it.
-        inputs: list of (B, channels, H, W) float32; sizes may differ.
+        inputs: one or more of (B, channels, H, W) float32; sizes may differ.
     Returns:
-        float >= 0; NaN if an output is NaN.
+        At least 0, in the unit of the output, such as a probability; NaN if an output is NaN.
+    Raises:
+        UserError: the shapes of the outputs differ, so the file is another model's.
     """
     inputs = list(inputs)
     if not inputs:
         raise ValueError("`inputs` must have at least one array, got none.")
-    run_paddle, (run_onnx, _) = paddle_engine(model_dir), onnx_engine(onnx_file)
+    run_paddle, (run_onnx, _) = load_paddle_engine(model_dir), load_onnx_engine(onnx_file)
     largest = []
     for array in inputs:
         ours, theirs = run_paddle(array), run_onnx(array)
@@ -75,17 +83,20 @@ def parity(model_dir, onnx_file, inputs):
     return float(np.max(largest))
 
 
-def export_checked(directory):
-    """Convert every exported model in ``directory`` and compare it with Paddle on smooth random images.
+def convert_and_compare(directory: PathLike) -> list[Path]:
+    """Convert every exported model in ``directory``, and compare each ONNX file with Paddle on smooth random images.
 
     Returns:
-        Paths of the ONNX files, each beside its model. A difference over ``TOLERANCE`` is an error; the file stays.
+        The paths of the ONNX files, each beside its model.
+    Raises:
+        UserError: a model cannot be converted, or the outputs differ by more than :data:`TOLERANCE`. The file that
+            differs is not deleted.
     """
-    folders = exported(directory) or [directory]
+    folders = find_exported_models(directory) or [directory]
     files = []
     for folder in folders:
-        file = convert(folder, Path(folder) / FILE_NAME)
-        difference = parity(folder, file, _probes(contract(folder).image_shape))
+        file = convert_to_onnx(folder, Path(folder) / FILE_NAME)
+        difference = measure_difference(folder, file, _probes(read_description(folder).image_shape))
         click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {difference:.1e}")
         if not difference <= TOLERANCE:
             raise UserError(f"{file} differs from {folder} by {difference:.1e}, at most {TOLERANCE:.0e} is rounding.")
@@ -93,7 +104,7 @@ def export_checked(directory):
     return files
 
 
-def _probes(image_shape):
+def _probes(image_shape: list[int]) -> list[np.ndarray]:
     """Images in [-1, 1] to compare on: two batch sizes and two widths."""
     channels, height, width = (size if size > 0 else fallback for size, fallback in zip(image_shape, (3, 320, 320)))
     rng = np.random.default_rng(0)
@@ -101,7 +112,8 @@ def _probes(image_shape):
     return [np.kron(values, np.ones((8, 8))).astype(np.float32) for values in coarse]
 
 
-def _packages():
+def _import_packages() -> tuple[Any, Any]:
+    """(onnx, paddle2onnx)"""
     import paddle
 
     wanted = "paddle2onnx==2.1.0" if int(paddle.__version__.split(".")[0]) >= 3 else "paddle2onnx==1.3.1"
@@ -115,8 +127,8 @@ def _packages():
     return onnx, paddle2onnx
 
 
-def _single_precision(program, folder):
-    """A copy of a Paddle 3 program in which the attributes below are float32; returns its path.
+def _single_precision(program: Path, folder: Path) -> Path:
+    """A copy of a Paddle 3 program, in ``folder``, in which the attributes `scale` and `epsilon` are float32.
 
     Paddle 3.3 writes them as float64, which paddle2onnx 2.1.0 refuses in a detector's upsampling (Paddle#77757) and
     leaves unset in a normalization (Paddle2ONNX#1646).
@@ -136,8 +148,8 @@ def _single_precision(program, folder):
     return copy
 
 
-def _tidy(graph):
-    """Drop tensors that nothing reads, onnxruntime warns about each of them, and name the free dimensions."""
+def _tidy(graph: Any) -> None:
+    """Drop tensors that nothing reads, since onnxruntime warns about each, and name the free dimensions."""
     read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     for constant in [node for node in graph.node if node.op_type == "Constant" and node.output[0] not in read]:
         graph.node.remove(constant)

@@ -1,0 +1,78 @@
+"""The folder of an exported model: its files, and the description of what goes into it.
+
+PaddleOCR's tools/export_model.py leaves the program, ``inference.json`` (Paddle 3) or ``inference.pdmodel``; the
+parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple, Union
+
+import yaml
+
+from ..errors import UserError
+
+PROGRAMS = ("inference.json", "inference.pdmodel")
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+class ModelDescription(NamedTuple):
+    """What goes into a model, and what its classes are called."""
+
+    image_shape: list[int]  # [channels, height, width] of the images it was evaluated on; -1 for any size
+    dictionary: list[str] | None  # one string per line of the dictionary, without blank and space; None for a detector
+
+
+def find_model_files(model_dir: PathLike) -> tuple[Path, Path]:
+    """(program, parameters): the paths of an exported model. The program of Paddle 3 is preferred.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    folder = Path(model_dir)
+    program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+    if program is None:
+        networks = find_exported_models(folder)
+        hint = f"give one of {', '.join(map(str, networks))}" if networks else "export one with `ppocrv2 export`"
+        raise UserError(f"{folder} is not an exported model: it has no {' or '.join(PROGRAMS)}; {hint}.")
+    params = folder / "inference.pdiparams"
+    if not params.is_file():
+        raise UserError(f"{folder} is not a whole exported model: {params.name} is missing; export it again.")
+    return program, params
+
+
+def find_exported_models(directory: PathLike) -> list[Path]:
+    """The folders of exported models: ``directory`` itself, or its folders for the networks of a distillation model."""
+    folder = Path(directory)
+    candidates = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
+    return [path for path in candidates if any((path / name).is_file() for name in PROGRAMS)]
+
+
+def read_description(model_dir: PathLike) -> ModelDescription:
+    """Read ``inference.yml``. For a network of a distillation model, it is one folder up.
+
+    Raises:
+        UserError: the file is missing or is not what PaddleOCR's exporter writes.
+    """
+    folder = Path(model_dir)
+    candidates = [folder / "inference.yml", folder.absolute().parent / "inference.yml"]
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
+        raise UserError(f"{candidates[0]} is missing: it says how to prepare images; export the model again.")
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        steps = content["PreProcess"]["transform_ops"]
+        dictionary = content["PostProcess"].get("character_dict")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is not what the exporter writes ({type(error).__name__}: {error}); export again."
+        ) from error
+    sizes = [next(iter(step.values())) for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
+    if dictionary is None or not sizes:
+        return ModelDescription([3, -1, -1], None)
+    # The exporter splits lines at "\n" only. Training drops a "\r" too.
+    return ModelDescription([int(size) for size in sizes[0]["image_shape"]], [str(c).strip("\r\n") for c in dictionary])
