@@ -6,12 +6,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Union
 
 from .errors import UserError
 
+PathLike = Union[str, "os.PathLike[str]"]  # what a caller names a file with
+
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: PathLike) -> Iterator[Path]:
     """A context in which to write a file: ``with atomic_write(path) as part: part.write_text(...)``.
 
     ``part`` is another path in the same folder, which is created. At the end of the context ``part`` becomes ``path``,

@@ -25,7 +25,7 @@ def official(wheel, tmp_path_factory):
     return network
 
 
-def test_one_network_of_a_trained_pair_becomes_a_checkpoint_of_its_own(official, tmp_path):
+def test_each_network_of_a_trained_pair_can_be_written_to_a_checkpoint_of_its_own(official, tmp_path):
     from ppocrv2_ext.commands import weights
 
     networks = {"Student": 0, "Student2": 1}  # and what is added to the official weights
@@ -84,12 +84,16 @@ def require_parity(official, published, samples):
     return values[0]
 
 
-def test_the_converted_network_finds_in_real_scenes_what_the_official_onnx_finds(official, published, samples, wheel):
+def test_the_converted_network_finds_the_same_boxes_in_real_scenes_as_the_official_onnx(
+    official, published, samples, wheel
+):
     small = ("transforms.DetResizeForTest.limit_side_len=640", "transforms.DetResizeForTest.limit_type=max")
     require_parity(official, published, scenes(samples, wheel, 3, *small))
 
 
 @pytest.mark.slow
-def test_the_converted_network_is_the_official_onnx_on_all_100_scenes(official, published, shared_data, wheel):
+def test_the_converted_network_finds_the_same_boxes_in_all_100_scenes_as_the_official_onnx(
+    official, published, shared_data, wheel
+):
     values = require_parity(official, published, scenes(shared_data, wheel, 100))
     assert values["hmean"] == pytest.approx(0.470, abs=0.001)

@@ -45,7 +45,7 @@ def official(wheel):
     return network
 
 
-def as_the_network_gets_them(paths):
+def prepare_images(paths):
     """(B, 3, 32, 320) through PaddleOCR's own transforms."""
     from ppocr.data.imaug import create_operators, transform
 
@@ -71,7 +71,7 @@ def strings(wheel, probabilities):
 
 
 def require_parity(official, wheel, paths):
-    """The same probabilities as the graph as published, the same strings as that graph optimised."""
+    """The probabilities equal those of the published graph, and the strings those of that graph after optimisation."""
     import onnxruntime
 
     from ppocrv2_ext.checkpoints.official import locate
@@ -82,7 +82,7 @@ def require_parity(official, wheel, paths):
     plain = onnxruntime.InferenceSession(str(locate("rec")), options, providers=["CPUExecutionProvider"])
     optimised = load_onnx_engine(locate("rec"))[0]
     for start in range(0, len(paths), 25):
-        images = as_the_network_gets_them(paths[start : start + 25])
+        images = prepare_images(paths[start : start + 25])
         with paddle.no_grad():
             ours = official(paddle.to_tensor(images)).numpy()
         theirs = plain.run(None, {plain.get_inputs()[0].name: images})[0]
@@ -90,23 +90,23 @@ def require_parity(official, wheel, paths):
         assert strings(wheel, ours) == strings(wheel, optimised(images))
 
 
-def test_the_published_size(official):
+def test_the_official_recognizer_has_the_published_number_of_parameters(official):
     """2.077 M with BatchNorm's statistics; Paddle lists an LSTM's weights twice."""
     assert sum(value.size for name, value in official.state_dict().items() if ".cell_" not in name) == 2_077_377
 
 
-def test_the_converted_network_reads_real_words_as_the_official_onnx(official, wheel, words):
+def test_the_converted_network_reads_real_words_like_the_official_onnx(official, wheel, words):
     require_parity(official, wheel, [path for path, _ in words[:25]])
 
 
 @pytest.mark.slow
-def test_the_converted_network_reads_all_1000_words_as_the_official_onnx(official, wheel, shared_data):
+def test_the_converted_network_reads_all_1000_words_like_the_official_onnx(official, wheel, shared_data):
     require_parity(official, wheel, [path for path, _ in read_words(shared_data / "icdar2015_words")])
 
 
-def test_with_freeze_norm_training_starts_where_evaluation_stands(official, wheel, words):
-    """Without it the same network in training mode is another one: most of these words come out wrong."""
-    images = paddle.to_tensor(as_the_network_gets_them([path for path, _ in words[:24]]))
+def test_with_freeze_norm_the_network_gives_the_same_outputs_in_training_and_in_evaluation(official, wheel, words):
+    """Without freeze_norm, BatchNorm uses the statistics of the batch in training: most words are then read wrong."""
+    images = paddle.to_tensor(prepare_images([path for path, _ in words[:24]]))
     with paddle.no_grad():
         evaluated = official(images).numpy()
         official.train()
@@ -114,14 +114,14 @@ def test_with_freeze_norm_training_starts_where_evaluation_stands(official, whee
         for layer in official.sublayers():
             if hasattr(layer, "_use_global_stats"):
                 layer._use_global_stats = None
-        thawed = paddle.nn.functional.softmax(official(images), axis=2).numpy()
+        unfrozen = paddle.nn.functional.softmax(official(images), axis=2).numpy()
     np.testing.assert_allclose(trained, evaluated, atol=1e-5)
     labels = [text for _, text in words[:24]]
-    right, right_thawed = (
-        sum(map(str.__eq__, strings(wheel, probabilities), labels)) for probabilities in (trained, thawed)
+    right, right_unfrozen = (
+        sum(map(str.__eq__, strings(wheel, probabilities), labels)) for probabilities in (trained, unfrozen)
     )
     assert right >= 8
-    assert right_thawed <= right // 2
+    assert right_unfrozen <= right // 2
 
 
 @pytest.fixture(scope="module")
@@ -157,10 +157,10 @@ def one_batch(words, tmp_path):
     ]
 
 
-def another(network):
-    twin = copy.deepcopy(network)
-    twin.eval()
-    return twin
+def copy_in_evaluation(network):
+    network_copy = copy.deepcopy(network)
+    network_copy.eval()
+    return network_copy
 
 
 def losses(log):
@@ -171,7 +171,9 @@ def accuracies(log):
     return [float(value) for value in re.findall(r"cur metric, acc: ([0-9.]+)", log)]
 
 
-def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, one_batch, words, tmp_path):
+def test_a_fine_tune_can_be_evaluated_exported_and_read_with_on_the_wheel(
+    ppocrv2, official, pretrained, one_batch, words, tmp_path
+):
     trained = ppocrv2(
         "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=3",
         "Global.save_model_dir=out",
@@ -188,10 +190,10 @@ def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, 
 
     exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "--output", "inference", "-o", weights)
     assert exported.returncode == 0, exported.stdout + exported.stderr
-    images = as_the_network_gets_them([path for path, _ in words[:6]])
+    images = prepare_images([path for path, _ in words[:6]])
     by_paddle = load_paddle_engine(tmp_path / "inference")(images)
     by_onnx = load_onnx_engine(tmp_path / "inference" / "inference.onnx")[0](images)
-    network = another(official)
+    network = copy_in_evaluation(official)
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "best_accuracy.pdparams")))
     with paddle.no_grad():
         trained_graph = network(paddle.to_tensor(images)).numpy()
@@ -203,18 +205,20 @@ def test_train_eval_export_and_read_on_the_wheel(ppocrv2, official, pretrained, 
     assert right / 6 == pytest.approx(max(accuracies(log)), abs=1e-3)
 
 
-def cut_short(folder, epoch):
-    """Leave in ``folder`` what a training has there that was stopped after ``epoch``."""
+def undo_epochs_after(folder, epoch):
+    """Make ``folder`` look as if the training had stopped after ``epoch``."""
     for suffix in ("pdparams", "pdopt", "states"):
         shutil.copy(folder / f"iter_epoch_{epoch}.{suffix}", folder / f"latest.{suffix}")
 
 
-def test_a_resumed_training_goes_on_and_remembers_its_best(ppocrv2, pretrained, one_batch, tmp_path):
+def test_a_resumed_training_continues_at_its_epoch_and_remembers_its_best_accuracy(
+    ppocrv2, pretrained, one_batch, tmp_path
+):
     start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
     first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
     best = max(accuracies(first.stdout + first.stderr))
-    cut_short(tmp_path / "out", 1)
+    undo_epochs_after(tmp_path / "out", 1)
     again = ppocrv2("train", "-c", "out/resolved.yml", "--resume", "out")
     log = again.stdout + again.stderr
     assert again.returncode == 0, log
@@ -223,20 +227,20 @@ def test_a_resumed_training_goes_on_and_remembers_its_best(ppocrv2, pretrained, 
     assert re.findall(r"epoch: \[(\d+)/2\]", log) == ["2"]
     assert float(re.findall(r"best metric, .*?acc: ([0-9.]+)", log)[-1]) >= best
 
-    # What a resumed training leaves behind starts from where it is told to.
+    # The config that a resumed training writes still obeys another pretrained_model.
     official = ppocrv2("eval", "-c", "out/resolved.yml", "-o", f"Global.pretrained_model={pretrained}")
     assert "resume from" not in official.stdout + official.stderr
     assert f"Weights of {pretrained}" in official.stdout + official.stderr
 
 
-def test_resuming_says_that_the_schedule_is_that_of_the_checkpoint(ppocrv2, pretrained, one_batch, tmp_path):
+def test_a_resumed_training_keeps_the_schedule_of_its_checkpoint_and_says_so(ppocrv2, pretrained, one_batch, tmp_path):
     start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
     first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
     longer = ppocrv2("train", "-c", "out/resolved.yml", "-o", "Global.epoch_num=4", "--resume", "out")
     assert longer.returncode == 2
     assert "the schedule has run out after 2 epochs" in longer.stderr.splitlines()[-1]
-    cut_short(tmp_path / "out", 1)
+    undo_epochs_after(tmp_path / "out", 1)
     other = ["Optimizer.lr={name: Const, learning_rate: 1e-9}"]
     other = ppocrv2("train", "-c", "out/resolved.yml", "-o", *other, "--resume", "out")
     assert other.returncode == 2
@@ -247,7 +251,7 @@ def test_resuming_says_that_the_schedule_is_that_of_the_checkpoint(ppocrv2, pret
     assert "ppocrv2: the schedule was Optimizer.lr=" in lower.stderr
 
 
-def test_a_dictionary_of_another_size_keeps_the_rows_of_shared_characters(ppocrv2, pretrained, one_batch, tmp_path):
+def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(ppocrv2, pretrained, one_batch, tmp_path):
     small = "Global.character_dict_path=ppocr/utils/en_dict.txt"
     trained = ppocrv2(
         "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=1",
@@ -292,7 +296,7 @@ def test_both_hosts_give_the_same_losses(ppocrv2, checkout, pretrained, one_batc
 
 
 @pytest.mark.checkout
-def test_a_checkpoint_moves_between_the_hosts_with_nothing_unmatched(
+def test_a_checkpoint_of_one_host_loads_on_the_other_with_every_tensor_matched(
     ppocrv2, checkout, pretrained, one_batch, tmp_path
 ):
     common = ["-c", FINETUNE, "-o", *one_batch]
@@ -356,8 +360,8 @@ def test_a_fine_tune_on_real_words_never_ends_below_its_start(ppocrv2, pretraine
     assert min(after) >= start
 
 
-def test_a_line_is_resized_as_paddleocr_does(words):
+def test_a_line_is_resized_to_the_pixels_that_paddleocr_makes(words):
     from ppocrv2_ext.deploy.read import resize_line
 
     path = words[0][0]
-    np.testing.assert_array_equal(resize_line(cv2.imread(str(path)), 32, 320), as_the_network_gets_them([path])[0])
+    np.testing.assert_array_equal(resize_line(cv2.imread(str(path)), 32, 320), prepare_images([path])[0])

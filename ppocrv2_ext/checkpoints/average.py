@@ -13,7 +13,8 @@ import numpy as np
 
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
-from .paths import PathLike, find_dictionary
+from ..files import PathLike
+from .paths import find_dictionary
 
 # Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
 CENTERS = ("head.centers", "head.center_counts")

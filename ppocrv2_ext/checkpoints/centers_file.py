@@ -17,8 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError, did_you_mean
-from ..files import atomic_write
-from .paths import PathLike
+from ..files import PathLike, atomic_write
 
 FORMAT = "ppocrv2 centers 1"
 REMEDY = "make it with `ppocrv2 centers -c CONFIG --output FILE.npz`"

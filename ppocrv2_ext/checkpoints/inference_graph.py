@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UserError
+from ..files import PathLike
 from .official import INSTALL
-from .paths import PathLike
 
 # The layers of a block of MobileNetV3, in network order, as the older file of the angle classifier names them.
 STAGES = ("_expand", "_depthwise", "_se_1", "_se_2", "_linear")

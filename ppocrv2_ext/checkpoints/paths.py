@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Union
 
 import yaml
 
 from ..errors import UserError, did_you_mean
+from ..files import PathLike
 
 SUFFIX = ".pdparams"  # PaddleOCR's configs leave it out
 DICTIONARY_SUFFIX = ".dict.txt"
-
-PathLike = Union[str, "os.PathLike[str]"]
 
 
 def with_suffix(path: PathLike) -> Path:

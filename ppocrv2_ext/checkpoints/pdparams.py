@@ -16,8 +16,8 @@ import numpy as np
 import paddle
 
 from ..errors import UserError
-from ..files import atomic_write
-from .paths import DICTIONARY_SUFFIX, SUFFIX, PathLike, require_file
+from ..files import PathLike, atomic_write
+from .paths import DICTIONARY_SUFFIX, SUFFIX, require_file
 
 MEMBER = "best_accuracy.pdparams"  # the file in PaddleOCR's published .tar files that holds the weights
 NETWORK_PARTS = {"transform", "backbone", "neck", "head"}  # of PaddleOCR's BaseModel, which is one network

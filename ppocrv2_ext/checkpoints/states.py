@@ -8,7 +8,8 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from .paths import PathLike, with_suffix
+from ..files import PathLike
+from .paths import with_suffix
 
 
 def read_states(path: PathLike) -> dict[str, Any]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
-from typing import Union
 
 from ..errors import UserError
-from ..files import atomic_write
+from ..files import PathLike, atomic_write
 from .findings import Report, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
 
 ADVICE = "`ppocrv2 check` lists everything."
-
-Folder = Union[str, "os.PathLike[str]"]
 
 
 def require_usable(report: Report) -> None:
@@ -48,7 +44,7 @@ def _first_problem(data_set: SetFindings) -> str:
     return ""
 
 
-def choose_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
+def choose_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
     """Where the clean form of each label file goes: ``folder/train/NAME`` or ``folder/eval/NAME``.
 
     Files of the same name get their position in front.
@@ -58,7 +54,7 @@ def choose_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
     return [Path(folder) / data_set.mode.lower() / name for name in targets]
 
 
-def write_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
+def write_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
     """Write the label files of a data set without what is broken.
 
     Each appears complete or not at all. Processes that share the folder may all do this at once: they write the same.
@@ -74,7 +70,7 @@ def write_clean_files(data_set: SetFindings, folder: Folder) -> list[Path]:
     return targets
 
 
-def fix(report: Report, folder: Folder) -> list[str]:
+def fix(report: Report, folder: PathLike) -> list[str]:
     """Write clean label files for every data set that needs them. No file is overwritten.
 
     Returns:
@@ -89,7 +85,7 @@ def fix(report: Report, folder: Folder) -> list[str]:
     return [_fix_set(data_set, folder) for data_set in report.sets]
 
 
-def _fix_set(data_set: SetFindings, folder: Folder) -> str:
+def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     if not data_set.needs_rewriting:
         return f"{data_set.mode}: nothing to fix."
     usable = data_set.usable_samples
@@ -101,7 +97,7 @@ def _fix_set(data_set: SetFindings, folder: Folder) -> str:
     return f"{data_set.mode}: wrote {files}: {counts}."
 
 
-def with_clean_label_files(config: dict, report: Report, folder: Folder) -> dict:
+def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> dict:
     """``config`` with clean label files, written to ``folder``, for every data set that needs them."""
     for data_set in report.sets:
         if data_set.needs_rewriting:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import PathLike
 
 BLANK = "blank"
 
 
-def read_dictionary(path: str | os.PathLike[str], space: bool = True) -> list[str]:
+def read_dictionary(path: PathLike, space: bool = True) -> list[str]:
     """The classes of a recognizer: blank first, then a character for each line of the file.
 
     A line is read as PaddleOCR reads it (ppocr/postprocess/rec_postprocess.py): only its end is cut off. Repeated

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UserError
+from ..files import PathLike
 from .labels import Entry, LabelCheck
 from .reasons import DROPS, REASONS, REWRITES
 
@@ -205,7 +205,7 @@ def _first_places(places: Sequence[str]) -> str:
     return ", ".join([*parts, *(["..."] if len(places) > PLACES_SHOWN else [])])
 
 
-def write_json(report: Report, file: str | os.PathLike[str]) -> None:
+def write_json(report: Report, file: PathLike) -> None:
     """Write the report as JSON (:func:`to_data`).
 
     Raises:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
+from ..files import PathLike
+
 TINY = 4  # pixels
 ORIENTATION = 0x0112  # EXIF tag; from 5 on, the picture lies on its side
 END_OF_JPEG = b"\xff\xd9"
@@ -22,7 +24,7 @@ class ImageCheck(NamedTuple):
     size: tuple[int, int] | None = None  # (width, height) in pixels as PaddleOCR decodes it; None if it cannot
 
 
-def check_image(path: str | os.PathLike[str], ignore_orientation: bool = False) -> ImageCheck:
+def check_image(path: PathLike, ignore_orientation: bool = False) -> ImageCheck:
     """Check one image file.
 
     Args:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from shapely import Geometry, Polygon, box, set_precision
 
 from ..errors import UserError
+from ..files import PathLike
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide
 IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with one of these texts
@@ -58,7 +58,7 @@ def list_label_files(dataset: Mapping[str, Any]) -> list[Path]:
     return [Path(file) for file in ([files] if isinstance(files, str) else files)]
 
 
-def read_entries(file: str | os.PathLike[str], delimiter: str = "\t") -> list[Entry]:
+def read_entries(file: PathLike, delimiter: str = "\t") -> list[Entry]:
     """Every line of a label file, also the blank and the broken ones.
 
     Raises:

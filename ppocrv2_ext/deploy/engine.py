@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .model_folder import PathLike, find_model_files
+from ..files import PathLike
+from .model_folder import find_model_files
 
 Engine = Callable[[np.ndarray], np.ndarray]
 

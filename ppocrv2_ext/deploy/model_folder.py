@@ -6,17 +6,15 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import yaml
 
 from ..errors import UserError
+from ..files import PathLike
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
-
-PathLike = Union[str, "os.PathLike[str]"]
 
 
 class ModelDescription(NamedTuple):

@@ -6,7 +6,6 @@ B batch, T frames, C classes (blank, the dictionary, a space if it was trained w
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -18,26 +17,27 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
+from ..files import PathLike
 from .engine import Engine, load_onnx_engine, load_paddle_engine
 from .model_folder import ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, FILE_NAME, IMAGE_SHAPE
 
 WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
 
-ImageSource = Union[str, "os.PathLike[str]", np.ndarray]
+ImageSource = Union[PathLike, np.ndarray]
 
 
 class Reading(NamedTuple):
     """What was read in one image."""
 
-    path: str | os.PathLike[str] | int  # as the caller passed it; for an array, its position, from 0
+    path: PathLike | int  # as the caller passed it; for an array, its position, from 0
     text: str | None  # None if there was no image to read
     score: float  # the mean probability of the characters; 0 if there are none
     problem: str | None = None  # why there was no image to read
 
 
 def read_lines(
-    images: Iterable[ImageSource], model: str | os.PathLike[str], engine: str = "onnx", batch_size: int = 8
+    images: Iterable[ImageSource], model: PathLike, engine: str = "onnx", batch_size: int = 8
 ) -> Iterator[Reading]:
     """Read images of one text line each, in order. A result does not depend on the other images.
 
@@ -121,15 +121,15 @@ def name_classes(dictionary: Sequence[str], count: int) -> list[str]:
     return ["", *dictionary, " "][:count]
 
 
-def load_image(path: str | os.PathLike[str]) -> np.ndarray:
+def load_image(path: PathLike) -> np.ndarray:
     """An image file as (H, W, 3) uint8 BGR, as a viewer shows it: turned by EXIF, white where it is transparent.
 
     Raises:
         OSError or ValueError: it cannot be read as an image; the message says why.
     """
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image)  # also decodes: a cut-off file fails here
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
             if image.mode in ("I", "F") or image.mode.startswith("I;16"):
                 return to_bgr(np.asarray(image))
             transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
