@@ -4,5 +4,6 @@
 - ``labels``: the lines of a label file, and what is wrong with a label. ``images``: what is wrong with an image file.
 - ``reasons``: the table of everything that can be wrong, and what is then done.
 - ``check``: looks at every sample of a config's data sets.
-- ``findings``: what that found, as a record, as tables and as JSON. ``clean``: label files without it.
+- ``findings``: the result of the check, as a record, as tables and as JSON.
+- ``clean``: writes label files without what is broken.
 """
