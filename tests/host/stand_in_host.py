@@ -1,4 +1,4 @@
-"""The paddleocr wheel with its missing packages lent by ``host/stand_ins``, and what to compare two hosts with.
+"""The completed wheel: its ``ppocr`` with ``host/stand_ins`` in place; and what to compare two PaddleOCRs by.
 
 :func:`measure` runs on the completed wheel in the test process and, for parity, on a clone of PaddleOCR in a process of
 its own, since a process has room for one ``ppocr``: ``python stand_in_host.py OUT.npz`` with the clone on PYTHONPATH.
@@ -16,35 +16,134 @@ import paddle
 import pytest
 
 STAND_INS = Path(__file__).resolve().parents[2] / "ppocrv2_ext" / "host" / "stand_ins"
+PACKAGES = {
+    "model": "modeling.architectures",
+    "backbone": "modeling.backbones",
+    "neck": "modeling.necks",
+    "head": "modeling.heads",
+    "loss": "losses",
+    "metric": "metrics",
+    "optimizer": "optimizer",
+}
 CLASSES = 11
-REC = {
-    "model_type": "rec",
-    "algorithm": "CRNN",
-    "Transform": None,
-    "Backbone": {"name": "MobileNetV1Enhance", "scale": 0.5},
-    "Neck": {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 64},
-    "Head": {"name": "CTCHead", "mid_channels": 96, "fc_decay": 2e-5, "out_channels": CLASSES},
+ADAM = {"name": "Adam", "beta1": 0.9, "beta2": 0.999}
+DB_LOSS = {
+    "name": "DBLoss",
+    "balance_loss": True,
+    "main_loss_type": "DiceLoss",
+    "alpha": 5,
+    "beta": 10,
+    "ohem_ratio": 3,
 }
-STUDENT = {
-    "model_type": "det",
-    "algorithm": "DB",
-    "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "large", "disable_se": True},
-    "Neck": {"name": "DBFPN", "out_channels": 96},
-    "Head": {"name": "DBHead", "k": 50},
-}
-TEACHER = {
-    "model_type": "det",
-    "algorithm": "DB",
-    "Backbone": {"name": "ResNet_vd", "layers": 18},
-    "Neck": {"name": "DBFPN", "out_channels": 256},
-    "Head": {"name": "DBHead", "k": 50},
-}
-CLS = {
-    "model_type": "cls",
-    "algorithm": "CLS",
-    "Backbone": {"name": "MobileNetV3", "scale": 0.35, "model_name": "small"},
-    "Neck": None,
-    "Head": {"name": "ClsHead", "class_dim": 2},
+# Sections of PaddleOCR's configs that run on the completed wheel, by their path below configs/ of a clone.
+PADDLEOCR = {
+    "det/ch_PP-OCRv2/ch_PP-OCRv2_det_student.yml": {
+        "Architecture": {
+            "model_type": "det",
+            "algorithm": "DB",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "large", "disable_se": True},
+            "Neck": {"name": "DBFPN", "out_channels": 96},
+            "Head": {"name": "DBHead", "k": 50},
+        },
+        "Loss": DB_LOSS,
+        "Optimizer": {
+            **ADAM,
+            "lr": {"name": "Cosine", "learning_rate": 0.001, "warmup_epoch": 2},
+            "regularizer": {"name": "L2", "factor": 0},
+        },
+        "Metric": {"name": "DetMetric", "main_indicator": "hmean"},
+    },
+    "det/det_mv3_db.yml": {
+        "Architecture": {
+            "model_type": "det",
+            "algorithm": "DB",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "large"},
+            "Neck": {"name": "DBFPN", "out_channels": 256},
+            "Head": {"name": "DBHead", "k": 50},
+        },
+        "Loss": DB_LOSS,
+        "Optimizer": {**ADAM, "lr": {"learning_rate": 0.001}, "regularizer": {"name": "L2", "factor": 0}},
+        "Metric": {"name": "DetMetric", "main_indicator": "hmean"},
+    },
+    "det/det_r50_vd_db.yml": {
+        "Architecture": {
+            "model_type": "det",
+            "algorithm": "DB",
+            "Transform": None,
+            "Backbone": {"name": "ResNet_vd", "layers": 50},
+            "Neck": {"name": "DBFPN", "out_channels": 256},
+            "Head": {"name": "DBHead", "k": 50},
+        },
+        "Loss": DB_LOSS,
+        "Optimizer": {**ADAM, "lr": {"learning_rate": 0.001}, "regularizer": {"name": "L2", "factor": 0}},
+        "Metric": {"name": "DetMetric", "main_indicator": "hmean"},
+    },
+    "rec/ch_PP-OCRv2/ch_PP-OCRv2_rec.yml": {
+        "Architecture": {
+            "model_type": "rec",
+            "algorithm": "CRNN",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV1Enhance", "scale": 0.5},
+            "Neck": {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 64},
+            "Head": {"name": "CTCHead", "mid_channels": 96, "fc_decay": 2e-5},
+        },
+        "Loss": {"name": "CTCLoss"},
+        "Optimizer": {
+            **ADAM,
+            "lr": {"name": "Piecewise", "decay_epochs": [700], "values": [0.001, 0.0001], "warmup_epoch": 5},
+            "regularizer": {"name": "L2", "factor": 2e-5},
+        },
+        "Metric": {"name": "RecMetric", "main_indicator": "acc"},
+    },
+    "rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml": {
+        "Architecture": {
+            "model_type": "rec",
+            "algorithm": "CRNN",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "small", "small_stride": [1, 2, 2, 2]},
+            "Neck": {"name": "SequenceEncoder", "encoder_type": "rnn", "hidden_size": 48},
+            "Head": {"name": "CTCHead", "fc_decay": 1e-5},
+        },
+        "Loss": {"name": "CTCLoss"},
+        "Optimizer": {
+            **ADAM,
+            "lr": {"name": "Cosine", "learning_rate": 0.001, "warmup_epoch": 5},
+            "regularizer": {"name": "L2", "factor": 1e-5},
+        },
+        "Metric": {"name": "RecMetric", "main_indicator": "acc"},
+    },
+    "rec/rec_mv3_none_none_ctc.yml": {
+        "Architecture": {
+            "model_type": "rec",
+            "algorithm": "Rosetta",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV3", "scale": 0.5, "model_name": "large"},
+            "Neck": {"name": "SequenceEncoder", "encoder_type": "reshape"},
+            "Head": {"name": "CTCHead", "fc_decay": 0.0004},
+        },
+        "Loss": {"name": "CTCLoss"},
+        "Optimizer": {**ADAM, "lr": {"learning_rate": 0.0005}, "regularizer": {"name": "L2", "factor": 0}},
+        "Metric": {"name": "RecMetric", "main_indicator": "acc"},
+    },
+    "cls/cls_mv3.yml": {
+        "Architecture": {
+            "model_type": "cls",
+            "algorithm": "CLS",
+            "Transform": None,
+            "Backbone": {"name": "MobileNetV3", "scale": 0.35, "model_name": "small"},
+            "Neck": None,
+            "Head": {"name": "ClsHead", "class_dim": 2},
+        },
+        "Loss": {"name": "ClsLoss"},
+        "Optimizer": {
+            **ADAM,
+            "lr": {"name": "Cosine", "learning_rate": 0.001},
+            "regularizer": {"name": "L2", "factor": 0},
+        },
+        "Metric": {"name": "ClsMetric", "main_indicator": "acc"},
+    },
 }
 
 
@@ -56,27 +155,30 @@ def changed(config, **sections):
     return config
 
 
-BOTTLENECK = changed(TEACHER, Backbone={"layers": 50}, Neck={"out_channels": 32})
-SMALL_DET = changed(STUDENT, Backbone={"model_name": "small", "disable_se": False, "scale": 0.35})
-REC_MV3 = {
-    **REC,
-    "Backbone": {"name": "MobileNetV3", "scale": 0.35, "model_name": "large"},
-    "Neck": {"name": "SequenceEncoder", "encoder_type": "reshape"},
-    "Head": {"name": "CTCHead", "out_channels": CLASSES},
-}
+def architecture(file):
+    """The ``Architecture`` section of a config of PaddleOCR; a recognizer has :data:`CLASSES` classes."""
+    config = PADDLEOCR[file]["Architecture"]
+    return changed(config, Head={"out_channels": CLASSES}) if config["model_type"] == "rec" else config
+
+
+STUDENT = architecture("det/ch_PP-OCRv2/ch_PP-OCRv2_det_student.yml")
+MV3_DET = architecture("det/det_mv3_db.yml")
+RESNET50_DET = architecture("det/det_r50_vd_db.yml")
+TEACHER = changed(RESNET50_DET, Backbone={"layers": 18})  # configs/det/ch_PP-OCRv2_det_teacher.yml
+REC = architecture("rec/ch_PP-OCRv2/ch_PP-OCRv2_rec.yml")
+REC_SMALL = architecture("rec/ch_ppocr_v2.0/rec_chinese_lite_train_v2.0.yml")
+REC_LARGE = architecture("rec/rec_mv3_none_none_ctc.yml")
+CLS = architecture("cls/cls_mv3.yml")
 # (config, shape of an image)
 NETWORKS = {
     "rec": (REC, (3, 32, 64)),
-    "rec_avg_pool": (
-        changed(REC, Backbone={"last_conv_stride": [1, 2], "last_pool_type": "avg", "last_pool_kernel_size": [2, 2]}),
-        (3, 32, 64),
-    ),
-    "rec_mobilenet": (REC_MV3, (3, 32, 64)),
+    "rec_small": (REC_SMALL, (3, 32, 64)),
+    "rec_large": (REC_LARGE, (3, 32, 64)),
     "cls": (CLS, (3, 48, 64)),
     "student": (STUDENT, (3, 64, 64)),
-    "small_det": (SMALL_DET, (3, 64, 64)),
+    "mv3_det": (MV3_DET, (3, 64, 64)),
     "teacher": (TEACHER, (3, 32, 64)),
-    "bottleneck": (BOTTLENECK, (3, 32, 64)),
+    "resnet50_det": (RESNET50_DET, (3, 32, 64)),
 }
 EPOCHS, STEPS = 3, 5
 SCHEDULES = {
@@ -84,26 +186,21 @@ SCHEDULES = {
     "const_warm": {"name": "Const", "learning_rate": 0.1, "warmup_epoch": 1},
     "cosine": {"name": "Cosine", "learning_rate": 0.001},
     "cosine_warm": {"name": "Cosine", "learning_rate": 0.001, "warmup_epoch": 0.5},
-    "linear": {"name": "Linear", "learning_rate": 0.01, "end_lr": 0.001, "power": 2.0},
-    "linear_warm": {"name": "Linear", "learning_rate": 0.01, "warmup_epoch": 1},
     "piecewise": {"name": "Piecewise", "decay_epochs": [1, 2], "values": [0.1, 0.01, 0.001]},
     "piecewise_warm": {"name": "Piecewise", "decay_epochs": [2], "values": [0.1, 0.01], "warmup_epoch": 1},
 }
 OPTIMIZERS = {
-    "Adam": {"name": "Adam", "beta1": 0.9, "beta2": 0.999, "regularizer": {"name": "L2", "factor": 0.02}},
-    "Adam_L1": {"name": "Adam", "regularizer": {"name": "L1", "factor": 0.02}},
-    "Adam_clip": {"name": "Adam", "clip_norm": 0.01},
-    "AdamW": {"name": "AdamW", "no_weight_decay_name": "fc1", "one_dim_param_no_weight_decay": True},
-    "Momentum": {"name": "Momentum", "momentum": 0.9, "clip_norm_global": 0.01, "weight_decay": 0.01},
+    "Adam": {**ADAM, "regularizer": {"name": "L2", "factor": 0.02}},
+    "Adam_epsilon": {"name": "Adam", "epsilon": 1.0, "weight_decay": 0.01},
+    "AdamW": {"name": "AdamW", "one_dim_param_no_weight_decay": True},
 }
 LOSSES = {
-    "DBLoss": {"name": "DBLoss", "balance_loss": True, "main_loss_type": "DiceLoss", "alpha": 5, "beta": 10},
-    "DBLoss_unbalanced": {"name": "DBLoss", "balance_loss": False, "alpha": 2, "beta": 3, "eps": 1e-3},
+    "DBLoss": DB_LOSS,
+    "DBLoss_weights": {"name": "DBLoss", "alpha": 2, "beta": 3},
     "CTCLoss": {"name": "CTCLoss"},
-    "CTCLoss_focal": {"name": "CTCLoss", "use_focal_loss": True},
     "CombinedLoss": {
         "name": "CombinedLoss",
-        "loss_config_list": [{"CTCLoss": {"weight": 2.0}}, {"CTCLoss": {"weight": 0.5, "use_focal_loss": True}}],
+        "loss_config_list": [{"CTCLoss": {"weight": 2.0}}, {"CTCLoss": {"weight": 0.5}}],
     },
     "ClsLoss": {"name": "ClsLoss"},
 }
@@ -127,9 +224,8 @@ def completed():
 
 
 def builder(name):
-    """``build_model``, ``build_loss``, ``build_metric`` or ``build_optimizer`` of the ``ppocr`` in this process."""
-    package = {"model": "modeling.architectures", "loss": "losses", "metric": "metrics", "optimizer": "optimizer"}[name]
-    return getattr(importlib.import_module(f"ppocr.{package}"), f"build_{name}")
+    """A builder of the ``ppocr`` in this process, such as ``build_model`` for ``name`` "model"."""
+    return getattr(importlib.import_module(f"ppocr.{PACKAGES[name]}"), f"build_{name}")
 
 
 def random(key, *shape):
@@ -227,16 +323,16 @@ def schedule_measures(name):
 
 def optimizer_measures(name):
     """The weights after three steps of a head with a regularizer of its own."""
-    config = {"model_type": "rec", "in_channels": 6, "Head": {**REC["Head"], "mid_channels": 5, "fc_decay": 0.1}}
+    head = {**REC["Head"], "mid_channels": 5, "fc_decay": 0.1, "in_channels": 6}
     frozen = paddle.nn.Linear(6, 6)
     for parameter in frozen.parameters():
         parameter.trainable = False
-    model = paddle.nn.LayerDict({"frozen": frozen, "network": builder("model")(config)})
+    model = paddle.nn.LayerDict({"frozen": frozen, "head": builder("head")(head)})
     seed_weights(model)
     optimizer = builder("optimizer")({**OPTIMIZERS[name], "lr": SCHEDULES["cosine"]}, EPOCHS, STEPS, model)[0]
     for _ in range(3):
         x = paddle.to_tensor(random("sequence", 2, 4, 6))
-        model["network"](model["frozen"](x)).square().mean().backward()
+        model["head"](model["frozen"](x)).square().mean().backward()
         optimizer.step()
         optimizer.clear_grad()
     return {key: tensor.numpy() for key, tensor in model.state_dict().items()}
@@ -257,11 +353,12 @@ def metric_measures():
     lines = ([(text, 0.5) for text in texts[:20]], [(text, 1.0) for text in texts[20:]])
     lines[0][:8] = [(text.lower(), 0.5) for text, _ in lines[1][:8]]
     measures = {}
-    for name, options in {"rec": {}, "rec_spaces": {"ignore_space": False}, "rec_filter": {"is_filter": True}}.items():
+    for name, options in {"rec": {}, "rec_spaces": {"ignore_space": False}}.items():
         metric = builder("metric")({"name": "RecMetric", "main_indicator": "acc", **options})
-        measures[f"{name}_batch"], measures[name] = metric(lines), metric.get_metric()
+        metric(lines)
+        measures[name] = metric.get_metric()
     metric = builder("metric")({"name": "ClsMetric", "main_indicator": "acc"})
-    measures["cls_batch"] = metric(([("0", 0.9), ("180", 0.8), ("0", 0.7)], [("0", 1.0), ("0", 1.0), ("0", 1.0)]))
+    metric(([("0", 0.9), ("180", 0.8), ("0", 0.7)], [("0", 1.0), ("0", 1.0), ("0", 1.0)]))
     measures["cls"] = metric.get_metric()
     regions = [quadrangles(f"regions {i}", 30) for i in range(6)]
     found = [np.concatenate([shapes[:20] + 1, quadrangles(f"found {i}", 20)]) for i, shapes in enumerate(regions)]
@@ -270,15 +367,6 @@ def metric_measures():
     metric = builder("metric")({"name": "DetMetric", "main_indicator": "hmean"})
     metric([{"points": points} for points in found], batch)
     measures["det"] = metric.get_metric()
-    config = {
-        "name": "DistillationMetric",
-        "base_metric_name": "DetMetric",
-        "main_indicator": "hmean",
-        "key": "Student",
-    }
-    metric = builder("metric")(config)
-    metric({"Student": [{"points": x} for x in found], "Teacher": [{"points": x} for x in regions]}, batch)
-    measures["distillation"] = metric.get_metric()
     return {f"{name}.{key}": np.array(value) for name, values in measures.items() for key, value in values.items()}
 
 

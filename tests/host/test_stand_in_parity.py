@@ -60,15 +60,14 @@ def test_state_has_the_same_names_and_shapes(ours, stock, name):
     assert mine == theirs
 
 
-@pytest.mark.parametrize("name", ["rec_mobilenet", "student", "small_det", "teacher", "bottleneck"])
+@pytest.mark.parametrize("name", ["rec_small", "rec_large", "student", "mv3_det", "teacher", "resnet50_det"])
 def test_optimizer_state_has_the_same_names(ours, stock, name):
     # Known differences: LCNet has BatchNorm2D, and our ClsHead does not fix the names of its variables.
     assert ours[f"networks/{name}/names"].tolist() == stock[f"networks/{name}/names"].tolist()
 
 
-@pytest.mark.parametrize("name", [name for name in host.NETWORKS if name != "rec_avg_pool"])
+@pytest.mark.parametrize("name", host.NETWORKS)
 def test_one_seed_draws_the_same_weights(ours, stock, name):
-    # Known difference: with `last_conv_stride` LCNet's last block is drawn twice.
     np.testing.assert_allclose(ours[f"networks/{name}/initial"], stock[f"networks/{name}/initial"], rtol=1e-6)
 
 
@@ -80,7 +79,7 @@ def test_outputs_agree(ours, stock, name, mode):
 
 
 @pytest.mark.parametrize("name", host.NETWORKS)
-def test_all_feats_have_the_same_names(ours, stock, name):
+def test_return_all_feats_gives_the_same_names(ours, stock, name):
     for key in (f"networks/{name}/train_features", f"networks/{name}/eval_features"):
         assert ours[key].tolist() == stock[key].tolist()
 

@@ -1,5 +1,6 @@
-"""Stand-ins for the four packages the ``paddleocr`` 2.10 wheel leaves out: modeling, losses, optimizer, metrics.
+"""Stand-ins for the four packages that the ``paddleocr`` 2.10 wheel leaves out: modeling, losses, optimizer, metrics.
 
-Not imported under this name: this folder is appended to ``ppocr.__path__``, so that ``ppocr.modeling`` and the others
-import from here. What the PP-OCRv2 configs need, with stock's names, config keys and parameter names; nothing else.
+This folder is appended to ``ppocr.__path__``, so that ``ppocr.modeling`` and the other three are imported from here.
+Names, config keys and parameter names are PaddleOCR's. An option is here only if a config of PaddleOCR that runs on the
+wheel, or a config of this project, sets it; ``tests/host/test_stand_in_options.py`` lists which.
 """

@@ -2,6 +2,8 @@
 
 import copy
 
+from paddle import nn
+
 from ..component import build_component
 from .cls_loss import ClsLoss
 from .combined_loss import CombinedLoss
@@ -13,6 +15,6 @@ __all__ = ["build_loss"]
 LOSSES = {"ClsLoss": ClsLoss, "CombinedLoss": CombinedLoss, "CTCLoss": CTCLoss, "DBLoss": DBLoss}
 
 
-def build_loss(config):
-    """The loss of the ``Loss`` section."""
+def build_loss(config: dict) -> nn.Layer:
+    """Build the loss of the ``Loss`` section; ``config`` is not modified."""
     return build_component("loss", LOSSES, copy.deepcopy(config))

@@ -1,7 +1,9 @@
 """A weighted sum of losses; stands in for ``ppocr/losses/combined_loss.py``.
 
-Plugins are found in :data:`TERMS` or as attributes of this module, which is where stock looks them up.
+A term is looked up in :data:`TERMS` and among the attributes of this module, which is where plugins put theirs.
 """
+
+from __future__ import annotations
 
 import paddle
 from paddle import nn
@@ -15,17 +17,17 @@ TERMS = {"CTCLoss": CTCLoss}
 
 
 class CombinedLoss(nn.Layer):
-    """Each term is logged under its own name, the weighted sum under ``loss``.
+    """The weighted sum of several losses, which are logged one by one.
 
     Args:
         loss_config_list: One mapping per term: ``{name: {"weight": number, option: value, ...}}``; not modified.
     """
 
-    def __init__(self, loss_config_list=None):
+    def __init__(self, loss_config_list: list[dict] | None = None):
         super().__init__()
         if not isinstance(loss_config_list, list) or not loss_config_list:
             raise UserError(f"`Loss.loss_config_list` must be a list of losses, got {loss_config_list!r}.")
-        known = with_attributes(TERMS, globals())
+        table = with_attributes(TERMS, globals())
         self.names, self.weights, self.terms = [], [], nn.LayerList()
         for entry in loss_config_list:
             if not isinstance(entry, dict) or len(entry) != 1:
@@ -36,21 +38,21 @@ class CombinedLoss(nn.Layer):
             options = {key: value for key, value in options.items() if key != "weight"}
             self.weights.append(entry[name]["weight"])
             self.names.append(name if name not in self.names else f"{name}_{len(self.names)}")
-            self.terms.append(build_component("loss", known, {**options, "name": name}))
+            self.terms.append(build_component("loss", table, {**options, "name": name}))
 
-    def forward(self, predicts, batch):
-        """predicts and batch: what each term takes.
+    def forward(self, predicts: object, batch: list[paddle.Tensor]) -> dict[str, paddle.Tensor]:
+        """predicts and batch: what the terms take.
 
         Returns:
-            {term's name: its weighted loss; what else it reports, weighted, under its own key; "loss": the sum}
+            ``loss``, the weighted sum; the weighted loss of each term under the name of the term; and what else a term
+            reports, weighted, under the key that the term gave it.
+        Raises:
+            ValueError: the ``loss`` of a term is not a scalar.
         """
         report, total = {}, 0
         for name, weight, term in zip(self.names, self.weights, self.terms):
-            result = term(predicts, batch)
-            if isinstance(result, paddle.Tensor):
-                result = {"loss": result}
-            result = {key: value * weight for key, value in result.items()}
-            loss = result.pop("loss") if "loss" in result else sum(result.values())
+            result = {key: value * weight for key, value in term(predicts, batch).items()}
+            loss = result.pop("loss")
             if loss.size != 1:
                 raise ValueError(f"loss {name!r} must return a scalar, got shape {tuple(loss.shape)}.")
             total = total + loss.reshape([])

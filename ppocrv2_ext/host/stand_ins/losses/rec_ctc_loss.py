@@ -1,27 +1,30 @@
-"""CTC over a line's positions (Graves et al., 2006); stands in for ``ppocr/losses/rec_ctc_loss.py``."""
+"""CTC loss over the frames of a text line (Graves et al., ICML 2006); stands in for ``ppocr/losses/rec_ctc_loss.py``.
+
+Shapes: B lines, T frames, C classes, L characters of the longest label.
+"""
+
+from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 
 class CTCLoss(nn.Layer):
-    """Negative log-likelihood of the label, nats per line, mean over the batch; class 0 is the blank.
+    """Negative log-likelihood of the label in nats per line, averaged over the batch; class 0 is the blank."""
 
-    Args:
-        use_focal_loss: Multiply each line's loss by (1 - p)^2, p its label's probability.
-    """
-
-    def __init__(self, use_focal_loss=False):
+    def __init__(self):  # without it, a config could set the options of nn.Layer
         super().__init__()
-        self.use_focal_loss = use_focal_loss
 
-    def forward(self, predicts, batch):
-        """predicts: (B, T, C) logits, or a tuple that ends in them; batch: [images, labels (B, L), lengths (B,)]."""
-        logits = predicts[-1] if isinstance(predicts, (list, tuple)) else predicts
-        lines, positions = logits.shape[:2]
+    def forward(self, predicts: Tensor | tuple[Tensor, ...], batch: list[Tensor]) -> dict[str, Tensor]:
+        """predicts: (B, T, C) logits, or a tuple that ends in them, such as the output of CenterCTCHead.
+
+        batch: [images, labels (B, L), lengths (B,), ...].
+        """
+        logits = predicts[-1] if isinstance(predicts, tuple) else predicts
+        lines, frames = logits.shape[:2]
         # On the host: the CTC kernel reads the lengths there, and a device tensor would make it wait.
-        input_lengths = paddle.to_tensor([positions] * lines, dtype="int64", place=paddle.CPUPlace())
+        input_lengths = paddle.to_tensor([frames] * lines, dtype="int64", place=paddle.CPUPlace())
         loss = F.ctc_loss(
             logits.transpose([1, 0, 2]),
             batch[1].astype("int32"),
@@ -30,6 +33,4 @@ class CTCLoss(nn.Layer):
             blank=0,
             reduction="none",
         )
-        if self.use_focal_loss:
-            loss = loss * (1 - paddle.exp(-loss)) ** 2
         return {"loss": loss.mean()}

@@ -1,26 +1,27 @@
-"""Share of right classes; stands in for ``ppocr/metrics/cls_metric.py``."""
+"""Share of text lines with the right direction; stands in for ``ppocr/metrics/cls_metric.py``."""
 
-EPS = 1e-5  # stock's, so that values agree to the last digit
+from __future__ import annotations
+
+EPS = 1e-5  # PaddleOCR's, so that values agree to the last digit
 
 
 class ClsMetric:
-    """``acc`` in [0, 1]."""
+    """``acc``, the share of lines with the right class, in [0, 1]."""
 
-    def __init__(self, main_indicator="acc"):
+    def __init__(self, main_indicator: str = "acc"):
         self.main_indicator = main_indicator
         self.reset()
 
-    def __call__(self, pred_label, batch=None):
-        """pred_label: (predictions, labels), each a list of (class, score). Returns the batch's own value."""
-        right = [pred == label for (pred, _), (label, _) in zip(*pred_label)]
-        self.right += sum(right)
-        self.count += len(right)
-        return {"acc": sum(right) / (len(right) + EPS)}
+    def __call__(self, pred_label: tuple[list, list], batch: list | None = None) -> None:
+        """pred_label: (predictions, labels), each a list of (class, score); batch is unused."""
+        predictions, labels = pred_label
+        self.right += sum(pred == label for (pred, _), (label, _) in zip(predictions, labels))
+        self.count += len(predictions)
 
-    def get_metric(self):
+    def get_metric(self) -> dict[str, float]:
         value = {"acc": self.right / (self.count + EPS)}
         self.reset()
         return value
 
-    def reset(self):
+    def reset(self) -> None:
         self.right = self.count = 0

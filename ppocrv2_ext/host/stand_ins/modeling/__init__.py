@@ -1,1 +1,1 @@
-"""Networks: ``Architecture`` of a config."""
+"""Networks: the ``Architecture`` section of a config. Stands in for ``ppocr/modeling``."""

@@ -1,15 +1,20 @@
-"""Learning rates over the steps of a run; stands in for ``ppocr/optimizer/learning_rate.py``.
+"""Learning rates over the steps of a training; stands in for ``ppocr/optimizer/learning_rate.py``.
 
-Keys count in epochs. Every schedule rises linearly from 0 over ``warmup_epoch``; its own clock starts after that, as in
-stock, so that a decay with a warm-up ends a little above its end.
+The keys of a config count in epochs. Every schedule starts with a linear warm-up from 0 to ``learning_rate`` that takes
+``warmup_epoch`` epochs. As in PaddleOCR, the decay is counted from the end of the warm-up but is as long as the whole
+training, so that with a warm-up a training stops a little before the end of its decay.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 from paddle.optimizer import lr
 
 from ppocrv2_ext.errors import UserError
 
 
-def _number(key, value):
+def _to_number(key: str, value: Any) -> float:
     """``value`` as a float; YAML 1.1 reads 1e-3 as text."""
     try:
         return float(value)
@@ -18,59 +23,56 @@ def _number(key, value):
 
 
 class _Schedule:
-    """What the schedules share: the run's length, and the warm-up to ``learning_rate``."""
+    """What the schedules share: the number of steps and the warm-up."""
 
-    def __init__(self, learning_rate, epochs, step_each_epoch, warmup_epoch=0):
-        self.learning_rate = _number("learning_rate", learning_rate)
+    def __init__(self, learning_rate: float, epochs: int, step_each_epoch: int, warmup_epoch: float = 0):
+        self.learning_rate = _to_number("learning_rate", learning_rate)
         self.steps = epochs * step_each_epoch
-        self.warmup_steps = round(_number("warmup_epoch", warmup_epoch) * step_each_epoch)
+        self.warmup_steps = round(_to_number("warmup_epoch", warmup_epoch) * step_each_epoch)
 
-    def decay(self):
+    def decay(self) -> lr.LRScheduler | float:
+        """The learning rate after the warm-up."""
         raise NotImplementedError
 
-    def __call__(self):
+    def __call__(self) -> lr.LRScheduler | float:
+        """The learning rate of the whole training."""
         if self.warmup_steps <= 0:
             return self.decay()
         return lr.LinearWarmup(self.decay(), self.warmup_steps, start_lr=0.0, end_lr=self.learning_rate)
 
 
 class Const(_Schedule):
-    """One value; a float unless there is a warm-up."""
+    """``learning_rate`` at every step; a float unless there is a warm-up."""
 
-    def decay(self):
+    def decay(self) -> float:
         return self.learning_rate
 
 
 class Cosine(_Schedule):
     """Half a cosine from ``learning_rate`` to 0."""
 
-    def decay(self):
+    def decay(self) -> lr.LRScheduler:
         return lr.CosineAnnealingDecay(self.learning_rate, T_max=self.steps)
 
 
-class Linear(_Schedule):
-    """``learning_rate`` to ``end_lr`` along (1 - progress)^``power``."""
-
-    def __init__(self, learning_rate, epochs, step_each_epoch, end_lr=0.0, power=1.0, warmup_epoch=0):
-        super().__init__(learning_rate, epochs, step_each_epoch, warmup_epoch)
-        self.end_lr = _number("end_lr", end_lr)
-        self.power = _number("power", power)
-
-    def decay(self):
-        return lr.PolynomialDecay(self.learning_rate, self.steps, end_lr=self.end_lr, power=self.power)
-
-
 class Piecewise(_Schedule):
-    """``values[i]`` until ``decay_epochs[i]``, the last value from there on."""
+    """``values[i]`` until epoch ``decay_epochs[i]``, then the last of ``values``."""
 
-    def __init__(self, epochs, step_each_epoch, decay_epochs, values, warmup_epoch=0):
+    def __init__(
+        self,
+        epochs: int,
+        step_each_epoch: int,
+        decay_epochs: list[int],
+        values: list[float],
+        warmup_epoch: float = 0,
+    ):
         if len(values) != len(decay_epochs) + 1:
             raise UserError(
                 f"`Optimizer.lr.values` needs one entry more than `decay_epochs`, got {values!r} and {decay_epochs!r}."
             )
         super().__init__(values[0], epochs, step_each_epoch, warmup_epoch)
         self.boundaries = [step_each_epoch * epoch for epoch in decay_epochs]
-        self.values = [_number("values", value) for value in values]
+        self.values = [_to_number("values", value) for value in values]
 
-    def decay(self):
+    def decay(self) -> lr.LRScheduler:
         return lr.PiecewiseDecay(self.boundaries, self.values)

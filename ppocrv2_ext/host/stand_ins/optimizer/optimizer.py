@@ -1,11 +1,15 @@
-"""Optimizers over a model's trainable parameters; stands in for ``ppocr/optimizer/optimizer.py``."""
+"""Optimizers over the trainable parameters of a model; stands in for ``ppocr/optimizer/optimizer.py``."""
+
+from __future__ import annotations
 
 import paddle
+from paddle import nn
+from paddle.optimizer.lr import LRScheduler
 
 from ppocrv2_ext.errors import UserError
 
 
-def _trainable(model):
+def _trainable_parameters(model: nn.Layer) -> list[paddle.Tensor]:
     parameters = [p for p in model.parameters() if p.trainable]
     if not parameters:
         raise UserError("there is nothing to train: every parameter of the model is frozen; unfreeze a network.")
@@ -13,17 +17,22 @@ def _trainable(model):
 
 
 class Adam:
-    """Calling it with a model gives Paddle's optimizer."""
+    """Adam (Kingma and Ba, ICLR 2015). Call it with a model to get Paddle's optimizer.
+
+    Args:
+        learning_rate: A number or a scheduler.
+        beta1, beta2: Decay of the two running means per step, in [0, 1).
+        epsilon: Keeps the division by the root of the second mean finite.
+        weight_decay: L2 decay: ``weight_decay`` * weight is added to the gradient; None for no decay.
+    """
 
     def __init__(
         self,
-        learning_rate=0.001,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-8,
-        weight_decay=None,
-        grad_clip=None,
-        lazy_mode=False,
+        learning_rate: LRScheduler | float,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float | None = None,
     ):
         self.options = {
             "learning_rate": learning_rate,
@@ -31,63 +40,42 @@ class Adam:
             "beta2": beta2,
             "epsilon": epsilon,
             "weight_decay": weight_decay,
-            "grad_clip": grad_clip,
-            "lazy_mode": lazy_mode,
         }
 
-    def __call__(self, model):
-        return paddle.optimizer.Adam(parameters=_trainable(model), **self.options)
+    def __call__(self, model: nn.Layer) -> paddle.optimizer.Optimizer:
+        return paddle.optimizer.Adam(parameters=_trainable_parameters(model), **self.options)
 
 
-class AdamW(Adam):
-    """Decay is 0.01 unless given.
+class AdamW:
+    """AdamW (Loshchilov and Hutter, ICLR 2019). Call it with a model to get Paddle's optimizer.
 
-    It spares parameters with a word of ``no_weight_decay_name`` in their name and, with
-    ``one_dim_param_no_weight_decay``, those with a single dimension.
+    Args:
+        learning_rate: A number or a scheduler.
+        beta1, beta2: Decay of the two running means per step, in [0, 1).
+        weight_decay: Each step also subtracts learning rate * ``weight_decay`` * weight.
+        one_dim_param_no_weight_decay: Leave parameters with a single dimension, such as biases, out of the decay.
     """
 
     def __init__(
         self,
-        learning_rate=0.001,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-8,
-        weight_decay=None,
-        grad_clip=None,
-        lazy_mode=False,
-        multi_precision=False,
-        no_weight_decay_name=None,
-        one_dim_param_no_weight_decay=False,
+        learning_rate: LRScheduler | float,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        weight_decay: float = 0.01,
+        one_dim_param_no_weight_decay: bool = False,
     ):
-        if isinstance(weight_decay, paddle.regularizer.L1Decay):
-            raise UserError("optimizer 'AdamW' takes an L2 regularizer or `weight_decay`; L1 works with 'Adam'.")
-        weight_decay = 0.01 if weight_decay is None else weight_decay
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, grad_clip, lazy_mode)
-        self.options["multi_precision"] = multi_precision
-        self.spared_words = (no_weight_decay_name or "").split()
-        self.spare_one_dim = one_dim_param_no_weight_decay
-
-    def __call__(self, model):
-        spared = {
-            p.name
-            for name, p in model.named_parameters()
-            if any(word in name for word in self.spared_words) or (self.spare_one_dim and p.ndim == 1)
-        }
-        return paddle.optimizer.AdamW(
-            parameters=_trainable(model), apply_decay_param_fun=lambda name: name not in spared, **self.options
-        )
-
-
-class Momentum:
-    """Calling it with a model gives Paddle's optimizer."""
-
-    def __init__(self, learning_rate, momentum, weight_decay=None, grad_clip=None):
         self.options = {
             "learning_rate": learning_rate,
-            "momentum": momentum,
+            "beta1": beta1,
+            "beta2": beta2,
             "weight_decay": weight_decay,
-            "grad_clip": grad_clip,
         }
+        self.one_dim_param_no_weight_decay = one_dim_param_no_weight_decay
 
-    def __call__(self, model):
-        return paddle.optimizer.Momentum(parameters=_trainable(model), **self.options)
+    def __call__(self, model: nn.Layer) -> paddle.optimizer.Optimizer:
+        no_decay = {p.name for p in model.parameters() if self.one_dim_param_no_weight_decay and p.ndim == 1}
+        return paddle.optimizer.AdamW(
+            parameters=_trainable_parameters(model),
+            apply_decay_param_fun=lambda name: name not in no_decay,
+            **self.options,
+        )

@@ -1,36 +1,38 @@
-"""MobileNetV3 (Howard et al., ICCV 2019): its rows as tables, and the block one row describes.
+"""MobileNetV3 (Howard et al., ICCV 2019): a table per model, and the block that one row describes.
 
-The detector and the text-line network differ in their strides; both columns stand beside the rows.
+The detector and the networks for text lines differ in their strides, which both stand beside the rows.
 Stands in for the blocks of ``ppocr/modeling/backbones/det_mobilenet_v3.py``. B batch, C channels, H height, W width.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.lcnet import make_divisible
 
 
 class Row(NamedTuple):
-    """1 x 1 to ``expansion``, depthwise ``kernel``, perhaps squeeze-and-excitation, 1 x 1 to ``channels``."""
+    """1 x 1 to ``expansion``, depthwise ``kernel``, squeeze-and-excitation if ``se``, 1 x 1 to ``channels``."""
 
     kernel: int
     expansion: int  # at scale 1.0, as is ``channels``
     channels: int
     se: bool
     activation: str
-    stride: int = 1  # detection: both sides
-    line_stage: int = None  # text lines: index into the four configured strides; other rows have stride 1
+    stride: int = 1  # of the detector, both sides
+    line_stage: int | None = None  # for text lines: index into the vertical strides; None for stride 1
 
 
 STEM_CHANNELS = 16
 LARGE = (
-    Row(3, 16, 16, False, "relu", 1, 0),
-    Row(3, 64, 24, False, "relu", 2, 1),
+    Row(3, 16, 16, False, "relu"),
+    Row(3, 64, 24, False, "relu", 2, 0),
     Row(3, 72, 24, False, "relu"),
-    Row(5, 72, 40, True, "relu", 2, 2),
+    Row(5, 72, 40, True, "relu", 2, 1),
     Row(5, 120, 40, True, "relu"),
     Row(5, 120, 40, True, "relu"),
     Row(3, 240, 80, False, "hardswish", 2),
@@ -39,20 +41,20 @@ LARGE = (
     Row(3, 184, 80, False, "hardswish"),
     Row(3, 480, 112, True, "hardswish"),
     Row(3, 672, 112, True, "hardswish"),
-    Row(5, 672, 160, True, "hardswish", 2, 3),
+    Row(5, 672, 160, True, "hardswish", 2, 2),
     Row(5, 960, 160, True, "hardswish"),
     Row(5, 960, 160, True, "hardswish"),
 )
-SMALL = (
-    Row(3, 16, 16, True, "relu", 2, 0),
-    Row(3, 72, 24, False, "relu", 2, 1),
+SMALL = (  # no detector uses it
+    Row(3, 16, 16, True, "relu", line_stage=0),
+    Row(3, 72, 24, False, "relu", line_stage=1),
     Row(3, 88, 24, False, "relu"),
-    Row(5, 96, 40, True, "hardswish", 2, 2),
+    Row(5, 96, 40, True, "hardswish", line_stage=2),
     Row(5, 240, 40, True, "hardswish"),
     Row(5, 240, 40, True, "hardswish"),
     Row(5, 120, 48, True, "hardswish"),
     Row(5, 144, 48, True, "hardswish"),
-    Row(5, 288, 96, True, "hardswish", 2, 3),
+    Row(5, 288, 96, True, "hardswish", line_stage=3),
     Row(5, 576, 96, True, "hardswish"),
     Row(5, 576, 96, True, "hardswish"),
 )
@@ -61,8 +63,12 @@ SCALES = (0.35, 0.5, 0.75, 1.0, 1.25)
 ACTIVATIONS = {"relu": F.relu, "hardswish": F.hardswish, None: lambda x: x}
 
 
-def rows_and_width(model_name, scale):
-    """(rows, width of the last convolution at scale 1.0) of "large" or "small"; refuses scales that stock refuses."""
+def rows_and_width(model_name: str, scale: float) -> tuple[tuple[Row, ...], int]:
+    """(rows, width of the last convolution at scale 1.0) of the model "large" or "small".
+
+    Raises:
+        UserError: there is no such model, or PaddleOCR does not have it at this ``scale``.
+    """
     if scale not in SCALES:
         raise UserError(f"backbone 'MobileNetV3': `scale` must be one of {', '.join(map(str, SCALES))}, got {scale!r}.")
     if model_name not in MODELS:
@@ -71,30 +77,41 @@ def rows_and_width(model_name, scale):
 
 
 class ConvNorm(nn.Layer):
-    """Convolution that pads to keep the size, BatchNorm, activation."""
+    """A convolution that pads to keep the size, BatchNorm, and an activation."""
 
-    def __init__(self, in_channels, out_channels, kernel=1, stride=1, groups=1, activation=None):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        stride: int | tuple[int, int] = 1,
+        groups: int = 1,
+        activation: str | None = None,
+    ):
         super().__init__()
         self.conv = nn.Conv2D(
             in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, groups=groups, bias_attr=False
         )
-        # Not BatchNorm2D: the names of its variables, which are the keys of a .pdopt, would differ from stock's.
+        # Not BatchNorm2D: the names of its variables, which are the keys of a .pdopt, would differ from PaddleOCR's.
         self.bn = nn.BatchNorm(out_channels)
         self.activation = ACTIVATIONS[activation]
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.bn(self.conv(x)))
 
 
 class SqueezeExcite(nn.Layer):
-    """Scales each channel by a gate in [0, 1]; the hard sigmoid's slope is stock's 0.2, not the paper's 1/6."""
+    """Multiply each channel by a gate in [0, 1].
 
-    def __init__(self, channels, reduction=4):
+    The slope of the gate's hard sigmoid is PaddleOCR's 0.2, not the paper's 1/6.
+    """
+
+    def __init__(self, channels: int):
         super().__init__()
-        self.conv1 = nn.Conv2D(channels, channels // reduction, 1)
-        self.conv2 = nn.Conv2D(channels // reduction, channels, 1)
+        self.conv1 = nn.Conv2D(channels, channels // 4, 1)
+        self.conv2 = nn.Conv2D(channels // 4, channels, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         gate = F.relu(self.conv1(F.adaptive_avg_pool2d(x, 1)))  # [B, C / 4, 1, 1]
         return x * F.hardsigmoid(self.conv2(gate), slope=0.2, offset=0.5)
 
@@ -102,7 +119,7 @@ class SqueezeExcite(nn.Layer):
 class InvertedResidual(nn.Layer):
     """One :class:`Row` at a scale; ``stride`` is an int or (height, width)."""
 
-    def __init__(self, in_channels, row, scale, stride, se):
+    def __init__(self, in_channels: int, row: Row, scale: float, stride: int | tuple[int, int], se: bool):
         super().__init__()
         mid_channels, self.out_channels = make_divisible(row.expansion * scale), make_divisible(row.channels * scale)
         self.expand_conv = ConvNorm(in_channels, mid_channels, activation=row.activation)
@@ -111,9 +128,10 @@ class InvertedResidual(nn.Layer):
         )
         self.mid_se = SqueezeExcite(mid_channels) if se else None
         self.linear_conv = ConvNorm(mid_channels, self.out_channels)
+        # As in PaddleOCR, a stride of (1, 1) counts as one that changes the size.
         self.adds_input = stride == 1 and in_channels == self.out_channels
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.bottleneck_conv(self.expand_conv(x))
         if self.mid_se is not None:
             y = self.mid_se(y)

@@ -1,31 +1,36 @@
 """The feature pyramid of the detector; stands in for ``DBFPN`` of ``ppocr/modeling/necks/db_fpn.py``."""
 
+from __future__ import annotations
+
 import paddle
 import paddle.nn.functional as F
-from paddle import ParamAttr, nn
+from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingUniform
 
 from ppocrv2_ext.errors import UserError
 
 
-def _conv(in_channels, out_channels, kernel):
+def _conv(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2D:
     initial = ParamAttr(initializer=KaimingUniform())
     return nn.Conv2D(in_channels, out_channels, kernel, padding=kernel // 2, weight_attr=initial, bias_attr=False)
 
 
-def _enlarge(x, factor):
+def _enlarge(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="nearest")
 
 
 class DBFPN(nn.Layer):
-    """Four maps, merged top-down, smoothed to a quarter of the width each and stacked at 1/4 of the image.
+    """One feature map at 1/4 of the image from the four of a backbone.
+
+    Each map is added to the next finer one, reduced to a quarter of ``out_channels`` and enlarged to the finest size.
+    The four results are concatenated.
 
     Args:
         in_channels: Widths of the maps at 1/4, 1/8, 1/16, 1/32.
-        out_channels: Width of the result, a multiple of 4.
+        out_channels: Width of the output, a multiple of 4.
     """
 
-    def __init__(self, in_channels, out_channels):
+    def __init__(self, in_channels: list[int], out_channels: int):
         super().__init__()
         if not isinstance(in_channels, (list, tuple)) or len(in_channels) != 4:
             raise UserError(f"neck 'DBFPN' merges four feature maps; this backbone gives {in_channels!r}.")
@@ -33,12 +38,12 @@ class DBFPN(nn.Layer):
             raise UserError(f"neck 'DBFPN': `out_channels` must be a multiple of 4, got {out_channels}.")
         self.out_channels = out_channels
         self.in2_conv, self.in3_conv, self.in4_conv, self.in5_conv = (_conv(c, out_channels, 1) for c in in_channels)
-        # p5 first, as in stock: under one seed both hosts then draw the same weights.
+        # p5 first, as in PaddleOCR: under one seed both hosts then draw the same weights.
         self.p5_conv, self.p4_conv, self.p3_conv, self.p2_conv = (
             _conv(out_channels, out_channels // 4, 3) for _ in in_channels
         )
 
-    def forward(self, maps):
+    def forward(self, maps: list[Tensor]) -> Tensor:
         """maps: c2 to c5, (B, C_i, H / 2^i, W / 2^i) -> (B, out_channels, H / 4, W / 4); H and W multiples of 32."""
         c2, c3, c4, c5 = maps
         m5 = self.in5_conv(c5)

@@ -1,9 +1,11 @@
 """From a feature map of height 1 to a sequence; stands in for ``ppocr/modeling/necks/rnn.py``.
 
-Shapes: B batch, C channels, T positions along the line (the map's width), D features per position.
+Shapes: B lines, C channels, T frames (the width of the map), D features per frame.
 """
 
-from paddle import nn
+from __future__ import annotations
+
+from paddle import Tensor, nn
 
 from ppocrv2_ext.errors import UserError, did_you_mean
 
@@ -13,24 +15,24 @@ ENCODERS = ("reshape", "rnn")
 class BidirectionalLSTM(nn.Layer):
     """Two bidirectional LSTM layers: (B, T, C) -> (B, T, 2 * hidden_size)."""
 
-    def __init__(self, in_channels, hidden_size):
+    def __init__(self, in_channels: int, hidden_size: int):
         super().__init__()
         self.lstm = nn.LSTM(in_channels, hidden_size, direction="bidirectional", num_layers=2)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.lstm(x)[0]
 
 
 class SequenceEncoder(nn.Layer):
-    """The columns of a feature map as a sequence, perhaps read by an LSTM.
+    """The columns of a feature map as a sequence of frames, with or without an LSTM over them.
 
     Args:
         in_channels: Channels of the map.
         encoder_type: "reshape" for the columns as they are, "rnn" for two bidirectional LSTM layers over them.
-        hidden_size: Size of each direction of the "rnn".
+        hidden_size: Width of each direction of the "rnn"; no effect on "reshape".
     """
 
-    def __init__(self, in_channels, encoder_type, hidden_size=48):
+    def __init__(self, in_channels: int, encoder_type: str, hidden_size: int = 48):
         super().__init__()
         if encoder_type not in ENCODERS:
             raise UserError(
@@ -41,7 +43,7 @@ class SequenceEncoder(nn.Layer):
         self.encoder = BidirectionalLSTM(in_channels, hidden_size) if rnn else None
         self.out_channels = 2 * hidden_size if rnn else in_channels
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, 1, T) -> (B, T, D)."""
         if x.shape[2] != 1:
             raise ValueError(
