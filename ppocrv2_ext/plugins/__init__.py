@@ -1,4 +1,19 @@
-"""The techniques of PP-OCRv2. Importing this package registers every component; nothing here knows PaddleOCR."""
+"""The techniques of PP-OCRv2 (arXiv:2109.03144), one room each. Importing this package registers every component.
+
+- ``lcnet``: PP-LCNet, the backbone of the recognizer and of our classifier of direction
+- ``cml/``: collaborative mutual learning of two detectors under a frozen teacher
+- ``copy_paste/``: text of one training picture is pasted into another
+- ``udml/``: unified deep mutual learning of two recognizers
+- ``center_loss/``: CTC with center loss, and the head that holds the centers
+- ``ctc/``: CTC losses, and the alignment of a label with the frames of its line
+- ``direction/``: a classifier that says which way up a line of text is
+- ``window``: training windows for detection, at the scale of evaluation
+- ``distillation``: several networks in one model, some of them frozen
+- ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
+- ``draws``, ``terms``: what random transforms share, and what losses share
+
+Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where PaddleOCR looks for them.
+"""
 
 from . import lcnet, window  # noqa: F401
 from .center_loss import head, loss  # noqa: F401

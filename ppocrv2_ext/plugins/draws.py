@@ -1,4 +1,6 @@
-"""What random transforms share: a generator in every process of a data loader."""
+"""What the random transforms share: a random generator for every process of a data loader."""
+
+from __future__ import annotations
 
 import numpy as np
 from paddle.io import get_worker_info
@@ -7,21 +9,26 @@ from ..config.numbers import whole_number
 
 
 class Draws:
-    """Hands out the random generator of the process that asks.
+    """The random generators of one transform.
+
+    Every worker process of a data loader gets a generator of its own, and another one in every epoch. Without that,
+    all workers would draw the same numbers.
 
     Args:
-        owner: name of the transform; two of them draw differently from the same seed.
-        seed: for the same draws in every run; None draws one from NumPy's global generator. Workers, and those of
-            another epoch, draw differently either way.
+        owner: name of the transform. Two transforms with the same seed draw different numbers.
+        seed: whole number >= 0, for the same draws in every run. None takes a seed from NumPy's global generator.
+    Raises:
+        ValueError: ``seed`` is not a whole number >= 0.
     """
 
-    def __init__(self, owner, seed=None):
+    def __init__(self, owner: str, seed: int | None = None) -> None:
         self.seed = None if seed is None else whole_number(seed, "seed", 0)
         self._stream = tuple(owner.encode())
-        self._process, self._generator = None, None
+        self._process: tuple | None = None
+        self._generator: np.random.Generator | None = None
 
-    def generator(self):
-        """The numpy.random.Generator of this process; another one in workers that were started anew for an epoch."""
+    def generator(self) -> np.random.Generator:
+        """The generator of this process. A worker that was started for a new epoch gets a new one."""
         worker = get_worker_info()
         process = () if worker is None else (worker.id, worker.seed)
         if self._generator is None or self._process != process:

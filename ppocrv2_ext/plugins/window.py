@@ -1,8 +1,13 @@
-"""Training windows for text detection: a part of the picture at the size that text has there, maps included.
+"""Training windows for text detection: a part of the picture, with its maps, at the scale that evaluation sees.
 
-PaddleOCR's EastRandomCropData cuts out a region between texts and scales it into a square: text is seen at other sizes
-than in evaluation, and on scenes more than half of the square stays empty.
+PaddleOCR's EastRandomCropData cuts out a region between texts and scales it to fit a square. The network then sees text
+at other sizes than in evaluation, and on real scenes more than half of the square stays empty.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,25 +18,45 @@ from ..registry import TRANSFORMS
 from .draws import Draws
 
 
-def choose_corner(rng, picture_hw, window_hw, polygons, text_p):
-    """(y, x) of a window inside the picture, 0 along a side on which the picture is not larger.
+def choose_corner(
+    rng: np.random.Generator,
+    picture_hw: Sequence[int],
+    window_hw: Sequence[int],
+    polygons: np.ndarray,
+    text_p: float,
+) -> tuple[int, int]:
+    """Draw where the top left corner of a window lies.
+
+    With probability ``text_p`` the window holds the center of one of the texts, each with the same chance. Otherwise
+    every place is equally likely.
 
     Args:
-        rng: numpy.random.Generator.
-        polygons: (N, P, 2) readable text; with probability ``text_p`` the centre of one of them, each as likely, lies
-            in the window, else the window lies anywhere.
+        rng: the only source of randomness.
+        picture_hw, window_hw: (height, width) in pixels.
+        polygons: (N, P, 2) outlines of readable text, x and y in pixels.
+        text_p: in [0, 1].
+    Returns:
+        (y, x) in pixels, with the window inside the picture. It is 0 along a side where the picture is not larger.
     """
     last = np.maximum(np.subtract(picture_hw, window_hw), 0)
     low, high = np.zeros(2, dtype=int), last
     if len(polygons) and rng.random() < text_p:
-        centre = np.floor(polygons[rng.integers(len(polygons))].mean(axis=0)[::-1]).astype(int)  # y, x
-        low = np.clip(centre - window_hw + 1, 0, last)
-        high = np.clip(centre, low, last)
+        center = np.floor(polygons[rng.integers(len(polygons))].mean(axis=0)[::-1]).astype(int)  # y, x
+        low = np.clip(center - window_hw + 1, 0, last)
+        high = np.clip(center, low, last)
     return tuple(rng.integers(low, high + 1).tolist())
 
 
-def cut(array, corner, window_hw):
-    """A copy of the window of an array (H, W) or (H, W, C); 0 where it reaches past the right or lower border."""
+def cut(array: np.ndarray, corner: Sequence[int], window_hw: Sequence[int]) -> np.ndarray:
+    """A copy of one window of an array.
+
+    Args:
+        array: (H, W) or (H, W, C).
+        corner: (y, x) of the window's top left pixel, >= 0.
+        window_hw: (height, width) of the window in pixels.
+    Returns:
+        An array of the window's size, 0 where the window reaches past the right or the lower border.
+    """
     (y, x), (h, w) = corner, window_hw
     inside = array[y : y + h, x : x + w]
     window = np.zeros((h, w, *array.shape[2:]), dtype=array.dtype)
@@ -39,50 +64,56 @@ def cut(array, corner, window_hw):
     return window
 
 
-def shown(polygons, height, width):
-    """(N,) booleans: the bounding box of a polygon, of (N, P, 2) in x and y, overlaps a picture of that size."""
+def are_visible(polygons: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(N,) booleans: the bounding box of each of (N, P, 2) polygons overlaps a picture of ``height`` x ``width``."""
     return (polygons.max(axis=1) > 0).all(axis=1) & (polygons.min(axis=1) < [width, height]).all(axis=1)
 
 
-def keep_text(data, kept):
-    """A copy of a sample with those of its `polys`, `ignore_tags`, `texts` where ``kept``, (N,) booleans, is true."""
-    texts = {"texts": [text for text, keep in zip(data["texts"], kept) if keep]} if "texts" in data else {}
-    return {**data, **texts, "polys": data["polys"][kept], "ignore_tags": np.asarray(data["ignore_tags"], bool)[kept]}
+def select_text(data: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
+    """A copy of a sample with only those `polys`, `ignore_tags` and `texts` where ``mask``, (N,) booleans, is true."""
+    texts = {"texts": [text for text, keep in zip(data["texts"], mask) if keep]} if "texts" in data else {}
+    return {**data, **texts, "polys": data["polys"][mask], "ignore_tags": np.asarray(data["ignore_tags"], bool)[mask]}
 
 
 @TRANSFORMS.register
 class KeepVisibleText:
-    """Leaves out text that an augmentation has moved outside the picture, before MakeBorderMap, which fails on it."""
+    """Removes text that an augmentation has moved out of the picture. MakeBorderMap, which comes later, fails on it."""
 
-    def __call__(self, data):
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """data: a sample with `image` (H, W, 3), `polys` (N, P, 2), `ignore_tags`, perhaps `texts`."""
-        return keep_text(data, shown(np.asarray(data["polys"]), *data["image"].shape[:2]))
+        return select_text(data, are_visible(np.asarray(data["polys"]), *data["image"].shape[:2]))
 
 
 @TRANSFORMS.register
 class RandomTextWindow:
-    """:func:`choose_corner` and :func:`cut` on the image and its four maps, right after MakeShrinkMap.
+    """Cuts one random window out of the image and its four maps, right after MakeShrinkMap.
 
-    The maps are made for the whole picture before, so that text cut by the border of the window keeps its labels.
-    Past the border of a small picture the masks are 0: nothing is learnt there.
+    The maps are made for the whole picture before the cut, so text at the border of the window keeps its labels. Where
+    the window reaches past a small picture the masks are 0: nothing is learnt there.
 
     Args:
         size: (height, width) of the window in pixels.
-        text_p: probability that the window is laid around text; the others show what is no text.
-        seed: for the same draws in every run; PaddleOCR puts `Global.seed` here if a config has one.
+        text_p: probability, in [0, 1], that the window is placed around text. The others show background.
+        seed: for the same draws in every run. PaddleOCR puts `Global.seed` here if the config has one.
+    Raises:
+        ValueError: an argument is out of range.
     """
 
-    def __init__(self, size, text_p=0.75, seed=None):
+    def __init__(self, size: Sequence[int], text_p: float = 0.75, seed: int | None = None) -> None:
         if not isinstance(size, (list, tuple)) or len(size) != 2:
             raise ValueError(f"`size` must be [height, width], got {size!r}.")
         self.size = tuple(whole_number(side, "size", 1) for side in size)
         self.text_p = number(text_p, "text_p", 0, 1)
         self.draws = Draws("RandomTextWindow", seed)
 
-    def __call__(self, data):
-        """data: a sample with `image` (H, W, 3), `polys`, `ignore_tags`, perhaps `texts`, and the four maps (H, W).
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Cut the image, the maps and the polygons at the same place; text outside the window leaves the lists.
 
-        Text of which the window shows nothing is left out of the lists.
+        Args:
+            data: a sample with `image` (H, W, 3), `polys` (N, P, 2), `ignore_tags`, perhaps `texts`, and the four maps
+                (H, W) of :data:`~ppocrv2_ext.config.names.DB_MAPS`.
+        Raises:
+            UserError: the sample has no maps yet.
         """
         missing = [key for key in DB_MAPS if key not in data]
         if missing:
@@ -94,5 +125,5 @@ class RandomTextWindow:
             self.draws.generator(), data["image"].shape[:2], self.size, polygons[~ignored], self.text_p
         )
         windows = {key: cut(data[key], corner, self.size) for key in ("image", *DB_MAPS)}
-        moved = polygons - np.array(corner[::-1])
-        return keep_text({**data, **windows, "polys": moved}, shown(moved, *self.size))
+        polygons = polygons - np.array(corner[::-1])
+        return select_text({**data, **windows, "polys": polygons}, are_visible(polygons, *self.size))

@@ -66,7 +66,7 @@ def adam(networks):
 # ---- PaddleOCR's contract
 
 
-def test_outputs_lists_and_keys_go_by_the_names(images):
+def test_outputs_lists_and_state_keys_use_the_names_of_the_networks(images):
     networks = model()
     assert list(networks(images)) == networks.model_name_list == NAMES
     assert all(found is getattr(networks, name) for found, name in zip(networks.model_list, NAMES))
@@ -75,12 +75,12 @@ def test_outputs_lists_and_keys_go_by_the_names(images):
     assert "Student.backbone.0.weight" in keys
 
 
-def test_labels_reach_the_networks_that_want_them(images):
+def test_labels_are_passed_to_the_networks_only_if_there_are_any(images):
     assert model()(images, data="labels")["Student"]["data"] == "labels"
     assert DistillationNetworks({"Student": nn.Conv2D(3, 1, 1)})(images)["Student"].shape == [2, 1, 8, 8]
 
 
-def test_state_makes_a_round_trip_and_reaches_the_frozen_network_too(images):
+def test_a_state_dict_restores_every_network_even_the_frozen_one(images):
     one, other = model(), model()
     for parameter in one.parameters():
         parameter.set_value(paddle.rand(parameter.shape))
@@ -90,14 +90,14 @@ def test_state_makes_a_round_trip_and_reaches_the_frozen_network_too(images):
         np.testing.assert_array_equal(one(images)[name]["maps"].numpy(), other(images)[name]["maps"].numpy())
 
 
-def test_a_network_taken_out_is_the_one_inside(images):
+def test_a_network_copied_out_of_the_model_computes_the_same(images):
     networks = model()
     networks.eval()
     alone = copy.deepcopy(networks.model_list[1])
     np.testing.assert_array_equal(alone(images)["maps"].numpy(), networks(images)["Student"]["maps"].numpy())
 
 
-def test_the_lists_follow_when_batch_norm_is_converted():
+def test_model_list_holds_the_converted_networks_after_conversion_to_sync_batch_norm():
     networks = DistillationNetworks({"Teacher": nn.BatchNorm2D(3), "Student": nn.BatchNorm2D(3)}, ["Teacher"])
     converted = nn.SyncBatchNorm.convert_sync_batchnorm(networks)
     assert [type(network) for network in converted.model_list] == [nn.SyncBatchNorm] * 2
@@ -109,7 +109,7 @@ def test_the_lists_follow_when_batch_norm_is_converted():
 # ---- frozen means frozen
 
 
-def test_weights_and_statistics_of_the_frozen_network_are_bit_equal_after_steps(images):
+def test_weights_and_statistics_of_the_frozen_network_are_bit_equal_after_training(images):
     networks = model()
     before = {name: state(networks, name) for name in NAMES}
     optimizer = adam(networks)
@@ -122,7 +122,7 @@ def test_weights_and_statistics_of_the_frozen_network_are_bit_equal_after_steps(
         assert [key for key, value in state(networks, name).items() if np.array_equal(value, before[name][key])] == []
 
 
-def test_one_step_gives_every_parameter_of_the_students_a_gradient_and_the_teacher_none(images):
+def test_one_step_gives_a_gradient_to_every_parameter_of_the_students_and_to_none_of_the_teacher(images):
     networks = model()
     networks.train()
     CMLLoss()(networks(images), labels())["loss"].backward()
@@ -134,14 +134,14 @@ def test_one_step_gives_every_parameter_of_the_students_a_gradient_and_the_teach
             assert (parameter.grad.numpy() != 0).any(), name
 
 
-def test_losses_go_down_over_30_steps_on_one_batch(images):
+def test_the_loss_falls_over_30_steps_on_one_batch(images):
     networks = model()
     optimizer = adam(networks)
     losses = [step(networks, images, optimizer) for _ in range(30)]
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
-def test_the_frozen_output_holds_no_graph_and_the_others_do(images):
+def test_only_the_output_of_the_frozen_network_carries_no_gradient(images):
     outputs = model()(images)
     assert outputs["Teacher"]["maps"].stop_gradient
     assert not outputs["Student"]["maps"].stop_gradient
@@ -162,7 +162,7 @@ def modes(networks, name):
     return {layer.training for layer in getattr(networks, name).sublayers(include_self=True)}
 
 
-def test_it_survives_every_change_of_mode():
+def test_the_frozen_network_stays_in_evaluation_mode_whatever_mode_is_set():
     networks = model()
     assert modes(networks, "Teacher") == {False}  # as soon as it is built
     for mode in ("train", "eval", "train", "train"):
@@ -172,18 +172,20 @@ def test_it_survives_every_change_of_mode():
     assert networks.train(False).training is False
 
 
-@pytest.mark.parametrize("awaken", [lambda net: paddle.DataParallel(net).train(), lambda net: net.Teacher.train()])
-def test_nobody_wakes_the_frozen_network_from_outside(images, awaken):
+@pytest.mark.parametrize(
+    "set_training", [lambda net: paddle.DataParallel(net).train(), lambda net: net.Teacher.train()]
+)
+def test_the_next_forward_freezes_again_what_was_put_into_training_mode_from_outside(images, set_training):
     networks = model()
     before = state(networks, "Teacher")
-    awaken(networks)
+    set_training(networks)
     assert modes(networks, "Teacher") == {True}  # DataParallel marks what is inside without asking it
     assert networks(images)["Teacher"]["maps"].shape == [2, 1, 8, 8]
     for key, value in state(networks, "Teacher").items():
         np.testing.assert_array_equal(value, before[key])
 
 
-def test_copies_are_frozen_too(images):
+def test_a_deep_copy_keeps_its_teacher_frozen(images):
     networks = copy.deepcopy(model())
     networks.train()
     before = state(networks, "Teacher")
@@ -199,15 +201,15 @@ def test_without_frozen_networks_all_learn(images):
     assert modes(networks, "Teacher") == {True}
 
 
-# ---- what it says
+# ---- errors
 
 
-def test_freezing_an_unknown_network_suggests_one():
+def test_freezing_an_unknown_network_suggests_a_known_name():
     with pytest.raises(UserError, match="no network 'Techer' to freeze; did you mean 'Teacher'"):
         model(frozen=["Techer"])
 
 
-def test_something_must_learn():
+def test_a_model_in_which_no_network_learns_is_refused():
     with pytest.raises(UserError, match="at least one network must learn"):
         model(frozen=NAMES)
     with pytest.raises(UserError, match="at least one network must learn"):
@@ -220,10 +222,10 @@ def test_a_name_that_a_layer_uses_is_refused(name):
         DistillationNetworks({name: nn.Linear(1, 1)})
 
 
-# ---- two from one file
+# ---- two networks from one file
 
 
-def test_perturbation_has_the_asked_size_and_spares_biases_and_statistics():
+def test_perturbation_has_the_requested_size_and_leaves_biases_and_statistics_alone():
     layer = nn.Sequential(nn.Conv2D(8, 64, 3), nn.BatchNorm2D(64))
     before = {name: value.numpy().copy() for name, value in layer.state_dict().items()}
     paddle.seed(0)
@@ -233,35 +235,35 @@ def test_perturbation_has_the_asked_size_and_spares_biases_and_statistics():
     assert [name for name, difference in moved.items() if difference.any()] == ["0.weight"]
 
 
-def test_the_same_seed_perturbs_alike():
+def test_the_same_seed_adds_the_same_noise():
     identical = [nn.Linear(4, 4) for _ in range(2)]
     identical[1].set_state_dict(identical[0].state_dict())
-    for twin in identical:
+    for layer in identical:
         paddle.seed(3)
-        perturb(twin, 0.02)
+        perturb(layer, 0.02)
     np.testing.assert_array_equal(identical[0].weight.numpy(), identical[1].weight.numpy())
 
 
 @pytest.mark.parametrize("amount", [0, -1, float("inf"), True, "much"])
-def test_a_perturbation_that_is_none_is_refused(amount):
+def test_a_perturbation_that_is_no_positive_number_is_refused(amount):
     with pytest.raises(ValueError, match=r"`perturbation` must be a number > 0"):
         perturb(nn.Linear(2, 2), amount)
 
 
-def _part(dropout=0.0):
+def _small_network(dropout=0.0):
     return nn.Sequential(nn.Linear(2, 2), nn.Dropout(dropout))
 
 
 @pytest.mark.parametrize(
     ("parts", "frozen", "identical"),
     [
-        ((_part(), _part()), (), ("a", "b")),
-        ((_part(0.1), _part()), (), None),  # draws part them, on whichever side
-        ((_part(), _part(0.1)), (), None),
-        ((_part(), _part()), ("b",), None),  # one stays, the other learns
+        ((_small_network(), _small_network()), (), ("a", "b")),
+        ((_small_network(0.1), _small_network()), (), None),  # dropout in either makes them differ
+        ((_small_network(), _small_network(0.1)), (), None),
+        ((_small_network(), _small_network()), ("b",), None),  # the second is frozen
     ],
 )
-def test_twins_are_two_learning_networks_that_nothing_parts(parts, frozen, identical):
+def test_identical_networks_are_two_learning_ones_with_equal_weights_and_no_dropout(parts, frozen, identical):
     networks = DistillationNetworks(dict(zip("ab", parts)), frozen=frozen)
     assert networks.identical_networks() is None  # random weights
     networks.b.set_state_dict(networks.a.state_dict())

@@ -61,13 +61,13 @@ def test_training_output_is_the_evaluation_output_of_the_unfrozen_layer(name):
     np.testing.assert_array_equal(layer(x).numpy(), expected)
 
 
-def test_without_it_training_output_is_another():
+def test_without_freezing_the_training_output_differs_from_evaluation():
     layer, x = _norm("BatchNorm2D")
     assert np.abs(layer(x).numpy() - _evaluated(layer, x)).max() > 0.1
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_gradients_in_closed_form(name):
+def test_gradients_match_their_closed_form(name):
     layer, x = _norm(name)
     freeze_norm(layer)
     upstream = np.random.RandomState(1).normal(size=x.shape)
@@ -83,7 +83,7 @@ def test_gradients_in_closed_form(name):
     np.testing.assert_allclose(layer.bias.grad.numpy(), upstream.sum(others), rtol=1e-4, atol=1e-4)
 
 
-def test_gradients_are_numeric():
+def test_gradients_match_numeric_ones():
     layer = nn.BatchNorm(CHANNELS, act="sigmoid", dtype="float64")
     freeze_norm(layer)
     rng = np.random.RandomState(0)
@@ -101,7 +101,7 @@ def test_gradients_are_numeric():
         assert float((tensor.grad.numpy() * direction).sum()) == pytest.approx(slope, rel=1e-6)
 
 
-def test_statistics_are_bit_equal_after_steps_and_scale_and_shift_are_not():
+def test_training_changes_scale_and_shift_and_leaves_the_statistics_bit_equal():
     net, image = _lcnet()
     freeze_norm(net)
     optimizer = paddle.optimizer.Adam(0.01, parameters=net.parameters())
@@ -118,20 +118,20 @@ def test_statistics_are_bit_equal_after_steps_and_scale_and_shift_are_not():
     assert still == []
 
 
-def test_a_whole_network_trains_on_what_it_evaluates():
+def test_a_whole_network_computes_in_training_what_it_computes_in_evaluation():
     net, image = _lcnet()
     expected = _evaluated(net, image)
     freeze_norm(net)
     np.testing.assert_array_equal(net(image).numpy(), expected)
 
 
-def test_a_sample_does_not_depend_on_its_batch():
+def test_the_output_of_a_sample_does_not_depend_on_its_batch():
     layer, x = _norm("BatchNorm2D")
     freeze_norm(layer)
     np.testing.assert_allclose(layer(x)[:1].numpy(), layer(x[:1]).numpy(), rtol=1e-6)
 
 
-def test_it_survives_mode_switches_and_copies():
+def test_freezing_survives_train_eval_and_copies():
     net, image = _lcnet()
     freeze_norm(net)
     net.eval()
@@ -145,7 +145,7 @@ def test_it_survives_mode_switches_and_copies():
                 np.testing.assert_array_equal(value, statistics[name])
 
 
-def test_it_is_no_part_of_the_state_dict():
+def test_freezing_adds_nothing_to_the_state_dict():
     frozen, plain = LCNet(scale=0.25), LCNet(scale=0.25)
     freeze_norm(frozen)
     assert list(frozen.state_dict()) == list(plain.state_dict())
@@ -163,7 +163,7 @@ def test_an_exported_network_computes_the_same(tmp_path):
     np.testing.assert_allclose(loaded(image).numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_it_counts_the_layers():
+def test_the_number_of_frozen_layers_is_returned():
     assert freeze_norm(LCNet(scale=0.25)) == 27
     shared = nn.BatchNorm2D(3)
     assert freeze_norm(nn.Sequential(nn.Conv2D(3, 3, 1), shared, nn.Sequential(shared), nn.BatchNorm(3))) == 2
@@ -182,14 +182,14 @@ class _OwnForward(nn.BatchNorm2D):
 
 
 @pytest.mark.parametrize("build", [nn.SyncBatchNorm, _OwnForward])
-def test_a_norm_that_ignores_it_is_refused_and_nothing_is_changed(build):
+def test_a_batch_norm_that_cannot_be_frozen_is_refused_and_nothing_is_changed(build):
     first = nn.BatchNorm2D(3)
     with pytest.raises(UserError, match=rf"cannot keep {build.__name__} to .* set `Global.use_sync_bn: false`"):
         freeze_norm(nn.Sequential(first, build(3)))
     assert not first._use_global_stats
 
 
-def test_converting_to_synchronised_norm_afterwards_is_noticed_by_a_second_call():
+def test_a_second_call_refuses_a_network_that_was_converted_to_synchronised_norm():
     net = LCNet(scale=0.25)
     freeze_norm(net)
     with pytest.raises(UserError, match="use_sync_bn"):

@@ -1,1 +1,7 @@
-"""Collaborative mutual learning of two detectors under a frozen teacher (arXiv:2109.03144, 2.1)."""
+"""Collaborative mutual learning (CML) for text detection: two students learn from labels, each other and a teacher.
+
+Source: PP-OCRv2, arXiv:2109.03144, "Enhancement Strategies", "Text Detection", "Collaborative Mutual Learning".
+
+- ``loss``: the component CMLLoss, which unpacks the networks' outputs and the batch, and adds up the terms
+- ``maps``: the terms as pure functions of maps
+"""

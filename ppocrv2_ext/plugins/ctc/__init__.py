@@ -1,1 +1,8 @@
-"""CTC: losses, the alignment of a label to frames, and what frames have in common."""
+"""CTC over lines of text (Graves et al., ICML 2006), on which the recognizer and the center loss stand.
+
+PP-OCRv2 (arXiv:2109.03144) trains its recognizer with CTC; see "Enhancement Strategies", "Text Recognition".
+
+- ``losses``: FeasibleCTCLoss, and beside it FocalCTCLoss and AggregationCrossEntropyLoss
+- ``alignment``: which frame reads which character of a known label
+- ``frames``: operations on the frames of lines
+"""
