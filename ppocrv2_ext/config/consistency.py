@@ -45,6 +45,7 @@ def find_conflicts(config: dict) -> Iterator[str]:
     yield from _detector_train_batch(config)
     yield from _detector_eval_batch(config)
     yield from _image_first(config)
+    yield from _centers_in_float32(config)
     yield from _number_ranges(config)
 
 
@@ -63,6 +64,17 @@ def _loss_networks(config: dict) -> Iterator[str]:
                 if isinstance(name, str) and name not in members:
                     hint = did_you_mean(name, members) if members else ", but Architecture has a single network."
                     yield f"{where}.{argument} names {name!r}{hint}"
+
+
+def _centers_in_float32(config: dict) -> Iterator[str]:
+    """AMP of level O2 keeps a network in half precision, which is too coarse for the small steps of running means."""
+    settings = config["Global"]
+    if not settings.get("use_amp") or settings.get("amp_level", "O2") != "O2":
+        return
+    for network in networks(config["Architecture"]).values():
+        if (network.get("Head") or {}).get("name") == "CenterCTCHead":
+            yield "Global.amp_level must be O1 with a CenterCTCHead: O2 would keep its centers in half precision."
+            return
 
 
 def _metric_networks(config: dict) -> Iterator[str]:

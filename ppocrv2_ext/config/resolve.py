@@ -21,6 +21,7 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * ``export_with_pir`` is turned on for the wheel under Paddle 3, whose exporter needs it.
+    * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
     * PaddleOCR is told where TextCopyPaste stands.
 
     Returns:
@@ -44,7 +45,19 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
         settings["character_dict_path"] = str(_find_dictionary(dictionary, host.root))
     if host.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3:
         settings.setdefault("export_with_pir", True)
+    if settings.get("use_amp") and config["Architecture"].get("model_type") == "det":
+        settings = with_exact_sigmoid(settings)
     return {**with_copy_paste_index(config), "Global": settings}, notes
+
+
+def with_exact_sigmoid(settings: dict) -> dict:
+    """``Global`` with ``sigmoid`` in ``amp_custom_black_list``: automatic mixed precision computes it in float32.
+
+    A detector's head ends in a sigmoid, and its loss is a logarithm of the probability. In bfloat16 the probability of
+    a wrong logit of 6.5 rounds to 1. Such a pixel has no gradient left, and it is among the hardest, which OHEM picks.
+    """
+    black_list = list(settings.get("amp_custom_black_list") or ())
+    return {**settings, "amp_custom_black_list": list(dict.fromkeys([*black_list, "sigmoid"]))}
 
 
 def _find_dictionary(name: str, root: Path) -> Path:
