@@ -96,9 +96,14 @@ def config_options(command: Callable) -> Callable:
 
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
-@click.argument("kind", type=click.Choice(["rec", "det", "cls"]))
+@click.argument("kind", type=click.Choice(["rec", "det", "cls", "lcnet"]))
 @click.option("--output", required=True, metavar="DIR", help="Where the training checkpoint is written.")
-@click.option("--from", "source", metavar="FILE", help="An official ONNX, or weights of a training (.pdparams, .tar).")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="An official ONNX, or weights of a training (.pdparams, .tar); for lcnet, a PPLCNet of PaddleClas.",
+)
 @click.option(
     "--network",
     metavar="NAME",
@@ -106,7 +111,10 @@ def config_options(command: Callable) -> Callable:
 )
 @host_option
 def weights(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
-    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from."""
+    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from.
+
+    `lcnet` converts the ImageNet weights that PaddleClas publishes for PPLCNet: a start for the backbone LCNet.
+    """
     commands.weights.weights(kind, output, source, network, directory)
 
 

