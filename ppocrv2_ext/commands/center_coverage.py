@@ -37,18 +37,18 @@ def coverage(
         total: how many lines gave no sample in all processes.
     """
     counts, seen = means.counts[1:], means.counts[1:] > 0
-    missing = [characters[row] for row in np.flatnonzero((means.labelled > 0) & (means.counts == 0))]
+    missing = [characters[row] for row in np.flatnonzero((means.label_counts > 0) & (means.counts == 0))]
     return [
         ("classes with a center", f"{seen.sum()} of {len(counts)}"),
-        ("characters in the labels", f"{(means.labelled > 0).sum()}"),
+        ("characters in the labels", f"{(means.label_counts > 0).sum()}"),
         ("  without a center", _list_some(len(missing), missing, CHARACTERS_SHOWN, " ")),
         ("frames", f"{counts.sum()}"),
         *_histogram(counts),
         ("distance to the own center", _number(_mean(means.spreads[1:][counts > 1]))),
         ("distance between centers", _number(_mean_distance(means.centers[1:][seen]))),
-        ("lines", f"{means.used + means.unused + total}"),
-        ("  used", f"{means.used}"),
-        (f"  {unused}", f"{means.unused}"),
+        ("lines", f"{means.used_lines + means.unused_lines + total}"),
+        ("  used", f"{means.used_lines}"),
+        (f"  {unused}", f"{means.unused_lines}"),
         ("  no sample", _list_some(total, skipped, LINES_SHOWN, "\n")),
     ]
 
@@ -69,7 +69,7 @@ def require_some(means: ClassMeans) -> None:
     """
     if not means.counts.any():
         raise UserError(
-            f"no center came of it: of {means.used + means.unused} lines none gave a frame of a character;"
+            f"no center came of it: of {means.used_lines + means.unused_lines} lines none gave a frame of a character;"
             " look at the data with `ppocrv2 eval`, and at whether Global.pretrained_model is a trained one."
         )
 

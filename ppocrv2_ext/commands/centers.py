@@ -55,8 +55,8 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     lines = evaluation.TrainingLines(config, rank, ranks)
     batches = track(lines, "reading", console=Console(stderr=True), disable=rank > 0)
     totals = means.gather(model, batches, len(characters), means.RULES[assignment])
-    class_means = means.class_means(means.over_processes(totals))
-    (skipped,) = means.over_processes([paddle.to_tensor(len(lines.skipped))])
+    class_means = means.class_means(means.sum_over_processes(totals))
+    (skipped,) = means.sum_over_processes([paddle.to_tensor(len(lines.skipped))])
     if rank > 0:
         return
     center_coverage.require_some(class_means)

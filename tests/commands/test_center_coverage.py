@@ -14,9 +14,10 @@ CHARACTERS = ["blank", "a", "b", "c", " "]
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-def _class_means(counts, labelled, **changes):
-    fields = {"spreads": np.array([0, 1.0, 3.0, 0, 9.0]), "used": 4, "unused": 1, **changes}
-    return means.ClassMeans(np.diag([0.0, 3, 0, 0, 4])[:, :D], np.array(counts), labelled=np.array(labelled), **fields)
+def _class_means(counts, label_counts, **changes):
+    fields = {"spreads": np.array([0, 1.0, 3.0, 0, 9.0]), "used_lines": 4, "unused_lines": 1, **changes}
+    centers = np.diag([0.0, 3, 0, 0, 4])[:, :D]
+    return means.ClassMeans(centers, np.array(counts), label_counts=np.array(label_counts), **fields)
 
 
 def test_coverage_by_hand():

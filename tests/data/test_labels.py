@@ -192,12 +192,12 @@ def test_the_reasons_of_a_text(label, reasons):
 def test_the_frames_of_a_text_are_the_fewest_that_its_alignment_fits_in():
     import paddle
 
-    from ppocrv2_ext.plugins.ctc.alignment import feasible
+    from ppocrv2_ext.plugins.ctc.alignment import is_feasible
 
     for text in ("a", "ab", "aa", "aab", "abba", "aaa"):
         label = paddle.to_tensor([[ord(character) for character in text]])
         needed, length = count_frames(text), paddle.to_tensor([len(text)])
-        assert [bool(feasible(label, length, frames)) for frames in (needed - 1, needed)] == [False, True], text
+        assert [bool(is_feasible(label, length, frames)) for frames in (needed - 1, needed)] == [False, True], text
 
 
 def test_classes_are_compared_as_text():

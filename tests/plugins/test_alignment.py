@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocrv2_ext.plugins.ctc.alignment import align, feasible
+from ppocrv2_ext.plugins.ctc.alignment import align, is_feasible
 
 C = 4
 
@@ -46,9 +46,9 @@ def _viterbi(scores, label):
         new = {}
         for s, c in enumerate(states):
             sources = [s, s - 1] + ([s - 2] if s > 1 and c != 0 and c != states[s - 2] else [])
-            found = [best[i] for i in sources if i in best]
-            if found:
-                value, path = max(found, key=lambda f: f[0])
+            candidates = [best[i] for i in sources if i in best]
+            if candidates:
+                value, path = max(candidates, key=lambda f: f[0])
                 new[s] = (value + row[c], [*path, c])
         best = new
     ends = [best[s] for s in (len(states) - 1, len(states) - 2) if s in best]
@@ -56,14 +56,14 @@ def _viterbi(scores, label):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
-def test_is_the_best_of_all_paths(frames):
+def test_the_path_is_the_best_of_all_paths(frames):
     labels = [label for n in range(4) for label in itertools.product(range(1, C), repeat=n)]
     scores = _scores(len(labels), frames, seed=frames)
     for path, label, row in zip(_align(scores, labels), labels, scores):
         assert tuple(path) == (_best_of_all_paths(row, label) or (0,) * frames)
 
 
-def test_matches_a_slow_viterbi_on_long_lines():
+def test_the_path_matches_a_slow_viterbi_on_long_lines():
     rng = np.random.RandomState(1)
     labels = [rng.randint(1, C, rng.randint(0, 12)).tolist() for _ in range(12)]
     scores = _scores(len(labels), 25, seed=2)
@@ -71,62 +71,62 @@ def test_matches_a_slow_viterbi_on_long_lines():
         assert path.tolist() == _viterbi(row, label)
 
 
-def test_reads_as_the_label_whatever_the_scores():
+def test_the_path_reads_as_the_label_whatever_the_scores():
     labels = [[1, 2, 3], [2, 2], [3], []]
     for scale in (0, 1, 1e4):
         for path, label in zip(_align(scale * _scores(4, 7), labels), labels):
             assert _collapse(path) == label
 
 
-def test_equal_neighbours_are_parted_by_a_blank():
+def test_a_blank_separates_equal_neighbours():
     scores = np.zeros((1, 3, C), "float32")
     scores[..., 2] = 9
     assert _align(scores, [[2, 2]]).tolist() == [[2, 0, 2]]
 
 
-def test_is_blind_to_what_a_frame_adds_to_all_classes():
+def test_a_constant_added_to_all_classes_of_a_frame_changes_nothing():
     scores, labels = _scores(3, 8), [[1, 2], [3, 3], [2]]
     shift = 100 * np.random.RandomState(3).randn(3, 8, 1).astype("float32")
     assert (_align(scores, labels) == _align(scores + shift, labels)).all()
 
 
-def test_probabilities_of_zero_are_passed_through_only_if_they_must_be():
+def test_the_path_avoids_a_probability_of_zero_where_it_can():
     scores = np.full((1, 3, C), -np.inf, "float32")
     scores[0, [0, 1, 2], [1, 0, 1]] = 0
     assert _align(scores, [[1, 1]]).tolist() == [[1, 0, 1]]
     assert _collapse(_align(scores, [[2, 3]])[0]) == [2, 3]
 
 
-def test_a_label_that_does_not_fit_is_all_blank():
+def test_the_path_of_an_infeasible_label_is_all_blank():
     assert _align(_scores(3, 3), [[1, 1], [1, 1, 2], [1, 2, 3, 1]]).tolist()[1:] == [[0, 0, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize(("label", "frames"), [([], 0), ([2], 1), ([1, 2], 2), ([1, 1], 3), ([1, 1, 1, 2], 6)])
-def test_feasible_from_length_plus_repeats_on(label, frames):
+def test_a_label_is_feasible_from_its_length_plus_its_repeats_on(label, frames):
     labels, lengths = _padded([label], width=4)
-    assert [bool(feasible(labels, lengths, n)) for n in (frames - 1, frames)] == [False, True]
+    assert [bool(is_feasible(labels, lengths, n)) for n in (frames - 1, frames)] == [False, True]
 
 
-def test_padding_is_no_repeat():
+def test_padding_does_not_count_as_a_repeat():
     labels = paddle.to_tensor([[1, 2, 2, 2]])
-    assert bool(feasible(labels, paddle.to_tensor([2]), 2))
+    assert bool(is_feasible(labels, paddle.to_tensor([2]), 2))
 
 
-def test_frames_after_the_end_of_a_line_are_blank_and_do_not_count():
+def test_frames_after_the_end_of_a_line_are_blank_and_change_nothing():
     scores, labels = _scores(3, 9, seed=4), [[1, 2], [3, 3], [2]]
     paths = _align(scores, labels, paddle.to_tensor([9, 5, 1]))
     for path, row, label, end in zip(paths, scores, labels, (9, 5, 1)):
         assert path.tolist() == _viterbi(row[:end], label) + [0] * (9 - end)
 
 
-def test_a_line_does_not_depend_on_its_batch_mates():
+def test_the_path_of_a_line_does_not_depend_on_the_batch():
     scores, labels = _scores(4, 8), [[1, 2, 3, 2, 1], [3, 3], [2], []]
     together = _align(scores, labels)
     for i in range(4):
         assert (_align(scores[i : i + 1], labels[i : i + 1]) == together[i]).all()
 
 
-def test_carries_no_gradient():
+def test_the_path_carries_no_gradient():
     scores = paddle.to_tensor(_scores(1, 4), stop_gradient=False)
     path = align(scores, *_padded([[1]]))
     assert path.stop_gradient
@@ -134,7 +134,7 @@ def test_carries_no_gradient():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
-def test_takes_every_float_type(dtype):
+def test_scores_may_be_of_every_float_type(dtype):
     scores = paddle.to_tensor(np.round(_scores(2, 6) * 8) / 8)
     expected = align(scores, *_padded([[1, 2], [3]]))
     assert (align(scores.astype(dtype), *_padded([[1, 2], [3]])) == expected).all()

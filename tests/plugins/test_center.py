@@ -19,17 +19,17 @@ def _case(copies=1):
     return features, tiled
 
 
-def _pulled(classes):
+def _has_center(classes):
     return np.isin(classes.numpy(), [1, 2, 3])
 
 
-def test_value_by_hand():
+def test_the_loss_matches_a_value_by_hand():
     # two frames of class 1, with its center at (1, 0): squared distances 4 and 9; the third is blank
     x, centers = paddle.to_tensor([[1.0, 2.0], [4.0, 0.0], [50.0, 50.0]]), paddle.to_tensor([[0.0, 0.0], [1.0, 0.0]])
     assert float(center_loss(x, paddle.to_tensor([1, 1, 0]), centers, paddle.to_tensor([5, 5]))) == pytest.approx(6.5)
 
 
-def test_matches_the_formula_one_frame_at_a_time():
+def test_the_loss_matches_the_formula_frame_by_frame():
     _, case = _case()
     x, y, centers, counts = (tensor.numpy() for tensor in case)
     frames = [(i, t) for i in range(B) for t in range(T) if y[i, t] != 0 and counts[y[i, t]] > 0]
@@ -37,18 +37,18 @@ def test_matches_the_formula_one_frame_at_a_time():
     assert float(center_loss(*case)) == pytest.approx(total / len(frames), rel=1e-6)
 
 
-def test_zero_iff_every_frame_is_at_its_center():
+def test_the_loss_is_zero_only_if_every_frame_is_at_its_center():
     _, (x, y, centers, counts) = _case()
     there = centers.gather(y.flatten()).reshape([B, T, D])
     assert float(center_loss(there, y, centers, counts)) == 0
     assert float(center_loss(x, y, centers, counts)) > 0
 
 
-def test_gradient_in_closed_form():
+def test_the_gradient_matches_its_closed_form():
     features, case = _case()
     center_loss(*case).backward()
     _, y, centers, _ = case
-    chosen = _pulled(y)[..., None]
+    chosen = _has_center(y)[..., None]
     expected = 2 * (features.numpy() - centers.numpy()[y.numpy()]) * chosen / chosen.sum()
     np.testing.assert_allclose(features.grad.numpy(), expected, rtol=1e-6)
 
@@ -60,7 +60,7 @@ def test_only_features_receive_gradient():
     assert centers.grad is None
 
 
-def test_value_and_gradient_do_not_depend_on_the_batch_size():
+def test_the_loss_and_its_gradient_do_not_depend_on_the_batch_size():
     results = []
     for copies in (1, 4):
         features, case = _case(copies)
@@ -73,7 +73,7 @@ def test_value_and_gradient_do_not_depend_on_the_batch_size():
 
 
 @pytest.mark.parametrize(("label", "count"), [(0, 7), (4, 0)])
-def test_without_a_pulled_frame_the_loss_is_zero_with_a_gradient_of_zero(label, count):
+def test_without_a_frame_that_has_a_center_the_loss_and_its_gradient_are_zero(label, count):
     features, (x, y, centers, counts) = _case()
     assert int(counts[label]) == count
     loss = center_loss(x, paddle.full_like(y, label), centers, counts)
@@ -82,14 +82,14 @@ def test_without_a_pulled_frame_the_loss_is_zero_with_a_gradient_of_zero(label, 
     assert not features.grad.numpy().any()
 
 
-def test_another_class_may_be_the_blank():
+def test_another_class_can_be_the_blank():
     _, (x, y, centers, counts) = _case()
     flipped = paddle.to_tensor([3, 1, 2, 0, 4])
     other = center_loss(x, flipped.gather(y.flatten()), centers.gather(flipped), counts.gather(flipped), blank=3)
     assert float(other) == pytest.approx(float(center_loss(x, y, centers, counts)), rel=1e-6)
 
 
-def test_finite_for_features_far_away():
+def test_the_loss_and_its_gradient_are_finite_for_large_features():
     features, (x, y, centers, counts) = _case()
     loss = center_loss(1e4 * x, y, centers, counts)
     loss.backward()
@@ -120,7 +120,7 @@ def test_class_sums_match_a_loop():
     assert sums.stop_gradient
 
 
-def test_blank_frames_reach_no_sum_even_if_infinite():
+def test_blank_frames_are_in_no_sum_even_if_infinite():
     _, (x, y, _, _) = _case()
     blank = (y == 0).unsqueeze(2).astype("float32")
     sums, _ = class_sums(x.detach() / (1 - blank), y, C)
@@ -158,7 +158,7 @@ def test_momentum_zero_is_the_mean_of_the_last_batch():
     np.testing.assert_allclose(centers.numpy()[1], batches[-1][0].mean(0), rtol=1e-5)
 
 
-def test_many_frames_make_the_centers_slow_by_hand():
+def test_a_center_of_many_frames_moves_by_one_minus_the_momentum():
     centers, counts = _empty()
     centers[1], counts[1] = 1.0, 1000
     update_centers(centers, counts, paddle.full([C, D], 6.0), paddle.to_tensor([0.0, 2.0, 0.0, 0.0, 0.0]), momentum=0.9)

@@ -1,4 +1,4 @@
-"""CTC with center loss: the head that carries the centers, and the loss that moves them.
+"""CTC with center loss: the head that holds the centers, and the loss that updates them.
 
 Run as a script by :func:`test_two_processes_hold_the_centers_of_the_joined_batch`: one process of a distributed run.
 """
@@ -44,7 +44,7 @@ def _bits(layer):
 
 
 @pytest.mark.parametrize("mid_channels", [None, D])
-def test_head_is_the_stock_head_with_two_buffers(wheel, mid_channels):
+def test_the_head_is_paddleocrs_head_with_two_more_buffers(wheel, mid_channels):
     from ppocr.modeling.heads.rec_ctc_head import CTCHead
 
     ours, stock = _head(mid_channels=mid_channels), CTCHead(7, C, mid_channels=mid_channels)
@@ -58,7 +58,7 @@ def test_head_is_the_stock_head_with_two_buffers(wheel, mid_channels):
     assert (ours(_input()).numpy() == stock(_input()).numpy()).all()
 
 
-def test_in_training_the_head_hands_out_its_own_buffers():
+def test_in_training_the_head_returns_its_own_buffers():
     head = _head()
     output = head(_input())
     assert output.centers is head.centers
@@ -67,7 +67,7 @@ def test_in_training_the_head_hands_out_its_own_buffers():
     assert output[-1] is output.logits  # what stock's CTC loss and decoder take of a tuple
 
 
-def test_under_amp_the_head_hands_out_float32():
+def test_in_mixed_precision_the_head_returns_float32():
     head = _head()
     with paddle.amp.auto_cast(level="O1", dtype="bfloat16"):
         output = head(_input())
@@ -92,7 +92,7 @@ def test_the_exported_head_holds_no_centers(tmp_path):
         np.testing.assert_allclose(exported, eager, rtol=1e-6)
 
 
-def test_total_is_ctc_plus_weighted_center():
+def test_the_loss_is_the_weighted_sum_of_ctc_and_center():
     head = _head()
     CTCCenterLoss()(head(_input(9)), _batch())
     output, batch = head(_input()), _batch()
@@ -104,13 +104,13 @@ def test_total_is_ctc_plus_weighted_center():
     assert float(report["infeasible"]) == 0
 
 
-def test_a_character_is_pulled_from_its_second_batch_on():
+def test_a_character_has_a_center_term_from_its_second_batch_on():
     head, loss = _head(), CTCCenterLoss()
     first, second = (float(loss(head(_input()), _batch())["center"]) for _ in range(2))
     assert first == 0 < second
 
 
-def test_frames_are_assigned_by_the_label_or_by_what_is_read():
+def test_frames_get_their_classes_from_the_alignment_or_the_argmax():
     output, batch = _head()(_input()), _batch()
     for assignment, classes in (("alignment", align(output.logits, *batch[1:])), ("argmax", output.logits.argmax(-1))):
         head = _head()
@@ -124,7 +124,7 @@ def test_frames_are_assigned_by_the_label_or_by_what_is_read():
     "options",
     [{"ctc_weight": 2}, {"center_weight": 1}, {"assignment": "argmax"}, {"momentum": 0.0}],
 )
-def test_every_option_matters(options):
+def test_every_option_changes_the_loss(options):
     totals = []
     for each in ({}, options):
         head, loss = _head(), CTCCenterLoss(**each)
@@ -140,7 +140,7 @@ def test_a_weight_of_zero_leaves_the_term_out():
     assert _bits(head) == before
 
 
-def test_labels_that_do_not_fit_are_counted_and_pull_nothing():
+def test_infeasible_labels_are_counted_and_move_no_center():
     head, loss = _head(), CTCCenterLoss()
     short = head(_input()[:, :2])
     assert float(loss(short, _batch())["infeasible"]) == 1  # 1 2 2 needs four frames
@@ -159,7 +159,7 @@ def test_loss_and_gradient_do_not_depend_on_the_batch_size():
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-6)
 
 
-def test_every_parameter_receives_gradient_and_no_buffer_does():
+def test_every_parameter_gets_a_gradient_and_no_buffer_does():
     head = _head()
     CTCCenterLoss()(head(_input()), _batch())["loss"].backward()
     assert [name for name, p in head.named_parameters() if p.grad is None or not p.grad.numpy().any()] == []
@@ -174,7 +174,7 @@ def _within_class_spread(head):
     return float(center_loss(output.features, classes, means, frames)) / float((output.features**2).mean())
 
 
-def test_training_with_the_center_term_gathers_characters():
+def test_training_with_the_center_term_reduces_the_spread_of_characters():
     spreads = []
     for center_weight in (0.0, 0.5):
         head, loss = _head(), CTCCenterLoss(center_weight=center_weight)
@@ -187,7 +187,7 @@ def test_training_with_the_center_term_gathers_characters():
     assert spreads[1] < 0.8 * spreads[0]
 
 
-def test_a_term_that_is_not_finite_is_named_and_spares_the_centers():
+def test_a_nan_loss_is_reported_by_the_name_of_its_term_and_leaves_the_centers_finite():
     head = _head()
     before = _bits(head)
     output = head(_input())
@@ -200,7 +200,7 @@ def test_a_term_that_is_not_finite_is_named_and_spares_the_centers():
     assert _bits(head).keys() == before.keys()
 
 
-def test_one_network_of_a_pair_beside_udml():
+def test_beside_udml_the_loss_updates_the_centers_of_one_network():
     networks = {name: _head(seed) for seed, name in enumerate(("Student", "Teacher"))}
     predicts = {
         name: {"backbone_out": _input(seed), "head_out": head(_input())}
@@ -236,7 +236,7 @@ def test_half_precision_centers_are_an_error():
         ({"ctc_weight": 0, "center_weight": 0}, "must be above 0"),
     ],
 )
-def test_options_are_checked_when_the_loss_is_built(options, message):
+def test_wrong_options_are_refused_when_the_loss_is_built(options, message):
     with pytest.raises(ValueError, match=message):
         CTCCenterLoss(**options)
 
@@ -248,7 +248,7 @@ def _train(head, optimizer, seeds):
         optimizer.clear_grad()
 
 
-def test_save_load_resume_is_bit_equal(tmp_path):
+def test_a_resumed_training_is_bit_equal_to_an_uninterrupted_one(tmp_path):
     def fresh(seed):
         head = _head(seed)
         return head, paddle.optimizer.SGD(0.1, parameters=head.parameters())
@@ -264,7 +264,7 @@ def test_save_load_resume_is_bit_equal(tmp_path):
     assert int(resumed[0].center_counts.sum()) > 0
 
 
-def test_both_terms_in_one_combined_loss_on_a_network_of_paddleocr(wheel):
+def test_both_losses_train_networks_of_paddleocr_in_one_combined_loss(wheel):
     from ppocr.losses.combined_loss import CombinedLoss
     from ppocr.modeling.architectures import build_model
 
@@ -307,7 +307,7 @@ print(json.dumps([float(value), features.grad.numpy().tolist(), float(mutual)]))
 
 
 @pytest.mark.checkout
-def test_parity_with_paddleocr(checkout, tmp_path):
+def test_loss_gradient_and_divergence_equal_paddleocrs(checkout, tmp_path):
     from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
     x, classes, centers = drawn(0, B, T, D), np.random.RandomState(1).randint(1, C, (B, T)), drawn(2, C, D)

@@ -21,7 +21,7 @@ from ppocrv2_ext.plugins.ctc.losses import (
 C = 4
 LABELS = [[1, 2, 0], [3, 3, 0], [2, 0, 0], [0, 0, 0]]
 LENGTHS = [2, 2, 1, 0]
-EVERY = pytest.mark.parametrize("loss", [ctc_loss, focal_ctc, ace_loss])
+EACH_LOSS = pytest.mark.parametrize("loss", [ctc_loss, focal_ctc, ace_loss])
 
 
 def _logits(lines=4, frames=5, seed=0, scale=1.0):
@@ -69,40 +69,40 @@ def _numeric_gradient(function, logits, step=1e-4):
     return gradient
 
 
-def test_ctc_by_hand():
+def test_ctc_matches_a_value_by_hand():
     # Two frames, uniform over blank and one class, label "1": paths 11, 01, 10 of four.
     loss = ctc_loss(paddle.zeros([1, 2, 2]), paddle.to_tensor([[1]]), paddle.to_tensor([1]))
     assert float(loss) == pytest.approx(-math.log(3 / 4), rel=1e-6)
 
 
-def test_ctc_sums_over_all_paths():
+def test_ctc_matches_the_sum_over_all_paths():
     logits = _logits()
     losses, fits = ctc_losses(logits, *_labels())
     assert fits.numpy().all()
     np.testing.assert_allclose(losses.numpy(), _reference(_line_by_all_paths, logits), rtol=1e-5)
 
 
-def test_ctc_of_as_many_characters_as_frames_is_a_plain_sum():
+def test_ctc_with_as_many_characters_as_frames_is_a_plain_sum():
     logits = _logits(lines=1, frames=3)
     loss = ctc_loss(logits, paddle.to_tensor([[1, 2, 3]]), paddle.to_tensor([3]))
     assert float(loss) == pytest.approx(-sum(math.log(_softmax(logits)[0, t, t + 1]) for t in range(3)), rel=1e-6)
 
 
-def test_focal_matches_its_formula():
+def test_focal_ctc_matches_its_formula():
     logits = _logits()
     nll = _reference(_line_by_all_paths, logits)
     expected = (0.5 * (1 - np.exp(-nll)) ** 3 * nll).mean()
     assert float(focal_ctc(logits, *_labels(), gamma=3.0, alpha=0.5)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_focal_with_gamma_zero_is_ctc():
+def test_focal_ctc_with_gamma_zero_is_ctc():
     logits = _logits()
     assert float(focal_ctc(logits, *_labels(), gamma=0.0)) == pytest.approx(
         float(ctc_loss(logits, *_labels())), rel=1e-6
     )
 
 
-def test_ace_by_hand():
+def test_ace_matches_a_value_by_hand():
     # mean probabilities 3/8 blank, 5/8 "1"; the label "1" on two frames wants 1/2 and 1/2
     logits = paddle.to_tensor([[[0.5, 0.5], [0.25, 0.75]]]).log()
     expected = -(math.log(3 / 8) + math.log(5 / 8)) / 2
@@ -114,13 +114,13 @@ def test_ace_matches_a_slow_reference():
     assert float(ace_loss(logits, *_labels())) == pytest.approx(_reference(_line_of_ace, logits).mean(), rel=1e-5)
 
 
-def test_ace_is_blind_to_the_order_of_characters():
+def test_ace_does_not_depend_on_the_order_of_characters():
     logits, lengths = _logits(lines=1), paddle.to_tensor([3])
     one, other = (ace_loss(logits, paddle.to_tensor([label]), lengths) for label in ([1, 2, 3], [3, 1, 2]))
     assert float(one) == pytest.approx(float(other), rel=1e-6)
 
 
-def test_ace_is_least_where_the_counts_are_right():
+def test_ace_is_smallest_where_the_counts_are_right():
     labels, lengths = paddle.to_tensor([[1, 1, 2]]), paddle.to_tensor([3])
     wanted = paddle.to_tensor([[[2.0, 2.0, 1.0, 1e-9]] * 5]).log()  # counts of 5 frames: 2 blanks, 1 twice, 2 once
     entropy = -sum(p * math.log(p) for p in (0.4, 0.4, 0.2))
@@ -128,22 +128,22 @@ def test_ace_is_least_where_the_counts_are_right():
     assert float(ace_loss(_logits(lines=1), labels, lengths)) > entropy
 
 
-@EVERY
-def test_gradient_is_the_numeric_one(loss):
+@EACH_LOSS
+def test_the_gradient_matches_a_numeric_one(loss):
     logits = _logits(frames=4)
     loss(logits, *_labels()).backward()
     expected = _numeric_gradient(lambda x: loss(x, *_labels()), logits)
     np.testing.assert_allclose(logits.grad.numpy(), expected, rtol=1e-3, atol=1e-6)
 
 
-def test_ctc_gradient_of_one_frame_in_closed_form():
+def test_the_ctc_gradient_of_one_frame_matches_its_closed_form():
     logits = _logits(lines=1, frames=1)
     ctc_loss(logits, paddle.to_tensor([[2]]), paddle.to_tensor([1])).backward()
     np.testing.assert_allclose(logits.grad.numpy()[0], _softmax(logits)[0] - np.eye(C)[2], rtol=1e-5, atol=1e-7)
 
 
-@EVERY
-def test_value_and_gradient_do_not_depend_on_the_batch_size(loss):
+@EACH_LOSS
+def test_the_loss_and_its_gradient_do_not_depend_on_the_batch_size(loss):
     results = []
     for copies in (1, 3):
         logits = _logits()
@@ -155,7 +155,7 @@ def test_value_and_gradient_do_not_depend_on_the_batch_size(loss):
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-7)
 
 
-def test_labels_that_do_not_fit_are_counted_and_left_out():
+def test_infeasible_labels_are_counted_and_left_out():
     logits = _logits(frames=2)  # [3, 3] needs three frames
     losses, fits = ctc_losses(logits, *_labels())
     assert fits.numpy().tolist() == [True, False, True, True]
@@ -163,15 +163,15 @@ def test_labels_that_do_not_fit_are_counted_and_left_out():
     assert float(FeasibleCTCLoss()(logits, [None, *_labels()])["infeasible"]) == 1
 
 
-@EVERY
-def test_a_line_that_does_not_fit_has_no_gradient(loss):
+@EACH_LOSS
+def test_a_line_with_an_infeasible_label_gets_no_gradient(loss):
     logits = _logits(lines=2, frames=2)
     loss(logits, paddle.to_tensor([[1, 2, 3], [1, 0, 0]]), paddle.to_tensor([3, 1])).backward()
     assert np.abs(logits.grad.numpy()).max(axis=(1, 2)).tolist() == [0, pytest.approx(0.5, abs=0.4)]
 
 
-@EVERY
-def test_if_nothing_fits_the_loss_is_zero_and_has_a_gradient(loss):
+@EACH_LOSS
+def test_with_no_feasible_label_the_loss_is_zero_and_so_is_its_gradient(loss):
     logits = _logits(lines=2, frames=1)
     value = loss(logits, paddle.to_tensor([[1, 2], [2, 3]]), paddle.to_tensor([2, 2]))
     value.backward()
@@ -179,8 +179,8 @@ def test_if_nothing_fits_the_loss_is_zero_and_has_a_gradient(loss):
     assert not logits.grad.numpy().any()
 
 
-@EVERY
-def test_a_batch_of_empty_labels_is_all_blank(loss):
+@EACH_LOSS
+def test_a_batch_of_empty_labels_trains_the_blank(loss):
     logits = _logits(lines=2, seed=3)
     empty = loss(logits, paddle.zeros([2, 3], dtype="int64"), paddle.zeros([2], dtype="int64"))
     empty.backward()
@@ -188,9 +188,9 @@ def test_a_batch_of_empty_labels_is_all_blank(loss):
     assert (logits.grad.numpy()[:, :, 0] < 0).all()
 
 
-@EVERY
+@EACH_LOSS
 @pytest.mark.parametrize("scale", [100, 1e4])
-def test_finite_for_extreme_logits(loss, scale):
+def test_the_loss_and_its_gradient_are_finite_for_extreme_logits(loss, scale):
     logits = _logits(scale=scale)
     value = loss(logits, *_labels())
     value.backward()
@@ -198,8 +198,8 @@ def test_finite_for_extreme_logits(loss, scale):
     assert np.isfinite(logits.grad.numpy()).all()
 
 
-@EVERY
-def test_finite_for_a_line_read_well(loss):
+@EACH_LOSS
+def test_the_loss_and_its_gradient_are_finite_for_a_perfect_line(loss):
     logits = paddle.to_tensor(1e4 * np.eye(C, dtype="float32")[[[1, 2, 0]]], stop_gradient=False)
     value = loss(logits, paddle.to_tensor([[1, 2]]), paddle.to_tensor([2]))
     value.backward()
@@ -208,13 +208,13 @@ def test_finite_for_a_line_read_well(loss):
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
-def test_focal_gradient_is_finite_at_certainty(gamma):
+def test_the_focal_gradient_is_finite_at_probability_one(gamma):
     logits = paddle.to_tensor(1e4 * np.eye(C, dtype="float32")[[[1, 2, 0]]], stop_gradient=False)
     focal_ctc(logits, paddle.to_tensor([[1, 2]]), paddle.to_tensor([2]), gamma=gamma).backward()
     assert np.isfinite(logits.grad.numpy()).all()
 
 
-@EVERY
+@EACH_LOSS
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_computed_in_float32(loss, dtype):
     logits = paddle.to_tensor(np.round(_logits().numpy() * 8) / 8)  # exact in either
@@ -223,15 +223,15 @@ def test_half_precision_is_computed_in_float32(loss, dtype):
     assert float(value) == pytest.approx(float(loss(logits, *_labels())), rel=1e-6)
 
 
-@EVERY
-def test_inputs_stay_as_they_were(loss):
+@EACH_LOSS
+def test_labels_and_lengths_are_not_modified(loss):
     logits, (labels, lengths) = _logits(), _labels()
     loss(logits, labels, lengths)
     assert (labels.numpy() == LABELS).all()
     assert (lengths.numpy() == LENGTHS).all()
 
 
-@EVERY
+@EACH_LOSS
 @pytest.mark.parametrize("label", [[1, C], [1, 0], [-1, 2]])
 def test_a_label_of_another_dictionary_is_an_error(loss, label):
     with pytest.raises(UserError, match=f"labels must be classes 1 to {C - 1} of the head"):
@@ -246,7 +246,7 @@ def test_a_label_of_another_dictionary_is_an_error(loss, label):
         (AggregationCrossEntropyLoss(), ace_loss, "ace"),
     ],
 )
-def test_a_loss_unpacks_every_form_of_prediction(component, function, name):
+def test_a_loss_accepts_logits_alone_in_a_tuple_or_by_key(component, function, name):
     logits, batch = _logits(), [None, *_labels()]
     expected = float(function(logits, *_labels()))
     for predicts in (logits, ("features", logits), {"head_out": logits}):
@@ -255,7 +255,7 @@ def test_a_loss_unpacks_every_form_of_prediction(component, function, name):
 
 
 @pytest.mark.parametrize("component", [FeasibleCTCLoss, FocalCTCLoss, AggregationCrossEntropyLoss])
-def test_a_loss_may_look_at_one_network_of_several(component):
+def test_a_loss_can_be_computed_for_one_network_of_several(component):
     logits, batch = _logits(), [None, *_labels()]
     expected = float(component()(logits, batch)["loss"])
     assert float(component(network="B")({"A": None, "B": {"head_out": logits}}, batch)["loss"]) == expected
@@ -263,18 +263,18 @@ def test_a_loss_may_look_at_one_network_of_several(component):
         component(network="C")({"A": logits, "B": logits}, batch)
 
 
-def test_focal_options_are_checked_when_the_loss_is_built():
+def test_a_wrong_focal_option_is_refused_when_the_loss_is_built():
     with pytest.raises(ValueError, match="`gamma` must be a number >= 0, got -2"):
         FocalCTCLoss(gamma=-2)
 
 
-def test_focal_options_matter():
+def test_every_focal_option_changes_the_loss():
     losses = {
         float(FocalCTCLoss(*options)(_logits(), [None, *_labels()])["loss"]) for options in ((), (1.0,), (2.0, 2.0))
     }
     assert len(losses) == 3
 
 
-def test_a_term_that_is_not_finite_is_named():
+def test_a_nan_loss_is_reported_by_the_name_of_its_term():
     with pytest.raises(FloatingPointError, match="'ctc' is nan"):
         FeasibleCTCLoss()(_logits() * float("nan"), [None, *_labels()])

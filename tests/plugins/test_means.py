@@ -21,23 +21,25 @@ def _merged(path):
     return [int(c) for c, before in zip(path, [0, *path]) if c not in (0, before)]
 
 
-def test_lines_read_right_are_those_whose_path_merges_to_the_label():
+def test_by_argmax_only_lines_whose_path_merges_to_the_label_are_used():
     random = np.random.RandomState(0)
     paths, lengths = random.randint(0, 3, (900, 5)), random.randint(0, 4, 900)
     labels = random.randint(1, 3, (900, 3))
     logits = paddle.to_tensor(np.eye(3, dtype="float32")[paths])
-    classes, right = means.read_right(logits, paddle.to_tensor(labels), paddle.to_tensor(lengths))
+    classes, is_correct = means.assign_by_argmax(logits, paddle.to_tensor(labels), paddle.to_tensor(lengths))
     expected = [_merged(path) == label[:n].tolist() for path, label, n in zip(paths, labels, lengths)]
-    assert right.numpy().tolist() == expected
+    assert is_correct.numpy().tolist() == expected
     assert 20 < sum(expected) < 500
     assert (classes.numpy() == paths * np.array(expected)[:, None]).all()
 
 
-def test_by_alignment_a_label_that_does_not_fit_is_left_out():
+def test_by_alignment_lines_with_an_infeasible_label_are_left_out():
     logits = paddle.to_tensor(drawn(0, 2, 3, C))
-    classes, fits = means.aligned(logits, paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
+    classes, fits = means.assign_by_alignment(logits, paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
     assert fits.numpy().tolist() == [True, True]
-    classes, fits = means.aligned(logits[:, :2], paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
+    classes, fits = means.assign_by_alignment(
+        logits[:, :2], paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2])
+    )
     assert fits.numpy().tolist() == [True, False]
     assert classes.numpy().tolist() == [[1, 2], [0, 0]]
 
@@ -86,16 +88,16 @@ def test_means_and_spreads_match_a_loop_over_frames():
 
 
 @pytest.mark.parametrize("sizes", [(7,), (4, 3), (1,) * 7])
-def test_the_batches_do_not_matter(sizes):
+def test_the_sizes_of_the_batches_do_not_matter(sizes):
     reference, found = (means.class_means(means.gather(_Network(_head()), _batches(s), C)) for s in ((3, 3, 1), sizes))
     np.testing.assert_allclose(found.centers, reference.centers, rtol=1e-5, atol=1e-6)
-    for name in ("counts", "labelled", "used", "unused"):
+    for name in ("counts", "label_counts", "used_lines", "unused_lines"):
         assert np.array_equal(getattr(found, name), getattr(reference, name)), name
-    assert found.labelled.sum() == 15
-    assert found.used + found.unused == 7
+    assert found.label_counts.sum() == 15
+    assert found.used_lines + found.unused_lines == 7
 
 
-def test_the_heads_of_paddleocr_serve_as_well(wheel):
+def test_paddleocrs_head_gives_the_same_totals(wheel):
     from ppocr.modeling.heads.rec_ctc_head import CTCHead
 
     ours, stock = _head(), CTCHead(7, C, mid_channels=D)
@@ -104,7 +106,7 @@ def test_the_heads_of_paddleocr_serve_as_well(wheel):
     assert (totals[0].frames.numpy() == totals[1].frames.numpy()).all()
 
 
-def test_gathering_leaves_the_network_as_it_is_and_without_hooks():
+def test_gathering_leaves_no_hook_and_changes_no_weight():
     network = _Network(_head())
     before = {name: value.numpy().tobytes() for name, value in network.state_dict().items()}
     means.gather(network, _batches(), C)
@@ -113,6 +115,6 @@ def test_gathering_leaves_the_network_as_it_is_and_without_hooks():
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_a_network_without_such_a_layer_is_an_error():
+def test_a_network_without_a_layer_of_that_many_classes_is_an_error():
     with pytest.raises(UserError, match=r"one linear layer of 9 classes at its end, this one has 0"):
         means.gather(_Network(_head()), _batches(), 9)

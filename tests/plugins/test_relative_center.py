@@ -38,7 +38,7 @@ def _head():
 BATCH = [None, paddle.to_tensor([[1, 2, 2], [3, 1, 0]]), paddle.to_tensor([3, 2])]
 
 
-def test_value_by_hand():
+def test_the_loss_matches_a_value_by_hand():
     # Centers (0, 0) and (4, 0), in the middle (2, 0). Distances to the own center 1 and 0, to the middle 5 and 4.
     x = paddle.to_tensor([[0.0, 1.0], [4.0, 0.0]])
     centers = paddle.to_tensor([[9.0, 9.0], [0.0, 0.0], [4.0, 0.0], [7.0, 7.0]])
@@ -46,12 +46,12 @@ def test_value_by_hand():
     assert float(value) == pytest.approx(1 / 9)
 
 
-def test_value_and_gradient_match_float64():
+def test_the_loss_and_its_gradient_match_float64():
     x, (_, classes, centers, counts) = _case()
-    kept = np.isin(classes.numpy(), [1, 2, 3, 4])[:, None]
+    is_used = np.isin(classes.numpy(), [1, 2, 3, 4])[:, None]
     features, own = x.numpy().astype(float), centers.numpy().astype(float)
     middle = own[counts.numpy() > 0].mean(axis=0)
-    near, far = (kept * (features - target) for target in (own[classes.numpy()], middle))
+    near, far = (is_used * (features - target) for target in (own[classes.numpy()], middle))
     share = (near**2).sum() / (far**2).sum()
     assert float(relative_center_loss(x, classes, centers, counts)) == pytest.approx(share, rel=1e-5)
     expected = 2 * (near - share * far) / (far**2).sum()
@@ -65,18 +65,18 @@ def test_scale_and_shift_of_the_features_change_nothing(scale, shift):
     )
 
 
-def test_a_batch_repeated_has_the_same_loss_and_gradient():
+def test_a_repeated_batch_has_the_same_loss_and_gradient():
     (x, once), (y, thrice) = _case(), _case(copies=3)
     assert float(relative_center_loss(*thrice)) == pytest.approx(float(relative_center_loss(*once)), rel=1e-5)
     np.testing.assert_allclose(_gradient(y, thrice), _gradient(x, once), rtol=1e-4, atol=1e-7)
 
 
-def test_zero_where_every_frame_is_at_its_center():
+def test_the_loss_is_zero_where_every_frame_is_at_its_center():
     _, (_, classes, centers, counts) = _case()
     assert float(relative_center_loss(centers.gather(classes), classes, centers, counts)) == 0
 
 
-def test_a_single_center_pulls_nothing():
+def test_with_a_single_center_the_loss_is_one_without_gradient():
     x, (_, classes, centers, _) = _case()
     case = [x, classes, centers, paddle.to_tensor([0, 0, 3, 0, 0, 0])]
     assert float(relative_center_loss(*case)) == 1
@@ -84,20 +84,20 @@ def test_a_single_center_pulls_nothing():
 
 
 @pytest.mark.parametrize("counts", [[0] * C, [0, 0, 0, 0, 0, 9]])
-def test_zero_and_no_gradient_where_no_frame_is_pulled(counts):
+def test_without_a_frame_that_has_a_center_the_loss_and_its_gradient_are_zero(counts):
     x, (_, classes, centers, _) = _case()
     case = [x, classes.clip(max=4), centers, paddle.to_tensor(counts)]
     assert float(relative_center_loss(*case)) == 0
     assert not _gradient(x, case).any()
 
 
-def test_it_is_finite_where_all_features_are_the_same():
+def test_the_loss_is_finite_where_all_features_are_equal():
     x, (_, classes, centers, counts) = _case(scale=0.0)
     assert float(relative_center_loss(x, classes, centers, counts)) == 0
     assert np.isfinite(_gradient(x, [x, classes, centers, counts])).all()
 
 
-def test_the_loss_takes_the_distance_it_is_told():
+def test_the_option_distance_selects_the_distance():
     values = {}
     for distance in ("squared", "relative"):
         head, inputs = _head(), paddle.to_tensor(np.random.default_rng(0).standard_normal((2, 6, 7)).astype("float32"))
@@ -107,6 +107,6 @@ def test_the_loss_takes_the_distance_it_is_told():
     assert values["squared"][1:] != values["relative"][1:]
 
 
-def test_an_unknown_distance_is_named_with_a_suggestion():
+def test_an_unknown_distance_gets_a_suggestion():
     with pytest.raises(ValueError, match="'relativ'.*relative"):
         CTCCenterLoss(distance="relativ")

@@ -11,7 +11,7 @@ from ppocrv2_ext.plugins.ctc.losses import ctc_loss
 from ppocrv2_ext.plugins.udml.loss import UDMLLoss, feature_distance
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl, mutual_kl_detached
 
-BOTH = pytest.mark.parametrize("divergence", [mutual_kl, mutual_kl_detached])
+EACH_DIVERGENCE = pytest.mark.parametrize("divergence", [mutual_kl, mutual_kl_detached])
 
 
 def _random(seed, *shape, scale=1.0):
@@ -42,16 +42,16 @@ def _predicts(copies=1, dtype="float32"):
     return leaves, predicts, [None, labels, paddle.tile(paddle.to_tensor([3, 1]), [copies])]
 
 
-@BOTH
-def test_mutual_by_hand(divergence):
+@EACH_DIVERGENCE
+def test_the_divergence_matches_a_value_by_hand(divergence):
     # p_a = (1/2, 1/2), p_b = (3/4, 1/4): 1/2 * sum (p_a - p_b) log(p_a / p_b) = 1/8 * log 3
     a, b = paddle.to_tensor([[0.5, 0.5]]).log(), paddle.to_tensor([[0.75, 0.25]]).log()
     assert float(divergence(a, b)) == pytest.approx(math.log(3) / 8, rel=1e-6)
 
 
-@BOTH
+@EACH_DIVERGENCE
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
-def test_mutual_matches_the_formula_one_frame_at_a_time(divergence, temperature):
+def test_the_divergence_matches_the_formula_frame_by_frame(divergence, temperature):
     a, b = _pair()
     rows = zip(_rows(a, temperature), _rows(b, temperature))
     terms = [sum((x - y) * math.log(x / y) for x, y in zip(p, q)) / 2 for p, q in rows]
@@ -59,20 +59,20 @@ def test_mutual_matches_the_formula_one_frame_at_a_time(divergence, temperature)
     assert float(divergence(a, b, temperature)) == pytest.approx(expected, rel=1e-5)
 
 
-@BOTH
-def test_mutual_is_zero_for_equal_predictions(divergence):
+@EACH_DIVERGENCE
+def test_the_divergence_of_equal_predictions_is_zero(divergence):
     a, _ = _pair()
     assert float(divergence(a, a + 3.0)) == pytest.approx(0, abs=1e-6)  # softmax ignores a shift
 
 
-@BOTH
-def test_mutual_is_symmetric_and_positive(divergence):
+@EACH_DIVERGENCE
+def test_the_divergence_is_symmetric_and_positive(divergence):
     a, b = _pair()
     assert float(divergence(a, b)) == pytest.approx(float(divergence(b, a)), rel=1e-6)
     assert float(divergence(a, b)) > 0
 
 
-def test_mutual_gradient_in_closed_form():
+def test_the_gradient_of_the_divergence_matches_its_closed_form():
     a, b = _pair()
     mutual_kl(a, b).backward()
     p, q = _rows(a), _rows(b)
@@ -83,7 +83,7 @@ def test_mutual_gradient_in_closed_form():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_detached_gradient_is_the_difference_from_a_constant_target(temperature):
+def test_the_detached_gradient_is_the_difference_from_a_constant_target(temperature):
     a, b = _pair()
     mutual_kl_detached(a, b, temperature).backward()
     p, q = _rows(a, temperature), _rows(b, temperature)
@@ -92,9 +92,9 @@ def test_detached_gradient_is_the_difference_from_a_constant_target(temperature)
     np.testing.assert_allclose(b.grad.numpy().reshape(p.shape), -expected, rtol=1e-4, atol=1e-7)
 
 
-@BOTH
+@EACH_DIVERGENCE
 @pytest.mark.parametrize("scale", [200, 1e4])
-def test_mutual_is_finite_for_confident_logits(divergence, scale):
+def test_the_divergence_of_confident_logits_is_finite(divergence, scale):
     a, b = _random(0, 2, 1, 7, scale=scale), _random(1, 2, 1, 7, scale=scale)
     loss = divergence(a, b)
     loss.backward()
@@ -102,8 +102,8 @@ def test_mutual_is_finite_for_confident_logits(divergence, scale):
     assert np.isfinite(a.grad.numpy()).all()
 
 
-@BOTH
-def test_mutual_and_its_gradient_do_not_depend_on_the_batch_size(divergence):
+@EACH_DIVERGENCE
+def test_the_divergence_and_its_gradient_do_not_depend_on_the_batch_size(divergence):
     results = []
     for copies in (1, 4):
         a, b = _pair()
@@ -115,16 +115,16 @@ def test_mutual_and_its_gradient_do_not_depend_on_the_batch_size(divergence):
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-8)
 
 
-@BOTH
+@EACH_DIVERGENCE
 @pytest.mark.parametrize(("dtype", "error"), [("float16", 5e-3), ("bfloat16", 5e-2), ("float64", 1e-5)])
-def test_mutual_takes_every_float_type(divergence, dtype, error):
+def test_the_divergence_takes_every_float_type(divergence, dtype, error):
     a, b = _pair()
     loss = divergence(a.astype(dtype), b.astype(dtype))
     assert loss.dtype == (paddle.float64 if dtype == "float64" else paddle.float32)
     assert float(loss) == pytest.approx(float(divergence(a, b)), rel=error)
 
 
-def test_mutual_checks_its_arguments():
+def test_the_divergence_refuses_other_shapes_and_a_temperature_of_zero():
     a, b = _pair()
     with pytest.raises(ValueError, match=r"`b` must have the shape of `a`, \(2, 4, 7\), got \(2, 3, 7\)"):
         mutual_kl(a, b[:, 1:])
@@ -132,12 +132,12 @@ def test_mutual_checks_its_arguments():
         mutual_kl(a, b, 0)
 
 
-def test_feature_distance_by_hand():
+def test_the_feature_distance_matches_a_value_by_hand():
     a, b = paddle.to_tensor([[1.0, 2.0], [3.0, 4.0]]), paddle.to_tensor([[1.0, 4.0], [0.0, 4.0]])
     assert float(feature_distance(a, b)) == pytest.approx((0 + 4 + 9 + 0) / 4)
 
 
-def test_feature_distance_gradient_in_closed_form():
+def test_the_gradient_of_the_feature_distance_matches_its_closed_form():
     a, b = _random(0, 2, 3, 1, 5), _random(1, 2, 3, 1, 5)
     feature_distance(a, b).backward()
     np.testing.assert_allclose(a.grad.numpy(), 2 * (a - b).numpy() / a.size, rtol=1e-5)
@@ -145,12 +145,12 @@ def test_feature_distance_gradient_in_closed_form():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_feature_distance_of_half_precision_does_not_overflow(dtype):
+def test_the_feature_distance_of_half_precision_does_not_overflow(dtype):
     a = paddle.full([2, 3], 300.0).astype(dtype)
     assert float(feature_distance(a, -a)) == pytest.approx(600**2)  # above what float16 holds
 
 
-def test_total_is_the_weighted_sum_of_the_terms():
+def test_the_loss_is_the_weighted_sum_of_its_terms():
     _, predicts, batch = _predicts()
     report = UDMLLoss(ctc_weight=2.0, feature_weight=3.0, mutual_weight=5.0)(predicts, batch)
     student, teacher = predicts["Student"], predicts["Teacher"]
@@ -169,22 +169,22 @@ def test_total_is_the_weighted_sum_of_the_terms():
 
 
 @pytest.mark.parametrize(
-    ("option", "gone"),
+    ("option", "missing_terms"),
     [
         ("ctc_weight", {"ctc_Student", "ctc_Teacher", "infeasible"}),
         ("feature_weight", {"feature"}),
         ("mutual_weight", {"mutual"}),
     ],
 )
-def test_a_weight_of_zero_leaves_the_term_out(option, gone):
+def test_a_weight_of_zero_leaves_the_term_out(option, missing_terms):
     _, predicts, batch = _predicts()
-    assert set(UDMLLoss()(predicts, batch)) - set(UDMLLoss(**{option: 0})(predicts, batch)) == gone
+    assert set(UDMLLoss()(predicts, batch)) - set(UDMLLoss(**{option: 0})(predicts, batch)) == missing_terms
 
 
 @pytest.mark.parametrize(
     "options", [{"ctc_weight": 2}, {"feature_weight": 2}, {"mutual_weight": 2}, {"temperature": 2.0}]
 )
-def test_every_number_matters(options):
+def test_every_numeric_option_changes_the_loss(options):
     _, predicts, batch = _predicts()
     losses = [float(UDMLLoss(**each)(predicts, batch)["loss"]) for each in ({}, options)]
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
@@ -204,14 +204,14 @@ def test_logits_may_come_last_in_a_tuple():
     assert float(UDMLLoss()(predicts, batch)["loss"]) == expected
 
 
-def test_equal_networks_pay_for_ctc_alone():
+def test_the_loss_of_two_equal_networks_is_their_ctc_alone():
     _, predicts, batch = _predicts()
     predicts["Teacher"] = predicts["Student"]
     report = UDMLLoss()(predicts, batch)
     assert float(report["loss"]) == pytest.approx(2 * float(report["ctc_Student"]), rel=1e-6)
 
 
-def test_both_networks_learn_from_every_term():
+def test_every_term_gives_both_networks_a_gradient():
     for weights in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
         leaves, predicts, batch = _predicts()
         UDMLLoss(ctc_weight=weights[0], feature_weight=weights[1], mutual_weight=weights[2])(predicts, batch)[
@@ -221,7 +221,7 @@ def test_both_networks_learn_from_every_term():
         assert all(np.abs(outputs[key].grad.numpy()).max() > 0 for outputs in leaves.values())
 
 
-def test_total_and_its_gradient_do_not_depend_on_the_batch_size():
+def test_the_loss_and_its_gradient_do_not_depend_on_the_batch_size():
     results = []
     for copies in (1, 3):
         leaves, predicts, batch = _predicts(copies)
@@ -243,7 +243,7 @@ def test_half_precision_is_computed_in_float32(dtype):
 
 
 @pytest.mark.parametrize("term", ["ctc_Teacher", "feature", "mutual"])
-def test_a_term_that_is_not_finite_is_named(term):
+def test_a_nan_loss_is_reported_by_the_name_of_its_term(term):
     _, predicts, batch = _predicts()
     weights = dict.fromkeys(("ctc_weight", "feature_weight", "mutual_weight"), 0)
     weights[f"{term.split('_')[0]}_weight"] = 1.0
@@ -253,39 +253,39 @@ def test_a_term_that_is_not_finite_is_named(term):
         UDMLLoss(**weights)(predicts, batch)
 
 
-def test_an_unknown_network_gets_a_hint():
+def test_a_misspelt_network_gets_a_suggestion():
     _, predicts, batch = _predicts()
     with pytest.raises(UserError, match="network 'Studnet'.* did you mean 'Student'?"):
         UDMLLoss(pair=["Studnet", "Teacher"])(predicts, batch)
 
 
-def test_an_unlike_name_lists_the_networks():
+def test_an_unknown_network_lists_the_known_ones():
     _, predicts, batch = _predicts()
     with pytest.raises(UserError, match="there are 'Student', 'Teacher'"):
         UDMLLoss(pair=["A", "B"])(predicts, batch)
 
 
-def test_a_single_network_has_no_pair():
+def test_a_model_of_one_network_is_refused():
     _, predicts, batch = _predicts()
     with pytest.raises(UserError, match="'Student' that is not in the model"):
         UDMLLoss()(predicts["Student"]["head_out"], batch)
 
 
-def test_missing_head_output_lists_what_there_is():
+def test_a_missing_head_output_lists_the_existing_outputs():
     _, predicts, batch = _predicts()
     del predicts["Teacher"]["head_out"]
     with pytest.raises(UserError, match="Teacher returns no 'head_out'; there are 'backbone_out'"):
         UDMLLoss()(predicts, batch)
 
 
-def test_missing_feature_map_says_how_to_get_it():
+def test_a_missing_feature_map_says_which_option_returns_it():
     _, predicts, batch = _predicts()
     logits = {name: outputs["head_out"] for name, outputs in predicts.items()}
     with pytest.raises(UserError, match="Student returns no 'backbone_out'; set its `return_all_feats: true`"):
         UDMLLoss()(logits, batch)
 
 
-def test_networks_of_another_shape_are_named_with_what_to_do():
+def test_two_networks_of_different_shapes_are_refused_with_a_remedy():
     pair = {name: {"head_out": paddle.zeros([2, 4, 5]), "backbone_out": paddle.zeros([2, 3])} for name in "ab"}
     pair["b"]["backbone_out"] = paddle.zeros([2, 6])
     batch = [None, paddle.ones([2, 1], "int64"), paddle.ones([2], "int64")]
@@ -309,6 +309,6 @@ def test_networks_of_another_shape_are_named_with_what_to_do():
         ({"temperature": 0}, "`temperature` must be a number > 0, got 0"),
     ],
 )
-def test_options_are_checked_when_the_loss_is_built(options, message):
+def test_wrong_options_are_refused_when_the_loss_is_built(options, message):
     with pytest.raises(ValueError, match=message):
         UDMLLoss(**options)

@@ -1,105 +1,126 @@
-"""CTC with center loss: frames of a character gather around its center (Wen et al., ECCV 2016; arXiv:2109.03144, 3.2).
+"""CTC with center loss: the frames of a character gather around its center (Wen et al., ECCV 2016; arXiv:2109.03144).
 
-Shape legend: B lines, T frames, C classes, D features before the last layer. Class 0, the blank, has no center.
-The centers are running class means, state of the network like BatchNorm's statistics, not parameters.
+Shape legend: B lines, T frames, C classes, D features before the last layer, L the longest label. Class 0, the blank,
+has no center. The centers are running class means. They are no parameters but state of the network, like the statistics
+of BatchNorm.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...config.numbers import non_negative, number
 from ...errors import UserError, did_you_mean
 from ...registry import LOSSES
 from ..ctc.alignment import align
-from ..ctc.frames import in_float32
+from ..ctc.frames import to_float32
 from ..ctc.losses import ctc_losses, mean_where
 from ..terms import output_of, weighted_sum
 from .head import CenterHeadOutput
 
 
-def center_loss(features, assignments, centers, counts, blank=0):
+def center_loss(features: Tensor, assignments: Tensor, centers: Tensor, counts: Tensor, blank: int = 0) -> Tensor:
     """Mean squared distance between the features of characters and the centers of their classes.
 
     .. math:: L = 1/N sum_i |x_i - c_(y_i)|^2,  over the N frames that are not blank and whose class has a center
 
-    The published loss is the sum, N times this; PaddleOCR's divides the sum over all frames, blanks too, by B T.
+    The published loss is the sum, which is N times this. PaddleOCR's divides the sum over all frames, blanks included,
+    by B T.
 
     Args:
-        features: (B, T, D) or (N, D), of any float type; the only argument that receives gradient.
-        assignments: (B, T) or (N,) integers, the class of each frame. centers: (C, D).
-        counts: (C,) frames that each center is the mean of; a class with 0 pulls nothing.
+        features: (B, T, D) or (N, D), of any float type. Only this argument receives gradient.
+        assignments: (B, T) or (N,) integers, the class of each frame.
+        centers: (C, D).
+        counts: (C,) integers, the number of frames in each center. Frames of a class with 0 are left out.
+        blank: the class without a center.
     Returns:
-        Scalar >= 0, in squared units of the features, per frame, summed over D; 0 if no frame is pulled.
+        Scalar >= 0, in squared units of the features, per frame, summed over D. 0 if no frame is left.
+    Raises:
+        ValueError: ``centers`` has another D than the features.
     """
     if centers.ndim != 2 or centers.shape[1] != features.shape[-1]:
         raise ValueError(f"`centers` must be (C, D) with D={features.shape[-1]}, got {tuple(centers.shape)}.")
     x, y = features.reshape([-1, features.shape[-1]]), assignments.flatten()
-    # `square`, since Paddle's power is 100 times slower on a CPU.
-    distances = (in_float32(x) - centers.gather(y).detach()).square().sum(axis=1)
+    # `square`, because Paddle's power is 100 times slower on a CPU.
+    distances = (to_float32(x) - centers.gather(y).detach()).square().sum(axis=1)
     return mean_where(distances, (y != blank) & (counts.gather(y) > 0))
 
 
-def relative_center_loss(features, assignments, centers, counts, blank=0):
-    """:func:`center_loss` as a share of the distance that frames keep from the middle of all centers.
+def relative_center_loss(
+    features: Tensor, assignments: Tensor, centers: Tensor, counts: Tensor, blank: int = 0
+) -> Tensor:
+    """:func:`center_loss` divided by the mean squared distance of the same frames from the mean of all centers.
 
     .. math:: L = sum_i |x_i - c_(y_i)|^2 / sum_i |x_i - m|^2,  over the same frames,  m = the mean center
 
-    A network lowers the other by making all its features small, which tells no characters apart and hinders CTC. Here
-    that changes nothing, and a weight means the same for features of any scale.
+    A network can lower :func:`center_loss` by making all its features smaller. That tells no characters apart, and it
+    hinders CTC. It does not change this quotient, so a weight means the same for features of any scale.
 
-    Args:
-        As :func:`center_loss`.
+    Args and Raises are those of :func:`center_loss`.
+
     Returns:
-        Scalar >= 0 without unit: 0 iff every frame is at its center; 1 for a single center, which pulls nothing;
-        0 if no frame is pulled.
+        Scalar >= 0 without unit. 0 iff every frame is at its center, or if no frame is left; 1, with no gradient, if
+        there is only one center.
     """
-    seen = (counts > 0).astype(centers.dtype)
-    middle = (centers * seen.unsqueeze(1)).sum(axis=0, keepdim=True) / seen.sum().clip(min=1)
-    apart = center_loss(features, assignments, middle.expand(centers.shape), counts, blank)
-    return center_loss(features, assignments, centers, counts, blank) / apart.clip(min=1e-12)
+    has_center = (counts > 0).astype(centers.dtype)
+    middle = (centers * has_center.unsqueeze(1)).sum(axis=0, keepdim=True) / has_center.sum().clip(min=1)
+    spread = center_loss(features, assignments, middle.expand(centers.shape), counts, blank)
+    return center_loss(features, assignments, centers, counts, blank) / spread.clip(min=1e-12)
 
 
 @paddle.no_grad()
-def class_sums(features, assignments, num_classes, blank=0):
-    """(C, D) sums of the features of each class and (C,) numbers of frames, both float32; the blank's are 0.
+def class_sums(features: Tensor, assignments: Tensor, num_classes: int, blank: int = 0) -> tuple[Tensor, Tensor]:
+    """The sum of the features of each class, and the number of its frames.
 
     Args:
-        features: (B, T, D) or (N, D). assignments: (B, T) or (N,) integers.
+        features: (B, T, D) or (N, D).
+        assignments: (B, T) or (N,) integers.
+        num_classes: C.
+        blank: the class that is left out.
+    Returns:
+        (C, D) sums and (C,) numbers of frames, both at least float32, without gradient. Those of the blank are 0.
     """
-    x, y = in_float32(features.reshape([-1, features.shape[-1]])), assignments.flatten()
-    kept = (y != blank).unsqueeze(1)
-    # One column more counts, so that several processes need one exchange.
-    together = paddle.concat([paddle.where(kept, x, paddle.zeros_like(x)), kept.astype(x.dtype)], axis=1)
-    totals = paddle.zeros([num_classes, together.shape[1]], x.dtype).index_add(y, 0, together)
+    x, y = to_float32(features.reshape([-1, features.shape[-1]])), assignments.flatten()
+    is_character = (y != blank).unsqueeze(1)
+    # The counts are one more column, so that several processes need only one exchange.
+    columns = paddle.concat([paddle.where(is_character, x, paddle.zeros_like(x)), is_character.astype(x.dtype)], axis=1)
+    totals = paddle.zeros([num_classes, columns.shape[1]], x.dtype).index_add(y, 0, columns)
     return totals[:, :-1], totals[:, -1]
 
 
 @paddle.no_grad()
-def update_centers(centers, counts, sums, frames, momentum=0.9):
-    """Move the centers, in place, towards the means of a batch; the same on every process of a distributed run.
+def update_centers(centers: Tensor, counts: Tensor, sums: Tensor, frames: Tensor, momentum: float = 0.9) -> None:
+    """Move the centers towards the class means of a batch, in place. All processes of a distributed run get the same.
 
     .. math:: c <- c + r (sum / n - c),  r = max(1 - momentum, n / (N + n)),  N <- N + n
 
-    The first batches are averaged evenly, so that no center starts from one batch alone; later ones as momentum says.
+    The first batches are averaged evenly, so that no center depends on one batch alone. For later ones the momentum
+    sets the rate.
 
     Args:
-        centers: (C, D) float32. counts: (C,) integers, N.
-        sums, frames: (C, D), (C,) of :func:`class_sums`; summed over all processes here. Classes with 0 stay.
-        momentum: In [0, 1]: 0 is the last batch's mean, 1 the mean of all frames seen.
+        centers: (C, D) float32.
+        counts: (C,) integers, N.
+        sums, frames: (C, D) and (C,) of :func:`class_sums`, of this process alone. A class without frames stays as it
+            is.
+        momentum: in [0, 1]. 0 gives the mean of the last batch, 1 the mean of all frames so far.
     """
     if paddle.distributed.is_initialized() and paddle.distributed.get_world_size() > 1:
-        together = paddle.concat([sums, frames.unsqueeze(1)], axis=1)
-        paddle.distributed.all_reduce(together)
-        sums, frames = together[:, :-1], together[:, -1]
-    new = frames / (counts.astype(frames.dtype) + frames).clip(min=1)
-    rate = paddle.where(frames > 0, new.clip(min=1 - momentum), paddle.zeros_like(new)).unsqueeze(1)
+        columns = paddle.concat([sums, frames.unsqueeze(1)], axis=1)
+        paddle.distributed.all_reduce(columns)
+        sums, frames = columns[:, :-1], columns[:, -1]
+    batch_share = frames / (counts.astype(frames.dtype) + frames).clip(min=1)
+    rate = paddle.where(frames > 0, batch_share.clip(min=1 - momentum), paddle.zeros_like(batch_share)).unsqueeze(1)
     centers.add_(rate * (sums / frames.clip(min=1).unsqueeze(1) - centers))
     counts.add_(frames.astype(counts.dtype))
 
 
 @paddle.no_grad()
-def read_classes(logits, labels, lengths):
-    """(B, T) classes that the network reads, as published; labels and lengths are unused."""
+def read_classes(logits: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+    """(B, T) the most likely class of each frame, as published. ``labels`` and ``lengths`` are unused."""
     return logits.argmax(axis=-1)
 
 
@@ -109,34 +130,37 @@ DISTANCES = {"squared": center_loss, "relative": relative_center_loss}
 
 @LOSSES.register
 class CTCCenterLoss(nn.Layer):
-    """CTC and center loss of one network with a :class:`~.center_head.CenterCTCHead`; a call moves the centers.
+    """CTC and center loss of one network with a :class:`~.head.CenterCTCHead`. Each call also updates the centers.
 
     .. math:: L = ctc_weight CTC + center_weight center
 
-    CTC in nats per line, center as its ``distance`` says; logged unweighted as ctc and center (with
-    ``network`` as ctc_<network>, ...). A weight of 0 leaves a term out, and the centers where they are.
-    A character is drawn to its center from the second batch on that has it.
-    The centers belong to the head, since PaddleOCR saves the model and no loss.
+    CTC is in nats per line; ``distance`` says the unit of the center term. The log shows both unweighted as ctc and
+    center, or as ctc_<network> and center_<network> if ``network`` is set. A term of weight 0 is left out, and without
+    the center term the centers stay as they are. The head holds the centers, because PaddleOCR saves the model and no
+    loss. The first batch with a character only sets its center; from the second on its frames are drawn to it.
 
     Args:
-        ctc_weight: >= 0; 0 beside :class:`~.udml.UDMLLoss`, which has CTC terms of its own.
-        center_weight: gamma, >= 0. Published 0.05 and 0.25, for a mean over all frames, blanks included.
-            For the relative distance 2 is a good start.
-        distance: "squared", in squared feature units (published), or "relative", :func:`relative_center_loss`.
-        assignment: Which class each frame belongs to: "alignment" (of the label) or "argmax" (published).
-        momentum: In [0, 1], of :func:`update_centers`.
-        network: A name in ``Architecture.Models``; None if there is only one network.
+        ctc_weight: >= 0. Use 0 beside :class:`~ppocrv2_ext.plugins.udml.loss.UDMLLoss`, which has its own CTC terms.
+        center_weight: gamma, >= 0. Published 0.05 and 0.25, for a mean over all frames with blanks included. For the
+            relative distance 2 is a good start.
+        assignment: how a frame gets its class: "alignment" with the label, or "argmax", as published.
+        momentum: of :func:`update_centers`, in [0, 1].
+        network: a name in ``Architecture.Models``; None for a single network.
+        distance: "squared", in squared units of the features, as published; or "relative", without unit, of
+            :func:`relative_center_loss`.
+    Raises:
+        ValueError: an argument is out of range.
     """
 
     def __init__(
         self,
-        ctc_weight=1.0,
-        center_weight=0.05,
-        assignment="alignment",
-        momentum=0.9,
-        network=None,
-        distance="squared",
-    ):
+        ctc_weight: float = 1.0,
+        center_weight: float = 0.05,
+        assignment: str = "alignment",
+        momentum: float = 0.9,
+        network: str | None = None,
+        distance: str = "squared",
+    ) -> None:
         super().__init__()
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
         self.center_weight = non_negative(center_weight, "center_weight")
@@ -150,11 +174,19 @@ class CTCCenterLoss(nn.Layer):
         self.distance = DISTANCES[distance]
         self.momentum, self.network = number(momentum, "momentum", 0, 1), network
 
-    def forward(self, predicts, batch):
-        """predicts: what the model returned in training; batch: [images, labels (B, L), lengths (B,)].
+    def forward(self, predicts: Any, batch: Sequence[Any]) -> dict[str, Tensor]:
+        """The loss of one batch, and the update of the centers.
 
+        Args:
+            predicts: what the model returned in training.
+            batch: [images, labels (B, L), lengths (B,)].
         Returns:
-            {"loss": scalar, each term, "infeasible": lines of the batch whose label is too long for the frames}
+            {"loss": scalar, each term by its name, "infeasible": how many labels of the batch are too long for their
+            frames}
+        Raises:
+            UserError: the network has another head, its centers are not float32, or a label holds a class that the
+                head does not have.
+            FloatingPointError: a term is NaN or infinite; the centers are then as before.
         """
         head = output_of(predicts, self.network)
         if not isinstance(head, CenterHeadOutput):
@@ -172,7 +204,7 @@ class CTCCenterLoss(nn.Layer):
             value = self.distance(head.features, classes, head.centers, head.counts)
             terms[f"center{suffix}"] = self.center_weight, value
         report = {**weighted_sum(terms), **counts}
-        if self.center_weight:  # after the check for NaN, which would stay in the centers for good
-            sums = class_sums(head.features, classes, len(head.counts))
-            update_centers(head.centers, head.counts, *sums, momentum=self.momentum)
+        if self.center_weight:  # after weighted_sum, which stops at a NaN: in the centers a NaN would stay for good
+            sums, frames = class_sums(head.features, classes, len(head.counts))
+            update_centers(head.centers, head.counts, sums, frames, momentum=self.momentum)
         return report

@@ -8,7 +8,7 @@ from __future__ import annotations
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ppocrv2_ext.plugins.center_loss.head import decayed_linear
+from ppocrv2_ext.plugins.center_loss.head import linear_with_decay
 
 
 class CTCHead(nn.Layer):
@@ -25,10 +25,10 @@ class CTCHead(nn.Layer):
         super().__init__()
         self.mid_channels = mid_channels
         if mid_channels is None:
-            self.fc = decayed_linear(in_channels, out_channels, fc_decay)
+            self.fc = linear_with_decay(in_channels, out_channels, fc_decay)
         else:
-            self.fc1 = decayed_linear(in_channels, mid_channels, fc_decay)
-            self.fc2 = decayed_linear(mid_channels, out_channels, fc_decay)
+            self.fc1 = linear_with_decay(in_channels, mid_channels, fc_decay)
+            self.fc2 = linear_with_decay(mid_channels, out_channels, fc_decay)
         self.out_channels = out_channels
 
     def forward(self, x: Tensor, targets: object = None) -> Tensor:
