@@ -1,4 +1,4 @@
-"""CMLLoss: the sum it is, what every option does, whom it teaches, and what it says when it cannot."""
+"""CMLLoss: the sum it is, what every option does, which networks learn, and the errors."""
 
 import itertools
 
@@ -49,10 +49,10 @@ def default():
     return values(CMLLoss())
 
 
-# ---- what it is
+# ---- the sum and its terms
 
 
-def test_it_is_registered_under_its_own_name():
+def test_the_loss_is_registered_under_its_own_name():
     assert LOSSES["CMLLoss"] is CMLLoss
 
 
@@ -90,22 +90,22 @@ def test_without_a_teacher_it_is_the_same_loss_with_distill_weight_0():
     assert set(expected) == {"loss"} | GT | MUTUAL
 
 
-def test_mutual_weight_0_leaves_labels_and_teacher_alone(default):
+def test_mutual_weight_0_leaves_only_the_terms_of_labels_and_teacher(default):
     found = values(CMLLoss(mutual_weight=0))
     assert found == {"loss": found["loss"], **{name: default[name] for name in GT | DISTILL}}
 
 
-def test_one_student_has_no_peer():
+def test_one_student_has_no_mutual_term():
     assert set(values(CMLLoss(students=["Student"]))) == {"loss", "gt_Student", "distill_Student"}
 
 
-def test_three_students_are_three_pairs():
+def test_three_students_have_three_mutual_terms():
     names = ["Student", "Student2", "Student3"]
     found = values(CMLLoss(students=names, teacher=None, gt_weight=0))
     assert set(found) == {"loss"} | {f"mutual_{a}_{b}" for a, b in itertools.combinations(names, 2)}
 
 
-def test_two_equal_students_have_nothing_to_say_to_each_other():
+def test_the_mutual_term_of_two_equal_students_is_zero():
     predicts, batch = case()
     predicts["Student2"] = predicts["Student"]
     found = CMLLoss()(predicts, batch)
@@ -152,7 +152,7 @@ def test_a_weight_multiplies_its_terms_in_the_sum_and_not_in_the_log(default, we
 
 def test_the_teachers_text_is_computed_once(monkeypatch):
     calls = []
-    monkeypatch.setattr(maps, "dilated_text", lambda *a, real=maps.dilated_text: calls.append(a) or real(*a))
+    monkeypatch.setattr(maps, "teacher_text", lambda *a, real=maps.teacher_text: calls.append(a) or real(*a))
     CMLLoss()(*case())
     assert len(calls) == 1
 
@@ -178,7 +178,7 @@ def test_a_repeated_batch_has_the_same_loss_and_its_share_of_the_gradient(option
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_maps_are_compared_in_single(dtype):
+def test_half_precision_maps_are_compared_in_float32(dtype):
     predicts, batch = case(dtype=dtype)
     loss = CMLLoss()(predicts, batch)["loss"]
     loss.backward()
@@ -188,15 +188,15 @@ def test_half_precision_maps_are_compared_in_single(dtype):
     assert np.isfinite(predicts["Student"]["maps"].grad.astype("float32").numpy()).all()
 
 
-def test_automatic_mixed_precision_changes_nothing(default):
+def test_automatic_mixed_precision_changes_no_value(default):
     with paddle.amp.auto_cast(level="O2", dtype="bfloat16"):
         assert values(CMLLoss()) == default
 
 
-# ---- whom it teaches
+# ---- which networks learn
 
 
-def test_every_map_of_every_student_learns_and_the_teacher_does_not():
+def test_every_map_of_every_student_gets_a_gradient_and_the_teacher_gets_none():
     predicts, batch = case()
     CMLLoss()(predicts, batch)["loss"].backward()
     for name in ("Student", "Student2"):
@@ -204,7 +204,7 @@ def test_every_map_of_every_student_learns_and_the_teacher_does_not():
     assert predicts["Teacher"]["maps"].grad is None  # though nobody froze it
 
 
-def test_a_teacher_in_training_mode_counts_with_its_probability_map(default):
+def test_of_a_teacher_in_training_mode_only_the_probability_map_counts(default):
     predicts, batch = case()
     others = paddle.rand([B, 2, H, W])
     predicts["Teacher"] = {"maps": paddle.concat([predicts["Teacher"]["maps"], others], axis=1)}
@@ -232,7 +232,7 @@ def test_following_the_gradient_lowers_the_loss(options):
     assert totals[-1] < 0.7 * totals[0]
 
 
-# ---- what it says
+# ---- errors
 
 
 @pytest.mark.parametrize(
@@ -256,12 +256,12 @@ def test_following_the_gradient_lowers_the_loss(options):
         ({"gt_weight": 0, "teacher": None, "students": ["Student"]}, "nothing to learn from"),
     ],
 )
-def test_a_mistake_in_the_config_names_the_option(options, message):
+def test_the_error_for_a_wrong_option_names_it(options, message):
     with pytest.raises(ValueError, match=message):
         CMLLoss(**options)
 
 
-def broken(change):
+def changed_case(change):
     """(predicts, batch) after ``change(predicts, batch)``."""
     predicts, batch = case()
     change(predicts, batch)
@@ -278,12 +278,12 @@ def broken(change):
         (lambda p, b: b.pop(), "needs KeepKeys to keep image, threshold_map, .*got 4 entries"),
     ],
 )
-def test_a_network_or_label_that_is_missing_is_named(change, message):
+def test_the_error_names_a_missing_network_or_label(change, message):
     with pytest.raises(UserError, match=message):
-        CMLLoss()(*broken(change))
+        CMLLoss()(*changed_case(change))
 
 
-def test_one_network_alone_is_not_a_distillation_model():
+def test_the_output_of_a_single_network_is_refused():
     with pytest.raises(UserError, match="needs a model of several networks"):
         CMLLoss()(paddle.zeros([1]), case()[1])
 
@@ -303,9 +303,9 @@ def test_one_network_alone_is_not_a_distillation_model():
         ),
     ],
 )
-def test_a_map_of_another_shape_is_named(change, message):
+def test_the_error_names_a_map_of_another_shape(change, message):
     with pytest.raises(UserError, match=message):
-        CMLLoss()(*broken(change))
+        CMLLoss()(*changed_case(change))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -318,7 +318,7 @@ def test_a_map_of_another_shape_is_named(change, message):
         ("Teacher", {}, "the map of 'Teacher' holds NaN or infinity"),
     ],
 )
-def test_a_number_that_is_none_names_its_term(network, options, message, bad):
+def test_a_nan_or_infinite_loss_is_reported_by_the_name_of_its_term(network, options, message, bad):
     array = ARRAYS[network].copy()
     array[0, 0, 2, 3] = bad
     predicts, batch = case()

@@ -46,7 +46,7 @@ def test_the_networks_have_the_published_sizes(wheel):
     assert sizes == {"Teacher": 12_374_754, "Student": 595_794, "Student2": 595_794}
 
 
-def test_a_missing_teacher_stops_training_and_nothing_else(wheel):
+def test_a_missing_teacher_file_stops_training_and_not_evaluation(wheel):
     networks = model(wheel, pretrained="nowhere/best")
     images = paddle.zeros([1, 3, 32, 32])
     networks.eval()
@@ -58,7 +58,7 @@ def test_a_missing_teacher_stops_training_and_nothing_else(wheel):
     networks(images)
 
 
-def test_two_students_from_one_file_that_would_stay_alike_are_refused_at_the_first_step(wheel):
+def test_two_students_with_the_same_weights_are_refused_at_the_first_step(wheel):
     networks = model(wheel)
     networks.Student2.set_state_dict(networks.Student.state_dict())
     images = paddle.zeros([1, 3, 32, 32])

@@ -84,7 +84,7 @@ def evaluate(name, change=lambda array: array):
 
 
 @each_loss
-def test_every_loss_is_a_scalar_of_single_precision(name):
+def test_every_loss_is_a_float32_scalar(name):
     loss, _ = evaluate(name)
     assert loss.shape == []
     assert loss.dtype == paddle.float32
@@ -109,7 +109,7 @@ def test_the_order_of_images_and_pixels_does_not_matter(name):
 
 @each_loss
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_is_computed_in_single(name, dtype):
+def test_half_precision_is_computed_in_float32(name, dtype):
     function, arrays = LOSSES[name]
     halves = [tensor(array).astype(dtype) for array in arrays]
     expected = function(*(half.astype("float32") for half in halves))
@@ -122,7 +122,7 @@ def test_half_precision_is_computed_in_single(name, dtype):
 
 @each_loss
 @pytest.mark.parametrize(("p", "text", "mask"), list(itertools.product((0, 1, 0.5), (0, 1), (0, 1))))
-def test_extremes_are_finite(name, p, text, mask):
+def test_loss_and_gradient_of_extreme_maps_are_finite(name, p, text, mask):
     function, arrays = LOSSES[name]
     values = (p, text, mask, text, mask)  # for db_loss all of them
     filled = [np.full(array.shape, value) for array, value in zip(arrays, values)]
@@ -136,15 +136,15 @@ def test_extremes_are_finite(name, p, text, mask):
 # ---- balanced binary cross-entropy
 
 
-def test_bce_by_hand():
-    # one text pixel, so with ratio 1 one other pixel: the hardest, 0.9; the last one is masked out
+def test_bce_matches_a_value_by_hand():
+    # one text pixel, so with ratio 1 one other pixel: the hardest_weights, 0.9; the last one is masked out
     p, gt, mask = (tensor([[row]]) for row in ([0.8, 0.9, 0.2, 0.99], [1, 0, 0, 0], [1, 1, 1, 0]))
     expected = -(math.log(0.8) + math.log(0.1)) / 2
     assert float(maps.balanced_bce(p, gt, mask, ohem_ratio=1)) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("ratio", [0.25, 1, 1.5, 3, 1000])
-def test_bce_and_its_gradient_match_one_pixel_at_a_time(ratio):
+def test_bce_and_its_gradient_match_a_loop_over_pixels(ratio):
     p = probabilities(1)
     loss, weights = slow_bce(p, GT, MASK, ratio)
     fast = functools.partial(maps.balanced_bce, gt=tensor(GT), mask=tensor(MASK), ohem_ratio=ratio)
@@ -159,13 +159,13 @@ def test_bce_of_all_pixels_is_the_plain_mean():
     assert float(maps.balanced_bce(tensor(p), gt, ones, ohem_ratio=1e6)) == pytest.approx(float(plain), rel=1e-5)
 
 
-def test_bce_without_text_teaches_nothing():
+def test_bce_without_text_and_its_gradient_are_zero():
     fast = functools.partial(maps.balanced_bce, gt=paddle.zeros(SHAPE), mask=paddle.ones(SHAPE))
     assert float(fast(tensor(probabilities(1)))) == 0
     assert (gradient(fast, probabilities(1)) == 0).all()
 
 
-def test_bce_of_nothing_but_text_has_no_other_pixels():
+def test_bce_without_background_is_the_mean_over_text():
     p, ones = probabilities(1), paddle.ones(SHAPE)
     assert float(maps.balanced_bce(tensor(p), ones, ones)) == pytest.approx(-np.log(p).mean(), rel=1e-5)
 
@@ -177,7 +177,7 @@ def test_an_image_without_text_still_teaches_beside_one_with_text():
     assert (gradient(fast, probabilities(1))[1] != 0).any()
 
 
-def test_a_sure_mistake_costs_17_nats_and_one_step_short_of_it_still_has_its_gradient():
+def test_a_sure_mistake_costs_17_nats_and_an_almost_sure_one_still_has_its_gradient():
     gt, mask = tensor([[[0, 1]]]), tensor([[[1, 1]]])
     fast = functools.partial(maps.balanced_bce, gt=gt, mask=mask)
     assert float(fast(tensor([[[1, 0]]]))) == pytest.approx(25 * math.log(2), rel=1e-6)
@@ -186,9 +186,9 @@ def test_a_sure_mistake_costs_17_nats_and_one_step_short_of_it_still_has_its_gra
 
 
 @pytest.mark.parametrize("count", [0.5, 1, 2.25, 4])
-def test_equally_hard_pixels_share_what_is_left(count):
+def test_equally_hard_pixels_share_the_remaining_weight(count):
     values = tensor([[[3.0, 1.0], [3.0, 3.0]]])
-    weights = maps.hardest(values, count).numpy()
+    weights = maps.hardest_weights(values, count).numpy()
     assert weights.sum() == pytest.approx(count)
     assert weights[0, 0, 0] == weights[0, 1, 0] == weights[0, 1, 1] == pytest.approx(min(count / 3, 1))
 
@@ -196,7 +196,7 @@ def test_equally_hard_pixels_share_what_is_left(count):
 # ---- dice and L1
 
 
-def test_dice_by_hand():
+def test_dice_matches_a_value_by_hand():
     # |p g| = 0.8, |p| + |g| = 1.2 + 1; the third pixel is masked out
     p, gt, mask = (tensor([[row]]) for row in ([0.8, 0.4, 0.9], [1, 0, 1], [1, 1, 0]))
     assert float(maps.dice_loss(p, gt, mask)) == pytest.approx(1 - 2 * 0.8 / 2.2, rel=1e-6)
@@ -208,7 +208,7 @@ def test_dice_is_0_for_the_label_and_1_for_its_opposite():
     assert float(maps.dice_loss(1 - gt, gt, mask)) == 1
 
 
-def test_dice_gradient_in_closed_form():
+def test_the_dice_gradient_matches_its_closed_form():
     p = probabilities(1).astype("float64")
     overlap, total = (p * GT * MASK).sum(), (p * MASK).sum() + (GT * MASK).sum()
     fast = functools.partial(maps.dice_loss, gt=tensor(GT), mask=tensor(MASK))
@@ -216,25 +216,25 @@ def test_dice_gradient_in_closed_form():
     np.testing.assert_allclose(gradient(fast, p), expected, rtol=1e-4, atol=1e-7)
 
 
-def test_bce_and_dice_are_the_sum_of_both():
+def test_bce_dice_is_the_sum_of_bce_and_dice():
     p, gt, mask = (tensor(a) for a in (probabilities(1), GT, MASK))
     both = float(maps.balanced_bce(p, gt, mask, 2)) + float(maps.dice_loss(p, gt, mask))
     assert float(maps.bce_dice(p, gt, mask, ohem_ratio=2)) == pytest.approx(both, rel=1e-6)
 
 
 @pytest.mark.parametrize(("gt", "mask"), [(0, 1), (1, 0)])
-def test_dice_without_text_is_0_with_gradient_0(gt, mask):
+def test_dice_without_text_and_its_gradient_are_zero(gt, mask):
     fast = functools.partial(maps.dice_loss, gt=paddle.full(SHAPE, gt), mask=paddle.full(SHAPE, mask))
     assert float(fast(tensor(probabilities(1)))) == 0
     assert (gradient(fast, probabilities(1)) == 0).all()
 
 
-def test_l1_by_hand():
+def test_l1_matches_a_value_by_hand():
     threshold, gt, mask = (tensor([[row]]) for row in ([0.5, 0.1, 0.9], [0.3, 0.7, 0.0], [1, 1, 0]))
     assert float(maps.masked_l1(threshold, gt, mask)) == pytest.approx((0.2 + 0.6) / 2, rel=1e-6)
 
 
-def test_l1_gradient_in_closed_form_and_nothing_from_an_empty_mask():
+def test_the_l1_gradient_matches_its_closed_form_and_an_empty_mask_gives_zero():
     p, (gt, mask) = probabilities(1), LABELS[:2]
     fast = functools.partial(maps.masked_l1, gt=tensor(gt), mask=tensor(mask))
     np.testing.assert_allclose(gradient(fast, p), mask * np.sign(p - gt) / mask.sum(), rtol=1e-5, atol=1e-9)
@@ -252,7 +252,7 @@ def test_db_loss_is_the_weighted_sum_of_its_terms():
     assert float(maps.db_loss(m, labels, alpha=2, beta=7)) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_a_weight_on_the_binary_map_is_a_matter_of_scale():
+def test_the_papers_weights_are_a_rescaled_db_loss():
     m, labels = tensor(probabilities(3, (2, 3, 6, 8))), [tensor(label) for label in LABELS]
     l_p, with_b, with_t = (float(maps.db_loss(m, labels, alpha=a, beta=b)) for a, b in ((1, 0), (0, 0), (0, 1)))
     l_p, l_b, l_t = l_p - with_b, with_b, with_t - with_b
@@ -261,7 +261,7 @@ def test_a_weight_on_the_binary_map_is_a_matter_of_scale():
     assert float(ours) == pytest.approx(l_p + a * l_b + b * l_t, rel=1e-5)
 
 
-def test_distillation_leaves_the_threshold_map_alone():
+def test_distillation_does_not_use_the_threshold_map():
     fast = functools.partial(maps.distillation_loss, text=tensor(binary(4, 0.3)), mask=tensor(MASK), gamma=2)
     m = probabilities(3, (2, 3, 6, 8))
     moved = gradient(fast, m)
@@ -275,7 +275,7 @@ def test_distillation_leaves_the_threshold_map_alone():
 # ---- mutual learning
 
 
-def test_kl_by_hand():
+def test_kl_matches_a_value_by_hand():
     # 1/2 (p - q)(logit p - logit q) = 1/2 * 1/4 * log 3
     assert float(maps.bernoulli_kl(tensor([[[0.75]]]), tensor([[[0.5]]]))) == pytest.approx(math.log(3) / 8, rel=1e-6)
 
@@ -287,7 +287,7 @@ def test_kl_is_the_mean_of_both_divergences_of_both_outcomes():
     assert float(maps.bernoulli_kl(tensor(p), tensor(q))) == pytest.approx(((forth + back) / 2).mean(), rel=1e-5)
 
 
-def test_kl_gradient_in_closed_form():
+def test_the_kl_gradient_matches_its_closed_form():
     p, q = (probabilities(seed).astype("float64") for seed in (1, 2))
     expected = (np.log(p / (1 - p)) - np.log(q / (1 - q)) + (p - q) / (p * (1 - p))) / (2 * p.size)
     np.testing.assert_allclose(gradient(lambda x: maps.bernoulli_kl(x, tensor(q)), p), expected, rtol=1e-4, atol=1e-7)
@@ -299,30 +299,30 @@ def test_kl_is_0_for_equal_maps_symmetric_and_positive():
     assert float(maps.bernoulli_kl(p, q)) == float(maps.bernoulli_kl(q, p)) > 0
 
 
-def test_kl_sees_background_as_it_sees_text():
+def test_kl_treats_background_and_text_alike():
     p, q = tensor(probabilities(1)), tensor(probabilities(2))
     assert float(maps.bernoulli_kl(1 - p, 1 - q)) == pytest.approx(float(maps.bernoulli_kl(p, q)), rel=1e-5)
 
 
-def test_both_peers_learn():
+def test_kl_gives_both_maps_a_gradient():
     p, q = tensor(probabilities(1), grad=True), tensor(probabilities(2), grad=True)
     maps.bernoulli_kl(p, q).backward()
     assert (p.grad.numpy() != 0).all()
     assert (q.grad.numpy() != 0).all()
 
 
-def test_certain_and_opposite_maps_differ_by_a_finite_divergence():
+def test_kl_of_certain_and_opposite_maps_is_finite():
     zero, one = paddle.zeros(SHAPE), paddle.ones(SHAPE)
     assert float(maps.bernoulli_kl(zero, one)) == pytest.approx(25 * math.log(2), rel=1e-6)
 
 
-def test_stocks_divergence_by_hand():
+def test_paddleocrs_divergence_matches_a_value_by_hand():
     # 1/2 (p log(p / q) + q log(q / p)) = 1/2 * 1/4 * log 1.5
     stock = maps.stock_mutual(tensor([[[0.75]]]), tensor([[[0.5]]]))
     assert float(stock) == pytest.approx(math.log(1.5) / 8, abs=2e-5)
 
 
-def test_stocks_divergence_hardly_sees_peers_that_are_both_sure_of_text():
+def test_paddleocrs_divergence_hardly_sees_a_difference_where_both_maps_are_sure_of_text():
     # Known difference: log(p / q) is near 0 there; what differs is log((1 - p) / (1 - q)).
     p, q = tensor([[[0.98]]]), tensor([[[0.9999]]])
     assert float(maps.stock_mutual(p, q)) < 0.01 * float(maps.bernoulli_kl(p, q))
@@ -340,16 +340,16 @@ def test_dilation_is_bit_equal_to_opencv(size, shape):
     np.testing.assert_array_equal(maps.dilate(tensor(text), size).numpy(), expected)
 
 
-def test_dilation_by_hand_reaches_right_and_down():
+def test_dilation_by_2_extends_text_to_the_right_and_down():
     text = np.zeros((1, 3, 3), "float32")
     text[0, 1, 1] = 1
     expected = [[[0, 0, 0], [0, 1, 1], [0, 1, 1]]]
     np.testing.assert_array_equal(maps.dilate(tensor(text), 2).numpy(), expected)
 
 
-def test_text_is_strictly_above_the_threshold_and_has_no_gradient():
+def test_teacher_text_is_strictly_above_the_threshold_and_has_no_gradient():
     p = tensor([[[0.25, 0.5, 0.75]]], grad=True)
-    text = maps.dilated_text(p, threshold=0.5, dilation=1)
+    text = maps.teacher_text(p, threshold=0.5, dilation=1)
     assert text.numpy().tolist() == [[[0, 0, 1]]]
     assert text.stop_gradient
 
@@ -364,9 +364,9 @@ from ppocr.losses.det_basic_loss import BalanceLoss
 from ppocr.losses.det_db_loss import DBLoss
 from ppocr.losses.distillation_loss import DistillationDilaDBLoss
 
-given = {key: paddle.to_tensor(value) for key, value in np.load("given.npz").items()}
-batch = [None] + [given[f"label{i}"] for i in range(4)]
-teacher = {"maps": given["teacher"].unsqueeze(1)}
+inputs = {key: paddle.to_tensor(value) for key, value in np.load("inputs.npz").items()}
+batch = [None] + [inputs[f"label{i}"] for i in range(4)]
+teacher = {"maps": inputs["teacher"].unsqueeze(1)}
 pair = {"model_name_pairs": [["Student", "Teacher"]], "key": "maps"}
 
 def dila(m, **options):
@@ -378,59 +378,59 @@ cases = {
     "bce": (lambda m: BalanceLoss(main_loss_type="BCELoss")(m[:, 0], batch[3], batch[4]), "student"),
     "dila": (dila, "student"),
     "dila50": (lambda m: dila(m, alpha=50), "student"),
-    "dml": (lambda m: DMLLoss()(m, given["teacher"]), "peer"),
+    "dml": (lambda m: DMLLoss()(m, inputs["teacher"]), "peer"),
 }
-found = {}
+results = {}
 for name, (function, argument) in cases.items():
-    x = given[argument].clone().detach()
+    x = inputs[argument].clone().detach()
     x.stop_gradient = False
     loss = function(x)
     loss.backward()
-    found[name], found[name + "/grad"] = loss.numpy(), x.grad.numpy()
-np.savez("found.npz", **found)
+    results[name], results[name + "/grad"] = loss.numpy(), x.grad.numpy()
+np.savez("results.npz", **results)
 """
 
 
 @pytest.fixture(scope="module")
 def stock(checkout, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stock")
-    given = {f"label{i}": label for i, label in enumerate(LABELS)}
-    given.update(student=probabilities(3, (2, 3, 6, 8)), peer=probabilities(5), teacher=probabilities(6))
-    np.savez(folder / "given.npz", **given)
+    inputs = {f"label{i}": label for i, label in enumerate(LABELS)}
+    inputs.update(student=probabilities(3, (2, 3, 6, 8)), peer=probabilities(5), teacher=probabilities(6))
+    np.savez(folder / "inputs.npz", **inputs)
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     command = [sys.executable, "-W", "ignore", "-c", STOCK]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    return {**given, **np.load(folder / "found.npz")}
+    return {**inputs, **np.load(folder / "results.npz")}
 
 
-OURS = {
+CASES = {
     "db": lambda m, teacher: maps.db_loss(m, [tensor(label) for label in LABELS], maps.dice_loss),
     "bce": lambda m, teacher: maps.balanced_bce(m[:, 0], tensor(GT), tensor(MASK)),
-    "dila": lambda m, teacher: maps.distillation_loss(m, maps.dilated_text(teacher), tensor(MASK), maps.dice_loss),
+    "dila": lambda m, teacher: maps.distillation_loss(m, maps.teacher_text(teacher), tensor(MASK), maps.dice_loss),
 }
 
 
 @pytest.mark.checkout
-@pytest.mark.parametrize("name", OURS)
-def test_stocks_loss_and_gradient_where_stock_is_right(stock, name):
+@pytest.mark.parametrize("name", CASES)
+def test_loss_and_gradient_equal_paddleocrs_where_it_is_right(stock, name):
     def function(m):
-        return OURS[name](m, tensor(stock["teacher"]))
+        return CASES[name](m, tensor(stock["teacher"]))
 
     np.testing.assert_allclose(float(function(tensor(stock["student"]))), stock[name].item(), rtol=1e-5)
     np.testing.assert_allclose(gradient(function, stock["student"]), stock[f"{name}/grad"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.checkout
-def test_stocks_alpha_in_distillation_does_nothing_and_gamma_does(stock):
+def test_paddleocrs_alpha_in_distillation_does_nothing_and_our_gamma_does(stock):
     assert stock["dila50"].item() == stock["dila"].item()
-    m, text = tensor(stock["student"]), maps.dilated_text(tensor(stock["teacher"]))
+    m, text = tensor(stock["student"]), maps.teacher_text(tensor(stock["teacher"]))
     losses = [float(maps.distillation_loss(m, text, tensor(MASK), maps.dice_loss, gamma=g)) for g in (5, 50)]
     assert losses[1] > 2 * losses[0]
 
 
 @pytest.mark.checkout
-def test_stocks_divergence_is_one_number_per_image_with_batch_times_the_gradient(stock):
+def test_paddleocrs_divergence_is_one_number_per_image_with_batch_size_times_the_gradient(stock):
     def ours(p):
         return maps.stock_mutual(p, tensor(stock["teacher"]))
 

@@ -1,14 +1,19 @@
-"""Collaborative mutual learning for detection (PP-OCRv2, arXiv:2109.03144): labels, peers and a frozen teacher.
+"""Collaborative mutual learning for detection (PP-OCRv2, arXiv:2109.03144).
 
-Shapes: B batch, H height, W width.
+Each student learns from the labels, from the other students and from a frozen teacher.
+Shape legend: B batch, H height, W width.
 """
+
+from __future__ import annotations
 
 import functools
 import itertools
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...config.names import DB_MAPS
 from ...config.numbers import non_negative, positive, share, whole_number
@@ -20,42 +25,46 @@ from . import maps
 
 @LOSSES.register
 class CMLLoss(nn.Layer):
-    """gt_weight GT + mutual_weight DML + distill_weight Distill, summed over students and over their pairs.
+    """gt_weight GT + mutual_weight DML + distill_weight Distill.
 
-    DML alone is the same loss with ``teacher: null`` or ``distill_weight: 0``; a term of weight 0 is not computed.
+    GT and Distill are summed over the students, DML over the pairs of students. With ``teacher: null`` or
+    ``distill_weight: 0`` it is the loss of DML. A term of weight 0 is not computed.
 
     Args:
-        students: Names of the networks that learn, as in ``Architecture.Models``, at least one.
-        teacher: Name of the network they imitate, which gets no gradient; None for none.
-        alpha, beta: Weights of the probability and of the threshold map in GT (:func:`maps.db_loss`).
-        ohem_ratio: Other pixels per text pixel in BCE, > 0; None is 3. "dice" must leave it out.
-        main_loss: Probability term of GT and Distill: "bce" as published, "dice" as PaddleOCR's DBLoss has it, or their
-            sum "bce+dice".
-        mutual: "bernoulli" for the divergence as published, "stock" for PaddleOCR's, without its (1 - p) terms.
-        mutual_weight, distill_weight, gt_weight: Weights of the terms, >= 0 and not all 0.
-        gamma: Weight of the probability map in Distill.
-        threshold: The teacher's text is where its probability is larger, in [0, 1).
-        dilation: Side in pixels of the window that dilates the teacher's text, >= 1; 1 for none.
+        students: names of the networks that learn, as in ``Architecture.Models``; at least one.
+        teacher: name of the network that they imitate; None for none. It gets no gradient.
+        alpha: weight of the probability map in GT (:func:`maps.db_loss`), >= 0.
+        beta: weight of the threshold map in GT, >= 0.
+        ohem_ratio: background pixels per text pixel in BCE, > 0; None is 3. "dice" has no such option.
+        main_loss: loss of the probability map in GT and Distill. "bce" as published, "dice" as in PaddleOCR's DBLoss,
+            or their sum "bce+dice".
+        mutual: divergence in DML. "bernoulli" as published, "stock" as in PaddleOCR, without the terms in 1 - p.
+        mutual_weight, distill_weight, gt_weight: weights of the terms, >= 0 and not all 0.
+        gamma: weight of the probability map in Distill, >= 0.
+        threshold: the teacher sees text where its probability is larger, in [0, 1).
+        dilation: side in pixels of the window that dilates the teacher's text, >= 1. 1 dilates nothing.
+    Raises:
+        ValueError: an argument is out of range, or there is nothing to learn from.
     """
 
     def __init__(
         self,
-        students=("Student", "Student2"),
-        teacher="Teacher",
-        alpha=5.0,
-        beta=10.0,
-        ohem_ratio=None,
-        main_loss="bce",
-        mutual="bernoulli",
-        mutual_weight=1.0,
-        distill_weight=1.0,
-        gamma=5.0,
-        threshold=0.3,
-        dilation=2,
-        gt_weight=1.0,
-    ):
+        students: Sequence[str] = ("Student", "Student2"),
+        teacher: str | None = "Teacher",
+        alpha: float = 5.0,
+        beta: float = 10.0,
+        ohem_ratio: float | None = None,
+        main_loss: str = "bce",
+        mutual: str = "bernoulli",
+        mutual_weight: float = 1.0,
+        distill_weight: float = 1.0,
+        gamma: float = 5.0,
+        threshold: float = 0.3,
+        dilation: int = 2,
+        gt_weight: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.students = _students(students)
+        self.students = _check_students(students)
         if teacher is not None and (not isinstance(teacher, str) or teacher in self.students):
             raise ValueError(f"`teacher` must name a network that is no student, or be null; got {teacher!r}.")
         self.alpha = non_negative(alpha, "alpha")
@@ -68,28 +77,35 @@ class CMLLoss(nn.Layer):
         self.pairs = list(itertools.combinations(self.students, 2)) if self.mutual_weight else []
         if not (self.gt_weight or self.pairs or self.teacher):
             raise ValueError(
-                f"it has nothing to learn from: students {self.students}, teacher {teacher!r}, gt_weight"
+                f"there is nothing to learn from: students {self.students}, teacher {teacher!r}, gt_weight"
                 f" {gt_weight}, mutual_weight {mutual_weight}, distill_weight {distill_weight}; set one above 0."
             )
         self.probability_loss = _probability_loss(main_loss, ohem_ratio)
-        self.mutual_loss = _chosen("mutual", mutual, maps.MUTUAL_LOSSES)
+        self.mutual_loss = _look_up("mutual", mutual, maps.MUTUAL_LOSSES)
         self.threshold = share(threshold, "threshold")
         self.dilation = whole_number(dilation, "dilation")
 
-    def forward(self, predicts, batch):
-        """predicts: {network: {"maps": (B, 3, H, W)}}, of the teacher the first map is enough, which is what a network
-        in evaluation has; batch: [images, threshold label, its mask, text label, its mask], labels (B, H, W).
+    def forward(self, predicts: dict[str, Any], batch: Sequence[Any]) -> dict[str, Tensor]:
+        """The loss of one batch.
 
+        Args:
+            predicts: {network: {"maps": (B, 3, H, W)}}, the probability, threshold and binary map of each network.
+                The teacher may return the probability map alone, (B, 1, H, W): a frozen network is in evaluation
+                mode, where DBHead returns no other.
+            batch: [images, threshold label, its mask, text label, its mask], labels and masks (B, H, W).
         Returns:
-            {"loss": scalar, "gt_Student": ..., "mutual_Student_Student2": ..., "distill_Student": ...}, all but the
-            first for the log: unweighted and without gradient.
+            {"loss": scalar, "gt_Student": ..., "mutual_Student_Student2": ..., "distill_Student": ...}. All but the
+            first are for the log: unweighted and without gradient.
+        Raises:
+            UserError: a network or a label is missing, or a map has another shape.
+            FloatingPointError: a term, or the teacher's map, is NaN or infinite.
         """
         with paddle.amp.auto_cast(enable=False):  # sums of millions of pixels do not fit half precision
             return self._losses(predicts, batch)
 
-    def _losses(self, predicts, batch):
-        outputs = {name: _maps(predicts, name) for name in self.students}
-        labels = _labels(batch, outputs)
+    def _losses(self, predicts: dict[str, Any], batch: Sequence[Any]) -> dict[str, Tensor]:
+        outputs = {name: _read_maps(predicts, name) for name in self.students}
+        labels = _read_labels(batch, outputs)
         mask = labels[3]
         terms = {}
         if self.gt_weight:
@@ -100,14 +116,14 @@ class CMLLoss(nn.Layer):
             loss = self.mutual_loss(outputs[one][:, 0], outputs[other][:, 0])
             terms[f"mutual_{one}_{other}"] = self.mutual_weight, loss
         if self.teacher is not None:
-            text = maps.dilated_text(_teacher_map(predicts, self.teacher, mask), self.threshold, self.dilation)
+            text = maps.teacher_text(_read_teacher_map(predicts, self.teacher, mask), self.threshold, self.dilation)
             for name, output in outputs.items():
                 loss = maps.distillation_loss(output, text, mask, self.probability_loss, self.gamma)
                 terms[f"distill_{name}"] = self.distill_weight, loss
         return weighted_sum(terms)
 
 
-def _students(students):
+def _check_students(students: Sequence[str]) -> list[str]:
     names = list(students) if isinstance(students, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError(
@@ -116,27 +132,27 @@ def _students(students):
     return names
 
 
-def _chosen(argument, name, table):
+def _look_up(argument: str, name: str, table: Mapping[str, Any]) -> Any:
     if not isinstance(name, str) or name not in table:
         raise ValueError(f"there is no `{argument}` {name!r}{did_you_mean(name, table)}")
     return table[name]
 
 
-def _probability_loss(main_loss, ohem_ratio):
-    loss = _chosen("main_loss", main_loss, maps.MAIN_LOSSES)
+def _probability_loss(main_loss: str, ohem_ratio: float | None) -> Callable[..., Tensor]:
+    loss = _look_up("main_loss", main_loss, maps.MAIN_LOSSES)
     if main_loss == "dice":
         if ohem_ratio is not None:
             raise ValueError(
-                "`ohem_ratio` has no effect on main_loss 'dice', which rates no single pixel;"
+                "`ohem_ratio` has no effect on main_loss 'dice', which weights no single pixel;"
                 f" got {ohem_ratio!r}, set it to null or main_loss to 'bce'."
             )
         return loss
-    # Without other pixels everything would become text.
+    # Never 0: without background pixels everything would become text.
     return functools.partial(loss, ohem_ratio=3.0 if ohem_ratio is None else positive(ohem_ratio, "ohem_ratio"))
 
 
-def _maps(predicts, name, channels=(3,)):
-    """The (B, one of channels, H, W) maps of one network."""
+def _read_maps(predicts: Any, name: str, channels: tuple[int, ...] = (3,)) -> Tensor:
+    """The (B, C, H, W) maps of one network, with C in ``channels``."""
     if not isinstance(predicts, dict):
         raise UserError(f"CMLLoss needs a model of several networks, {{name: output}}; got {type(predicts).__name__}.")
     if name not in predicts:
@@ -145,28 +161,28 @@ def _maps(predicts, name, channels=(3,)):
     if not isinstance(output, dict) or "maps" not in output:
         got = sorted(output) if isinstance(output, dict) else type(output).__name__
         raise UserError(f"CMLLoss: network {name!r} must end in a head with `maps`, such as DBHead; got {got}.")
-    found = output["maps"]
-    if found.ndim != 4 or found.shape[1] not in channels:
+    output_maps = output["maps"]
+    if output_maps.ndim != 4 or output_maps.shape[1] not in channels:
         raise UserError(
-            f"the maps of {name!r} must be (B, {' or '.join(map(str, channels))}, H, W), got {found.shape};"
+            f"the maps of {name!r} must be (B, {' or '.join(map(str, channels))}, H, W), got {output_maps.shape};"
             " DBHead gives probability, threshold and binary map in training mode only."
         )
-    return found
+    return output_maps
 
 
-def _teacher_map(predicts, name, mask):
+def _read_teacher_map(predicts: Any, name: str, mask: Tensor) -> Tensor:
     """(B, H, W) probability map without gradient."""
-    found = _maps(predicts, name, channels=(1, 3)).detach()[:, 0].astype("float32")
-    if found.shape != mask.shape:
-        raise UserError(f"the maps of {name!r} must be of the students' size {mask.shape}, got {found.shape}.")
-    # The comparison with the threshold would make background of NaN.
-    if not math.isfinite(float(found.sum())):
+    probability = _read_maps(predicts, name, channels=(1, 3)).detach()[:, 0].astype("float32")
+    if probability.shape != mask.shape:
+        raise UserError(f"the maps of {name!r} must be of the students' size {mask.shape}, got {probability.shape}.")
+    # A NaN is not above the threshold, so it would silently become background.
+    if not math.isfinite(float(probability.sum())):
         raise FloatingPointError(f"the map of {name!r} holds NaN or infinity; its weights are broken, load others.")
-    return found
+    return probability
 
 
-def _labels(batch, outputs):
-    """The four label maps, float32, in the order of :data:`DB_MAPS`."""
+def _read_labels(batch: Any, outputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """The four label maps, float32, in the order of :data:`~ppocrv2_ext.config.names.DB_MAPS`."""
     if not isinstance(batch, (list, tuple)) or len(batch) != 5:
         got = len(batch) if isinstance(batch, (list, tuple)) else type(batch).__name__
         raise UserError(f"CMLLoss needs KeepKeys to keep image, {', '.join(DB_MAPS)} in this order; got {got} entries.")

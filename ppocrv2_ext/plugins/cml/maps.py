@@ -1,118 +1,137 @@
-"""What the detector's maps are compared with: labels, each other (DML), a teacher's dilated map. Pure functions.
+"""What the maps of a detector are compared with: labels, another student (DML), a teacher's dilated text.
 
-Sources: DB, Liao et al., arXiv:1911.08947; collaborative mutual learning, PP-OCRv2, arXiv:2109.03144.
-Shapes: B batch, H height, W width. A map is (B, H, W): a probability or a threshold in [0, 1], or a label or mask of 0
-and 1. Half precision is computed in float32. Every loss is one number for the whole batch; a batch repeated n times has
-the same loss, and each of its pixels 1/n of the gradient.
+Pure functions. Sources: DB, Liao et al., arXiv:1911.08947; collaborative mutual learning, PP-OCRv2, arXiv:2109.03144.
+
+Shape legend: B batch, H height, W width. A map is (B, H, W) and holds probabilities or thresholds in [0, 1]. A label of
+text and a mask hold 0 and 1. Half precision is computed in float32. Every loss is one number for the whole batch. A
+batch that is repeated n times has the same loss, and each of its pixels gets 1 / n of the gradient.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
 
 import paddle
 import paddle.nn.functional as F
+from paddle import Tensor
 
-# Inside logarithms a probability is at least this, half the gap below 1 in float32. So of those near 1 only 1 itself is
-# clamped: a sure mistake costs 17.3 nats, without gradient, which its sigmoid has lost anyway.
-SMALLEST = 2.0**-25
+# The smallest probability inside a logarithm: half the gap below 1 in float32. Of the numbers near 1 only 1 itself is
+# clamped. A sure mistake costs 17.3 nats and gets no gradient; its sigmoid would have none to pass on.
+MIN_PROBABILITY = 2.0**-25
 
 
-def _float32(*maps):
+def _to_float32(*maps: Tensor) -> list[Tensor]:
     return [m.astype("float32") for m in maps]
 
 
-def _clamped(p):
+def _clamp(p: Tensor) -> Tensor:
     # Without `max`, clip would hide infinity.
-    return p.clip(min=SMALLEST, max=math.inf)
+    return p.clip(min=MIN_PROBABILITY, max=math.inf)
 
 
-def _mean(values, weights):
-    """Weighted mean; 0 if no weight is left."""
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean; 0 if all weights are 0."""
     return (values * weights).sum() / weights.sum().clip(min=1e-6)
 
 
-def hardest(values, count):
-    """Weights, of the shape of ``values``, that pick the ``count`` largest; their sum is ``count``.
+def hardest_weights(values: Tensor, count: float) -> Tensor:
+    """Weights that select the ``count`` largest values. Their sum is ``count``.
 
-    Equal values at the border share what is left between them, so that neither the order of pixels nor a repeated
-    batch changes what is picked.
+    Values that are equal to the smallest selected one share what is left of ``count``. So neither the order of pixels
+    nor a repeated batch changes the selection.
 
     Args:
-        values: Not NaN; no gradient flows.
-        count: Real number in (0, number of values].
+        values: of any shape, not NaN. No gradient flows through the selection.
+        count: real number in (0, number of values].
+    Returns:
+        Weights in [0, 1], in the shape of ``values``.
     """
     values = values.detach()
-    border = paddle.topk(values.flatten(), math.ceil(count), sorted=False)[0].min()
-    above, ties = values > border, values == border
+    smallest = paddle.topk(values.flatten(), math.ceil(count), sorted=False)[0].min()
+    above, ties = values > smallest, values == smallest
     share = (count - above.sum().astype("float64")) / ties.sum().astype("float64")
     return above.astype("float32") + ties.astype("float32") * share.astype("float32")
 
 
-def balanced_bce(p, gt, mask, ohem_ratio=3.0):
-    """Binary cross-entropy over text and the hardest other pixels (OHEM), mean in nats per chosen pixel. DB's L_s.
+def balanced_bce(p: Tensor, gt: Tensor, mask: Tensor, ohem_ratio: float = 3.0) -> Tensor:
+    """Binary cross-entropy over all text pixels and the hardest background pixels (OHEM). DB's L_s.
 
-    Pixels are chosen in the whole batch, as DB does it, so an image without text still teaches; 0 if no image has text.
+    As in DB, the hardest pixels are selected in the whole batch, so an image without text also teaches.
 
     Args:
         p, gt, mask: (B, H, W) probability, label, mask.
-        ohem_ratio: Other pixels per text pixel, > 0; a fraction of a pixel counts as such.
+        ohem_ratio: background pixels per text pixel, > 0. A fraction of a pixel counts as a fraction.
+    Returns:
+        Scalar >= 0, mean in nats per selected pixel. 0 if no image has text.
     """
-    p, gt, mask = _float32(p, gt, mask)
-    loss = -paddle.log(_clamped((1 - gt - p).abs()))  # of p where gt is 1, of 1 - p where it is 0
-    text, other = gt * mask > 0.5, (1 - gt) * mask > 0.5
-    text_count, other_count = paddle.stack([text.sum(), other.sum()]).tolist()
-    kept = min(other_count, ohem_ratio * text_count)
+    p, gt, mask = _to_float32(p, gt, mask)
+    loss = -paddle.log(_clamp((1 - gt - p).abs()))  # of p where gt is 1, of 1 - p where it is 0
+    text, background = gt * mask > 0.5, (1 - gt) * mask > 0.5
+    text_count, background_count = paddle.stack([text.sum(), background.sum()]).tolist()
+    hard_count = min(background_count, ohem_ratio * text_count)
     weights = text.astype("float32")
-    if kept > 0:
-        weights = weights + hardest(paddle.where(other, loss, paddle.full_like(loss, -1.0)), kept)
-    return (loss * weights).sum() / max(text_count + kept, 1)
+    if hard_count > 0:
+        weights = weights + hardest_weights(paddle.where(background, loss, paddle.full_like(loss, -1.0)), hard_count)
+    return (loss * weights).sum() / max(text_count + hard_count, 1)
 
 
-def dice_loss(p, gt, mask):
-    """1 - 2 |p gt| / (|p| + |gt|) over the pixels of ``mask``; in [0, 1], 0 iff p is gt there.
-
-    Over the whole batch. 0 if there is no text: then no p overlaps better than another (its gradient is 0 either way).
+def dice_loss(p: Tensor, gt: Tensor, mask: Tensor) -> Tensor:
+    """1 - 2 |p gt| / (|p| + |gt|) over the pixels of ``mask`` in the whole batch.
 
     Args:
         p, gt, mask: (B, H, W) probability or binary map, label, mask.
+    Returns:
+        Scalar in [0, 1]. 0 iff p equals gt in the mask, or if the batch has no text: then every p overlaps equally,
+        and the gradient is 0.
     """
-    p, gt, mask = _float32(p, gt, mask)
+    p, gt, mask = _to_float32(p, gt, mask)
     text = (gt * mask).sum()
     overlap = 2 * (p * gt * mask).sum() / ((p * mask).sum() + text).clip(min=1e-6)
     return (1 - overlap) * (text > 0).astype("float32")
 
 
-def bce_dice(p, gt, mask, ohem_ratio=3.0):
-    """:func:`balanced_bce` + :func:`dice_loss`, >= 0; arguments as there.
+def bce_dice(p: Tensor, gt: Tensor, mask: Tensor, ohem_ratio: float = 3.0) -> Tensor:
+    """:func:`balanced_bce` + :func:`dice_loss`, with their arguments. Scalar >= 0.
 
-    On short trainings either alone falls short: dice makes the map sure of itself and counts the few pixels that part
-    two words for little, BCE with OHEM parts them and leaves the map unsure.
+    In a short training neither is enough alone. Dice makes the map confident, but the few pixels between two words
+    count for little in it. BCE with OHEM separates the words, but leaves the map unsure.
     """
     return balanced_bce(p, gt, mask, ohem_ratio) + dice_loss(p, gt, mask)
 
 
-def masked_l1(threshold, gt, mask):
-    """Mean of |threshold - gt| over the pixels of ``mask``, in [0, 1]; 0 if there are none. DB's L_t, as a mean.
+def masked_l1(threshold: Tensor, gt: Tensor, mask: Tensor) -> Tensor:
+    """Mean of |threshold - gt| over the pixels of ``mask``. DB's L_t, as a mean instead of a sum.
 
     Args:
         threshold, gt, mask: (B, H, W) threshold map, its label, its mask.
+    Returns:
+        Scalar in [0, 1]; 0 if the mask is empty.
     """
-    threshold, gt, mask = _float32(threshold, gt, mask)
-    return _mean((threshold - gt).abs(), mask)
+    threshold, gt, mask = _to_float32(threshold, gt, mask)
+    return _weighted_mean((threshold - gt).abs(), mask)
 
 
-def db_loss(maps, labels, probability_loss=balanced_bce, alpha=5.0, beta=10.0):
-    """alpha l_p + l_b + beta l_t of one network against the labels, no unit.
+def db_loss(
+    maps: Tensor,
+    labels: Sequence[Tensor],
+    probability_loss: Callable[..., Tensor] = balanced_bce,
+    alpha: float = 5.0,
+    beta: float = 10.0,
+) -> Tensor:
+    """alpha l_p + l_b + beta l_t of one network against the labels. Scalar >= 0, without unit.
 
-    The weights stand where DB's code and PaddleOCR's configs have them. The papers write l_p + a l_b + b l_t: DB's
-    a = 1, b = 10 is alpha 1, beta 10; for another a take a times the loss at alpha 1 / a, beta b / a.
+    DB's code and PaddleOCR's configs put the weights in these places. The papers put alpha on another term and write
+    l_p + a l_b + b l_t. That is a times this loss with alpha = 1 / a and beta = b / a. DB's own choice, a = 1 and
+    b = 10, is alpha = 1 and beta = 10 here.
 
     Args:
-        maps: (B, 3, H, W) probability, threshold, binary map.
+        maps: (B, 3, H, W) probability, threshold and binary map.
         labels: (threshold label, its mask, text label, its mask), each (B, H, W).
-        probability_loss: l_p: :func:`balanced_bce` as published, :func:`dice_loss` as PaddleOCR's DBLoss has it, or
-            their sum :func:`bce_dice`.
-        alpha: Weight of the probability map's term.
-        beta: Weight of the threshold map's L1.
+        probability_loss: l_p. :func:`balanced_bce` as published, :func:`dice_loss` as in PaddleOCR's DBLoss, or their
+            sum :func:`bce_dice`.
+        alpha: weight of l_p, on the probability map.
+        beta: weight of l_t, the L1 of the threshold map.
     """
     probability, threshold, binary = maps.astype("float32").unbind(1)
     threshold_gt, threshold_mask, text, mask = labels
@@ -120,59 +139,68 @@ def db_loss(maps, labels, probability_loss=balanced_bce, alpha=5.0, beta=10.0):
     return alpha * l_p + l_b + beta * masked_l1(threshold, threshold_gt, threshold_mask)
 
 
-def distillation_loss(maps, text, mask, probability_loss=balanced_bce, gamma=5.0):
-    """gamma l_p + l_b of one student against the teacher's text, no unit.
+def distillation_loss(
+    maps: Tensor,
+    text: Tensor,
+    mask: Tensor,
+    probability_loss: Callable[..., Tensor] = balanced_bce,
+    gamma: float = 5.0,
+) -> Tensor:
+    """gamma l_p + l_b of one student against the teacher's text. Scalar >= 0, without unit.
 
     Args:
-        maps: (B, 3, H, W) of the student; its threshold map takes no part.
-        text: (B, H, W) of :func:`dilated_text`.
+        maps: (B, 3, H, W) of the student. Its threshold map is not used.
+        text: (B, H, W) of :func:`teacher_text`.
         mask: (B, H, W), the mask of the text label, so that ignored text is ignored here too.
-        probability_loss: As in :func:`db_loss`.
-        gamma: Weight of the probability map's term.
+        probability_loss: as in :func:`db_loss`.
+        gamma: weight of l_p, on the probability map.
     """
     probability, _, binary = maps.astype("float32").unbind(1)
     return gamma * probability_loss(probability, text, mask) + dice_loss(binary, text, mask)
 
 
-def bernoulli_kl(p, q):
-    """Symmetric KL divergence between two probability maps, mean over all pixels, nats per pixel. Zhang et al., 2018.
+def bernoulli_kl(p: Tensor, q: Tensor) -> Tensor:
+    """Symmetric KL divergence between two probability maps (Zhang et al., CVPR 2018).
 
-    .. math:: 1/2 (KL(p | q) + KL(q | p)) = 1/2 (p - q) (logit p - logit q), both outcomes counted
+    .. math:: 1/2 (KL(p | q) + KL(q | p)) = 1/2 (p - q) (logit p - logit q),  text and background both counted
 
     Args:
         p, q: (B, H, W), clamped inside the logarithms. Both receive gradient.
     Returns:
-        Scalar >= 0; 0 iff the maps are equal.
+        Scalar >= 0, mean over all pixels in nats per pixel. 0 iff the maps are equal.
     """
-    p, q = _float32(p, q)
-    odds_ratio = _clamped(p) * _clamped(1 - q) / (_clamped(q) * _clamped(1 - p))  # in [2^-50, 2^50]
+    p, q = _to_float32(p, q)
+    odds_ratio = _clamp(p) * _clamp(1 - q) / (_clamp(q) * _clamp(1 - p))  # in [2^-50, 2^50]
     return 0.5 * ((p - q) * paddle.log(odds_ratio)).mean()
 
 
-def stock_mutual(p, q):
-    """PaddleOCR's DMLLoss on maps: of :func:`bernoulli_kl` the terms in log p and log q, not those in log (1 - p).
+def stock_mutual(p: Tensor, q: Tensor) -> Tensor:
+    """PaddleOCR's DMLLoss on maps: the terms of :func:`bernoulli_kl` in log p and log q, without those in log (1 - p).
 
-    So it hardly sees a difference where both are sure of text. Known difference: PaddleOCR leaves one number per image,
-    which multiplies the gradient by B; this is their mean.
+    Where both maps are sure of text it hardly sees a difference. Known difference: PaddleOCR leaves one number per
+    image, which multiplies the gradient by B; this is the mean of those numbers.
 
     Args:
         p, q: (B, H, W). Both receive gradient.
+    Returns:
+        Scalar, mean over all pixels.
     """
-    p, q = _float32(p, q)
-    eps = 1e-5  # twice, as there: against 0 / 0 and against log 0
-    forth = p * paddle.log((p + eps) / (q + eps) + eps)
-    back = q * paddle.log((q + eps) / (p + eps) + eps)
-    return 0.5 * (forth + back).mean()
+    p, q = _to_float32(p, q)
+    eps = 1e-5  # PaddleOCR adds it twice too: against 0 / 0 and against log 0
+    p_to_q = p * paddle.log((p + eps) / (q + eps) + eps)
+    q_to_p = q * paddle.log((q + eps) / (p + eps) + eps)
+    return 0.5 * (p_to_q + q_to_p).mean()
 
 
-def dilate(text, size):
-    """Largest value in a ``size`` x ``size`` window, bit-equal to ``cv2.dilate`` with ones; on the maps' own device.
+def dilate(text: Tensor, size: int) -> Tensor:
+    """Largest value in a ``size`` x ``size`` window, bit-equal to ``cv2.dilate`` with ones.
 
-    An even window reaches one pixel further to the left and to the top, so text grows to the right and the bottom.
+    It runs on the device of the map. An even window reaches one pixel further to the left and to the top, so text grows
+    to the right and to the bottom.
 
     Args:
         text: (B, H, W), values >= 0.
-        size: Side of the window in pixels, >= 1; 1 changes nothing.
+        size: side of the window in pixels, >= 1. 1 changes nothing.
     """
     before = size // 2
     after = size - 1 - before
@@ -180,13 +208,15 @@ def dilate(text, size):
     return F.max_pool2d(padded, size, stride=1).squeeze(1)
 
 
-def dilated_text(p, threshold=0.3, dilation=2):
-    """What a teacher takes for text, dilated: (B, H, W) of 0 and 1, without gradient.
+def teacher_text(p: Tensor, threshold: float = 0.3, dilation: int = 2) -> Tensor:
+    """The pixels that a teacher considers text, dilated.
 
     Args:
         p: (B, H, W) probability map of the teacher.
-        threshold: Text is p > threshold.
+        threshold: a pixel is text if p > threshold.
         dilation: ``size`` of :func:`dilate`.
+    Returns:
+        (B, H, W) of 0 and 1, without gradient.
     """
     return dilate((p.detach().astype("float32") > threshold).astype("float32"), dilation)
 
