@@ -25,7 +25,7 @@ class Scene(NamedTuple):
 class Paste(NamedTuple):
     """One object of the other picture and where it goes."""
 
-    index: int  # of the object in the other picture
+    index: int  # type: ignore[assignment]  # of the object in the other picture; it hides index() of tuples
     matrix: np.ndarray  # (2, 3) from pixels of the other picture to pixels of this one
     polygon: np.ndarray  # (P, 2) the object's outline in this picture: ``matrix`` applied to its label
 
