@@ -13,6 +13,7 @@ import sys
 from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..config.networks import networks
 from ..errors import UserError
+from ..plugins.fast_cpu.depthwise import speed_up
 from ..plugins.norm import freeze_norm
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
 from . import best_network, catalog, collaborative_model, datasets, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
@@ -127,6 +128,7 @@ def _with_network_options(build_model):
         for name, network in networks(config).items():
             if network.get("freeze_norm", False):
                 freeze_norm(model if name is None else getattr(model, name))
+        speed_up(model)  # where Paddle runs on a CPU and numba is installed
         return model
 
     return build
