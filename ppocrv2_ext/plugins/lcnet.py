@@ -1,26 +1,30 @@
 """PP-LCNet (Cui et al., arXiv:2109.15099) as a table, for text lines and for classification.
 
-Widths are the paper's: x1.0 is the PP-OCRv2 recognizer, which PaddleOCR calls ``MobileNetV1Enhance`` at scale 0.5.
-Parameter names are that twin's, so a checkpoint moves between the two. Shapes: B batch, C channels, H height, W width.
+Widths are those of the paper: x1.0 is the PP-OCRv2 recognizer, which PaddleOCR calls ``MobileNetV1Enhance`` at scale
+0.5. Both have the same parameter names, so a checkpoint fits either.
+Shape legend: B batch, C channels, H height, W width.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 import paddle.nn.functional as F
-from paddle import ParamAttr, nn
+from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 from paddle.regularizer import L2Decay
 
 from ..config.numbers import positive, share, whole_number
 from ..registry import BACKBONES, HEADS
 
+IntPair = Union[int, Sequence[int]]  # an int, or (height, width)
+
 
 class Block(NamedTuple):
-    """A depthwise k x k convolution, perhaps squeeze-and-excitation, and a 1 x 1 convolution to ``channels``."""
+    """A depthwise ``kernel`` x ``kernel`` convolution, squeeze-and-excitation if ``se``, and a 1 x 1 convolution."""
 
     kernel: int
-    channels: int  # at scale 1.0
-    down: bool = False  # takes the next of the four strides; the others have stride 1
+    channels: int  # after the 1 x 1 convolution, at scale 1.0
+    down: bool = False  # has the next of the four strides; the other blocks have stride 1
     se: bool = False
 
 
@@ -42,22 +46,22 @@ RECOGNITION_STRIDES = ((1, 1), (2, 1), (2, 1), (2, 1))
 CLASSIFICATION_STRIDES = ((2, 2),) * 4
 
 
-def make_divisible(channels, divisor=8):
-    """The multiple of ``divisor`` nearest to ``channels``, never more than 10 % below it (the rule of MobileNet v2)."""
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """The multiple of ``divisor`` nearest to ``channels``, but never more than 10 % below it (rule of MobileNet v2)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
-def _pair(value, argument):
-    """(height, width) from a positive int or from two."""
+def _to_pair(value: IntPair, argument: str) -> tuple:
+    """(height, width) from one positive int or from two."""
     pair = (value, value) if isinstance(value, int) else value
     if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)):
         raise ValueError(f"`{argument}` must be a positive int or a (height, width) pair of them, got {value!r}.")
     return tuple(pair)
 
 
-def _blocks(scale, channels):
-    """The rows of :data:`BLOCKS`, their channels those of this network."""
+def _make_blocks(scale: float, channels: Optional[Sequence[int]]) -> list:
+    """The rows of :data:`BLOCKS` with the channels of one network."""
     if channels is None:
         return [block._replace(channels=make_divisible(block.channels * scale)) for block in BLOCKS]
     if not isinstance(channels, (list, tuple)) or not 1 <= len(channels) <= len(BLOCKS):
@@ -66,21 +70,21 @@ def _blocks(scale, channels):
     return [block._replace(channels=width) for block, width in zip(BLOCKS, widths)]
 
 
-def _stage_strides(strides, stages):
-    """A (height, width) pair for each down-sampling block; None means :data:`RECOGNITION_STRIDES`."""
+def _stage_strides(strides: Optional[Sequence[IntPair]], stages: int) -> list:
+    """A (height, width) pair for each down-sampling block; None stands for :data:`RECOGNITION_STRIDES`."""
     strides = RECOGNITION_STRIDES[:stages] if strides is None else strides
     if not isinstance(strides, (list, tuple)) or len(strides) != stages:
         raise ValueError(
             f"`strides` must list the stride of the {stages} down-sampling stages, got {strides!r};"
             " [[1, 1], [2, 1], [2, 1], [2, 1]] is for text lines, [2, 2, 2, 2] for classification."
         )
-    return [_pair(stride, f"strides[{i}]") for i, stride in enumerate(strides)]
+    return [_to_pair(stride, f"strides[{i}]") for i, stride in enumerate(strides)]
 
 
 class ConvNorm(nn.Layer):
-    """Convolution that pads to keep the size, BatchNorm, hardswish."""
+    """A convolution with padding ``kernel // 2``, BatchNorm and hardswish."""
 
-    def __init__(self, in_channels, out_channels, kernel, stride=1, groups=1):
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: IntPair = 1, groups: int = 1) -> None:
         super().__init__()
         self._conv = nn.Conv2D(
             in_channels,
@@ -92,40 +96,43 @@ class ConvNorm(nn.Layer):
             weight_attr=ParamAttr(initializer=KaimingNormal()),
             bias_attr=False,
         )
-        # The twin's nn.BatchNorm computes the same, but `Global.use_sync_bn` only converts the 2D class.
+        # PaddleOCR has nn.BatchNorm here. It computes the same, but `Global.use_sync_bn` only converts the 2D class.
         self._batch_norm = nn.BatchNorm2D(
             out_channels,
             weight_attr=ParamAttr(regularizer=L2Decay(0.0)),
             bias_attr=ParamAttr(regularizer=L2Decay(0.0)),
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, in_channels, H, W] -> [B, out_channels, ceil(H / stride), ceil(W / stride)] for an odd kernel."""
         return F.hardswish(self._batch_norm(self._conv(x)))
 
 
 class SqueezeExcite(nn.Layer):
-    """Scales each channel by a gate in [0, 1] computed from the channel means."""
+    """Scales each channel by a gate in [0, 1] that is computed from the means of all channels."""
 
-    def __init__(self, channels, reduction=4):
+    def __init__(self, channels: int, reduction: int = 4) -> None:
         super().__init__()
         self.conv1 = nn.Conv2D(channels, channels // reduction, 1)
         self.conv2 = nn.Conv2D(channels // reduction, channels, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, C, H, W] -> the same shape."""
         gate = F.relu(self.conv1(F.adaptive_avg_pool2d(x, 1)))  # [B, C / 4, 1, 1]
         return x * F.hardsigmoid(self.conv2(gate))
 
 
 class DepthwiseSeparable(nn.Layer):
-    """One row of :data:`BLOCKS`."""
+    """One block of the network, a row of :data:`BLOCKS`."""
 
-    def __init__(self, in_channels, out_channels, kernel, stride, se):
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: IntPair, se: bool) -> None:
         super().__init__()
         self._depthwise_conv = ConvNorm(in_channels, in_channels, kernel, stride, groups=in_channels)
         self._se = SqueezeExcite(in_channels) if se else None
         self._pointwise_conv = ConvNorm(in_channels, out_channels, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, in_channels, H, W] -> [B, out_channels, H', W'], smaller by the stride."""
         x = self._depthwise_conv(x)
         return self._pointwise_conv(x if self._se is None else self._se(x))
 
@@ -135,19 +142,28 @@ class LCNet(nn.Layer):
     """PP-LCNet without its classifier.
 
     Args:
-        in_channels: Channels of the image.
-        scale: Width, the paper's 0.25 to 2.5; channels are rounded by :func:`make_divisible`.
-        strides: Stride of each down-sampling stage, four in the whole network, an int or (height, width); None is a
-            text line's.
-        last_pool: Window and stride of a last max-pool, an int or (height, width); None for no pool. The default
-            brings a line of 32 pixels to height 1 and a quarter of its width; classification takes None.
-        channels: Width of each block, in place of the table's times ``scale``, which is then the stem's alone. Fewer
-            than 13 end the network early. Blocks as wide as another network's can start from that one's weights.
+        in_channels: channels of the image.
+        scale: factor of all widths, > 0, in the paper 0.25 to 2.5. :func:`make_divisible` rounds the products.
+        strides: stride of each down-sampling stage, an int or (height, width). The whole network has four. None is
+            for text lines.
+        last_pool: window and stride of a max-pool at the end, an int or (height, width); None for no pool. The default
+            gives a line of 32 pixels height 1 and a quarter of its width. Classification needs None.
+        channels: width of each block, in place of the table's; ``scale`` then sets only the width of the stem. With
+            fewer than 13 the network ends early. Blocks as wide as those of another network can start from its weights.
+    Raises:
+        ValueError: an argument is out of range.
     """
 
-    def __init__(self, in_channels=3, scale=1.0, strides=None, last_pool=(2, 2), channels=None):
+    def __init__(
+        self,
+        in_channels: int = 3,
+        scale: float = 1.0,
+        strides: Optional[Sequence[IntPair]] = None,
+        last_pool: Optional[IntPair] = (2, 2),
+        channels: Optional[Sequence[int]] = None,
+    ) -> None:
         super().__init__()
-        blocks = _blocks(positive(scale, "scale"), channels)
+        blocks = _make_blocks(positive(scale, "scale"), channels)
         down_strides = iter(_stage_strides(strides, sum(block.down for block in blocks)))
         width = make_divisible(STEM_CHANNELS * scale)
         self.conv1 = ConvNorm(whole_number(in_channels, "in_channels"), width, kernel=3, stride=2)
@@ -157,10 +173,10 @@ class LCNet(nn.Layer):
             layer = DepthwiseSeparable(width, block.channels, block.kernel, stride, block.se)
             self.block_list.add_sublayer(str(i), layer)
             width = block.channels
-        self.pool = None if last_pool is None else nn.MaxPool2D(_pair(last_pool, "last_pool"))
+        self.pool = None if last_pool is None else nn.MaxPool2D(_to_pair(last_pool, "last_pool"))
         self.out_channels = width
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """x: [B, in_channels, H, W] -> [B, out_channels, H', W']; [B, 3, 32, 320] -> [B, 512, 1, 80] by default."""
         x = self.block_list(self.conv1(x))
         return x if self.pool is None else self.pool(x)
@@ -170,28 +186,37 @@ class LCNet(nn.Layer):
 class LCNetClsHead(nn.Layer):
     """The paper's classifier: global average, a wide 1 x 1 convolution, hardswish, dropout, linear.
 
-    PaddleClas scales by ``1 - dropout`` in inference instead of its inverse in training; its ``fc.weight`` needs that
-    factor here.
+    PaddleClas multiplies by ``1 - dropout`` in inference, where this head divides by it in training. So multiply the
+    ``fc.weight`` of a PaddleClas checkpoint by ``1 - dropout`` to use it here.
 
     Args:
         in_channels: ``out_channels`` of the backbone.
-        class_dim: Number of classes.
-        hidden_channels: Width of the 1 x 1 convolution.
-        dropout: Share of hidden channels dropped in training, in [0, 1).
+        class_dim: number of classes.
+        hidden_channels: width of the 1 x 1 convolution.
+        dropout: share of the hidden channels that is dropped in training, in [0, 1).
+    Raises:
+        ValueError: an argument is out of range.
     """
 
-    def __init__(self, in_channels, class_dim=2, hidden_channels=1280, dropout=0.2):
+    def __init__(self, in_channels: int, class_dim: int = 2, hidden_channels: int = 1280, dropout: float = 0.2) -> None:
         super().__init__()
         self.last_conv = nn.Conv2D(in_channels, whole_number(hidden_channels, "hidden_channels"), 1, bias_attr=False)
         self.dropout = nn.Dropout(share(dropout, "dropout"))
         self.fc = nn.Linear(hidden_channels, whole_number(class_dim, "class_dim"))
 
-    def logits(self, x):
-        """x: [B, C, H, W] -> [B, class_dim]."""
+    def logits(self, x: Tensor) -> Tensor:
+        """x: [B, in_channels, H, W] -> [B, class_dim], the scores before softmax."""
         hidden = F.hardswish(self.last_conv(F.adaptive_avg_pool2d(x, 1)))  # [B, hidden, 1, 1]
         return self.fc(self.dropout(hidden.flatten(1)))
 
-    def forward(self, x, targets=None):
-        """x: [B, C, H, W] -> [B, class_dim], logits in training and probabilities in evaluation; targets is unused."""
+    def forward(self, x: Tensor, targets: Any = None) -> Tensor:
+        """Classify.
+
+        Args:
+            x: [B, in_channels, H, W].
+            targets: unused; PaddleOCR passes it.
+        Returns:
+            [B, class_dim], logits in training and probabilities in evaluation.
+        """
         logits = self.logits(x)
         return logits if self.training else F.softmax(logits, axis=1)

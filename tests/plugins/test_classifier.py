@@ -9,7 +9,7 @@ import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
-from ppocrv2_ext.plugins.direction.classifier import BothWaysClsHead, turned
+from ppocrv2_ext.plugins.direction.classifier import BothWaysClsHead, rotate_180
 from ppocrv2_ext.plugins.direction.turning import half_turn
 from ppocrv2_ext.plugins.lcnet import LCNet
 
@@ -18,7 +18,7 @@ CLASSES = ("0", "180")
 TEXTS = "Carpark EXIT Library Rules Toyota Level Jurong Platform Bakery Hotel Gate Fresh Pay Queue Mail Dry".split()
 
 
-def written(text, rng):
+def draw_word(text, rng):
     """A picture of a word in one of OpenCV's fonts, cut to its ink: room for descenders would give the answer away."""
     canvas = np.zeros((120, 600), np.uint8)
     cv2.putText(canvas, text, (20, 70), int(rng.integers(0, 8)), rng.uniform(0.6, 1.4), 255, 2, cv2.LINE_AA)
@@ -35,7 +35,7 @@ def words(tmp_path_factory):
     for name, count in (("train", 32), ("test", 16)):
         labels = []
         for number, text in enumerate(rng.choice(TEXTS, count)):
-            cv2.imwrite(str(folder / f"{name}_{number}.png"), written(str(text), rng))
+            cv2.imwrite(str(folder / f"{name}_{number}.png"), draw_word(str(text), rng))
             labels.append(f"{name}_{number}.png\t{text}\n")
         (folder / f"{name}.txt").write_text("".join(labels), encoding="utf-8")
     return folder
@@ -60,8 +60,8 @@ def options(folder, **more):
     return [f"{key}={value}" for key, value in chosen.items()]
 
 
-def without_chance(folder):
-    """The same for two steps whose losses can be compared: one batch of all words, all turned, no augmentation."""
+def deterministic_options(folder):
+    """Overrides for two steps whose losses can be compared: one batch of all words, all turned, no augmentation."""
     names = ("tia", "crop", "reverse", "noise", "jitter", "blur", "hsv_aug")
     return [
         *options(folder, Train__loader__batch_size_per_card=32, Global__epoch_num=2, Global__eval_batch_step="[0,1]"),
@@ -92,8 +92,8 @@ def network(wheel):
     return build_model(config.read(config.locate(CONFIG))["Architecture"])
 
 
-def as_the_network_gets_them(paths):
-    """(B, 3, H, W) by the transforms of the evaluation, none turned; and the same words turned."""
+def preprocess(paths):
+    """(2 B, 3, H, W) by the transforms of the evaluation: the words upright, then the same words turned."""
     from ppocr.data.imaug import create_operators, transform
 
     steps = config.read(config.locate(CONFIG))["Eval"]["dataset"]["transforms"]
@@ -102,7 +102,7 @@ def as_the_network_gets_them(paths):
     return np.stack([transform({"image": each}, resize)["image"] for each in [*upright, *map(half_turn, upright)]])
 
 
-def test_less_than_a_megabyte_of_parameters_with_batchnorms_statistics(network):
+def test_parameters_and_batch_norm_statistics_take_less_than_a_megabyte(network):
     assert 4 * sum(value.size for value in network.state_dict().values()) == 972_032 < 1_000_000
 
 
@@ -130,17 +130,17 @@ def test_a_line_and_the_same_line_turned_get_opposite_answers(network):
 @pytest.mark.parametrize("shape", [(2, 3, 32, 96), (1, 1, 1, 1), (1, 2, 5, 300)])
 def test_a_picture_turned_is_the_same_pixels_backwards(shape):
     x = paddle.randn(shape)
-    np.testing.assert_array_equal(turned(x).numpy(), x.numpy()[:, :, ::-1, ::-1])
+    np.testing.assert_array_equal(rotate_180(x).numpy(), x.numpy()[:, :, ::-1, ::-1])
 
 
-def test_the_answer_is_the_difference_of_what_one_network_says_of_each(network):
+def test_the_logits_are_the_difference_of_one_networks_scores_both_ways(network):
     network.eval()
     image = paddle.randn([1, 3, 32, 96])
     alone = [network.head.logits(LCNet.forward(network.backbone, x)).numpy() for x in (image, image.flip([2, 3]))]
     np.testing.assert_allclose(network(image).numpy(), softmax(alone[0] - alone[1]), atol=1e-6)
 
 
-def test_only_two_directions_can_be_opposite():
+def test_other_than_two_classes_are_refused():
     with pytest.raises(ValueError, match="`class_dim` must be 2, got 4"):
         BothWaysClsHead(64, class_dim=4)
 
@@ -157,7 +157,7 @@ def test_every_parameter_gets_a_gradient(network):
 
 
 def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, network, words, tmp_path):
-    trained = ppocrv2("train", "-c", CONFIG, "-o", *without_chance(words))
+    trained = ppocrv2("train", "-c", CONFIG, "-o", *deterministic_options(words))
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert len(losses(trained.stdout)) == len(accuracies(trained.stdout)) == 2
 
@@ -169,7 +169,7 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
 
     exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=graph")
     assert exported.returncode == 0, exported.stdout + exported.stderr
-    images = as_the_network_gets_them(sorted(words.glob("test_*.png")))
+    images = preprocess(sorted(words.glob("test_*.png")))
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "latest.pdparams")))
     network.eval()
     with paddle.no_grad():
@@ -188,7 +188,7 @@ def test_both_hosts_train_to_the_same_losses(ppocrv2, checkout, network, words, 
     paddle.save(network.state_dict(), str(tmp_path / "start.pdparams"))
     found = []
     for host in (None, checkout):
-        overrides = [*without_chance(words), "Global.pretrained_model=start"]
+        overrides = [*deterministic_options(words), "Global.pretrained_model=start"]
         trained = ppocrv2("train", "-c", CONFIG, "-o", *overrides, paddleocr=host)
         assert trained.returncode == 0, trained.stdout + trained.stderr
         found.append(losses(trained.stdout))

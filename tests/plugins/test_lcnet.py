@@ -1,4 +1,4 @@
-"""PP-LCNet against its paper's numbers, its table and PaddleOCR's unrolled twin."""
+"""PP-LCNet against its paper's numbers, its table and PaddleOCR's network of the same structure."""
 
 import importlib.util
 from collections import Counter
@@ -66,30 +66,31 @@ def _disturb(net):
 
 
 @pytest.mark.parametrize("scale", PUBLISHED)
-def test_parameter_count_is_the_papers(scale):
+def test_the_parameter_count_is_that_of_the_paper(scale):
     assert round(_size(_classifier(scale)) / 1e6, 1) == PUBLISHED[scale][0]
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 1.0])
-def test_multiply_count_is_the_papers(scale):
+def test_the_count_of_multiplications_is_that_of_the_paper(scale):
     assert round(paddle.flops(_classifier(scale), [1, 3, 224, 224]) / 1e6) == PUBLISHED[scale][1]
 
 
-def test_golden_size():  # Paddle lists BatchNorm statistics as parameters too; count what trains
+def test_the_recognizers_backbone_has_1016160_trainable_parameters():
+    # Paddle lists the statistics of BatchNorm as parameters too; they are not counted here.
     assert _size(LCNet()) == 1_016_160
 
 
-def test_widths_of_the_recognizer():
+def test_the_widths_of_the_recognizer_are_those_of_the_table():
     widths = [block._pointwise_conv._conv.weight.shape[0] for block in LCNet().block_list]
     assert widths == [32, 64, 64, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512]
 
 
-def test_large_kernels_in_the_last_seven_of_thirteen_blocks():
+def test_the_last_seven_of_thirteen_blocks_have_large_kernels():
     kernels = [tuple(block._depthwise_conv._conv.weight.shape[2:]) for block in LCNet(scale=0.25).block_list]
     assert kernels == [(3, 3)] * 6 + [(5, 5)] * 7
 
 
-def test_squeeze_and_excitation_in_the_last_two_blocks_only():
+def test_only_the_last_two_blocks_have_squeeze_and_excitation():
     net = LCNet(scale=0.25)
     assert {name.split(".")[1] for name in net.state_dict() if "._se." in name} == {"11", "12"}
     assert sum(isinstance(layer, SqueezeExcite) for layer in net.sublayers()) == 2
@@ -140,18 +141,18 @@ def test_the_recognizers_features_are_512_by_1_by_80():
     assert list(LCNet()(paddle.zeros([1, 3, 32, 320])).shape) == [1, 512, 1, 80]
 
 
-def test_recognition_strides_by_hand():
+def test_recognition_strides_give_the_sizes_of_the_table():
     expected = [(16, 160)] * 3 + [(8, 160)] * 2 + [(4, 160)] * 6 + [(2, 160)] * 2
     assert _block_sizes(LCNet(scale=0.25), 32, 320) == expected
 
 
-def test_classification_strides_by_hand():
+def test_classification_strides_give_the_sizes_of_the_table():
     sides = [112] + [56] * 2 + [28] * 2 + [14] * 6 + [7] * 2
     net = LCNet(scale=0.25, strides=CLASSIFICATION_STRIDES, last_pool=None)
     assert _block_sizes(net, 224, 224) == [(side, side) for side in sides]
 
 
-def test_strides_from_yaml_are_the_constants():
+def test_strides_written_in_yaml_equal_the_constants():
     x = paddle.randn([1, 3, 64, 64])
     for yaml, tuples in [([2, 2, 2, 2], CLASSIFICATION_STRIDES), ([1, [2, 1], [2, 1], [2, 1]], None)]:
         ours, theirs = LCNet(scale=0.25, strides=yaml), LCNet(scale=0.25, strides=tuples)
@@ -162,14 +163,14 @@ def test_strides_from_yaml_are_the_constants():
 PREFIX = [32, 64, 64, 128, 128, 40]  # five blocks of the recognizer and one of another width
 
 
-def test_given_channels_are_the_widths_and_end_the_network():
+def test_a_list_of_channels_sets_the_widths_and_ends_the_network():
     net = LCNet(channels=PREFIX, strides=[1, [2, 1], 2], last_pool=None)
     assert [block._pointwise_conv._conv.weight.shape[0] for block in net.block_list] == PREFIX
     assert net.out_channels == 40
     assert _block_sizes(net, 32, 96) == [(16, 48)] * 3 + [(8, 48)] * 2 + [(4, 24)]
 
 
-def test_blocks_of_the_same_widths_take_another_networks_weights():
+def test_blocks_of_the_same_widths_compute_the_same_with_another_networks_weights():
     recognizer, net = _disturb(LCNet()), LCNet(channels=PREFIX)
     own = net.state_dict()
     net.set_state_dict({k: v for k, v in recognizer.state_dict().items() if k in own and v.shape == own[k].shape})
@@ -178,7 +179,7 @@ def test_blocks_of_the_same_widths_take_another_networks_weights():
     np.testing.assert_array_equal(*(trunk(x).numpy() for trunk in trunks))
 
 
-def test_given_channels_of_the_table_are_the_table():
+def test_the_channels_of_the_table_give_the_default_network():
     widths = [block.channels for block in BLOCKS]
     ours, theirs = LCNet(channels=widths), LCNet()
     ours.set_state_dict(theirs.state_dict())
@@ -187,7 +188,7 @@ def test_given_channels_of_the_table_are_the_table():
 
 
 @pytest.mark.parametrize(("pool", "out"), [(None, (2, 32)), (2, (1, 16)), ([2, 1], (1, 32)), ((1, 2), (2, 16))])
-def test_last_pool_is_its_window_and_stride(pool, out):
+def test_last_pool_sets_the_window_and_the_stride(pool, out):
     assert tuple(LCNet(scale=0.25, last_pool=pool)(paddle.zeros([1, 3, 32, 64])).shape[2:]) == out
 
 
@@ -201,7 +202,7 @@ def test_the_stem_has_as_many_channels_as_the_image(in_channels):
 @pytest.mark.parametrize(
     ("channels", "rounded"), [(4, 8), (11.2, 16), (8, 8), (22.4, 24), (44.8, 48), (11.9, 16), (20, 24)]
 )
-def test_make_divisible_by_hand(channels, rounded):
+def test_make_divisible_matches_values_by_hand(channels, rounded):
     assert make_divisible(channels) == rounded
 
 
@@ -216,7 +217,7 @@ def test_every_trainable_parameter_gets_a_gradient():
     ] == []
 
 
-def test_a_sample_does_not_depend_on_its_batch():
+def test_the_output_of_a_sample_does_not_depend_on_its_batch():
     net = _disturb(LCNet(scale=0.25))
     net.eval()
     x = paddle.randn([3, 3, 32, 64])
@@ -224,7 +225,7 @@ def test_a_sample_does_not_depend_on_its_batch():
     np.testing.assert_allclose(net(x).numpy(), alone.numpy(), rtol=1e-4, atol=1e-6)
 
 
-def test_the_gate_is_one_half_at_zero_and_one_from_three():
+def test_the_gate_of_squeeze_and_excitation_is_one_half_at_0_and_one_at_3():
     layer, x = SqueezeExcite(8), paddle.randn([1, 8, 2, 2])
     layer.conv2.weight.set_value(paddle.zeros_like(layer.conv2.weight))
     np.testing.assert_allclose(layer(x).numpy(), x.numpy() / 2, rtol=1e-6)
@@ -232,7 +233,7 @@ def test_the_gate_is_one_half_at_zero_and_one_from_three():
     np.testing.assert_allclose(layer(x).numpy(), x.numpy(), rtol=1e-6)
 
 
-def test_weight_decay_spares_scale_and_shift():
+def test_weight_decay_leaves_scale_and_shift_of_batch_norm_alone():
     # An L2 regularizer in the optimizer would shrink every parameter; one with its own L2Decay(0) stays.
     net = LCNet(scale=0.25)
     net.eval()  # the statistics stay
@@ -251,7 +252,7 @@ def test_synchronised_norm_reaches_every_layer():
     assert sum(isinstance(layer, nn.SyncBatchNorm) for layer in net.sublayers()) == 27
 
 
-def test_state_round_trip(tmp_path):
+def test_a_loaded_state_dict_gives_bit_equal_outputs(tmp_path):
     net, other, x = _disturb(LCNet(scale=0.25)), LCNet(scale=0.25), paddle.randn([1, 3, 32, 64])
     paddle.save(net.state_dict(), str(tmp_path / "net.pdparams"))
     assert other.set_state_dict(paddle.load(str(tmp_path / "net.pdparams"))) == ([], [])
@@ -280,7 +281,7 @@ def test_state_round_trip(tmp_path):
         ({"last_pool": 0}, "`last_pool` must be a positive int"),
     ],
 )
-def test_a_wrong_argument_is_named(arguments, message):
+def test_the_error_names_a_wrong_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         LCNet(**arguments)
 
@@ -290,7 +291,7 @@ def test_a_misspelt_option_is_an_error():
         LCNet(scal=0.5)
 
 
-def test_both_are_registered():
+def test_backbone_and_head_are_registered():
     assert BACKBONES["LCNet"] is LCNet
     assert HEADS["LCNetClsHead"] is LCNetClsHead
 
@@ -298,7 +299,7 @@ def test_both_are_registered():
 # ---- the classification head ----
 
 
-def test_head_returns_logits_in_training_and_probabilities_in_evaluation():
+def test_the_head_returns_logits_in_training_and_probabilities_in_evaluation():
     head, x = LCNetClsHead(8, class_dim=3, hidden_channels=16, dropout=0.0), paddle.randn([2, 8, 2, 5])
     logits = head(x, targets=None)
     head.eval()
@@ -306,7 +307,7 @@ def test_head_returns_logits_in_training_and_probabilities_in_evaluation():
     np.testing.assert_allclose(head(x).sum(axis=1).numpy(), 1, rtol=1e-6)
 
 
-def test_head_by_hand():
+def test_the_head_matches_a_value_by_hand():
     # mean 3 -> conv 1/3 -> hardswish(1) = 4/6 -> fc (1, -1) -> softmax
     head, x = LCNetClsHead(1, class_dim=2, hidden_channels=1), paddle.to_tensor([[[[1.0, 5.0]]]])
     head.last_conv.weight.set_value(paddle.full([1, 1, 1, 1], 1 / 3))
@@ -315,7 +316,7 @@ def test_head_by_hand():
     assert float(head(x)[0, 0]) == pytest.approx(1 / (1 + np.exp(-4 / 3)), rel=1e-5)
 
 
-def test_head_drops_in_training_only_and_keeps_the_mean():
+def test_the_head_drops_in_training_only_and_keeps_the_mean():
     head, x = LCNetClsHead(4, class_dim=1, hidden_channels=512, dropout=0.5), paddle.randn([1, 4, 1, 1])
     head.fc.weight.set_value(paddle.ones_like(head.fc.weight))
     draws = [float(head(x)) for _ in range(300)]
@@ -337,16 +338,16 @@ def test_head_drops_in_training_only_and_keeps_the_mean():
         ({"dropout": "0.2"}, "`dropout` must be a number"),
     ],
 )
-def test_a_wrong_argument_of_the_head_is_named(arguments, message):
+def test_the_error_names_a_wrong_argument_of_the_head(arguments, message):
     with pytest.raises(ValueError, match=message):
         LCNetClsHead(8, **arguments)
 
 
-# ---- PaddleOCR's twin ----
+# ---- PaddleOCR's network ----
 
 
 @pytest.fixture
-def twin(checkout):
+def stock_network(checkout):
     """PaddleOCR's MobileNetV1Enhance at the recognizer's width, loaded without importing the rest of PaddleOCR."""
     path = checkout / "ppocr" / "modeling" / "backbones" / "rec_mv1_enhance.py"
     spec = importlib.util.spec_from_file_location("rec_mv1_enhance", path)
@@ -356,31 +357,31 @@ def twin(checkout):
 
 
 @pytest.mark.checkout
-def test_same_keys_and_shapes_as_paddleocrs_twin(twin):
+def test_keys_and_shapes_equal_those_of_paddleocrs_network(stock_network):
     def shapes(net):
         return [(name, tuple(value.shape)) for name, value in net.state_dict().items()]
 
-    assert shapes(LCNet()) == shapes(twin)
+    assert shapes(LCNet()) == shapes(stock_network)
 
 
 @pytest.mark.checkout
 @pytest.mark.parametrize("towards_ours", [True, False])
-def test_same_outputs_as_paddleocrs_twin(twin, towards_ours):
+def test_outputs_equal_those_of_paddleocrs_network(stock_network, towards_ours):
     ours = LCNet()
-    source, target = (twin, ours) if towards_ours else (ours, twin)
+    source, target = (stock_network, ours) if towards_ours else (ours, stock_network)
     assert target.set_state_dict(_disturb(source).state_dict()) == ([], [])
     image = paddle.randn([2, 3, 32, 100])
     for mode in ("eval", "train"):
-        getattr(ours, mode)(), getattr(twin, mode)()
-        np.testing.assert_allclose(ours(image).numpy(), twin(image).numpy(), rtol=1e-5, atol=1e-6)
+        getattr(ours, mode)(), getattr(stock_network, mode)()
+        np.testing.assert_allclose(ours(image).numpy(), stock_network(image).numpy(), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.checkout
-def test_same_gradients_as_paddleocrs_twin(twin):
+def test_gradients_equal_those_of_paddleocrs_network(stock_network):
     ours, image = LCNet(), paddle.randn([2, 3, 32, 100])
-    ours.set_state_dict(_disturb(twin).state_dict())
-    ours(image).square().mean().backward(), twin(image).square().mean().backward()
-    theirs = dict(twin.named_parameters())
+    ours.set_state_dict(_disturb(stock_network).state_dict())
+    ours(image).square().mean().backward(), stock_network(image).square().mean().backward()
+    theirs = dict(stock_network.named_parameters())
     for name, mine in ours.named_parameters():
         if not mine.stop_gradient:
             np.testing.assert_allclose(mine.grad.numpy(), theirs[name].grad.numpy(), rtol=1e-4, atol=1e-6, err_msg=name)

@@ -24,23 +24,23 @@ def sample(image=COLUMNS, label="180"):
     aspect=st.floats(0, 100),
     seed=st.integers(0, 2**32),
 )
-def test_a_span_lies_in_the_line_and_is_as_wide_as_asked(width, height, share, aspect, seed):
+def test_a_span_lies_in_the_line_and_has_at_least_the_smallest_width(width, height, share, aspect, seed):
     left, right = choose_span(np.random.default_rng(seed), width, height, share, aspect)
     assert 0 <= left < right <= width
     assert right - left >= min(width, max(round(share * width), round(aspect * height)))
 
 
-def test_every_width_and_place_occurs():
+def test_every_allowed_width_and_place_is_drawn():
     rng = np.random.default_rng(0)
     spans = {choose_span(rng, 5, 1, 0.4, 0) for _ in range(500)}
     assert spans == {(left, right) for left in range(5) for right in range(left + 2, 6)}
 
 
-def test_a_line_too_short_to_part_stays_whole():
+def test_a_line_too_short_for_a_part_stays_whole():
     assert choose_span(np.random.default_rng(0), 29, 20, 0.35, 1.5) == (0, 29)
 
 
-def test_pixels_and_label_of_the_part():
+def test_the_part_has_the_pixels_and_the_label_of_the_line():
     before = sample()
     after = RandomSpan(p=1, seed=4)(before)
     columns = after["image"][0, :, 0]
@@ -51,13 +51,13 @@ def test_pixels_and_label_of_the_part():
     assert after["image"].flags.c_contiguous
 
 
-def test_the_probability_is_that_of_the_config():
+def test_p_is_the_share_of_lines_that_are_cut():
     transform, whole = RandomSpan(p=0.3, min_aspect=0, min_share=0, seed=1), sample()
     changed = np.mean([transform(whole) is not whole for _ in range(2000)])
     assert changed == pytest.approx(0.3, abs=0.03)
 
 
-def test_same_seed_same_parts():
+def test_the_same_seed_draws_the_same_parts():
     def draw(seed):
         transform = RandomSpan(p=0.5, seed=seed)
         return [transform(sample())["image"].shape[1] for _ in range(20)]
@@ -65,7 +65,7 @@ def test_same_seed_same_parts():
     assert draw(7) == draw(7) != draw(8)
 
 
-def test_grey_lines_too():
+def test_a_grey_line_can_be_cut():
     assert RandomSpan(p=1, seed=0)(sample(COLUMNS[:, :, 0]))["image"].ndim == 2
 
 
@@ -76,10 +76,10 @@ def test_a_line_that_still_has_its_text_is_refused(label):
 
 
 @pytest.mark.parametrize(("argument", "value"), [("p", 1.5), ("min_share", -0.1), ("min_aspect", "2")])
-def test_a_wrong_argument_is_named(argument, value):
+def test_the_error_names_a_wrong_argument(argument, value):
     with pytest.raises(ValueError, match=f"`{argument}` must be a number from 0 to"):
         RandomSpan(**{argument: value})
 
 
-def test_it_is_registered():
+def test_the_transform_is_registered():
     assert TRANSFORMS["RandomSpan"] is RandomSpan

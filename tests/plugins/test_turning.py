@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.plugins.direction.turning import TURNED, UPRIGHT, HalfTurnByName, RandomHalfTurn, half_turn, labelled
+from ppocrv2_ext.plugins.direction.turning import (
+    UPRIGHT,
+    UPSIDE_DOWN,
+    HalfTurnByName,
+    RandomHalfTurn,
+    half_turn,
+    set_direction,
+)
 from ppocrv2_ext.plugins.draws import Draws
 from ppocrv2_ext.registry import TRANSFORMS
 
@@ -31,54 +38,54 @@ def by_name(name):
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=3, max_side=9)))
 @settings(max_examples=50, deadline=None)
-def test_turned_twice_is_the_original(image):
+def test_two_half_turns_give_the_original(image):
     np.testing.assert_array_equal(half_turn(half_turn(image)), image)
 
 
-def test_a_turn_is_one_of_half_a_circle():
+def test_a_half_turn_equals_opencvs_rotation_by_180_degrees():
     np.testing.assert_array_equal(half_turn(IMAGE), cv2.rotate(IMAGE, cv2.ROTATE_180))
     assert half_turn(IMAGE).flags.c_contiguous  # OpenCV refuses negative strides
 
 
 def test_the_label_says_what_happened_to_the_pixels():
     for turned, label, image in [(True, "180", half_turn(IMAGE)), (False, "0", IMAGE)]:
-        result = labelled(sample(), turned)
+        result = set_direction(sample(), turned)
         assert result["label"] == label
         np.testing.assert_array_equal(result["image"], image)
 
 
 @pytest.mark.parametrize("transform", [RandomHalfTurn(seed=3), HalfTurnByName()])
-def test_label_and_pixels_agree_and_the_sample_is_left_alone(transform):
+def test_label_and_pixels_agree_and_the_sample_is_not_modified(transform):
     seen = set()
     for name in NAMES[:50]:
         before = sample(name)
         after = transform(before)
-        expected = half_turn(IMAGE) if after["label"] == TURNED else IMAGE
+        expected = half_turn(IMAGE) if after["label"] == UPSIDE_DOWN else IMAGE
         np.testing.assert_array_equal(after["image"], expected)
         assert (before["label"], before["image"] is IMAGE, after["img_path"]) == ("Carpark", True, name)
         seen.add(after["label"])
-    assert seen == {UPRIGHT, TURNED}
+    assert seen == {UPRIGHT, UPSIDE_DOWN}
 
 
 def turns(transform, count=400):
-    return [transform(sample())["label"] == TURNED for _ in range(count)]
+    return [transform(sample())["label"] == UPSIDE_DOWN for _ in range(count)]
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not():
+def test_the_same_seed_turns_the_same_lines_and_another_seed_does_not():
     assert turns(RandomHalfTurn(seed=5)) == turns(RandomHalfTurn(seed=5)) != turns(RandomHalfTurn(seed=6))
 
 
-def test_one_line_is_turned_in_one_epoch_and_not_in_another():
-    drawn = turns(RandomHalfTurn(seed=5))
-    assert drawn[:50] != drawn[50:100]
+def test_the_draws_differ_from_epoch_to_epoch():
+    draws = turns(RandomHalfTurn(seed=5))
+    assert draws[:50] != draws[50:100]
 
 
-def test_without_a_seed_numpys_generator_decides():
-    drawn = []
+def test_without_a_seed_numpys_global_generator_decides():
+    draws = []
     for seed in (0, 0, 1):
         np.random.seed(seed)
-        drawn.append(turns(RandomHalfTurn()))
-    assert drawn[0] == drawn[1] != drawn[2]
+        draws.append(turns(RandomHalfTurn()))
+    assert draws[0] == draws[1] != draws[2]
 
 
 @pytest.mark.parametrize(("p", "share"), [(0, 0), (0.1, 0.1), (0.5, 0.5), (1, 1)])
@@ -88,10 +95,10 @@ def test_p_is_the_share_of_turned_lines(p, share):
 
 def test_two_transforms_with_the_seed_of_the_config_draw_independently():
     """Else what one of them does would tell what the other does."""
-    drawn = [
+    draws = [
         Draws(owner, 1024).generator().random() for owner in ("RandomTextWindow", "RandomHalfTurn", "TextCopyPaste")
     ]
-    assert len(set(drawn)) == 3
+    assert len(set(draws)) == 3
 
 
 class Words(paddle.io.Dataset):
@@ -107,18 +114,18 @@ class Words(paddle.io.Dataset):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_workers_and_their_epochs_draw_differently_but_reproducibly(seed):
-    def drawn():
+    def draws():
         np.random.seed(0)
         loader = paddle.io.DataLoader(Words(seed), batch_size=32, num_workers=2, use_shared_memory=False, places="cpu")
         return [tuple(batch.numpy().tolist()) for _ in range(2) for batch in loader]
 
-    first = drawn()
+    first = draws()
     assert len(set(first)) == len(first) == 4
-    assert drawn() == first
+    assert draws() == first
 
 
-def test_evaluation_turns_about_half_and_no_run_of_names_stands_out():
-    turned = np.array([by_name(name) == TURNED for name in NAMES])
+def test_evaluation_turns_about_half_of_every_run_of_names():
+    turned = np.array([by_name(name) == UPSIDE_DOWN for name in NAMES])
     assert turned.mean() == pytest.approx(0.5, abs=0.03)
     # 40 runs of 100: each 50, give or take 5.
     assert turned.reshape(40, 100).sum(axis=1).std() == pytest.approx(5, abs=1.5)
@@ -139,31 +146,31 @@ def test_evaluation_turns_the_same_lines_in_every_process():
     assert run.stdout.splitlines()[-1].split() == [by_name(name) for name in NAMES[:30]]
 
 
-def test_the_lines_that_evaluation_turns_stay_the_same_from_version_to_version():
+def test_evaluation_turns_the_same_lines_in_every_version():
     assert [by_name(f"word_{i}.png") for i in range(1, 9)] == ["180", "0", "0", "0", "0", "180", "180", "0"]
 
 
-def test_without_a_label_nothing_is_turned():
+def test_a_sample_without_a_label_is_not_turned():
     """As in tools/infer_cls.py, where the answer is not known."""
     data = {"img_path": NAMES[0], "image": IMAGE}
     assert HalfTurnByName()(data) is data
 
 
-def test_a_data_set_without_names_is_refused():
+def test_a_sample_without_a_file_name_is_refused():
     with pytest.raises(UserError, match="no file names to decide by; use SimpleDataSet"):
         HalfTurnByName()({"image": IMAGE, "label": "text"})
 
 
 @pytest.mark.parametrize("transform", [RandomHalfTurn, HalfTurnByName])
 @pytest.mark.parametrize("label_list", [[0, 180], ["180", "0"], ["0"], None])
-def test_other_classes_are_refused(transform, label_list):
+def test_a_label_list_with_other_classes_is_refused(transform, label_list):
     """ClsLabelEncode would drop every line, which ends in a RecursionError, or swap the classes."""
     with pytest.raises(UserError, match=r"Global.label_list must be \['0', '180'\], as text, got"):
         transform(label_list=label_list)
 
 
 @pytest.mark.parametrize(("argument", "value"), [("p", 1.1), ("p", "0.5"), ("p", True), ("seed", -1), ("seed", 0.5)])
-def test_a_wrong_argument_is_named(argument, value):
+def test_the_error_names_a_wrong_argument(argument, value):
     with pytest.raises(ValueError, match=rf"`{argument}` must be .*, got .*\.$"):
         RandomHalfTurn(**{argument: value})
 
