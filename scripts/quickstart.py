@@ -22,7 +22,7 @@ from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host import find
+from ppocrv2_ext.host import find_host
 
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
 RENDERED = {"train": 416, "test": 100, "seed": 0}
@@ -100,7 +100,7 @@ def main(data, output, epochs, overrides):
 def rendered(folder):
     """A small data set of Chinese and Latin lines, the same every time."""
     console.print(f"[bold]Render {RENDERED['train']} lines to train on and {RENDERED['test']} to test on (20 s)")
-    characters = read_dictionary(find().root / DICTIONARY)[1:]  # without the blank
+    characters = read_dictionary(find_host().root / DICTIONARY)[1:]  # without the blank
     render_lines(folder, RENDERED["train"], RENDERED["seed"], characters, RENDERED["test"])
     return folder
 

@@ -134,9 +134,9 @@ def pretrained(official, run_folder):
     from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 
     dictionary = run_folder / "characters.txt"
-    from ppocrv2_ext.host import find
+    from ppocrv2_ext.host import find_host
 
-    dictionary.write_bytes((find().root / "ppocr/utils/ppocr_keys_v1.txt").read_bytes())
+    dictionary.write_bytes((find_host().root / "ppocr/utils/ppocr_keys_v1.txt").read_bytes())
     return write_checkpoint(official.state_dict(), run_folder, "official", dictionary).with_suffix("")
 
 

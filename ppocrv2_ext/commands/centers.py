@@ -50,19 +50,19 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     from ..host import evaluation
     from ..plugins.center_loss import means
 
-    rank, ranks = evaluation.start(config["Global"])
-    model = evaluation.trained_network(config, len(characters), network)
+    rank, ranks = evaluation.init_device(config["Global"])
+    model = evaluation.load_trained_network(config, len(characters), network)
     lines = evaluation.TrainingLines(config, rank, ranks)
     batches = track(lines, "reading", console=Console(stderr=True), disable=rank > 0)
     totals = means.gather(model, batches, len(characters), means.RULES[assignment])
     class_means = means.class_means(means.sum_over_processes(totals))
-    (skipped,) = means.sum_over_processes([paddle.to_tensor(len(lines.skipped))])
+    (skipped,) = means.sum_over_processes([paddle.to_tensor(len(lines.skipped_lines))])
     if rank > 0:
         return
     center_coverage.require_some(class_means)
     write_centers(output, class_means.centers, class_means.counts, characters)
     unused = center_coverage.UNUSED[assignment]
-    rows = center_coverage.coverage(class_means, characters, unused, lines.skipped, int(skipped))
+    rows = center_coverage.coverage(class_means, characters, unused, lines.skipped_lines, int(skipped))
     click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
     head = f"Architecture.Models.{network}.Head" if network else "Architecture.Head"
     click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")

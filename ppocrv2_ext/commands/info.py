@@ -21,7 +21,7 @@ def run(script: str, arguments: Sequence[str], directory: str | None = None) -> 
         script: its path in PaddleOCR, such as ``tools/infer_rec.py``.
         arguments: the script's own. A config after ``-c``, with what follows ``-o``, is prepared as for the other
             commands.
-        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     Raises:
         UserError: there is no such script, or the config would not work.
     """
@@ -43,7 +43,7 @@ def info(directory: str | None = None) -> None:
     """Print which PaddleOCR is used, the versions, the devices and what is plugged in.
 
     Args:
-        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     """
     import paddle
 
@@ -59,8 +59,8 @@ def info(directory: str | None = None) -> None:
             click.echo(f"{package:12} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             click.echo(f"{package:12} not installed")
-    if host.lacks:
-        click.echo(f"completed    {', '.join(host.lacks)}")
+    if host.missing_packages:
+        click.echo(f"completed    {', '.join(host.missing_packages)}")
     for registry in REGISTRIES:
         if registry:
             click.echo(f"plugged in   {registry.kind}: {', '.join(sorted(registry))}")

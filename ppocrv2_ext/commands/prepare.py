@@ -22,7 +22,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     Args:
         name: a config file, or the name of a built-in one.
         overrides: ``KEY=VALUE`` of ``-o``.
-        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find`).
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     Returns:
         (host, config)
     Raises:

@@ -52,13 +52,13 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:
     """Leave the config and the log of a training in its output folder."""
-    from ..host.run import log_to
+    from ..host.run import add_log_file
 
     # A later training with this file starts from what its user names, not from where this one was resumed.
     anew = {**config, "Global": {**config["Global"], "checkpoints": None}}
     versions = f"ppocrv2-ext {__version__} on PaddleOCR {host.kind} {host.version}"
     yaml_files.write(anew, folder / "resolved.yml", f"{versions}\n{source}")
-    log_to(folder / "train.log")
+    add_log_file(folder / "train.log")
 
 
 def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = None) -> None:

@@ -72,7 +72,7 @@ class Catalog(Protocol):
         """The classes that a name may stand for."""
 
     def arguments(self, component: Any) -> Any:
-        """What a class takes: ``names``, and ``closed`` if it takes nothing else."""
+        """What a class takes: ``names``, and ``is_complete`` if it takes nothing else."""
 
 
 class Problem(NamedTuple):
@@ -213,7 +213,7 @@ def _component(
     except (ImportError, OSError, RuntimeError):
         return  # an optional part of PaddleOCR that cannot be imported here says so itself when it is built
     known = {"name", *also}.union(*(signature.names for signature in signatures))
-    closed = all(signature.closed for signature in signatures)
+    closed = all(signature.is_complete for signature in signatures)
     for key in set(component) - known:
         close = difflib.get_close_matches(key, known - BUILDER_ARGUMENTS, n=1, cutoff=0.75)
         if closed or close:

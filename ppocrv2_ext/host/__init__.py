@@ -1,24 +1,48 @@
-"""The seam: the only place that knows PaddleOCR. ``connect`` finds it, completes it and plugs this package in."""
+"""The seam: no other room imports PaddleOCR or changes it. :func:`connect` comes before anything else.
 
-from .find import Host, find
-from .importing import complete
-from .plug import plug
+===================================  =============================================================================
+connect, in this order               find (which PaddleOCR), importing (on sys.path, the wheel completed from
+                                     stand_ins/), plug (our components and checks put into it)
+what plug puts in                    construct (components from a config), collaborative_model and best_network
+                                     (components for several networks), save_load (load reports), datasets and
+                                     loader (broken samples), nan_guard (a loss or weight that is NaN)
+what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
+                                     (a trained network over the training lines), draw_samples (for the preview)
+===================================  =============================================================================
+"""
 
-__all__ = ["Host", "build_network", "connect", "find"]
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from .find import Host, find_host
+from .importing import make_importable
+from .plug import plug_in
+
+if TYPE_CHECKING:
+    import paddle
+
+__all__ = ["Host", "build_network", "connect", "find_host"]
 
 
-def connect(directory=None):
-    """Find PaddleOCR (see :func:`find`), make it importable and plug every registered component in.
+def connect(directory: str | PathLike[str] | None = None) -> Host:
+    """Find PaddleOCR, make it importable and plug every registered component in.
 
-    Call it before anything imports ``tools``: PaddleOCR's scripts bind their builders by name on import.
+    Call it before anything imports ``tools``: PaddleOCR's scripts bind its builders by name when they are imported.
+
+    Args:
+        directory: a clone of PaddleOCR; None for the places that :func:`find_host` looks at.
+    Raises:
+        UserError: there is no PaddleOCR that can train, or another one is imported already.
     """
-    host = find(directory)
-    complete(host)
-    plug()
+    host = find_host(directory)
+    make_importable(host)
+    plug_in()
     return host
 
 
-def build_network(architecture):
+def build_network(architecture: dict) -> paddle.nn.Layer:
     """The network of an ``Architecture`` section, built by the connected PaddleOCR."""
     from ppocr.modeling.architectures import build_model
 

@@ -1,4 +1,11 @@
-"""Several networks of the host's kind in one model, for PaddleOCR's `Architecture: {name: CollaborativeModel}`."""
+"""Several networks in one model, each built by PaddleOCR: ``Architecture: {name: CollaborativeModel}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import paddle
 
 from ..checkpoints.paths import with_suffix
 from ..config.names import MEMBER_OPTIONS
@@ -9,58 +16,72 @@ from ..registry import ARCHITECTURES
 
 @ARCHITECTURES.register
 class CollaborativeModel(DistillationNetworks):
-    """PaddleOCR's DistillationModel with the same ``Models``, in which a network with ``freeze_params`` stays frozen.
+    """PaddleOCR's DistillationModel, with the same ``Models``. A network with ``freeze_params`` really stays frozen.
 
-    A ``pretrained`` file may be missing for evaluation and export, and when a checkpoint brings the network; training
-    without it is an error. ``perturbation: 0.1`` adds noise to a network once its file is loaded (:func:`perturb`), so
-    that two from one file differ; training two that do not is an error, whatever their losses.
+    A network's ``pretrained`` file may be missing in evaluation, in export, and if a checkpoint holds the network.
+    Training without it is an error.
+
+    ``perturbation: 0.1`` adds noise to a network after its file is loaded (:func:`perturb`), so that two networks from
+    one file differ. Training two equal networks is an error, whatever their losses.
+
+    Args:
+        config: the section ``Architecture``.
     """
 
-    def __init__(self, config):
-        # Bound when a model is built, not when this is imported: by then the host is connected, its loader ours.
+    def __init__(self, config: dict):
+        # Imported when a model is built: by then PaddleOCR is connected, and its loader is ours.
         from ppocr.modeling.architectures.base_model import BaseModel
         from ppocr.utils import save_load
 
-        networks, awaited = {}, {}
+        networks, missing_files = {}, {}
         for name, section in config["Models"].items():
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
             path = section.get("pretrained")
             if path and (str(path).startswith("http") or with_suffix(path).is_file()):
                 save_load.load_pretrained_params(networks[name], path)
             elif path:
-                awaited[name] = path
+                missing_files[name] = path
             if section.get("perturbation") is not None:
                 perturb(networks[name], section["perturbation"])
         super().__init__(networks, [name for name, section in config["Models"].items() if section.get("freeze_params")])
-        self.awaited = awaited
-        self.started = False
+        self._missing_files: dict[str, str] = missing_files  # network: its `pretrained`
+        self._start_is_checked = False
 
-    def set_state_dict(self, state_dict, *rest, **named):
-        """As in any Layer; a network that ``state_dict`` holds whole no longer waits for its ``pretrained`` file."""
-        for name in list(self.awaited):
+    def set_state_dict(self, state_dict: Mapping[str, Any], *rest: Any, **options: Any) -> Any:
+        """As in any Layer. A network whose every tensor is in ``state_dict`` needs its ``pretrained`` no more."""
+        for name in list(self._missing_files):
             if all(f"{name}.{key}" in state_dict for key in getattr(self, name).state_dict()):
-                del self.awaited[name]
-        return super().set_state_dict(state_dict, *rest, **named)
+                del self._missing_files[name]
+        return super().set_state_dict(state_dict, *rest, **options)
 
-    def forward(self, x, data=None):
-        """x: (B, 3, H, W) images; data: labels, for heads that want them. Returns {name: output}."""
-        if self.training and not self.started:
-            self._require_a_start()
-            self.started = True
+    def forward(self, x: paddle.Tensor, data: Any = None) -> dict[str, Any]:
+        """Run every network.
+
+        Args:
+            x: (B, 3, H, W) images.
+            data: labels, for heads that want them.
+        Returns:
+            {name: output of the network}
+        Raises:
+            UserError: at the first training step, a ``pretrained`` is missing or two networks are equal.
+        """
+        if self.training and not self._start_is_checked:
+            self._check_start()
+            self._start_is_checked = True
         return super().forward(x, data)
 
-    def _require_a_start(self):
-        """At the first step, since a checkpoint may come after the model is built."""
-        if self.awaited:
-            name, path = next(iter(self.awaited.items()))
+    def _check_start(self) -> None:
+        # Not when the model is built: a checkpoint may be loaded after that.
+        if self._missing_files:
+            name, path = next(iter(self._missing_files.items()))
             raise UserError(
                 f"Architecture.Models.{name}.pretrained: there is no file {with_suffix(path)}, and no checkpoint held"
                 f" the weights; name another file, or leave it empty to start {name} from scratch."
             )
-        same = self.identical_networks()
-        if same:
+        equal = self.identical_networks()
+        if equal:
             raise UserError(
-                f"{same[0]} and {same[1]} hold the same weights: with the same loss they would stay alike, and"
-                f" neither could teach the other; set Architecture.Models.{same[1]}.perturbation, such as 0.02, or"
+                f"{equal[0]} and {equal[1]} hold the same weights: with the same loss they would stay alike, and"
+                f" neither could teach the other; set Architecture.Models.{equal[1]}.perturbation, such as 0.02, or"
                 " `freeze_params: true` for a teacher."
             )

@@ -1,23 +1,26 @@
-"""From the words of a config to an object, with errors that name the component and the key."""
+"""Build a component from the keys of a config. An error names the component and the key."""
+
+from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..errors import UserError, did_you_mean
 
 
-def construct(kind, component, name, options):
-    """``component(**options)``.
-
-    A key that the constructor does not take is an error, where PaddleOCR swallows it in ``**kwargs``.
+def construct(kind: str, component: Callable, name: str, options: Mapping[str, Any]) -> Any:
+    """``component(**options)``. A key that it does not take is an error, where PaddleOCR would ignore it.
 
     Args:
-        kind, name: what ``component`` is and what a config calls it, for the errors.
+        kind: what ``component`` is, such as "backbone", for messages.
+        name: what a config calls it, for messages.
     Raises:
-        UserError: a key is unknown or missing, or a value is refused.
+        UserError: a key is unknown, a required one is missing, or a value is refused.
     """
     parameters = inspect.signature(component).parameters
-    swallows_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    unknown = [] if swallows_all else [key for key in options if key not in parameters]
+    takes_any_key = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = [] if takes_any_key else [key for key in options if key not in parameters]
     if unknown:
         hint = did_you_mean(unknown[0], [p for p in parameters if p != "in_channels"])
         raise UserError(f"{kind} {name!r} takes no `{unknown[0]}`{hint}")
@@ -31,11 +34,11 @@ def construct(kind, component, name, options):
         raise UserError(f"{kind} {name!r} in the config: {error}") from error
 
 
-def construct_beside_global(kind, component, name, options):
-    """:func:`construct` without the keys that ``component`` does not take.
+def construct_beside_global(kind: str, component: Callable, name: str, options: Mapping[str, Any]) -> Any:
+    """:func:`construct`, without the keys that ``component`` does not take.
 
-    PaddleOCR hands every key of ``Global`` to every transform and post-process, so that a slip cannot be told from
-    those here; ``ppocrv2`` looks for slips in the config (:mod:`ppocrv2_ext.config.vocabulary`).
+    PaddleOCR passes every key of ``Global`` to every transform and post-process. Here an unknown key may be one of
+    those or a typing mistake; :mod:`ppocrv2_ext.config.vocabulary` finds the mistakes in the config itself.
     """
     parameters = inspect.signature(component).parameters
     return construct(kind, component, name, {key: value for key, value in options.items() if key in parameters})

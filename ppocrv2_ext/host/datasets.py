@@ -1,222 +1,239 @@
-"""PaddleOCR's datasets, made to say what they cannot read, and to end.
+"""PaddleOCR's SimpleDataSet and its subclasses, made to name what they cannot read, and to stop.
 
-They answer a sample that fails with a traceback and another sample, without limit: from a set in which nothing can be
-read comes a RecursionError or a hang, from one in which little can be read a model of that little, and in evaluation
-some samples count twice. Here PaddleOCR's own code still reads and transforms each sample, but one try at a time
-(:class:`_Try`); training goes on to another sample so many times, evaluation does not.
+When a sample fails, PaddleOCR prints a traceback and reads another sample, without limit. If nothing can be read, that
+ends in a RecursionError or never. If little can be read, the model is trained on that little. In evaluation some
+samples count twice.
+
+:func:`extend_dataset` makes a subclass that tries other samples only in training, and only so many. The samples are
+still read and transformed by PaddleOCR's own code.
 """
 
+from __future__ import annotations
+
+import copy
 import functools
+import logging
 import os
 import random
-import sys
-from typing import Any, NamedTuple, Optional
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+import paddle
 
 from ..errors import UserError
 
-TRIES = 100  # samples in a row that fail before training stops; of a set in which half fail, never by chance
-DRAWS = 20  # pictures tried as the other one of Copy-Paste before there is none
-FOUR_POINTS = ("CopyPaste",)  # PaddleOCR's transforms that fail on polygons of another number of points
+TRIES = 100  # failing samples in a row after which training stops; if half the samples fail, this never happens
+DRAWS = 20  # pictures drawn for each other picture of Copy-Paste before it goes without
+FOUR_POINTS = ("CopyPaste",)  # transforms of PaddleOCR that fail if the other picture's polygons have not four points
 
-LEFT_OUT = {  # what it means that a transform of PaddleOCR returns nothing
+REFUSALS = {  # transform of PaddleOCR: what is wrong with a sample for which it returns None
     "DecodeImage": "it cannot be decoded as an image",
     "DetLabelEncode": "its label has no text region",
     "CTCLabelEncode": "its text is empty, longer than max_text_length or without a character of the dictionary",
     "ClsLabelEncode": "its label is not in label_list",
 }
-UNREADABLE = {  # raised by PaddleOCR's dataset itself, before any transform
+READ_ERRORS = {  # exception that PaddleOCR's dataset raises before the transforms: what is wrong with the sample
     IndexError: "its line has no label after the file name",
     UnicodeDecodeError: "its line is not UTF-8",
 }
 
-_told = set()  # files a reason was logged for
+_logged_paths: set[str] = set()  # of one process; each file is logged once
 
 
 class SampleError(UserError):
-    """A file that gives no sample, and why."""
+    """A file gives no sample. The message says why."""
 
 
 class Failure(NamedTuple):
-    """``file`` as in the label file, None if not even that could be read; ``reason``: half a sentence."""
+    """A sample that cannot be used: its file, as the label file writes it, and why, in half a sentence."""
 
-    file: Optional[str]
+    file: str | None  # None if the line itself cannot be read
     reason: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.file or 'a line of the label file'}: {self.reason}"
 
 
-class Loaded(NamedTuple):
-    """A sample (None: there is none), the file it came from, and what failed on the way: in its place, beside it."""
+class Reading(NamedTuple):
+    """What a dataset gives for one index."""
 
-    sample: Any
-    file: Optional[str]
-    failures: list
-    others: list  # failures of pictures for `ext_data`
+    sample: Any  # None if there is none
+    file: str | None  # the sample comes from it
+    failures: list[Failure]  # of the samples tried before this one
+    other_failures: list[Failure]  # of the pictures tried as the other one of Copy-Paste
 
 
-def bounded(getitem):
-    """PaddleOCR's ``SimpleDataSet.__getitem__``, or a subclass's, without its recursion.
+class ReportingDataSet(paddle.io.Dataset):
+    """The part of :func:`extend_dataset` that is ours. The class after it is one of PaddleOCR's.
 
-    In training a sample that fails is replaced by the one PaddleOCR chooses, at most TRIES times. In evaluation it is
-    not replaced.
-
-    Raises (the new method):
-        SampleError: it gives none.
+    PaddleOCR's ``__getitem__`` calls three things that are replaced here: ``logger.error`` once it has caught an
+    exception, ``_try_parse_filename_list`` for the name of the file, and ``get_ext_data`` for the other pictures.
     """
 
-    @functools.wraps(getitem)
-    def one(self, index):
-        loaded = load(self, index, getitem)
-        if loaded.sample is None:
-            raise SampleError(given_up(loaded.failures))
-        tell(self, [*loaded.failures, *loaded.others])
-        return loaded.sample
+    def __init__(self, config: dict, mode: str, logger: logging.Logger, seed: int | None = None):
+        super().__init__(config, mode, logger, seed)
+        self.logger = _RaisingLogger(logger, {})
+        self.file: str | None = None  # the one being read
+        self.other_failures: list[Failure] = []  # since the last call of read
 
-    return one
+    def __getitem__(self, index: Any) -> Any:
+        """The sample of ``index``, or in training, if that fails, another.
+
+        Raises:
+            SampleError: there is none. In training ``TRIES`` samples have failed by then.
+        """
+        reading = self.read(index)
+        if reading.sample is None:
+            raise SampleError(failure_message(reading.failures))
+        self.log_failures([*reading.failures, *reading.other_failures])
+        return reading.sample
+
+    @property
+    def is_training(self) -> bool:
+        """Whether another sample replaces one that fails."""
+        return self.mode == "train"
+
+    def read(self, index: Any) -> Reading:
+        """As ``self[index]``, but a failure is returned, and not logged. So a worker can send it to the trainer.
+
+        Args:
+            index: what the sampler yields: a number, or (width, height, number, ...) for MultiScaleDataSet.
+        Raises:
+            IndexError: ``index`` is a number past the end. A loop over the dataset ends with it.
+        """
+        if isinstance(index, int) and index >= len(self):
+            raise IndexError(f"there is no sample {index}, the dataset has {len(self)}.")
+        failures, self.other_failures = [], []
+        for _ in range(TRIES if self.is_training else 1):
+            if failures:
+                index = self._next_index(index)
+            sample, failure = _try_sample(self, super().__getitem__, index)
+            if failure is None:
+                return Reading(sample, self.file, failures, self.other_failures)
+            failures.append(failure)
+        return Reading(None, None, failures, self.other_failures)
+
+    def get_ext_data(self) -> list[dict]:
+        """Other samples for the first transform that has ``ext_data_num``: as many as it says, or fewer.
+
+        Each is drawn evenly by NumPy's global generator, as PaddleOCR does. None is from the file being read, unless
+        that is the only one. Polygons may have any number of points, where PaddleOCR takes only those of four.
+        """
+        from ppocr.data.simple_dataset import SimpleDataSet
+
+        op = next((op for op in self.ops if hasattr(op, "ext_data_num")), None)
+        if op is None:
+            return []
+        source: Any = copy.copy(self)
+        source.ops = self.ops[: self.ext_op_transform_idx]
+        source.get_ext_data = list  # another picture needs no other pictures
+        read_number = functools.partial(SimpleDataSet.__getitem__, source)  # MultiScaleDataSet's own takes sizes too
+        others: list[dict] = []
+        for _ in range(DRAWS * op.ext_data_num):
+            sample, failure = _try_sample(source, read_number, np.random.randint(len(self)))
+            if failure:
+                self.other_failures.append(failure)
+            elif (source.file != self.file or len(self) == 1) and _has_usual_polygons(sample, op):
+                others.append(sample)
+            if len(others) == op.ext_data_num:
+                break
+        return others
+
+    def log_failures(self, failures: Iterable[Failure]) -> None:
+        """Log each file that this process has not logged before."""
+        for failure in failures:
+            path = os.path.join(self.data_dir, failure.file or failure.reason)
+            if path not in _logged_paths:
+                _logged_paths.add(path)
+                self.logger.warning(f"not used: {failure}")
+
+    def _try_parse_filename_list(self, name: str) -> str:
+        self.file = super()._try_parse_filename_list(name)
+        return self.file
+
+    def _next_index(self, index: Any) -> Any:
+        """The index that PaddleOCR's dataset tries in training after ``index``."""
+        if isinstance(index, (tuple, list)):  # of MultiScaleDataSet
+            width, height, number, *ratio = index
+            return (width, height, (number + 1) % len(self), *ratio)
+        return np.random.randint(len(self))
 
 
-def load(dataset, index, getitem=None):
-    """What ``dataset[index]`` is, as :class:`Loaded`; nothing is raised or logged.
+def extend_dataset(base: type) -> type:
+    """A subclass of ``base`` under the same name, in which failures are reported and the tries are limited.
 
     Args:
-        index: what the dataset's batch sampler yields.
-        getitem: PaddleOCR's method that reads it [default: that of the dataset's class].
+        base: PaddleOCR's SimpleDataSet, or a class that inherits from it.
     """
-    getitem = getitem or type(dataset).__getitem__.__wrapped__
-    failures, others = [], []
-    for _ in range(TRIES if is_training(dataset) else 1):
-        attempt = _Try(dataset, dataset.ops, lambda attempt: _other_pictures(dataset, others, attempt.file))
-        sample = getitem(attempt, index)
-        if sample is not None:
-            return Loaded(sample, attempt.file, failures, others)
-        failures.append(attempt.failure())
-        index = attempt.instead
-    return Loaded(None, None, failures, others)
+    return type(base.__name__, (ReportingDataSet, base), {})
 
 
-def get_ext_data(self):
-    """PaddleOCR's ``SimpleDataSet.get_ext_data``: the pictures that a transform with ``ext_data_num`` gets, or fewer.
+def name_failing_transform(transform: Callable) -> Callable:
+    """PaddleOCR's ``transform`` (apply one transform after another), with an error for the one that fails.
 
-    Each is drawn evenly with NumPy's generator and may have polygons of any number of points.
+    Raises (the new function):
+        SampleError: a transform raises an exception or returns None. The message names it.
     """
-    failures = []
-    found = _other_pictures(self, failures)
-    tell(self, failures)
-    return found
-
-
-def explained(transform):
-    """PaddleOCR's ``transform`` that names the transform which failed or returned nothing."""
 
     @functools.wraps(transform)
-    def explain(data, ops=None):
+    def transform_or_raise(data: dict, ops: list | None = None) -> Any:
         for op in ops or ():
             name = type(op).__name__
             try:
                 data = transform(data, [op])
             except Exception as error:
-                raise SampleError(f"{name} failed: {_in_short(error)}") from error
+                raise SampleError(f"{name} failed: {_summarise(error)}") from error
             if data is None:
-                raise SampleError(LEFT_OUT.get(name, f"{name} leaves it out"))
+                raise SampleError(REFUSALS.get(name, f"{name} leaves it out"))
         return data
 
-    return explain
+    return transform_or_raise
 
 
-def tell(dataset, failures):
-    """Log each file of ``failures`` that was not logged before."""
-    for failure in failures:
-        path = os.path.join(dataset.data_dir, failure.file or failure.reason)
-        if path not in _told:
-            _told.add(path)
-            dataset.logger.warning(f"not used: {failure}")
-
-
-class _Try:
-    """Passed to PaddleOCR's ``__getitem__`` as its ``self``, for one try; else it is the dataset.
-
-    Where that code fails, it calls ``self.logger.error``, here :meth:`error`, which keeps the exception, and then
-    ``self.__getitem__`` with the number of another sample, which here notes the number and returns None, in place of
-    one more level of recursion.
-    """
-
-    def __init__(self, dataset, ops, other_pictures):
-        self._dataset, self._other_pictures = dataset, other_pictures
-        self.ops, self.logger = ops, self
-        self.file, self.instead = None, None
-        self._cause = None
-
-    def __getattr__(self, name):
-        return getattr(self._dataset, name)
-
-    def get_ext_data(self):
-        return self._other_pictures(self)
-
-    def _try_parse_filename_list(self, name):
-        self.file = self._dataset._try_parse_filename_list(name)
-        return self.file
-
-    def error(self, message):
-        self._cause = sys.exc_info()[1]
-        if not isinstance(self._cause, Exception):
-            raise  # Ctrl-C; PaddleOCR catches everything
-
-    def __getitem__(self, index):
-        self.instead = index
-
-    def failure(self):
-        cause = self._cause
-        reason = UNREADABLE.get(type(cause)) or (str(cause) if isinstance(cause, SampleError) else _in_short(cause))
-        return Failure(self.file, reason)
-
-
-def _other_pictures(dataset, failures, file=None):
-    """Samples for the first transform with ``ext_data_num``, none from ``file`` unless that is the only one."""
-    from ppocr.data.simple_dataset import SimpleDataSet
-
-    op = next((op for op in dataset.ops if hasattr(op, "ext_data_num")), None)
-    wanted = op.ext_data_num if op else 0
-    usual = type(op).__name__ in FOUR_POINTS
-    getitem = SimpleDataSet.__getitem__.__wrapped__  # by number, whatever the dataset's own is called with
-    found = []
-    for _ in range(DRAWS * wanted):
-        attempt = _Try(dataset, dataset.ops[: dataset.ext_op_transform_idx], lambda attempt: [])
-        sample = getitem(attempt, np.random.randint(len(dataset)))
-        if sample is None:
-            failures.append(attempt.failure())
-        elif (attempt.file != file or len(dataset) == 1) and not (usual and sample["polys"].shape[1] != 4):
-            found.append(sample)
-        if len(found) == wanted:
-            break
-    return found
-
-
-def seed_generators(ops, seed):
-    """Seed what does not draw from the global generators: albumentations, from 1.4.19 on."""
+def seed_generators(ops: Iterable[Any], seed: int) -> None:
+    """Seed the transforms that do not draw from the global generators: those of albumentations, from 1.4.19 on."""
     for op in ops:
         for part in vars(op).values():
             if hasattr(part, "set_random_state"):
                 part.set_random_state(np.random.default_rng(seed), random.Random(seed))
 
 
-def is_training(dataset):
-    """Whether a sample that fails is to be replaced by another."""
-    return dataset.mode == "train"
-
-
-def _in_short(error):
-    """The exception on one line; OpenCV's take several."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 200 else f"{text[:200]} ..."
-    return text.rstrip("!") if type(error) is Exception else f"{type(error).__name__}: {text}"
-
-
-def given_up(failures):
-    """The sentence on samples that failed one after another, the first of ``failures`` being the cause to look at."""
+def failure_message(failures: list[Failure]) -> str:
+    """The message for samples that failed one after another. It shows the first, and what to do."""
     count = f"{len(failures)} samples in a row cannot be used, the first is " if len(failures) > 1 else ""
     return (
         f"{count}{failures[0]}; `ppocrv2 check -c CONFIG` looks for broken data, `--fix DIR` writes files without it."
     )
+
+
+class _RaisingLogger(logging.LoggerAdapter):
+    """A logger whose ``error`` raises the exception that the caller has just caught.
+
+    PaddleOCR's ``__getitem__`` catches every exception, Ctrl-C included, calls ``error`` and reads another sample.
+    With this logger the exception leaves ``__getitem__`` instead.
+    """
+
+    def error(self, msg: object, *args: Any, **options: Any) -> None:
+        raise
+
+
+def _try_sample(dataset: Any, getitem: Callable, index: Any) -> tuple[Any, Failure | None]:
+    """(sample, None) or (None, failure). ``getitem`` is a method of ``dataset`` and notes in it which file it reads."""
+    dataset.file = None
+    try:
+        return getitem(index), None
+    except Exception as error:
+        reason = str(error) if isinstance(error, SampleError) else READ_ERRORS.get(type(error)) or _summarise(error)
+        return None, Failure(dataset.file, reason)
+
+
+def _has_usual_polygons(sample: dict, op: Any) -> bool:
+    return type(op).__name__ not in FOUR_POINTS or sample["polys"].shape[1] == 4
+
+
+def _summarise(error: Exception) -> str:
+    """The exception on one line of at most 200 characters. OpenCV's take several lines."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= 200 else f"{text[:200]} ..."
+    return text.rstrip("!") if type(error) is Exception else f"{type(error).__name__}: {text}"

@@ -1,8 +1,12 @@
-"""Training samples drawn by PaddleOCR's own dataset, through every transform of the config, for a person to look at."""
+"""Training samples for a person to look at, made by PaddleOCR's own dataset and every transform of the config."""
+
+from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,98 +17,102 @@ from ..preview.costs import Cost
 from ..preview.samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
 
-SOURCE = "ppocrv2_source"  # key under which a sample carries what its file held: (bytes, label)
+SOURCE = "ppocrv2_source"  # key of a sample for what its file holds: (bytes, label)
 
 
 class Pasted(str):
-    """The text of an object that came from another picture; transforms hand it on as any other text."""
+    """The text of an object from another picture. Transforms treat it like any other text."""
 
 
-def draw(config, count, seed):
+def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSample], list[Cost]]:
     """``count`` training samples, in an order in which an epoch takes them, in this process.
 
     Args:
-        config: a resolved config; its ``Train`` section says what is drawn.
-        count: how many samples; a small set is gone through again, and its augmentation makes other samples of it.
-        seed: whole number from 0 to 2 ** 32 - 1; the same seed draws the same samples.
+        config: a resolved config. Its section ``Train`` says what is drawn.
+        count: the number of samples. A small set is read more than once, and its augmentation makes other samples.
+        seed: whole number from 0 to 2 ** 32 - 1. The same seed draws the same samples.
     Returns:
-        (samples, costs): a list of SceneSample or LineSample, and the Cost of each transform and of what is not one.
+        (samples, costs): what each transform costs, and last what all the rest does, such as reading files.
     Raises:
-        UserError: no data or no transforms; a key to keep that none of them makes; neither scenes nor lines.
+        UserError: there are no data or no transforms, no transform makes a key that KeepKeys names, or the samples are
+            neither scenes nor lines.
     """
     from ppocr.utils.utility import set_seed
 
-    dataset, indexes = _first_epoch(config, seed)
-    ops, keys = _without_keep_keys(dataset.ops)
-    dataset.ops = [*ops, _everything]
+    dataset, indexes = _build_dataset(config, seed)
+    ops, keys = _split_keep_keys(dataset.ops)
+    dataset.ops = [*ops, _return_all_keys]
     first = next(indexes)
-    made = dataset[first]  # it also pays for what libraries load on their first call
+    data = dataset[first]  # libraries load on their first call: this sample is not timed
     for key in keys:
-        if key not in made:
-            raise UserError(f"Train.dataset.transforms.KeepKeys: no transform makes {key!r}{did_you_mean(key, made)}")
-    # A transform that fails is told by the name of its class.
-    watched = [type(type(op).__name__, (_Watched,), {})(op) for op in ops]
-    dataset.ops = [*watched, _everything]
+        if key not in data:
+            raise UserError(f"Train.dataset.transforms.KeepKeys: no transform makes {key!r}{did_you_mean(key, data)}")
+    # An error names a transform by its class, so each stopwatch gets a class of that name.
+    stopwatches = [type(type(op).__name__, (_Stopwatch,), {})(op) for op in ops]
+    dataset.ops = [*stopwatches, _return_all_keys]
     set_seed(seed)
     seed_generators(ops, seed)
-    drawn, laps = [], []
+    samples, laps = [], []
     for index in islice(chain([first], indexes), count):
         start = perf_counter()
-        drawn.append(dataset[index])
+        samples.append(dataset[index])
         elapsed = 1000 * (perf_counter() - start)
-        lap = [each.lap() for each in watched]
+        lap = [stopwatch.lap() for stopwatch in stopwatches]
         laps.append([*lap, elapsed - sum(lap)])
-    names = [*(type(each).__name__ for each in watched), "(reading files)"]
-    refused = [*(each.calls - each.passed for each in watched), 0]
-    costs = [Cost(name, list(own), times) for name, own, times in zip(names, zip(*laps), refused)]
-    return [_sample(data, ops, config["Train"]["dataset"]) for data in drawn], costs
+    names = [*(type(stopwatch).__name__ for stopwatch in stopwatches), "(reading files)"]
+    refused = [*(stopwatch.calls - stopwatch.results for stopwatch in stopwatches), 0]
+    costs = [Cost(name, list(times), number) for name, times, number in zip(names, zip(*laps), refused)]
+    return [_describe(data, ops, config["Train"]["dataset"]) for data in samples], costs
 
 
-def _first_epoch(config, seed):
-    """The training set of a config, and the numbers of its samples as epochs take them, without end."""
+def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:
+    """The training set of a config, and the indexes of its samples in the order of epochs, without end."""
     from ppocr.data import build_dataloader
 
     train = config["Train"]
     if not train["dataset"].get("transforms"):
         raise UserError("Train.dataset.transforms is empty: there is nothing to preview.")
-    one_by_one = {**train["loader"], "batch_size_per_card": 1, "drop_last": False, "num_workers": 0}
-    config = {"Global": {**config["Global"], "seed": seed}, "Train": {**train, "loader": one_by_one}}
+    loader_settings = {**train["loader"], "batch_size_per_card": 1, "drop_last": False, "num_workers": 0}
+    config = {"Global": {**config["Global"], "seed": seed}, "Train": {**train, "loader": loader_settings}}
     logger = logging.getLogger("ppocrv2.preview")
     logger.setLevel(logging.WARNING)
     # PaddleOCR 3.7 takes the loader's seed for the number of the epoch: this is the first.
     loader = build_dataloader(config, "Train", "cpu", logger, seed=0)
     if not len(loader.dataset):
         raise UserError("Train.dataset: ratio_list leaves no sample.")
-    order = loader.batch_sampler
-    order.set_epoch(seed)
-    return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(order)))
+    sampler = loader.batch_sampler
+    sampler.set_epoch(seed)
+    return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(sampler)))
 
 
-class _Watched:
-    """A transform under a stopwatch, which runs for the pictures loaded for Copy-Paste too."""
+class _Stopwatch:
+    """A transform whose time is taken, also while it prepares the other picture of Copy-Paste."""
 
-    def __init__(self, op):
-        self.op, self.calls, self.passed, self._seconds = op, 0, 0, 0.0
-        if hasattr(op, "ext_data_num"):  # what PaddleOCR's dataset asks its transforms for
+    def __init__(self, op: Any):
+        self.op = op
+        self.calls = 0
+        self.results = 0  # calls that did not return None
+        self._seconds = 0.0  # since the last lap
+        if hasattr(op, "ext_data_num"):  # PaddleOCR's dataset asks its transforms for it
             self.ext_data_num = op.ext_data_num
 
-    def __call__(self, data):
-        _mark(data)
+    def __call__(self, data: dict) -> Any:
+        _note_source(data)
         self.calls += 1
         start = perf_counter()
         result = self.op(data)
         self._seconds += perf_counter() - start
-        self.passed += result is not None
+        self.results += result is not None
         return result
 
-    def lap(self):
+    def lap(self) -> float:
         """Milliseconds since the last lap."""
         seconds, self._seconds = self._seconds, 0.0
         return 1000 * seconds
 
 
-def _mark(data):
-    """Before the first transform: put aside what the file held, and mark the text that may be pasted from elsewhere."""
+def _note_source(data: dict) -> None:
+    """Keep in the sample what its file holds, and mark the text of other pictures. Later calls change nothing."""
     if SOURCE in data:
         return
     data[SOURCE] = data["image"], data["label"]
@@ -113,24 +121,25 @@ def _mark(data):
             other["texts"] = [Pasted(text) for text in other["texts"]]
 
 
-def _everything(data):
+def _return_all_keys(data: dict) -> dict:
+    """Takes the place of KeepKeys."""
     return data
 
 
-def _without_keep_keys(ops):
-    """(ops, keys): the transforms but for KeepKeys, and what that keeps."""
+def _split_keep_keys(ops: list) -> tuple[list, list[str]]:
+    """(the transforms without KeepKeys, the keys that it names)."""
     keep = [op for op in ops if hasattr(op, "keep_keys")]
     return [op for op in ops if op not in keep], [key for op in keep for key in op.keep_keys]
 
 
-def _sample(data, ops, dataset):
-    """What PaddleOCR's transforms made, as a SceneSample or a LineSample."""
+def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
+    """A sample of PaddleOCR's as the preview shows it. ``dataset`` is the section of the config."""
     name = data.get("img_path", "").removeprefix(dataset.get("data_dir") or "").lstrip("/\\")
-    mode = _of(ops, "img_mode") or "BGR"
+    mode = _find_attribute(ops, "img_mode") or "BGR"
     if "polys" in data:
         return SceneSample(
             name,
-            _rgb(denormalise(data["image"], *_normalisation(ops)), mode),
+            _to_rgb(denormalise(data["image"], *_find_normalisation(ops)), mode),
             [np.reshape(polygon, (-1, 2)) for polygon in data["polys"]],
             list(data["texts"]),
             np.array(data["ignore_tags"], dtype=bool),
@@ -138,7 +147,7 @@ def _sample(data, ops, dataset):
             **{key: data.get(key) for key in DB_MAPS},
         )
     raw, written = data[SOURCE]
-    characters, classes = _of(ops, "character"), _of(ops, "label_list")
+    characters, classes = _find_attribute(ops, "character"), _find_attribute(ops, "label_list")
     if characters and "length" in data:
         label = "".join(characters[index] for index in data["label"][: int(data["length"])])
     elif classes:
@@ -148,21 +157,21 @@ def _sample(data, ops, dataset):
             "preview shows scenes with polygons, lines labelled by CTCLabelEncode and classes by ClsLabelEncode; "
             f"the transforms of Train make {', '.join(sorted(set(data) - {SOURCE}))}."
         )
-    source = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
-    # PaddleOCR's resizing of lines normalises too, always like this.
-    image = _rgb(denormalise(data["image"], 1 / 255, 0.5, 0.5), mode)
+    source: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+    # PaddleOCR's transforms that resize lines also normalise them, always with these numbers.
+    image = _to_rgb(denormalise(data["image"], 1 / 255, 0.5, 0.5), mode)
     return LineSample(name, source[:, :, ::-1], image, measure_used_width(data["image"]), label, written)
 
 
-def _normalisation(ops):
-    """(scale, mean, std) of NormalizeImage; without one, the network gets the picture itself."""
+def _find_normalisation(ops: list) -> Sequence[Any]:
+    """(scale, mean, std) of NormalizeImage. Without one, the network gets the picture itself."""
     return next(((op.scale, op.mean, op.std) for op in ops if hasattr(op, "mean") and hasattr(op, "std")), (1, 0, 1))
 
 
-def _of(ops, attribute):
+def _find_attribute(ops: list, attribute: str) -> Any:
     """The attribute of the first transform that has it."""
     return next((getattr(op, attribute) for op in ops if hasattr(op, attribute)), None)
 
 
-def _rgb(image, mode):
+def _to_rgb(image: np.ndarray, mode: str) -> np.ndarray:
     return image if mode == "RGB" else image[:, :, ::-1]

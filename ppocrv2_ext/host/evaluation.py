@@ -1,10 +1,14 @@
-"""A trained network as evaluation has it, and the training set as evaluation reads it, every line once."""
+"""A trained network in evaluation mode, and the training set with evaluation's transforms, every line once."""
+
+from __future__ import annotations
 
 import copy
 import importlib
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import paddle
@@ -14,30 +18,32 @@ from ..config.networks import networks
 from ..errors import UserError, did_you_mean
 from .datasets import SampleError
 
-DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # Global.use_gpu ...; without one, the CPU
-# Sets whose lines come in several sizes, for training; their files are those of the plain one.
-PLAIN_SETS = {"MultiScaleDataSet": "SimpleDataSet", "MSTextRecDataset": "SimpleDataSet"}
+DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # for Global.use_gpu and so on; the CPU if none of them is true
+# Datasets that give lines in several sizes, for training: the plain dataset that reads the same files.
+PLAIN_DATASETS = {"MultiScaleDataSet": "SimpleDataSet", "MSTextRecDataset": "SimpleDataSet"}
 
 
-def start(settings):
-    """Choose the device that ``Global`` names and join the other processes of a distributed run.
+def init_device(settings: dict) -> tuple[int, int]:
+    """Choose the device and join the other processes of a distributed run.
 
+    Args:
+        settings: the section ``Global``.
     Returns:
         (rank of this process, number of processes)
     """
-    chosen = next((kind for kind in DEVICES if settings.get(f"use_{kind}")), None)
-    paddle.set_device(f"{chosen}:{os.environ.get(f'FLAGS_selected_{chosen}s', 0)}" if chosen else "cpu")
+    device = next((kind for kind in DEVICES if settings.get(f"use_{kind}")), None)
+    paddle.set_device(f"{device}:{os.environ.get(f'FLAGS_selected_{device}s', 0)}" if device else "cpu")
     if int(os.environ.get("PADDLE_TRAINERS_NUM", 1)) > 1:
         paddle.distributed.init_parallel_env()
     return paddle.distributed.get_rank(), paddle.distributed.get_world_size()
 
 
-def trained_network(config, classes, name=None):
-    """The recognizer of a config with the weights that ``Global`` names, in evaluation mode.
+def load_trained_network(config: dict, classes: int, name: str | None = None) -> paddle.nn.Layer:
+    """The recognizer of a config, in evaluation mode, with the weights that ``Global`` names.
 
     Args:
-        classes: outputs of every head.
-        name: which of ``Architecture.Models``; None if the config has a single network.
+        classes: the number of outputs of every head.
+        name: a network in ``Architecture.Models``; None if there is a single network.
     """
     from ppocr.modeling.architectures import build_model
     from ppocr.utils.save_load import load_model
@@ -53,93 +59,99 @@ def trained_network(config, classes, name=None):
 
 
 class TrainingLines:
-    """Batches of (images, labels, lengths): the lines of the training set, through the transforms of evaluation.
+    """Batches of (images, labels, lengths): the lines of the training set, with the transforms of evaluation.
 
-    Nothing is drawn at random, left out at the end or read twice. PaddleOCR puts another line in the place of one that
-    gives no sample; here such a line is in ``skipped``, as its label file has it, as soon as its turn has come.
+    No line is drawn at random, left out at the end or read twice. PaddleOCR replaces a line that gives no sample by
+    another. Here it is added to ``skipped_lines``, as its label file writes it, once the batch it belongs to is read.
 
     Args:
-        config: a resolved config; files are those of ``Train.dataset`` whatever its ``ratio_list``, transforms and
-            batches those of ``Eval``.
-        rank, ranks: this process reads every ``ranks``-th line, from number ``rank`` on.
+        config: a resolved config. The files are those of ``Train.dataset``, whatever its ``ratio_list``. Transforms
+            and batch size are those of ``Eval``.
+        rank: number of this process, from 0.
+        ranks: number of processes. This one reads every ``ranks``-th line, from line ``rank`` on.
+    Raises:
+        UserError: there is no such dataset, or the transforms do not keep image, label and length.
     """
 
-    def __init__(self, config, rank=0, ranks=1):
-        self.dataset = _dataset(config)
+    def __init__(self, config: dict, rank: int = 0, ranks: int = 1):
+        self.dataset = _build_dataset(config)
         self.numbers = range(rank, len(self.dataset), ranks)
-        self.kept = _kept(config["Eval"]["dataset"].get("transforms") or ())
-        self.skipped = []
+        self.positions = _find_positions(config["Eval"]["dataset"].get("transforms") or ())
+        self.skipped_lines: list[str] = []
         loader = config["Eval"]["loader"]
         self.loader = paddle.io.DataLoader(
-            paddle.io.Subset(_EachOnce(self.dataset), list(self.numbers)),
+            paddle.io.Subset(_WithoutReplacement(self.dataset), list(self.numbers)),
             batch_size=loader["batch_size_per_card"],
             num_workers=loader["num_workers"],
             use_shared_memory=loader.get("use_shared_memory", True),
             collate_fn=_collate,
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.loader)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[paddle.Tensor]]:
+        """Lists of (B, 3, H, W) images, (B, L) labels and (B,) lengths."""
         numbers = iter(self.numbers)
-        for came, *columns in self.loader:
-            came = came.numpy()
-            self.skipped += [self._line(number) for number, fine in zip(islice(numbers, len(came)), came) if not fine]
+        for is_sample, *columns in self.loader:
+            is_sample = is_sample.numpy()
+            batch_numbers = islice(numbers, len(is_sample))
+            self.skipped_lines += [self._line(number) for number, fine in zip(batch_numbers, is_sample) if not fine]
             if columns:
-                yield [columns[position] for position in self.kept]
+                yield [columns[position] for position in self.positions]
 
-    def _line(self, number):
+    def _line(self, number: int) -> str:
         lines = getattr(self.dataset, "data_lines", None)  # an LMDB has none
         return f"sample {number}" if lines is None else lines[number].decode("utf-8", "replace").strip()
 
 
-class _EachOnce(paddle.io.Dataset):
-    """A set of PaddleOCR's; None for a line that gives no sample, where PaddleOCR asks itself for another line."""
+class _WithoutReplacement(paddle.io.Dataset):
+    """A dataset of PaddleOCR's, with None for a line that gives no sample."""
 
-    def __init__(self, dataset):
+    def __init__(self, dataset: Any):
         super().__init__()
         self.dataset = dataset
-        dataset.__getitem__ = _no_other
+        # PaddleOCR's datasets call their own `__getitem__` for another sample; datasets.py extends only some of them.
+        dataset.__getitem__ = _return_none
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> Any:
         try:
             return type(self.dataset).__getitem__(self.dataset, number)
         except SampleError:
             return None
 
 
-def _no_other(number):
+def _return_none(number: int) -> None:
     return None
 
 
-def _collate(samples):
-    """[(B,) booleans: which lines gave a sample, then what those hold, stacked]; the booleans alone if none did."""
-    came = [sample for sample in samples if sample is not None]
-    return [np.array([sample is not None for sample in samples]), *(np.stack(column) for column in zip(*came))]
+def _collate(samples: list) -> list[np.ndarray]:
+    """[(B,) booleans: whether a line gave a sample, then each column of the samples, stacked]. Columns may be none."""
+    usable = [sample for sample in samples if sample is not None]
+    return [np.array([sample is not None for sample in samples]), *(np.stack(column) for column in zip(*usable))]
 
 
-def _dataset(config):
+def _build_dataset(config: dict) -> Any:
     files = {key: value for key, value in config["Train"]["dataset"].items() if key not in ("ratio_list", "ds_width")}
     section = {
         "dataset": {**files, "transforms": config["Eval"]["dataset"].get("transforms")},
         "loader": {**config["Eval"]["loader"], "shuffle": False},
     }
-    name = PLAIN_SETS.get(files["name"], files["name"])
-    known = importlib.import_module("ppocr.data")
-    if not hasattr(known, name):
-        near = did_you_mean(name, [other for other in dir(known) if "DataSet" in other])
+    name = PLAIN_DATASETS.get(files["name"], files["name"])
+    module = importlib.import_module("ppocr.data")
+    if not hasattr(module, name):
+        near = did_you_mean(name, [other for other in dir(module) if "DataSet" in other])
         raise UserError(f"Train.dataset: PaddleOCR has no dataset {name!r}{near}")
-    silent = logging.getLogger("ppocrv2_ext.lines")  # it would print a traceback for each line that gives no sample
+    silent = logging.getLogger("ppocrv2_ext.lines")  # some datasets log a traceback for a line that gives no sample
     silent.setLevel(logging.CRITICAL)
-    return getattr(known, name)(copy.deepcopy({**config, "Eval": section}), "Eval", silent)
+    return getattr(module, name)(copy.deepcopy({**config, "Eval": section}), "Eval", silent)
 
 
-def _kept(transforms):
-    """Positions of image, label and length among what the transforms keep."""
+def _find_positions(transforms: Sequence[dict]) -> list[int]:
+    """The positions of image, label and length in the samples."""
     keys = next((entry["KeepKeys"]["keep_keys"] for entry in transforms if "KeepKeys" in entry), [])
     missing = [key for key in RECOGNITION_BATCH if key not in keys]
     if missing:

@@ -1,4 +1,6 @@
-"""Which PaddleOCR this process stands on: a clone with ``tools/`` and ``ppocr/``, or the ``paddleocr`` 2.x wheel."""
+"""Which PaddleOCR this process uses: a clone with ``tools/`` and ``ppocr/``, or the ``paddleocr`` 2.x wheel."""
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -10,8 +12,8 @@ from typing import NamedTuple
 from ..errors import UserError
 
 SCRIPTS = ("tools/program.py", "tools/train.py", "tools/eval.py", "tools/export_model.py")
-SHARED = ("ppocr/data", "ppocr/postprocess", "ppocr/utils")
-TRAINING = ("ppocr/modeling", "ppocr/losses", "ppocr/optimizer", "ppocr/metrics")  # what the wheel leaves out
+SHARED_PACKAGES = ("ppocr/data", "ppocr/postprocess", "ppocr/utils")  # in a clone and in the wheel
+TRAINING_PACKAGES = ("ppocr/modeling", "ppocr/losses", "ppocr/optimizer", "ppocr/metrics")  # in a clone only
 
 HOW_TO_GET = (
     "install one with `pip install '.[trainer]'` in the folder of this package, or name a clone with --paddleocr DIR"
@@ -20,66 +22,66 @@ HOW_TO_GET = (
 
 
 class Host(NamedTuple):
-    """A PaddleOCR that can train: ``root`` holds ``ppocr`` and ``tools``; ``lacks`` names the packages we complete."""
+    """A PaddleOCR that can train."""
 
     kind: str  # "checkout" or "wheel"
-    root: Path
+    root: Path  # the folder that holds `ppocr` and `tools`
     version: str  # of the wheel, or the commit of a checkout
-    lacks: tuple
+    missing_packages: tuple[str, ...]  # our stand-ins take their place
 
 
-def find(directory=None):
-    """The PaddleOCR named by ``directory``, else PADDLEOCR_HOME, else the working directory, else the wheel.
+def find_host(directory: str | os.PathLike[str] | None = None) -> Host:
+    """The PaddleOCR in ``directory``, else in PADDLEOCR_HOME, else in the working directory, else the wheel.
 
     Raises:
-        UserError: there is none, it is a 3.x wheel (which holds no trainer), or it is only half a checkout.
+        UserError: there is none; or it is a 3.x wheel, which holds no trainer; or a clone is incomplete.
     """
-    for source, named in (("--paddleocr", directory), ("PADDLEOCR_HOME", os.environ.get("PADDLEOCR_HOME"))):
-        if named:
-            return _checkout(Path(named).expanduser(), source)
-    if _missing(Path.cwd(), SCRIPTS) == ():
-        return _checkout(Path.cwd(), "the working directory")
-    return _wheel()
+    for source, path in (("--paddleocr", directory), ("PADDLEOCR_HOME", os.environ.get("PADDLEOCR_HOME"))):
+        if path:
+            return _describe_checkout(Path(path).expanduser(), source)
+    if not _list_missing(Path.cwd(), SCRIPTS):
+        return _describe_checkout(Path.cwd(), "the working directory")
+    return _find_wheel()
 
 
-def _missing(root, parts):
+def _list_missing(root: Path, parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part for part in parts if not (root / part).exists())
 
 
-def _checkout(root, source):
+def _describe_checkout(root: Path, source: str) -> Host:
     if not root.is_dir():
         raise UserError(f"{source} must be a clone of PaddleOCR, but there is no folder {root}.")
-    missing = _missing(root, SCRIPTS + SHARED + TRAINING)
+    missing = _list_missing(root, SCRIPTS + SHARED_PACKAGES + TRAINING_PACKAGES)
     if missing:
         raise UserError(
             f"{source} must be a complete clone of PaddleOCR; {root} lacks {', '.join(missing)}: "
             "name the folder that holds tools/ and ppocr/, or check it out again."
         )
-    return Host("checkout", root.resolve(), _commit(root), ())
+    return Host("checkout", root.resolve(), _read_commit(root), ())
 
 
-def _commit(root):
+def _read_commit(root: Path) -> str:
     """The tag or commit that a clone is at; "of unknown commit" for a copy without its history."""
     if (root / ".git").exists() and shutil.which("git"):
         command = ["git", "-C", str(root), "describe", "--always", "--tags", "--dirty"]
-        found = subprocess.run(command, capture_output=True, text=True)
-        if found.returncode == 0:
-            return found.stdout.strip()
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode == 0:
+            return run.stdout.strip()
     return "of unknown commit"
 
 
-def _wheel():
-    # The installed metadata is asked: `import paddleocr` loads a whole inference stack. Once the wheel's folder is on
-    # sys.path, a second, stale metadata folder inside it answers to the same name, and leads nowhere.
-    installed = list(metadata.distributions(name="paddleocr"))
-    if not installed:
+def _find_wheel() -> Host:
+    # The metadata are enough, and `import paddleocr` would load a whole inference stack. Once the wheel's folder is on
+    # sys.path, an outdated metadata folder inside it is listed too; the wheel is not where that one says.
+    distributions = list(metadata.distributions(name="paddleocr"))
+    if not distributions:
         raise UserError(f"PaddleOCR is not installed and no clone of it is named: {HOW_TO_GET}.")
-    folders = [(Path(found.locate_file("paddleocr")), found) for found in installed]
+    folders = [(Path(str(each.locate_file("paddleocr"))), each) for each in distributions]
     root, distribution = next((pair for pair in folders if (pair[0] / "__init__.py").is_file()), folders[0])
-    missing = _missing(root, SCRIPTS + SHARED)
+    missing = _list_missing(root, SCRIPTS + SHARED_PACKAGES)
     if missing:
         raise UserError(
             f"paddleocr {distribution.version} holds no trainer ({missing[0]} is not in {root}); "
             f"the last wheel that does is 2.10.0: {HOW_TO_GET}."
         )
-    return Host("wheel", root.resolve(), distribution.version, _missing(root, TRAINING))
+    return Host("wheel", root.resolve(), distribution.version, _list_missing(root, TRAINING_PACKAGES))

@@ -1,28 +1,31 @@
-"""Make a found PaddleOCR importable, and lend the wheel the packages it leaves out."""
+"""Make a PaddleOCR importable, and give the wheel the packages that it lacks."""
+
+from __future__ import annotations
 
 import importlib
 import sys
 from pathlib import Path
 
 from ..errors import UserError
+from .find import Host
 
 STAND_INS = Path(__file__).resolve().parent / "stand_ins"
 
 
-def complete(host):
-    """Put ``host`` first on ``sys.path`` and, on the wheel, let ``ppocr.modeling`` and its like come from us.
+def make_importable(host: Host) -> None:
+    """Put ``host`` first on ``sys.path``. On the wheel, ``ppocr.modeling`` and the like come from ``stand_ins``.
 
     Raises:
-        UserError: another PaddleOCR was imported into this process before.
+        UserError: this process has imported another PaddleOCR.
     """
     root = str(host.root)
     if sys.path[0] != root:
-        # In front, as PaddleOCR's own scripts do: a `tools` or `ppocr` beside the user's files must not win.
+        # First, as PaddleOCR's own scripts do it: a `tools` or `ppocr` beside the user's files must not win.
         sys.path.insert(0, root)
     ppocr = importlib.import_module("ppocr")
-    loaded = Path(ppocr.__file__).resolve().parent
-    if loaded.parent != host.root:
-        raise UserError(f"PaddleOCR at {host.root} was asked for, but this process already imported {loaded}.")
-    if host.lacks and str(STAND_INS) not in ppocr.__path__:
-        # Appended, so that whatever the wheel does hold wins.
+    folder = Path(str(ppocr.__file__)).resolve().parent
+    if folder.parent != host.root:
+        raise UserError(f"PaddleOCR at {host.root} was asked for, but this process already imported {folder}.")
+    if host.missing_packages and str(STAND_INS) not in ppocr.__path__:
+        # Last, so that whatever the wheel does hold wins.
         ppocr.__path__.append(str(STAND_INS))

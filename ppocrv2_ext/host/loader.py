@@ -1,126 +1,138 @@
-"""The loader of PaddleOCR's loops: every batch knows its files, and what failed travels beside it.
+"""The loader of PaddleOCR's loops: every batch knows its files, and failures travel beside it.
 
-So it is the training process, not a worker, that names each file once, and that stops when nothing is left to read.
+Workers read the samples. The training process logs each broken file once, and stops when nothing is left to read.
 """
+
+from __future__ import annotations
 
 import gc
 import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
-from .datasets import Failure, SampleError, given_up, is_training, load, seed_generators, tell
+from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 
 SHOWN = 8  # files named in one sentence
-NOTES = ("failures", "others", "lost")  # what :class:`_Collate` says of a batch, lists of Failure
 
 
 class Batch(list):
-    """A batch as PaddleOCR's loops take it, that knows its ``files``."""
+    """A batch as PaddleOCR's loops take it, with the ``files`` that its samples come from."""
 
-    def __init__(self, fields, files):
+    def __init__(self, fields: list, files: Sequence[str]):
         super().__init__(fields)
         self.files = files
 
 
-def named(files):
-    """``"3 images: a.png, b.png, c.png"``, the first SHOWN of them."""
+def describe_files(files: Sequence[str | None]) -> str:
+    """``"3 images: a.png, b.png, c.png"``. At most ``SHOWN`` of them are named."""
     more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
     return f"{len(files)} image{'s' * (len(files) != 1)}: {', '.join(map(str, files[:SHOWN]))}{more}"
 
 
-def loader(dataset, **options):
-    """Stands in for ``paddle.io.DataLoader``: the same arguments; a set that :func:`load` can read is watched."""
-    if not hasattr(type(dataset).__getitem__, "__wrapped__"):
-        return paddle.io.DataLoader(dataset=dataset, **options)
-    return Loader(dataset, **options)
+def build_loader(dataset: Any, **options: Any) -> Loader | paddle.io.DataLoader:
+    """Stands in for ``paddle.io.DataLoader``: a :class:`Loader` if the dataset reports its failures, else Paddle's.
+
+    Args:
+        options: the arguments of Paddle's.
+    """
+    if isinstance(dataset, ReportingDataSet):
+        return Loader(dataset, **options)
+    return paddle.io.DataLoader(dataset=dataset, **options)
 
 
 class Loader:
-    """A DataLoader of which every batch knows its files, that logs what failed, and stops when nothing is left.
+    """Paddle's DataLoader over a dataset whose failures come as data, beside the batches.
 
-    A failure comes as data: an exception in Paddle's reader thread makes the training process wait for ever.
+    An exception in Paddle's reader thread would make the training process wait for ever.
     """
 
-    def __init__(self, dataset, collate_fn=None, **options):
+    def __init__(self, dataset: ReportingDataSet, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
         collate = _Collate(collate_fn or default_collate_fn)
         self._loader = paddle.io.DataLoader(
-            dataset=_Source(dataset), collate_fn=collate, worker_init_fn=self._start_worker, **options
+            dataset=_Readings(dataset), collate_fn=collate, worker_init_fn=self._start_worker, **options
         )
-        self._seed()  # for a loader without workers
+        self._seed()  # a loader without workers reads in this process
 
-    def _start_worker(self, worker):
-        # Garbage collection is to leave alone what the training process had: among it may be a reader that was used
-        # up, whose destructor waits for threads that no worker has, for ever.
+    def _start_worker(self, worker: int) -> None:
+        # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits for
+        # threads that the worker does not have, for ever. So the worker's garbage collection must not touch them.
         gc.freeze()
         self._seed()
 
-    def _seed(self):
-        """By NumPy's generator, which PaddleOCR seeds in the training process and Paddle in every worker."""
+    def _seed(self) -> None:
+        # NumPy's generator is seeded by PaddleOCR in the training process, and by Paddle in every worker.
         seed_generators(getattr(self.dataset, "ops", ()), np.random.randint(2**31))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._loader)
 
-    def __call__(self):
+    def __call__(self) -> Iterator[Any]:
         return iter(self)
 
-    def __iter__(self):
-        """
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of one epoch: :class:`Batch`, or what a collate function of PaddleOCR makes.
+
         Raises:
-            SampleError: training found TRIES failing samples in a row, or evaluation found no other.
+            SampleError: in training, ``TRIES`` samples in a row failed; in evaluation, all did.
         """
-        training, failed, count = is_training(self.dataset), [], 0
-        for came in self._loader:
-            failures, others, lost = (list(itertools.starmap(Failure, came[key])) for key in NOTES)
-            tell(self.dataset, [*failures, *others])
-            if lost and training:
-                raise SampleError(given_up(lost))
-            failed += failures
-            count += len(came["files"])
-            if came["files"]:
-                batch = came["batch"]  # a list, unless a collate function has a form of its own
-                yield Batch(batch, came["files"]) if isinstance(batch, list) else batch
-        if failed and not count:
-            raise SampleError(given_up(failed))
-        if failed:
+        training, failures, count = self.dataset.is_training, [], 0
+        for collated in self._loader:
+            replaced, others, fatal = (
+                list(itertools.starmap(Failure, collated[key])) for key in ("failures", "other_failures", "fatal")
+            )
+            self.dataset.log_failures([*replaced, *others])
+            if fatal and training:
+                raise SampleError(failure_message(fatal))
+            failures += replaced
+            count += len(collated["files"])
+            if collated["files"]:
+                batch = collated["batch"]
+                yield Batch(batch, collated["files"]) if isinstance(batch, list) else batch
+        if failures and not count:
+            raise SampleError(failure_message(failures))
+        if failures:
             fate = "replaced by others" if training else "left out of the metrics"
-            names = named([failure.file for failure in failed])
-            self.dataset.logger.warning(f"{fate}, {count} samples were used: {names}")
+            files = describe_files([failure.file for failure in failures])
+            self.dataset.logger.warning(f"{fate}, {count} samples were used: {files}")
 
 
-class _Source(paddle.io.Dataset):
-    """``dataset`` as the workers read it."""
+class _Readings(paddle.io.Dataset):
+    """A dataset as the workers see it: each item is a :class:`Reading`."""
 
-    def __init__(self, dataset):
+    def __init__(self, dataset: ReportingDataSet):
         super().__init__()
         self.dataset = dataset
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index):
-        return load(self.dataset, index)
+    def __getitem__(self, index: Any) -> Reading:
+        return self.dataset.read(index)
 
 
 class _Collate:
-    """The batch of those samples that are there, beside what is to be known of them."""
+    """Collates the samples of the readings that have one, and lists the failures, as plain lists for Paddle's queue."""
 
-    def __init__(self, collate):
-        self.collate = collate
+    def __init__(self, collate_samples: Callable):
+        self.collate_samples = collate_samples
 
-    def __call__(self, loaded):
-        there = [each for each in loaded if each.sample is not None]
+    def __call__(self, readings: list[Reading]) -> dict[str, Any]:
+        usable = [reading for reading in readings if reading.sample is not None]
+        failures = [list(map(list, reading.failures)) for reading in readings]
         return {
-            # Paddle takes a batch without a tensor for the end.
-            "batch": self.collate([each.sample for each in there]) if there else np.zeros(1),
-            "files": [each.file for each in there],
-            "failures": [list(failure) for each in loaded for failure in each.failures],
-            "others": [list(failure) for each in loaded for failure in each.others],
-            "lost": next(([*map(list, each.failures)] for each in loaded if each.sample is None), []),
+            # Paddle takes a batch that holds no tensor for the end of the data.
+            "batch": self.collate_samples([reading.sample for reading in usable]) if usable else np.zeros(1),
+            "files": [reading.file for reading in usable],
+            "failures": list(itertools.chain.from_iterable(failures)),
+            "other_failures": [list(failure) for reading in readings for failure in reading.other_failures],
+            # In training these end the run: all the samples tried for one place of the batch.
+            "fatal": next((each for each, reading in zip(failures, readings) if reading.sample is None), []),
         }

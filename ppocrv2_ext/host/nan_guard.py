@@ -1,64 +1,72 @@
-"""Training stops at the first loss or weight that is not finite, before a step is taken or a checkpoint written."""
+"""Training stops at the first loss or weight that is not finite, before a step is taken or a checkpoint is written."""
+
+from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import paddle
 
-from .loader import named
+from .loader import describe_files
 
 
-def check_loss(build_loss):
-    """PaddleOCR's ``build_loss``, of losses that are watched.
+def check_loss(build_loss: Callable) -> Callable:
+    """PaddleOCR's ``build_loss``, with a check of every value that the loss computes.
 
     Raises (the loss):
-        FloatingPointError: a term, or the sum, is not finite; half a sentence that names it and the batch's files.
+        FloatingPointError: a term, or the sum, is not finite. The message, half a sentence, names the term and the
+            batch's files.
     """
 
     @functools.wraps(build_loss)
-    def built(config):
+    def build(config: dict) -> paddle.nn.Layer:
         loss = build_loss(config)
-        loss.forward = _watched(loss.forward)
+        loss.forward = _check_terms(loss.forward)
         return loss
 
-    return built
+    return build
 
 
-def check_checkpoint(save_model):
-    """PaddleOCR's ``save_model`` that overwrites no checkpoint with weights that are not finite.
+def check_checkpoint(save_model: Callable) -> Callable:
+    """PaddleOCR's ``save_model``, which first looks at the weights: those that are not finite overwrite no checkpoint.
 
     Raises (the new function):
-        FloatingPointError: the sentence names the first of them.
+        FloatingPointError: the message, half a sentence, names the first such weight.
     """
 
     @functools.wraps(save_model)
-    def saved(model, *rest, **more):
-        state = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
-        broken = _not_finite(state)
+    def save(model: paddle.nn.Layer, *rest: Any, **options: Any) -> Any:
+        weights = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
+        broken = _find_non_finite(weights)
         if broken:
             raise FloatingPointError(f"after the last step, weight {broken[0]!r} is not finite")
-        return save_model(model, *rest, **more)
+        return save_model(model, *rest, **options)
 
-    return saved
+    return save
 
 
-def _watched(forward):
+def _check_terms(forward: Callable) -> Callable:
     @functools.wraps(forward)
-    def watched(predicts, batch):
+    def forward_or_raise(predicts: Any, batch: Any) -> dict[str, Any]:
         try:
             terms = forward(predicts, batch)
             if not paddle.isfinite(terms["loss"]).all():
                 tensors = {name: value for name, value in terms.items() if paddle.is_tensor(value)}
-                name = min(_not_finite(tensors), key=lambda name: name == "loss")  # a part says more than the sum
+                # The sum, `loss`, is named only if no other term is to blame.
+                name = min(_find_non_finite(tensors), key=lambda name: name == "loss")
                 raise FloatingPointError(f"the loss term {name!r} is {float(tensors[name].sum())}")
         except FloatingPointError as error:
             files = getattr(batch, "files", None)
-            raise FloatingPointError(f"{error}, in a batch of {named(files)}" if files else str(error)) from error
+            raise FloatingPointError(
+                f"{error}, in a batch of {describe_files(files)}" if files else str(error)
+            ) from error
         return terms
 
-    return watched
+    return forward_or_raise
 
 
-def _not_finite(tensors):
-    """The names of those tensors that hold NaN or infinity."""
+def _find_non_finite(tensors: Mapping[str, paddle.Tensor]) -> list[str]:
+    """The names of the tensors that hold NaN or infinity."""
     finite = paddle.stack([paddle.isfinite(tensor).all() for tensor in tensors.values()]).numpy()
-    return [name for name, fine in zip(tensors, finite) if not fine]
+    return [name for name, is_finite in zip(tensors, finite) if not is_finite]

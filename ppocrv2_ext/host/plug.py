@@ -1,41 +1,128 @@
-"""Put every registered component where PaddleOCR's builders find it.
+"""Put every registered component, and our checks, where PaddleOCR finds them.
 
-PaddleOCR looks a component up in four ways: through a builder with a list of its own (backbones, necks, heads, losses,
-metrics, post-processes), by ``eval`` in a module's namespace (transforms, the terms of CombinedLoss), as an attribute
-(architectures), and through ``build_model``, whose networks also take this package's network options.
-All of it is bound by name when ``tools.train`` is imported, so :func:`plug` runs before.
+The three tables below list everything that is replaced in PaddleOCR. Its scripts bind most of it by name when
+``tools.program`` is imported, so :func:`plug_in` runs before.
 """
+
+from __future__ import annotations
 
 import functools
 import importlib
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..config.networks import networks
 from ..errors import UserError
 from ..plugins.fast_cpu.depthwise import speed_up
 from ..plugins.norm import freeze_norm
-from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
+from ..registry import (
+    ARCHITECTURES,
+    BACKBONES,
+    HEADS,
+    LOSSES,
+    METRICS,
+    NECKS,
+    POST_PROCESSES,
+    TRANSFORMS,
+    Registry,
+)
 from . import best_network, catalog, collaborative_model, datasets, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
 from .construct import construct, construct_beside_global
 
-BUILDERS = (
-    ("ppocr.modeling.backbones", "build_backbone", BACKBONES, construct),
-    ("ppocr.modeling.necks", "build_neck", NECKS, construct),
-    ("ppocr.modeling.heads", "build_head", HEADS, construct),
-    ("ppocr.losses", "build_loss", LOSSES, construct),
-    ("ppocr.metrics", "build_metric", METRICS, construct),
-    ("ppocr.postprocess", "build_post_process", POST_PROCESSES, construct_beside_global),
+
+def _extend_builder(registry: Registry, make: Callable) -> Callable:
+    """A function: PaddleOCR's builder -> one that also builds the components of ``registry``, with ``make``."""
+
+    def extend(build: Callable) -> Callable:
+        @functools.wraps(build)
+        def build_any(config: dict, *context: Any) -> Any:
+            """``context``: a model type, for backbones; the section ``Global``, for post-processes."""
+            if config["name"] not in registry:
+                return build(config, *context)
+            options = {key: value for key, value in config.items() if key != "name"}
+            for section in context:
+                if isinstance(section, dict):
+                    options = {**section, **options}
+            return make(registry.kind, registry[config["name"]], config["name"], options)
+
+        return build_any
+
+    return extend
+
+
+def _allow_freeze_norm(build_model: Callable) -> Callable:
+    """``build_model``, where ``Architecture``, or each of its ``Models``, may say ``freeze_norm: true``."""
+
+    @functools.wraps(build_model)
+    def build(config: dict) -> Any:
+        model = build_model(config)
+        for name, network in networks(config).items():
+            if network.get("freeze_norm", False):
+                freeze_norm(model if name is None else getattr(model, name))
+        return model
+
+    return build
+
+
+def _speed_up(build_model: Callable) -> Callable:
+    """``build_model`` whose networks use the fast kernels, where Paddle runs on a CPU and numba is installed."""
+
+    @functools.wraps(build_model)
+    def build(config: dict) -> Any:
+        model = build_model(config)
+        speed_up(model)
+        return model
+
+    return build
+
+
+def _from_options(registry: Registry, name: str) -> Callable:
+    return lambda **options: construct(registry.kind, registry[name], name, options)
+
+
+def _from_options_and_global(registry: Registry, name: str) -> Callable:
+    return lambda **options: construct_beside_global(registry.kind, registry[name], name, options)
+
+
+def _from_config(registry: Registry, name: str) -> Callable:
+    return lambda config: construct(registry.kind, registry[name], name, {"config": config})
+
+
+# Functions of PaddleOCR: module, name, and what makes ours from PaddleOCR's. From top to bottom, as some bind others
+# by name when they are imported: `ppocr.modeling.architectures` binds `load_pretrained_params` and the builders.
+FUNCTIONS = (
+    ("ppocr.utils.save_load", "load_pretrained_params", lambda theirs: save_load.load_pretrained_params),
+    ("ppocr.utils.save_load", "load_model", save_load.check_load),
+    ("ppocr.utils.save_load", "save_model", nan_guard.check_checkpoint),
+    ("ppocr.modeling.backbones", "build_backbone", _extend_builder(BACKBONES, construct)),
+    ("ppocr.modeling.necks", "build_neck", _extend_builder(NECKS, construct)),
+    ("ppocr.modeling.heads", "build_head", _extend_builder(HEADS, construct)),
+    ("ppocr.modeling.architectures", "build_model", _allow_freeze_norm),
+    ("ppocr.modeling.architectures", "build_model", _speed_up),
+    ("ppocr.losses", "build_loss", _extend_builder(LOSSES, construct)),
+    ("ppocr.losses", "build_loss", nan_guard.check_loss),
+    ("ppocr.metrics", "build_metric", _extend_builder(METRICS, construct)),
+    ("ppocr.postprocess", "build_post_process", _extend_builder(POST_PROCESSES, construct_beside_global)),
+    ("ppocr.data", "DataLoader", lambda theirs: loader.build_loader),
+    ("ppocr.data.simple_dataset", "transform", datasets.name_failing_transform),
 )
+# Modules in which PaddleOCR looks a component up by its name: module, components, and what stands there for each.
 NAMESPACES = (
-    ("ppocr.data.imaug", TRANSFORMS, construct_beside_global),
-    ("ppocr.losses.combined_loss", LOSSES, construct),
+    ("ppocr.modeling.architectures", ARCHITECTURES, _from_config),
+    ("ppocr.losses.combined_loss", LOSSES, _from_options),
+    ("ppocr.data.imaug", TRANSFORMS, _from_options_and_global),
 )
-_undo = []
+# Classes of PaddleOCR: module, base class, and what makes ours from it and from each class of the module that inherits
+# from it, whatever their names there.
+CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
+
+_undo: list[Callable[[], None]] = []
 
 
-def plug():
-    """Extend the builders of the connected PaddleOCR. A second call changes nothing; :func:`unplug` takes it back.
+def plug_in() -> None:
+    """Extend the connected PaddleOCR. A second call changes nothing; :func:`unplug` takes it back.
 
     Raises:
         UserError: ``tools.program`` is imported already, or a component of ours has the name of one of PaddleOCR's.
@@ -45,90 +132,34 @@ def plug():
     if "tools.program" in sys.modules:
         raise UserError("plug in before importing PaddleOCR's tools: they have bound its builders already.")
     _refuse_clashes()
-    # Loading first: PaddleOCR's architectures bind `load_pretrained_params` when they are imported.
-    loading_module = importlib.import_module("ppocr.utils.save_load")
-    _replace(loading_module, "load_pretrained_params", save_load.load_pretrained_params)
-    _replace(loading_module, "load_model", save_load.checked(loading_module.load_model))
-    _replace(loading_module, "save_model", nan_guard.check_checkpoint(loading_module.save_model))
-    for module_name, attribute, registry, make in BUILDERS:
+    for module_name, attribute, extend in FUNCTIONS:
         module = importlib.import_module(module_name)
-        _replace(module, attribute, _extended(getattr(module, attribute), registry, make))
-    for module_name, registry, make in NAMESPACES:
-        module = importlib.import_module(module_name)
+        _replace(module, attribute, extend(getattr(module, attribute)))
+    for module_name, registry, make_constructor in NAMESPACES:
         for name in registry:
-            _replace(module, name, _constructor(registry, name, make))
-    models = importlib.import_module("ppocr.modeling.architectures")
-    for name, architecture in ARCHITECTURES.items():
-        _replace(models, name, functools.partial(_build_architecture, name, architecture))
-    _replace(models, "build_model", _with_network_options(models.build_model))
-    losses = importlib.import_module("ppocr.losses")
-    _replace(losses, "build_loss", nan_guard.check_loss(losses.build_loss))
-    _bound_the_data_loop()
+            _replace(importlib.import_module(module_name), name, make_constructor(registry, name))
+    for module_name, base_name, extend in CLASSES:
+        module = importlib.import_module(module_name)
+        base = getattr(module, base_name)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, type) and issubclass(value, base):
+                _replace(module, name, extend(value))
 
 
-def unplug():
-    """Take every change of :func:`plug` back, in reverse order."""
+def unplug() -> None:
+    """Take every change of :func:`plug_in` back, in reverse order."""
     while _undo:
         _undo.pop()()
 
 
-def _bound_the_data_loop():
-    _replace(importlib.import_module("ppocr.data"), "DataLoader", loader.loader)
-    sets = importlib.import_module("ppocr.data.simple_dataset")
-    _replace(sets, "transform", datasets.explained(sets.transform))
-    _replace(sets.SimpleDataSet, "get_ext_data", datasets.get_ext_data)
-    for dataset in (sets.SimpleDataSet, sets.MultiScaleDataSet):
-        _replace(dataset, "__getitem__", datasets.bounded(dataset.__getitem__))
-
-
-def _refuse_clashes():
+def _refuse_clashes() -> None:
     for kind, (package, registry) in catalog.PACKAGES.items():
         for name in catalog.names_of_host(kind) & set(registry):
             raise UserError(f"{kind} {name!r} would hide PaddleOCR's own in {package}; rename ours.")
 
 
-def _replace(module, attribute, new):
+def _replace(module: Any, attribute: str, new: Any) -> None:
     missing = object()
     old = getattr(module, attribute, missing)
     setattr(module, attribute, new)
     _undo.append(lambda: delattr(module, attribute) if old is missing else setattr(module, attribute, old))
-
-
-def _constructor(registry, name, make):
-    """What stands in a namespace for the class ``name`` of ``registry``."""
-    return lambda **options: make(registry.kind, registry[name], name, options)
-
-
-def _build_architecture(name, architecture, config):
-    return construct("architecture", architecture, name, {"config": config})
-
-
-def _extended(build, registry, make):
-    """``build`` that knows ``registry`` too; ``context``: a model type for backbones, ``Global`` for post-processes."""
-
-    @functools.wraps(build)
-    def extended(config, *context):
-        if config["name"] not in registry:
-            return build(config, *context)
-        arguments = {key: value for key, value in config.items() if key != "name"}
-        for more in context:
-            if isinstance(more, dict):
-                arguments = {**more, **arguments}
-        return make(registry.kind, registry[config["name"]], config["name"], arguments)
-
-    return extended
-
-
-def _with_network_options(build_model):
-    """``build_model`` whose ``Architecture``, or each of whose ``Models``, may say ``freeze_norm: true``."""
-
-    @functools.wraps(build_model)
-    def build(config):
-        model = build_model(config)
-        for name, network in networks(config).items():
-            if network.get("freeze_norm", False):
-                freeze_norm(model if name is None else getattr(model, name))
-        speed_up(model)  # where Paddle runs on a CPU and numba is installed
-        return model
-
-    return build

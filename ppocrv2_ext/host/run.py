@@ -1,39 +1,48 @@
 """Run one of PaddleOCR's own scripts, unchanged, in this process with the plugins in place."""
 
+from __future__ import annotations
+
 import logging
 import runpy
 import sys
+from collections.abc import Sequence
+from os import PathLike
 
 from ..errors import UserError, did_you_mean
+from .find import Host
 
 
-def run_script(host, script, arguments):
-    """Run ``tools/ANY.py`` of ``host`` as ``python tools/ANY.py ARGUMENTS`` does; its exit code comes as SystemExit.
+def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
+    """Do what ``python tools/ANY.py ARGUMENTS`` does in the folder of ``host``.
 
+    Args:
+        script: path of the script in that folder, such as ``tools/train.py``.
     Raises:
-        UserError: the host has no such script.
+        UserError: there is no such script.
+        SystemExit: the script ends with an exit code.
     """
     file = host.root / script
     if not file.is_file() or file.suffix != ".py":
         known = [str(path.relative_to(host.root)) for path in host.root.glob("tools/**/*.py")]
         raise UserError(f"{host.root} has no script {script!r}{did_you_mean(script, known)}")
-    before = sys.argv
+    own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:
         runpy.run_path(str(file), run_name="__main__")
     finally:
-        sys.argv = before
+        sys.argv = own_arguments
 
 
-def log_to(file):
-    """Let PaddleOCR's log go to ``file`` too, as its trainer means it to.
+def add_log_file(path: str | PathLike[str]) -> None:
+    """Let PaddleOCR log to a file too, as its trainer intends to.
 
-    PaddleOCR 2.10 logs a warning while it is imported; its logger is set up by then, and the log file never opened.
+    PaddleOCR 2.10 logs a warning while it is imported. That sets its logger up without a file, and the trainer does not
+    set it up again.
     """
     from ppocr.utils.logging import logger_initialized
 
     logger = logging.getLogger("ppocr")
     if logger.name in logger_initialized:
-        handler = logging.FileHandler(file, "a", encoding="utf-8")
+        handler = logging.FileHandler(path, "a", encoding="utf-8")
         handler.setFormatter(logger.handlers[0].formatter)
         logger.addHandler(handler)

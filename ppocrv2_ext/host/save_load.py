@@ -1,53 +1,69 @@
-"""PaddleOCR's two ways of loading weights, made to say what they loaded and to stop where they loaded too little."""
+"""PaddleOCR's two functions that load weights, with a report of what was loaded and an error if it is too little."""
+
+from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
+
+import paddle
 
 from ..checkpoints import loading, pdparams, states
 from ..checkpoints.paths import require_file
 from ..data import dictionary
 
 
-def load_pretrained_params(model, path):
-    """Stands in for ``ppocr.utils.save_load.load_pretrained_params``: the same contract, with a load report."""
+def load_pretrained_params(model: paddle.nn.Layer, path: str) -> bool:
+    """Replaces ``ppocr.utils.save_load.load_pretrained_params``. It returns the same, and reports what it loads.
+
+    Args:
+        path: the file of weights, or the address of a published one.
+    Returns:
+        Whether a float16 value of the file was cast.
+    """
     return _load(model, path)
 
 
-def checked(load_model):
-    """``ppocr.utils.save_load.load_model`` that reports on ``pretrained_model`` and refuses a foreign checkpoint.
+def check_load(load_model: Callable) -> Callable:
+    """PaddleOCR's ``ppocr.utils.save_load.load_model``, with a report and a check of the file's tensors.
 
-    ``Global.pretrained_min_matched`` (default 0.9) is the share of the network's tensors that the file must hold.
-    Where the file's character dictionary differs from the config's, the rows of shared characters are re-used.
+    ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
+    tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
+    have are moved along. ``Global.checkpoints`` must hold every tensor.
+
+    Raises (the new function):
+        UserError: there is no such file, or it holds too few of the network's tensors.
     """
 
     @functools.wraps(load_model)
-    def loaded(config, model, *rest, **named):
+    def load(config: dict, model: paddle.nn.Layer, *rest: Any, **options: Any) -> dict:
         settings = config["Global"]
         if settings.get("checkpoints"):
             file = require_file("Global.checkpoints", settings["checkpoints"])
             params = pdparams.read_params(file)
             loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
-            best = load_model(config, model, *rest, **named)
-            # PaddleOCR sets the best accuracy to 0 on resume, and the next evaluation overwrites a better model.
+            best = load_model(config, model, *rest, **options)
+            # On resume PaddleOCR sets the best accuracy to 0, and its next evaluation overwrites a better model.
             recorded = states.read_best_metrics(file)
             return {**best, **({"acc": recorded["acc"]} if "acc" in recorded else {})}
         path = settings.get("pretrained_model")
-        if not path or config["Architecture"].get("model_type") == "kie":  # the latter loads in a way of its own
-            return load_model(config, model, *rest, **named)
+        if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
+            return load_model(config, model, *rest, **options)
         minimum = settings.get("pretrained_min_matched", 0.9)
-        return {"is_float16": _load(model, path, minimum=minimum, characters=_characters(config))}
+        return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
 
-    return loaded
+    return load
 
 
-def _load(model, path, **options):
-    """PaddleOCR's log file gets the report too, and its paths may be addresses of published files."""
+def _load(model: paddle.nn.Layer, path: str, **options: Any) -> bool:
     from ppocr.utils.logging import get_logger
     from ppocr.utils.network import maybe_download_params
 
     return loading.load_pretrained(model, maybe_download_params(path), log=get_logger().info, **options)
 
 
-def _characters(config):
+def _read_characters(config: dict) -> list[str] | None:
+    """The dictionary of a recognizer, blank first; None for any other network."""
     settings = config["Global"]
     if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
         return None

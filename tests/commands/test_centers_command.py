@@ -234,6 +234,6 @@ def test_training_starts_from_the_file_and_a_resumed_one_from_its_checkpoint(
 
 
 def _dictionary():
-    from ppocrv2_ext.host import find
+    from ppocrv2_ext.host import find_host
 
-    return find().root / "ppocr/utils/en_dict.txt"
+    return find_host().root / "ppocr/utils/en_dict.txt"

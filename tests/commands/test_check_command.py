@@ -36,7 +36,7 @@ def host_inputs(monkeypatch):
         started.append({mode: "".join(f.read_text(encoding="utf-8") for f in files[mode]) for mode in files})
 
     monkeypatch.setattr(host_run, "run_script", run_script)
-    monkeypatch.setattr(host_run, "log_to", lambda file: None)
+    monkeypatch.setattr(host_run, "add_log_file", lambda file: None)
     return started
 
 

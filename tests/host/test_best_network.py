@@ -1,4 +1,4 @@
-"""Of several networks the better one is what a training keeps and what an export ships."""
+"""Of several networks in one model, the best decides which checkpoint is kept and which network is exported."""
 
 import pickle
 
@@ -34,7 +34,7 @@ def built_in(name):
 # ---- the metric
 
 
-def test_the_better_network_gives_the_deciding_value_whichever_it_is(wheel):
+def test_the_value_that_decides_is_that_of_the_better_network_first_or_second(wheel):
     for texts in (("a", "x"), ("a", "b")), (("a", "b"), ("a", "x")):
         found = metric(wheel)
         found({"Student": read(*texts[0]), "Teacher": read(*texts[1])}, None)
@@ -43,14 +43,14 @@ def test_the_better_network_gives_the_deciding_value_whichever_it_is(wheel):
         assert sorted([values["Student_acc"], values["Teacher_acc"]]) == pytest.approx([0.5, 1.0], abs=1e-4)
 
 
-def test_a_network_that_does_not_compete_is_reported_and_never_best(wheel):
+def test_a_network_that_does_not_compete_is_reported_but_does_not_decide(wheel):
     found = metric(wheel, networks=["Student"])
     found({"Student": read("a", "x"), "Teacher": read("a", "b")}, None)
     values = found.get_metric()
     assert (values["acc"], values["Teacher_acc"]) == pytest.approx((0.5, 1.0), abs=1e-4)
 
 
-def test_values_start_anew_after_each_report(wheel):
+def test_values_start_anew_after_get_metric(wheel):
     found = metric(wheel)
     found({"Student": read("x", "x"), "Teacher": read("x", "x")}, None)
     found.get_metric()
@@ -58,7 +58,7 @@ def test_values_start_anew_after_each_report(wheel):
     assert found.get_metric()["acc"] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_a_network_that_nothing_is_decoded_for_is_named(wheel):
+def test_a_network_without_predictions_is_refused_by_name(wheel):
     with pytest.raises(UserError, match=r"`Metric.networks`: nothing is decoded for 'Pupil'"):
         metric(wheel, networks=["Pupil"])({"Student": read("a", "b")}, None)
 
@@ -69,31 +69,31 @@ def test_networks_must_be_a_list_of_names(wheel, networks):
         metric(wheel, networks=networks)
 
 
-# ---- which one is shipped
+# ---- which network is exported
 
 
-def test_the_better_by_its_recorded_value_is_shipped():
+def test_the_network_with_the_best_recorded_value_is_exported():
     name, why = best_network(built_in("rec/ch_PP-OCRv2_rec_distillation"), PAIR)
     assert name == "Teacher"
     assert "(Teacher 0.6000, Student 0.5000)" in why
 
 
-def test_a_frozen_network_is_never_shipped_however_good():
+def test_a_frozen_network_is_never_exported():
     recorded = {"Teacher_hmean": 0.9, "Student_hmean": 0.5, "Student2_hmean": 0.6}
     assert best_network(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student2"
 
 
-def test_without_a_record_the_first_that_learned_is_shipped_and_the_reason_said():
+def test_without_recorded_values_the_first_trainable_network_is_exported_and_the_reason_given():
     name, why = best_network(built_in("det/ch_PP-OCRv2_det_cml"), {})
     assert name == "Student"
     assert "records no hmean" in why
 
 
-def test_a_checkpoint_without_states_has_no_record(tmp_path):
+def test_a_checkpoint_without_a_states_file_records_nothing(tmp_path):
     assert read_best_metrics(tmp_path / "nothing") == {}
 
 
-def test_a_network_alone_is_the_config_of_its_plain_training():
+def test_the_config_of_a_single_network_is_that_of_its_plain_training():
     for pair, single in (
         ("rec/ch_PP-OCRv2_rec_distillation", "rec/ch_PP-OCRv2_rec"),
         ("det/ch_PP-OCRv2_det_cml", "det/ch_PP-OCRv2_det_student"),
@@ -116,7 +116,7 @@ def test_an_unknown_network_is_refused_with_the_nearest_name():
         ({}, None),
     ],
 )
-def test_a_file_of_several_networks_records_which_is_the_better(tmp_path, recorded, expected):
+def test_a_checkpoint_of_several_networks_records_which_is_the_best(tmp_path, recorded, expected):
     (tmp_path / "a.states").write_bytes(pickle.dumps({"best_model_dict": recorded}))
     assert find_best_network(tmp_path / "a", "hmean") == expected
 

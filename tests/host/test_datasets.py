@@ -1,5 +1,6 @@
-"""The data loop of PaddleOCR: what cannot be read is named once and never ends in a hang, a recursion or a double."""
+"""PaddleOCR's data loop names each broken file once. It never hangs, recurses without end or counts a sample twice."""
 
+import copy
 import gc
 import json
 import logging
@@ -24,7 +25,7 @@ def data():
     from ppocrv2_ext.host import connect, datasets
 
     connect(CLONE)
-    datasets._told.clear()
+    datasets._logged_paths.clear()
     return datasets
 
 
@@ -58,10 +59,10 @@ def config(folder, *transforms, mode="Train", keep=("image",), name="SimpleDataS
 
 
 def dataset(folder, *transforms, logger, mode="Train", **options):
-    from ppocr.data import simple_dataset
+    import ppocr.data
 
     made = config(folder, *transforms, mode=mode, **options)
-    return getattr(simple_dataset, made[mode]["dataset"]["name"])(made, mode, logger, seed=0)
+    return getattr(ppocr.data, made[mode]["dataset"]["name"])(made, mode, logger, seed=0)
 
 
 def loader(folder, *transforms, logger, mode="Train", **options):
@@ -79,26 +80,27 @@ def spoil(folder, *names):
         (folder / f"{name}.png").write_bytes(b"not a picture")
 
 
-def test_a_sample_is_what_paddleocr_makes_of_it(data, logged, tmp_path):
+def test_a_sample_is_the_same_as_in_paddleocr(data, logged, tmp_path):
+    from ppocr.data.simple_dataset import SimpleDataSet
+
     write(tmp_path, a="x", b="y")
     ours = dataset(tmp_path, logger=logged[0])
-    theirs = type(ours).__getitem__.__wrapped__
-    assert all((ours[index][0] == theirs(ours, index)[0]).all() for index in range(2))
+    assert all((ours[index][0] == SimpleDataSet.__getitem__(ours, index)[0]).all() for index in range(2))
 
 
-def test_iteration_over_a_dataset_ends(data, logged, tmp_path):
+def test_a_loop_over_a_dataset_ends_after_its_last_sample(data, logged, tmp_path):
     write(tmp_path, a="x", b="y")
     assert len(list(dataset(tmp_path, logger=logged[0]))) == 2
 
 
-def test_in_training_another_sample_takes_the_place_of_a_broken_one(data, logged, tmp_path):
+def test_in_training_another_sample_replaces_a_broken_one(data, logged, tmp_path):
     write(tmp_path, a="x", b="y", c="z")
     spoil(tmp_path, "a")
     found = dataset(tmp_path, logger=logged[0])
     assert sorted({int(found[index][0][0, 0, 0]) for index in range(3)}) == [20, 30]
 
 
-def test_training_on_nothing_but_broken_samples_ends_with_the_first_cause(data, logged, tmp_path):
+def test_training_on_broken_samples_only_ends_and_names_the_first(data, logged, tmp_path):
     write(tmp_path, a="x", b="y")
     spoil(tmp_path, "a", "b")
     with pytest.raises(data.SampleError, match=r"^100 samples in a row .* first is [ab].png: it cannot be decoded"):
@@ -135,7 +137,7 @@ def test_every_failing_file_is_logged_once_in_one_sentence(data, logged, tmp_pat
         (b"a.png\t[]", "a.png: its label has no text region"),
     ],
 )
-def test_the_reason_is_said_in_plain_words(data, logged, tmp_path, line, reason):
+def test_the_reason_is_given_in_plain_words(data, logged, tmp_path, line, reason):
     write(tmp_path, a=SQUARE)
     (tmp_path / "empty.png").touch()
     (tmp_path / "labels.txt").write_bytes(line)
@@ -143,7 +145,7 @@ def test_the_reason_is_said_in_plain_words(data, logged, tmp_path, line, reason)
         dataset(tmp_path, {"DetLabelEncode": None}, logger=logged[0], mode="Eval")[0]
 
 
-def test_any_transform_that_returns_nothing_is_named(data, logged, tmp_path):
+def test_a_transform_that_returns_none_is_named(data, logged, tmp_path):
     class Picky:
         def __call__(self, data):
             return None
@@ -155,7 +157,7 @@ def test_any_transform_that_returns_nothing_is_named(data, logged, tmp_path):
         found[0]
 
 
-def test_ctrl_c_is_not_taken_for_a_broken_sample(data, logged, tmp_path, monkeypatch):
+def test_ctrl_c_is_not_counted_as_a_broken_sample(data, logged, tmp_path, monkeypatch):
     def interrupted(data):
         raise KeyboardInterrupt
 
@@ -170,33 +172,39 @@ def pasted(folder, logger, **options):
     return dataset(folder, {"DetLabelEncode": None}, COPY_PASTE, logger=logger, keep=("image", "polys"), **options)
 
 
-def test_the_other_picture_is_never_the_same_if_there_is_another(data, logged, tmp_path):
+def others(dataset, file):
+    """The other pictures for a transform while ``file`` is being read."""
+    dataset.file = file
+    return dataset.get_ext_data()
+
+
+def test_copy_paste_never_gets_the_picture_itself_if_there_is_another(data, logged, tmp_path):
     write(tmp_path, a=SQUARE, b=SQUARE)
     found = pasted(tmp_path, logged[0])
-    attempts = [data._other_pictures(found, [], "a.png")[0]["img_path"] for _ in range(50)]
+    attempts = [others(found, "a.png")[0]["img_path"] for _ in range(50)]
     assert set(attempts) == {str(tmp_path / "b.png")}
 
 
-def test_a_set_of_one_picture_pastes_its_own(data, logged, tmp_path):
+def test_copy_paste_gets_the_picture_itself_if_there_is_only_one(data, logged, tmp_path):
     write(tmp_path, a=SQUARE)
     assert len(pasted(tmp_path, logged[0]).get_ext_data()) == 1
-    assert len(data._other_pictures(pasted(tmp_path, logged[0]), [], "a.png")) == 1
+    assert len(others(pasted(tmp_path, logged[0]), "a.png")) == 1
 
 
 def test_the_other_picture_may_have_polygons_of_any_number_of_points(data, logged, tmp_path):
     write(tmp_path, a=SQUARE, b=BAND)
-    (other,) = data._other_pictures(pasted(tmp_path, logged[0]), [], "a.png")
+    (other,) = others(pasted(tmp_path, logged[0]), "a.png")
     assert other["polys"].shape == (1, 6, 2)
 
 
 def test_paddleocrs_own_copy_paste_still_gets_four_points(data, logged, tmp_path):
     write(tmp_path, a=SQUARE, b=BAND, c=SQUARE)
     found = dataset(tmp_path, {"DetLabelEncode": None}, {"CopyPaste": None}, logger=logged[0])
-    others = [data._other_pictures(found, [], "a.png")[0]["img_path"] for _ in range(20)]
-    assert set(others) == {str(tmp_path / "c.png")}
+    attempts = [others(found, "a.png")[0]["img_path"] for _ in range(20)]
+    assert set(attempts) == {str(tmp_path / "c.png")}
 
 
-def test_other_pictures_that_are_all_broken_end_the_search_and_are_named(data, logged, tmp_path):
+def test_if_all_other_pictures_are_broken_they_are_named_and_nothing_is_pasted(data, logged, tmp_path):
     write(tmp_path, a=SQUARE, b=SQUARE, c=SQUARE)
     spoil(tmp_path, "b", "c")
     found = pasted(tmp_path, logged[0])
@@ -215,7 +223,7 @@ def test_numpys_seed_decides_the_other_picture(data, logged, tmp_path):
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_without_rejections_the_other_pictures_are_those_of_paddleocr(data, logged, tmp_path):
+def test_if_no_other_picture_is_refused_they_are_drawn_as_in_paddleocr(data, logged, tmp_path):
     from ppocr.data.simple_dataset import SimpleDataSet
 
     write(tmp_path, **dict.fromkeys("abcdefgh", SQUARE))
@@ -224,7 +232,53 @@ def test_without_rejections_the_other_pictures_are_those_of_paddleocr(data, logg
     ours = [found.get_ext_data()[0]["img_path"] for _ in range(8)]
     np.random.seed(3)
     assert ours == [f"{tmp_path}/{name}" for name in lines(found, np.random.randint(8, size=8))]
-    assert SimpleDataSet.get_ext_data is data.get_ext_data
+    np.random.seed(3)
+    assert ours == [SimpleDataSet.get_ext_data(found)[0]["img_path"] for _ in range(8)]
+
+
+def test_where_nothing_fails_the_random_draws_are_those_of_paddleocr(data, logged, tmp_path):
+    import random
+
+    from ppocr.data.simple_dataset import SimpleDataSet
+
+    write(tmp_path, **dict.fromkeys("abcdefgh", SQUARE))
+    settings = config(tmp_path, {"DetLabelEncode": None}, keep=("image", "drawn"))
+    runs = []
+    for kind in (SimpleDataSet, type(dataset(tmp_path, logger=logged[0]))):
+        made = kind(copy.deepcopy(settings), "Train", logged[0], seed=3)
+        made.ops.insert(1, lambda sample: {**sample, "drawn": (random.random(), np.random.random())})
+        random.seed(4)
+        np.random.seed(5)
+        runs.append([sample[1] for sample in made])
+    assert len(set(runs[0])) == 8
+    assert runs[0] == runs[1]
+
+
+def test_a_subclass_that_a_user_wrote_into_paddleocr_reports_too(data, logged, tmp_path, monkeypatch):
+    import ppocr.data
+
+    from ppocrv2_ext.host.plug import plug_in, unplug
+
+    monkeypatch.delitem(sys.modules, "tools.program", raising=False)
+    unplug()
+
+    class Doubled(ppocr.data.SimpleDataSet):
+        def __getitem__(self, index):
+            return [2 * field for field in super().__getitem__(index)]
+
+    ppocr.data.UserDataSet = Doubled
+    plug_in()
+    write(tmp_path, a="x", b="y")
+    spoil(tmp_path, "a")
+    try:
+        found = dataset(tmp_path, logger=logged[0], name="UserDataSet")
+        assert isinstance(found, Doubled)
+        assert [int(found[index][0][0, 0, 0]) for index in range(2)] == [40, 40]
+        assert logged[1][-1] == "not used: a.png: it cannot be decoded as an image"
+    finally:
+        unplug()
+        del ppocr.data.UserDataSet
+        plug_in()
 
 
 def lines(dataset, numbers):
@@ -232,7 +286,7 @@ def lines(dataset, numbers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_every_batch_knows_its_files_whatever_the_workers_prefetch(data, logged, tmp_path, workers):
+def test_every_batch_knows_the_files_of_its_samples(data, logged, tmp_path, workers):
     write(tmp_path, **dict.fromkeys("abcdefg", "x"))
     spoil(tmp_path, "c")
     value = {f"{name}.png": 10 * number for number, name in enumerate("abcdefg", 1)}
@@ -242,7 +296,7 @@ def test_every_batch_knows_its_files_whatever_the_workers_prefetch(data, logged,
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_evaluation_counts_each_sample_once_and_says_what_it_left_out(data, logged, tmp_path, workers):
+def test_evaluation_counts_each_sample_once_and_logs_what_it_left_out(data, logged, tmp_path, workers):
     write(tmp_path, **dict.fromkeys("abcdef", "x"))
     spoil(tmp_path, "b", "e", "f")  # with the batches of two, one has nothing left
     logger, said = logged
@@ -253,14 +307,14 @@ def test_evaluation_counts_each_sample_once_and_says_what_it_left_out(data, logg
 
 @pytest.mark.parametrize(("mode", "tried"), [("Train", 100), ("Eval", 2)])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_without_a_single_sample_stops_with_a_sentence(data, logged, tmp_path, mode, tried, workers):
+def test_a_loader_that_finds_no_usable_sample_stops_with_a_message(data, logged, tmp_path, mode, tried, workers):
     write(tmp_path, a="x", b="y")
     spoil(tmp_path, "a", "b")
     with pytest.raises(data.SampleError, match=rf"^{tried} samples in a row cannot be used, the first is [ab].png"):
         list(loader(tmp_path, logger=logged[0], mode=mode, workers=workers))
 
 
-def test_workers_collect_no_garbage_of_the_training_process(data, logged, tmp_path):
+def test_workers_do_not_garbage_collect_objects_of_the_training_process(data, logged, tmp_path):
     write(tmp_path, a="x")
     made = loader(tmp_path, logger=logged[0], workers=1)
     made.dataset.ops = [lambda sample: [np.array(gc.get_freeze_count())]]
@@ -268,14 +322,14 @@ def test_workers_collect_no_garbage_of_the_training_process(data, logged, tmp_pa
     assert gc.get_freeze_count() == 0
 
 
-def test_training_says_what_it_replaced(data, logged, tmp_path):
+def test_training_logs_which_samples_it_replaced(data, logged, tmp_path):
     write(tmp_path, a="x", b="y")
     spoil(tmp_path, "b")
     list(loader(tmp_path, logger=logged[0]))
     assert logged[1][-1].startswith("replaced by others, 2 samples were used: ")
 
 
-def test_the_loader_hands_out_paddleocrs_dataset_and_sampler(data, logged, tmp_path):
+def test_the_loader_gives_access_to_the_dataset_and_the_sampler(data, logged, tmp_path):
     write(tmp_path, a="x", b="y", c="z")
     made = loader(tmp_path, logger=logged[0], batch=2)
     assert (len(made), type(made.dataset).__name__, made.dataset.need_reset) == (2, "SimpleDataSet", False)
@@ -283,7 +337,7 @@ def test_the_loader_hands_out_paddleocrs_dataset_and_sampler(data, logged, tmp_p
     assert len(list(made())) == 2
 
 
-def test_a_set_of_several_sizes_still_gives_its_sizes_and_ends(data, logged, tmp_path):
+def test_a_multi_scale_dataset_gives_the_sizes_asked_for_and_stops_too(data, logged, tmp_path):
     write(tmp_path, a="x", b="y")
     spoil(tmp_path, "a")
     found = dataset(tmp_path, logger=logged[0], name="MultiScaleDataSet")
@@ -299,26 +353,27 @@ def test_other_datasets_get_paddles_own_loader(data):
     from ppocrv2_ext.host import loader as loader_module
 
     other = paddle.io.TensorDataset([paddle.ones([2, 1])])
-    assert type(loader_module.loader(other, batch_size=2)) is paddle.io.DataLoader
+    assert type(loader_module.build_loader(other, batch_size=2)) is paddle.io.DataLoader
 
 
-def test_unplugging_brings_paddleocrs_methods_back(data, monkeypatch):
+def test_unplugging_brings_paddleocrs_classes_back(data, monkeypatch):
+    import ppocr.data
     from ppocr.data import simple_dataset
 
-    from ppocrv2_ext.host import plug
+    from ppocrv2_ext.host.plug import plug_in, unplug
 
     monkeypatch.delitem(sys.modules, "tools.program", raising=False)  # bound to what is plugged in
-    ours, module = simple_dataset.SimpleDataSet.__getitem__, sys.modules[plug.__module__]
-    module.unplug()
+    assert issubclass(ppocr.data.SimpleDataSet, data.ReportingDataSet)
+    unplug()
     try:
-        assert simple_dataset.SimpleDataSet.__getitem__ is ours.__wrapped__
-        assert simple_dataset.SimpleDataSet.get_ext_data is not data.get_ext_data
+        for name in ("SimpleDataSet", "MultiScaleDataSet"):
+            assert getattr(ppocr.data, name) is getattr(simple_dataset, name)
     finally:
-        plug()
+        plug_in()
 
 
 @pytest.mark.checkout
-def test_all_of_this_holds_on_a_clone(checkout):
+def test_every_test_of_this_file_passes_on_a_clone(checkout):
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-m", "not checkout"],
         env={**os.environ, "TESTED_CLONE": str(checkout)},
@@ -329,7 +384,7 @@ def test_all_of_this_holds_on_a_clone(checkout):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_the_seed_decides_what_augmentation_draws_and_epochs_differ(data, logged, tmp_path, workers):
+def test_the_seed_decides_the_augmentation_and_each_epoch_differs(data, logged, tmp_path, workers):
     from ppocr.utils.utility import set_seed
 
     edge = np.arange(0, 240, 8, dtype=np.uint8)

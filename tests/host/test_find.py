@@ -1,4 +1,4 @@
-"""Which PaddleOCR is used, and what is said where there is none."""
+"""Which PaddleOCR is used, and the error if there is none."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host.find import SCRIPTS, SHARED, TRAINING, find
+from ppocrv2_ext.host.find import SCRIPTS, SHARED_PACKAGES, TRAINING_PACKAGES, find_host
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clone(tmp_path):
     for part in SCRIPTS:
         (root / part).parent.mkdir(parents=True, exist_ok=True)
         (root / part).touch()
-    for part in SHARED + TRAINING:
+    for part in SHARED_PACKAGES + TRAINING_PACKAGES:
         (root / part).mkdir(parents=True)
     return root
 
@@ -39,25 +39,25 @@ def wheel_of(tmp_path, monkeypatch):
     return install
 
 
-def test_the_wheel_is_found_where_nothing_is_named(tmp_path, monkeypatch):
+def test_the_wheel_is_the_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    host = find()
+    host = find_host()
     assert (host.kind, host.version) == ("wheel", metadata.version("paddleocr"))
-    assert host.lacks == TRAINING
+    assert host.missing_packages == TRAINING_PACKAGES
 
 
 def test_the_wheel_is_found_again_once_its_folder_is_on_the_path(wheel, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(wheel.root) in sys.path
-    assert find() == wheel
+    assert find_host() == wheel
 
 
-def test_a_named_clone_wins_over_the_variable_and_the_working_directory(clone, tmp_path, monkeypatch):
+def test_a_clone_given_as_option_wins_over_the_variable_and_the_working_directory(clone, tmp_path, monkeypatch):
     monkeypatch.setenv("PADDLEOCR_HOME", str(tmp_path / "elsewhere"))
-    assert find(clone) == ("checkout", clone, "of unknown commit", ())
+    assert find_host(clone) == ("checkout", clone, "of unknown commit", ())
 
 
-def test_a_clone_with_its_history_says_which_commit_it_is_at(clone):
+def test_the_version_of_a_clone_is_its_commit(clone):
     def git(*arguments):
         identity = ("-c", "user.email=a@example.com", "-c", "user.name=a")
         return subprocess.run(["git", "-C", clone, *identity, *arguments], check=True, capture_output=True, text=True)
@@ -65,39 +65,39 @@ def test_a_clone_with_its_history_says_which_commit_it_is_at(clone):
     git("init")
     git("add", ".")
     git("commit", "-m", "all")
-    assert git("rev-parse", "HEAD").stdout.startswith(find(clone).version)
+    assert git("rev-parse", "HEAD").stdout.startswith(find_host(clone).version)
 
 
 def test_the_variable_wins_over_the_wheel(clone, monkeypatch):
     monkeypatch.setenv("PADDLEOCR_HOME", str(clone))
-    assert find().root == clone
+    assert find_host().root == clone
 
 
 def test_a_working_directory_that_is_a_clone_is_used(clone, monkeypatch):
     monkeypatch.chdir(clone)
-    assert find().kind == "checkout"
+    assert find_host().kind == "checkout"
 
 
-def test_half_a_clone_names_what_is_missing(clone):
+def test_an_incomplete_clone_is_refused_and_the_missing_parts_are_named(clone):
     (clone / "ppocr" / "losses").rmdir()
     with pytest.raises(UserError, match="lacks ppocr/losses"):
-        find(clone)
+        find_host(clone)
 
 
-def test_a_clone_that_is_not_there_is_refused_by_the_name_of_its_option(tmp_path):
+def test_if_there_is_no_such_folder_the_error_names_the_option(tmp_path):
     with pytest.raises(UserError, match="--paddleocr must be a clone of PaddleOCR, but there is no folder"):
-        find(tmp_path / "nowhere")
+        find_host(tmp_path / "nowhere")
 
 
-def test_a_wheel_without_a_trainer_says_which_one_has_it(wheel_of, tmp_path, monkeypatch):
+def test_a_wheel_without_a_trainer_is_refused_and_one_with_it_is_named(wheel_of, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     wheel_of("3.7.0", [])
     with pytest.raises(UserError, match=r"paddleocr 3.7.0 holds no trainer.*2.10.0"):
-        find()
+        find_host()
 
 
-def test_no_paddleocr_at_all_says_how_to_get_one(tmp_path, monkeypatch):
+def test_if_there_is_no_paddleocr_the_error_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(metadata, "distributions", lambda name: [])
     with pytest.raises(UserError, match=r"not installed.*pip install '\.\[trainer\]'.*PADDLEOCR_HOME"):
-        find()
+        find_host()

@@ -1,4 +1,4 @@
-"""A loss or a weight that is not finite ends training in one sentence, and no checkpoint is touched."""
+"""A loss or a weight that is not finite ends training with one message, and no checkpoint is overwritten."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ NARROW = ("Backbone.scale=0.25", "Neck.hidden_size=8", "Head.mid_channels=8", "f
 
 
 @pytest.fixture
-def finite(wheel):
+def nan_guard(wheel):
     from ppocrv2_ext.host import nan_guard
 
     return nan_guard
@@ -51,7 +51,7 @@ def digest(file):
 
 @pytest.mark.parametrize("workers", [2, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
-def test_training_stops_with_the_term_the_files_and_an_intact_checkpoint(
+def test_training_stops_at_a_nan_loss_names_term_and_files_and_keeps_the_checkpoint(
     ppocrv2, words, tmp_path, workers, on_checkout, request
 ):
     host = request.getfixturevalue("checkout") if on_checkout else None
@@ -69,7 +69,7 @@ def test_training_stops_with_the_term_the_files_and_an_intact_checkpoint(
     assert all(np.isfinite(value.numpy()).all() for value in paddle.load(str(out / "latest.pdparams")).values())
 
 
-def test_without_a_checkpoint_the_sentence_says_so(wheel, words, tmp_path, monkeypatch):
+def test_the_message_says_if_there_is_no_checkpoint_yet(wheel, words, tmp_path, monkeypatch):
     def stop(*arguments):
         raise FloatingPointError("the loss term 'ctc' is nan")
 
@@ -80,7 +80,7 @@ def test_without_a_checkpoint_the_sentence_says_so(wheel, words, tmp_path, monke
     assert "training stopped: the loss term 'ctc' is nan; no checkpoint was in out yet" in run.output
 
 
-def test_a_loss_of_paddleocrs_own_is_watched_and_named(finite):
+def test_a_nan_in_a_loss_of_paddleocrs_is_reported_too(nan_guard):
     from ppocr.losses import build_loss
 
     from ppocrv2_ext.host.loader import Batch
@@ -95,22 +95,22 @@ def test_a_loss_of_paddleocrs_own_is_watched_and_named(finite):
         loss(logits, list(batch))
 
 
-def test_a_part_is_named_rather_than_the_sum_it_spoils(finite):
+def test_a_nan_loss_is_reported_by_the_name_of_its_term(nan_guard):
     def build(config):
         layer = paddle.nn.Layer()
         layer.forward = lambda predicts, batch: {"loss": predicts.sum(), "fine": predicts[0], "spoilt": predicts[1]}
         return layer
 
-    loss = finite.check_loss(build)({})
+    loss = nan_guard.check_loss(build)({})
     assert float(loss(paddle.to_tensor([1.0, 2.0]), None)["loss"]) == 3
     with pytest.raises(FloatingPointError, match="'spoilt' is inf"):
         loss(paddle.to_tensor([1.0, float("inf")]), None)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
-def test_weights_that_are_not_finite_overwrite_nothing(finite, value):
+def test_weights_that_are_not_finite_overwrite_no_checkpoint(nan_guard, value):
     saved = []
-    save = finite.check_checkpoint(lambda model, *rest, prefix: saved.append(prefix))
+    save = nan_guard.check_checkpoint(lambda model, *rest, prefix: saved.append(prefix))
     model = paddle.nn.Linear(2, 2)
     save(model, None, prefix="latest")
     model.bias.set_value(np.array([0, value], np.float32))
@@ -119,7 +119,7 @@ def test_weights_that_are_not_finite_overwrite_nothing(finite, value):
     assert saved == ["latest"]
 
 
-def test_paddleocr_saves_through_the_watched_function(finite):
+def test_paddleocrs_trainer_saves_through_the_check(nan_guard):
     from ppocr.utils import save_load
 
     assert save_load.save_model.__wrapped__.__module__ == "ppocr.utils.save_load"

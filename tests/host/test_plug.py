@@ -28,16 +28,15 @@ def build(**changes):
 @pytest.fixture
 def plugged_again(wheel):
     """Plug what a test registers, then put everything back."""
-    from ppocrv2_ext.host import plug
+    from ppocrv2_ext.host.plug import plug_in, unplug
 
     scripts = sys.modules.pop("tools.program", None)
-    plug_module = sys.modules["ppocrv2_ext.host.plug"]
-    plug_module.unplug()
-    yield plug
-    plug_module.unplug()
+    unplug()
+    yield plug_in
+    unplug()
     for kind in registry.REGISTRIES:
         kind.pop("Probe", None)
-    plug()
+    plug_in()
     if scripts:
         sys.modules["tools.program"] = scripts
 
@@ -50,14 +49,14 @@ def test_a_backbone_of_ours_is_built_by_paddleocrs_builder(wheel):
 def test_plugging_in_twice_changes_nothing(wheel):
     from ppocr.modeling import backbones
 
-    from ppocrv2_ext.host import plug
+    from ppocrv2_ext.host.plug import plug_in
 
     before = backbones.build_backbone
-    plug()
+    plug_in()
     assert backbones.build_backbone is before
 
 
-def test_freeze_norm_in_the_config_keeps_the_statistics(wheel):
+def test_with_freeze_norm_in_the_config_the_batchnorm_statistics_stay(wheel):
     network = build(freeze_norm=True)
     before = {name: value.numpy() for name, value in network.state_dict().items() if "_mean" in name}
     network.train()
@@ -66,7 +65,7 @@ def test_freeze_norm_in_the_config_keeps_the_statistics(wheel):
     assert before
 
 
-def test_without_freeze_norm_the_statistics_move(wheel):
+def test_without_freeze_norm_the_batchnorm_statistics_move(wheel):
     network = build()
     before = network.backbone.conv1._batch_norm._mean.numpy()
     network.train()
@@ -87,7 +86,7 @@ def test_a_transform_gets_its_own_arguments_and_none_of_global(plugged_again):
     assert probe.arguments == (7, 25)
 
 
-def test_a_loss_is_found_alone_and_inside_combined_loss(plugged_again):
+def test_a_loss_is_built_alone_and_inside_combined_loss(plugged_again):
     class Probe(paddle.nn.Layer):
         def __init__(self, size):
             super().__init__()
@@ -116,7 +115,7 @@ def test_an_architecture_is_built_by_name(plugged_again):
     assert build(name="Probe").config["model_type"] == "rec"
 
 
-def test_a_name_of_paddleocrs_own_is_never_hidden(plugged_again):
+def test_a_component_with_a_name_of_paddleocrs_is_refused(plugged_again):
     class CTCLoss:
         pass
 
@@ -128,7 +127,7 @@ def test_a_name_of_paddleocrs_own_is_never_hidden(plugged_again):
         del registry.LOSSES["CTCLoss"]
 
 
-def test_an_architecture_of_paddleocrs_is_not_hidden_either(plugged_again):
+def test_an_architecture_with_a_name_of_paddleocrs_is_refused(plugged_again):
     registry.ARCHITECTURES["BaseModel"] = object
     try:
         with pytest.raises(UserError, match="architecture 'BaseModel' would hide PaddleOCR's own"):
@@ -146,10 +145,12 @@ def test_plugging_in_after_the_tools_were_imported_is_refused(plugged_again, mon
 def test_unplugging_restores_every_builder(plugged_again):
     from ppocr.modeling import backbones
 
+    from ppocrv2_ext.host.plug import unplug
+
     plain = backbones.build_backbone
     plugged_again()
     assert backbones.build_backbone is not plain
-    sys.modules["ppocrv2_ext.host.plug"].unplug()
+    unplug()
     assert backbones.build_backbone is plain
 
 
