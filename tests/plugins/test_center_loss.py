@@ -96,12 +96,30 @@ def test_the_loss_is_the_weighted_sum_of_ctc_and_center():
     head = _head()
     CTCCenterLoss()(head(_input(9)), _batch())
     output, batch = head(_input()), _batch()
-    center = center_loss(output.features, align(output.logits, *batch[1:]), head.centers, head.center_counts)
+    classes = align(output.logits, *batch[1:])
+    center = center_loss(output.features, classes, head.centers, head.center_counts, mean_over="frames")
     report = CTCCenterLoss(ctc_weight=2.0, center_weight=0.25)(output, batch)
     assert float(report["center"]) == pytest.approx(float(center), rel=1e-6)
     assert float(report["ctc"]) == pytest.approx(float(ctc_loss(output.logits, *batch[1:])), rel=1e-6)
     assert float(report["loss"]) == pytest.approx(2 * float(report["ctc"]) + 0.25 * float(center), rel=1e-6)
     assert float(report["infeasible"]) == 0
+
+
+def test_the_center_term_is_a_mean_over_all_frames_unless_that_of_characters_is_asked_for():
+    def center(**options):
+        head = _head()
+        CTCCenterLoss()(head(_input(9)), _batch())
+        output = head(_input())
+        classes = align(output.logits, *_batch()[1:])
+        counted = (classes.flatten() > 0) & (head.center_counts.gather(classes.flatten()) > 0)
+        share = float(counted.astype("float32").mean())
+        return float(CTCCenterLoss(**options)(output, _batch())["center"]), share
+
+    (default, share), (frames, _), (characters, _) = (
+        center(**options) for options in ({}, {"center_mean_over": "frames"}, {"center_mean_over": "character_frames"})
+    )
+    assert 0 < share < 1
+    assert default == frames == pytest.approx(share * characters, rel=1e-6)
 
 
 def test_a_character_has_a_center_term_from_its_second_batch_on():
@@ -233,6 +251,8 @@ def test_half_precision_centers_are_an_error():
         ({"assignment": "aligned"}, "no `assignment` 'aligned'; did you mean 'alignment'?"),
         ({"momentum": 1.5}, r"`momentum` must be a number from 0 to 1, got 1.5"),
         ({"center_weight": -1}, "`center_weight` must be a number >= 0, got -1"),
+        ({"center_mean_over": "lines"}, "no `center_mean_over` 'lines'"),
+        ({"center_mean_over": "frames", "distance": "relative"}, "has no effect on the relative distance"),
         ({"ctc_weight": 0, "center_weight": 0}, "must be above 0"),
     ],
 )
@@ -301,30 +321,37 @@ loss.centers = paddle.to_tensor(centers.astype("float64"))
 features = paddle.to_tensor(case["features"], stop_gradient=False)
 value = loss((features, paddle.nn.functional.one_hot(paddle.to_tensor(classes), centers.shape[0])), None)["loss_center"]
 value.backward()
-mutual = DMLLoss(act="softmax", use_log=True)(paddle.to_tensor(case["a"]), paddle.to_tensor(case["b"]))
-print(json.dumps([float(value), features.grad.numpy().tolist(), float(mutual)]))
+pair = [paddle.to_tensor(case[name], stop_gradient=False) for name in "ab"]
+mutual = DMLLoss(act="softmax", use_log=True)(*pair)
+mutual.backward()
+gradients = [logits.grad.numpy().tolist() for logits in pair]
+print(json.dumps([float(value), features.grad.numpy().tolist(), float(mutual), gradients]))
 """
 
 
 @pytest.mark.checkout
 def test_loss_gradient_and_divergence_equal_paddleocrs(checkout, tmp_path):
-    from ppocrv2_ext.plugins.udml.mutual import mutual_kl
-
     x, classes, centers = drawn(0, B, T, D), np.random.RandomState(1).randint(1, C, (B, T)), drawn(2, C, D)
     a, b = drawn(3, B, T, C), drawn(4, B, T, C)
     np.savez(tmp_path / "case.npz", features=x, classes=classes, centers=centers, a=a, b=b)
     command = [sys.executable, "-W", "ignore", "-c", STOCK, str(tmp_path / "case.npz")]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    value, gradient, mutual = json.loads(done.stdout.splitlines()[-1])
+    value, gradient, mutual, mutual_gradients = json.loads(done.stdout.splitlines()[-1])
     features = paddle.to_tensor(x, stop_gradient=False)
-    # Without blanks and with every center known, the two divide by the same number of frames.
-    loss = center_loss(features, paddle.to_tensor(classes), paddle.to_tensor(centers), paddle.ones([C], dtype="int64"))
+    # PaddleOCR gives blanks a center too; there are none here.
+    known = paddle.to_tensor(centers), paddle.ones([C], dtype="int64")
+    loss = center_loss(features, paddle.to_tensor(classes), *known, mean_over="frames")
     loss.backward()
     assert float(loss) == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(features.grad.numpy(), gradient, rtol=1e-5, atol=1e-8)
-    # Theirs is summed over the frames of a line.
-    assert T * float(mutual_kl(paddle.to_tensor(a), paddle.to_tensor(b))) == pytest.approx(mutual, rel=1e-5)
+    pair = [paddle.to_tensor(logits, stop_gradient=False) for logits in (a, b)]
+    predicts = {name: {"head_out": logits} for name, logits in zip(("Student", "Teacher"), pair)}
+    report = UDMLLoss(ctc_weight=0, feature_weight=0)(predicts, None)
+    report["loss"].backward()
+    assert float(report["mutual"]) == pytest.approx(mutual, rel=1e-5)
+    for logits, expected in zip(pair, mutual_gradients):
+        np.testing.assert_allclose(logits.grad.numpy(), expected, rtol=1e-4, atol=1e-7)
 
 
 def _distributed_steps(lines):

@@ -158,7 +158,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms():
         "ctc_Student": ctc_loss(student["head_out"], *batch[1:]),
         "ctc_Teacher": ctc_loss(teacher["head_out"], *batch[1:]),
         "feature": feature_distance(student["backbone_out"], teacher["backbone_out"]),
-        "mutual": mutual_kl(student["head_out"], teacher["head_out"]),
+        "mutual": 6 * mutual_kl(student["head_out"], teacher["head_out"]),  # frames of a line
     }
     assert set(report) == {"loss", "infeasible", *expected}
     for name, value in expected.items():
@@ -166,6 +166,33 @@ def test_the_loss_is_the_weighted_sum_of_its_terms():
     weights = {"feature": 3, "mutual": 5}
     total = sum(weights.get(name, 2) * float(value) for name, value in expected.items())
     assert float(report["loss"]) == pytest.approx(total, rel=1e-6)
+
+
+def test_the_divergence_of_a_line_is_the_sum_over_its_frames_unless_the_mean_is_asked_for():
+    _, predicts, batch = _predicts()
+    per_line, per_frame = (
+        float(UDMLLoss(mutual_mean_over=unit)(predicts, batch)["mutual"]) for unit in ("lines", "frames")
+    )
+    assert float(UDMLLoss()(predicts, batch)["mutual"]) == per_line == pytest.approx(6 * per_frame, rel=1e-6)
+
+
+def test_the_mutual_term_has_the_published_value_and_gradient():
+    # PaddleOCR, commit cc24646a: 1/2 sum over lines, frames and classes of (p - q)(log p - log q), over the lines.
+    leaves, predicts, batch = _predicts()
+    report = UDMLLoss(ctc_weight=0, feature_weight=0)(predicts, batch)
+    report["loss"].backward()
+    a, b = (leaves[name]["head_out"] for name in ("Student", "Teacher"))
+    p, q = _rows(a), _rows(b)
+    assert float(report["loss"]) == pytest.approx(0.5 * ((p - q) * np.log(p / q)).sum() / 2, rel=1e-5)
+    for logits, x, y in ((a, p, q), (b, q, p)):
+        log_ratio = np.log(x / y)
+        closed_form = (x * (log_ratio - (x * log_ratio).sum(1, keepdims=True)) + x - y) / (2 * 2)
+        np.testing.assert_allclose(logits.grad.numpy().reshape(x.shape), closed_form, rtol=1e-4, atol=1e-7)
+
+
+def test_an_unknown_mean_of_the_mutual_term_is_refused():
+    with pytest.raises(ValueError, match="no `mutual_mean_over` 'line'; did you mean 'lines'"):
+        UDMLLoss(mutual_mean_over="line")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ of BatchNorm.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,13 +24,29 @@ from ..terms import output_of, weighted_sum
 from .head import CenterHeadOutput
 
 
-def center_loss(features: Tensor, assignments: Tensor, centers: Tensor, counts: Tensor, blank: int = 0) -> Tensor:
+def _mean_over_all(values: Tensor, chosen: Tensor) -> Tensor:
+    """Sum of the chosen of (N,) values, over N."""
+    return paddle.where(chosen, values, paddle.zeros_like(values)).mean()
+
+
+CENTER_MEANS = {"frames": _mean_over_all, "character_frames": mean_where}
+
+
+def center_loss(
+    features: Tensor,
+    assignments: Tensor,
+    centers: Tensor,
+    counts: Tensor,
+    blank: int = 0,
+    mean_over: str = "character_frames",
+) -> Tensor:
     """Mean squared distance between the features of characters and the centers of their classes.
 
-    .. math:: L = 1/N sum_i |x_i - c_(y_i)|^2,  over the N frames that are not blank and whose class has a center
+    .. math:: L = 1/N sum_i |x_i - c_(y_i)|^2,  over the frames that are not blank and whose class has a center
 
-    The published loss is the sum, which is N times this. PaddleOCR's divides the sum over all frames, blanks included,
-    by B T.
+    N is the number of these frames, or of all frames. The paper writes the sum, and PaddleOCR's code divides it by B T,
+    the number of all frames. A line has several blank frames for each character, so that the mean over the frames of
+    characters is larger: 15 times on lines of 320 pixels, 4.4 times on 96.
 
     Args:
         features: (B, T, D) or (N, D), of any float type. Only this argument receives gradient.
@@ -37,6 +54,7 @@ def center_loss(features: Tensor, assignments: Tensor, centers: Tensor, counts: 
         centers: (C, D).
         counts: (C,) integers, the number of frames in each center. Frames of a class with 0 are left out.
         blank: the class without a center.
+        mean_over: a key of :data:`CENTER_MEANS`: "frames", all B T of them, or "character_frames", those of the sum.
     Returns:
         Scalar >= 0, in squared units of the features, per frame, summed over D. 0 if no frame is left.
     Raises:
@@ -47,7 +65,7 @@ def center_loss(features: Tensor, assignments: Tensor, centers: Tensor, counts: 
     x, y = features.reshape([-1, features.shape[-1]]), assignments.flatten()
     # `square`, because Paddle's power is 100 times slower on a CPU.
     distances = (to_float32(x) - centers.gather(y).detach()).square().sum(axis=1)
-    return mean_where(distances, (y != blank) & (counts.gather(y) > 0))
+    return CENTER_MEANS[mean_over](distances, (y != blank) & (counts.gather(y) > 0))
 
 
 def relative_center_loss(
@@ -141,13 +159,16 @@ class CTCCenterLoss(nn.Layer):
 
     Args:
         ctc_weight: >= 0. Use 0 beside :class:`~ppocrv2_ext.plugins.udml.loss.UDMLLoss`, which has its own CTC terms.
-        center_weight: gamma, >= 0. Published 0.05 and 0.25, for a mean over all frames with blanks included. For the
-            relative distance 2 is a good start.
+        center_weight: gamma, >= 0. Published 0.05 (PaddleOCR's config) and 0.25 (its document), both for a mean over
+            all frames. For the relative distance 2 is a good start.
         assignment: how a frame gets its class: "alignment" with the label, or "argmax", as published.
         momentum: of :func:`update_centers`, in [0, 1].
         network: a name in ``Architecture.Models``; None for a single network.
         distance: "squared", in squared units of the features, as published; or "relative", without unit, of
             :func:`relative_center_loss`.
+        center_mean_over: of the squared distance: "frames", all of them with the blanks, as published; or
+            "character_frames", of which the same weight is several times stronger (:func:`center_loss`). None is
+            "frames". The relative distance is a quotient of two sums and has no such choice.
     Raises:
         ValueError: an argument is out of range.
     """
@@ -160,6 +181,7 @@ class CTCCenterLoss(nn.Layer):
         momentum: float = 0.9,
         network: str | None = None,
         distance: str = "squared",
+        center_mean_over: str | None = None,
     ) -> None:
         super().__init__()
         self.ctc_weight = non_negative(ctc_weight, "ctc_weight")
@@ -172,6 +194,15 @@ class CTCCenterLoss(nn.Layer):
         if distance not in DISTANCES:
             raise ValueError(f"there is no `distance` {distance!r}{did_you_mean(distance, DISTANCES)}")
         self.distance = DISTANCES[distance]
+        if distance == "squared":
+            mean_over = "frames" if center_mean_over is None else center_mean_over
+            if mean_over not in CENTER_MEANS:
+                raise ValueError(f"there is no `center_mean_over` {mean_over!r}{did_you_mean(mean_over, CENTER_MEANS)}")
+            self.distance = functools.partial(center_loss, mean_over=mean_over)
+        elif center_mean_over is not None:
+            raise ValueError(
+                f"`center_mean_over` has no effect on the relative distance, got {center_mean_over!r}; leave it out."
+            )
         self.momentum, self.network = number(momentum, "momentum", 0, 1), network
 
     def forward(self, predicts: Any, batch: Sequence[Any]) -> dict[str, Tensor]:

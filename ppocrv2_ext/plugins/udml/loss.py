@@ -11,12 +11,14 @@ from typing import Any
 from paddle import Tensor, nn
 
 from ...config.numbers import non_negative, positive
-from ...errors import UserError
+from ...errors import UserError, did_you_mean
 from ...registry import LOSSES
 from ..ctc.frames import to_float32
 from ..ctc.losses import ctc_losses, mean_where
 from ..terms import logits_of, output_of, weighted_sum
 from .mutual import mutual_kl, mutual_kl_detached
+
+MUTUAL_MEANS = ("lines", "frames")
 
 
 def feature_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -40,15 +42,18 @@ class UDMLLoss(nn.Layer):
 
     .. math:: L = ctc_weight (CTC_1 + CTC_2) + feature_weight L2(map_1, map_2) + mutual_weight KL(logits_1, logits_2)
 
-    CTC is in nats per line, L2 in squared feature units per element, KL in nats per frame. All are means, so no term
-    depends on the batch size. The paper has every weight at 1, and PaddleOCR's KL is T = W / 4 times ours. The log
-    shows the unweighted terms as ctc_<name>, feature and mutual. A term of weight 0 is left out.
+    CTC is in nats per line, L2 in squared feature units per element, KL in nats per line. All are means, so no term
+    depends on the batch size. The paper has every weight at 1. So has the recipe that PaddleOCR published with it
+    (commit cc24646a), whose KL is summed over the frames of a line: the default here has that strength. The log shows
+    the unweighted terms as ctc_<name>, feature and mutual. A term of weight 0 is left out.
 
     Args:
         pair: names of two networks in ``Architecture.Models``, each with ``return_all_feats: true``.
         ctc_weight, feature_weight, mutual_weight: >= 0, not all 0. The last two are alpha and beta of the paper.
         temperature: of the mutual term, > 0.
         detach_targets: each network is a constant target for the other in the mutual term.
+        mutual_mean_over: "lines", as published: the divergences of a line's frames are summed, as CTC sums over them;
+            or "frames": their mean, which is T = W / 4 times smaller and does not depend on the width.
         feature_key: the output whose distance is measured.
         head_key: the output that holds the logits.
     Raises:
@@ -65,6 +70,7 @@ class UDMLLoss(nn.Layer):
         detach_targets: bool = False,
         feature_key: str = "backbone_out",
         head_key: str = "head_out",
+        mutual_mean_over: str = "lines",
     ) -> None:
         super().__init__()
         are_names = isinstance(pair, (list, tuple)) and all(isinstance(name, str) for name in pair)
@@ -78,6 +84,11 @@ class UDMLLoss(nn.Layer):
             raise ValueError("one of `ctc_weight`, `feature_weight`, `mutual_weight` must be above 0.")
         self.temperature = positive(temperature, "temperature")
         self.mutual = mutual_kl_detached if detach_targets else mutual_kl
+        if mutual_mean_over not in MUTUAL_MEANS:
+            raise ValueError(
+                f"there is no `mutual_mean_over` {mutual_mean_over!r}{did_you_mean(mutual_mean_over, MUTUAL_MEANS)}"
+            )
+        self.sum_over_frames = mutual_mean_over == "lines"
         self.feature_key, self.head_key = feature_key, head_key
 
     def forward(self, predicts: dict[str, Any], batch: Sequence[Any]) -> dict[str, Tensor]:
@@ -107,7 +118,8 @@ class UDMLLoss(nn.Layer):
             terms["feature"] = self.feature_weight, feature_distance(*features)
         if self.mutual_weight:
             first, second = logits
-            terms["mutual"] = self.mutual_weight, self.mutual(first, second, self.temperature)
+            per_frame = self.mutual(first, second, self.temperature)
+            terms["mutual"] = self.mutual_weight, per_frame * first.shape[1] if self.sum_over_frames else per_frame
         return {**weighted_sum(terms), **counts}
 
     def _require_same_shape(self, key: str, outputs: Sequence[Tensor]) -> None:
