@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from experiments.ablation.runs import provenance
+from experiments.records import provenance
 from rich.console import Console
 from rich.table import Table
 

@@ -14,7 +14,7 @@ import time
 import click
 import numpy as np
 import paddle
-from experiments.ablation.runs import provenance
+from experiments.records import provenance
 from paddle.base import core
 from rich.console import Console
 from rich.table import Table

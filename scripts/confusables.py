@@ -17,9 +17,9 @@ import click
 import numpy as np
 import paddle
 from experiments import separation as report
-from experiments.ablation.process import CommandError, Processes
-from experiments.ablation.runs import provenance, write_json
 from experiments.markdown import markdown_table, mean_and_spread
+from experiments.processes import CommandError, Processes
+from experiments.records import provenance, write_json
 from experiments.synthetic.confusables import GROUPS, render_confusables
 from experiments.synthetic.typefaces import find_typeface_file
 from rich.console import Console
@@ -109,6 +109,7 @@ def main(weights, output, trained_with, seeds, lines, test_lines, epochs, batch,
             for seed in range(1, seeds + 1):
                 folder = output / f"{recipe.distance}_{recipe.weight:g}" / f"seed{seed}"
                 own = [f"Loss.center_weight={recipe.weight}", f"Loss.distance={recipe.distance}"]
+                own += [f"Loss.center_mean_over={'' if recipe.distance == 'relative' else 'character_frames'}"]
                 own += [f"Global.seed={seed}", config.assignment("Global.save_model_dir", folder)]
                 trained = train([*settings, *own], requirements.require_writable(folder))
                 seen.setdefault(str(recipe), []).append(look_at(trained, data))
@@ -149,7 +150,7 @@ def train(settings, folder):
 def look_at(settled, data):
     """:class:`Seen` of a trained config."""
     classes = requirements.read_characters(settled)
-    network = evaluation.trained_network(settled, len(classes))
+    network = evaluation.load_trained_network(settled, len(classes))
     network.head.train()  # gives features beside the logits; it has no layer that minds
     features, characters, pairs = [], [], []
     for images, labels, lengths in evaluation.TrainingLines({**settled, "Train": settled["Eval"]}):

@@ -1,4 +1,6 @@
-"""Children that can be measured and stopped: the `ppocrv2` command in processes of its own."""
+"""Run the `ppocrv2` command in child processes that can be measured and stopped."""
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -7,21 +9,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ppocrv2_ext.files import PathLike
 
 
-class Used(NamedTuple):
-    """What a finished process took."""
+class Usage(NamedTuple):
+    """What a process took from its start to its end."""
 
-    wall: float  # seconds
-    cpu: float  # seconds of all its threads and of the loader processes it waited for
+    wall: float  # seconds by the clock
+    cpu: float  # seconds of all its threads, and of the loader processes that it waited for
 
 
 class CommandError(Exception):
-    """A command that did not end well, or did not do what it should have."""
+    """A command failed, or it did not do what it should have."""
 
-    def __init__(self, problem, log):
+    def __init__(self, problem: str, log: PathLike) -> None:
         super().__init__(problem)
         self.problem, self.log = problem, Path(log)
 
@@ -31,42 +36,45 @@ class StoppedError(Exception):
 
 
 class Processes:
-    """Runs commands, from several threads if need be, and stops all of them at once; as a context, at its end.
+    """Runs commands, from several threads if need be. It can stop all of them at once, and does so at its end.
 
     Args:
-        descriptors: of files that the commands hold open too, such as a lock that is to outlive a killed parent.
+        descriptors: of files that the commands hold open too. A lock that they hold outlives a parent that is killed.
     """
 
-    def __init__(self, descriptors=()):
+    def __init__(self, descriptors: Iterable[int] = ()) -> None:
         self.descriptors = tuple(descriptors)
-        self.alive, self.stopping, self.lock = set(), False, threading.Lock()
+        self.alive: set[int] = set()
+        self.stopping, self.lock = False, threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self) -> Processes:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def run(self, arguments, log):
-        """``ppocrv2 ARGUMENTS``; what it says is appended to the file ``log``.
+    def run(self, arguments: Iterable[Any], log: PathLike) -> Usage:
+        """Run ``ppocrv2 ARGUMENTS`` and append its output to the file ``log``.
 
-        Returns:
-            Used.
         Raises:
-            CommandError: it exits with another code than 0.
+            CommandError: the exit code is not 0.
             StoppedError: :meth:`stop` was called.
         """
-        command = [sys.executable, "-m", "ppocrv2_ext", *map(str, arguments)]
+        words = [str(argument) for argument in arguments]
         with Path(log).open("a", encoding="utf-8") as file:
-            file.write(f"$ ppocrv2 {' '.join(command[3:])}\n")
+            file.write(f"$ ppocrv2 {' '.join(words)}\n")
             file.flush()
             with self.lock:
                 if self.stopping:
                     raise StoppedError
-                started = time.perf_counter()
-                # A session of its own: Ctrl-C reaches this process alone, which then ends the whole group.
+                start = time.perf_counter()
+                # A session of its own: Ctrl-C reaches only this process, which then ends the whole group.
                 process = subprocess.Popen(
-                    command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=self.descriptors
+                    [sys.executable, "-m", "ppocrv2_ext", *words],
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=self.descriptors,
                 )
                 self.alive.add(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
@@ -76,13 +84,13 @@ class Processes:
             if self.stopping:
                 raise StoppedError
         if process.returncode:
-            raise CommandError(f"`ppocrv2 {arguments[0]}` ended with exit code {process.returncode}", log)
-        return Used(time.perf_counter() - started, usage.ru_utime + usage.ru_stime)
+            raise CommandError(f"`ppocrv2 {words[0]}` ended with exit code {process.returncode}", log)
+        return Usage(time.perf_counter() - start, usage.ru_utime + usage.ru_stime)
 
-    def stop(self):
-        """End every running command with its loader processes; later :meth:`run` calls raise StoppedError."""
+    def stop(self) -> None:
+        """End every command and its loader processes. Calls of :meth:`run` raise StoppedError from now on."""
         with self.lock:
             self.stopping = True
             for pid in self.alive:
-                with contextlib.suppress(ProcessLookupError):  # it ended this moment
+                with contextlib.suppress(ProcessLookupError):  # it ended at this moment
                     os.killpg(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The ablation runner: every row sees the same images, what is done stays done, a failure is told."""
+"""The ablation: every row sees the same images, a finished run is not done again, a failure is reported."""
 
 import json
 import os
@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from experiments.ablation import deployed, plan, runs, schedule, smoke
-from experiments.ablation.process import CommandError, Processes, StoppedError, Used
-from experiments.ablation.rows import TASKS
+from experiments import records
+from experiments.ablation import deployment, run_all, run_one, smoke, trials
+from experiments.ablation.paper import TASKS
+from experiments.ablation.results import read_results
+from experiments.processes import CommandError, Processes, StoppedError, Usage
 
 from ppocrv2_ext import config
 from ppocrv2_ext.errors import UserError
@@ -27,7 +29,7 @@ STEP = "ppocr INFO: epoch: [1/1], global_step: {}, lr: 0.1, loss: 2.5, avg_batch
 
 @pytest.fixture(autouse=True)
 def _no_git(monkeypatch):
-    monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abc", "versions": {}, "machine": "a machine"})
+    monkeypatch.setattr(records, "provenance", lambda: {"commit": "abc", "versions": {}, "machine": "a machine"})
 
 
 @pytest.fixture
@@ -37,13 +39,15 @@ def data(tmp_path):
 
 @pytest.fixture
 def inputs(data):
-    return plan.Inputs(data, None, None, smoke.OVERRIDES["rec"])
+    return trials.Inputs(data, None, None, smoke.OVERRIDES["rec"])
 
 
 class FakeProcesses:
-    """Says what PaddleOCR would say. ``scores``: exact match by row key; a row without one fails in training.
+    """Writes the log that PaddleOCR would write.
 
-    The mean of several runs is right half as often.
+    Args:
+        scores: exact match by row key. A row without a score fails in training. The average of several runs has half
+            the score of one run, and so has a network called Teacher.
     """
 
     def __init__(self, **scores):
@@ -56,55 +60,57 @@ class FakeProcesses:
         key = next((part for part in reversed(file.parts) if part in {row.key for row in REC.rows}), "start")
         self.commands.append((command, key))
         if command == "average":
-            return Used(1.0, 1.0)
+            return Usage(1.0, 1.0)
         if key not in self.scores:
             raise CommandError("`ppocrv2 train` ended with exit code 1", log)
-        settled = config.read(file)
-        lines = Path(settled["Train"]["dataset"]["label_file_list"][0]).read_text(encoding="utf-8")
-        steps, stretch = lines.count("\n") // smoke.BATCH, settled["Global"]["print_batch_step"]
-        said = [STEP.format(step) for step in sorted({*range(stretch, steps, stretch), steps})]
-        said = said if command == "train" else ["metric eval ***\n"]
+        content = config.read(file)
+        lines = Path(content["Train"]["dataset"]["label_file_list"][0]).read_text(encoding="utf-8")
+        steps, stretch = lines.count("\n") // smoke.BATCH, content["Global"]["print_batch_step"]
+        log_lines = [STEP.format(step) for step in sorted({*range(stretch, steps, stretch), steps})]
+        log_lines = log_lines if command == "train" else ["metric eval ***\n"]
         for prefix in ("", "Student_", "Teacher_") if command == "eval" else ():
-            worse = 0.5 if prefix == "Teacher_" else 1
-            worse *= 0.5 if arguments[-1].endswith("averaged") else 1
-            said += [
-                f"ppocr INFO: {prefix}acc:{self.scores[key] * worse}\n",
+            factor = 0.5 if prefix == "Teacher_" else 1
+            factor *= 0.5 if arguments[-1].endswith("averaged") else 1
+            log_lines += [
+                f"ppocr INFO: {prefix}acc:{self.scores[key] * factor}\n",
                 f"ppocr INFO: {prefix}norm_edit_dis:0.8\n",
             ]
         with Path(log).open("a", encoding="utf-8") as stream:
-            stream.writelines(said)
-        return Used(3.0, 5.0)
+            stream.writelines(log_lines)
+        return Usage(3.0, 5.0)
 
 
 def ablation(inputs, output, rows=(CTC, UDML), steps=2, minutes=None, seeds=(1, 2)):
-    return schedule.Ablation(
-        REC, list(rows), inputs, plan.Budget(steps, minutes), seeds, output, dict, lambda line: None
+    return run_all.Ablation(
+        REC, list(rows), inputs, trials.Budget(steps, minutes), seeds, output, dict, lambda line: None
     )
 
 
-class TestSpread:
-    def test_every_line_comes_equally_often_and_the_number_is_exact(self):
-        counts = Counter(plan.spread(list("abcdefg"), 17, seed=3))
+class TestRepeatLines:
+    def test_every_line_comes_equally_often_and_the_count_is_exact(self):
+        counts = Counter(trials.repeat_lines(list("abcdefg"), 17, seed=3))
         assert sum(counts.values()) == 17
         assert set(counts.values()) == {2, 3}
 
-    def test_a_seed_is_an_order(self):
+    def test_the_same_seed_gives_the_same_order_and_another_does_not(self):
         lines = [str(number) for number in range(30)]
-        assert plan.spread(lines, 70, 1) == plan.spread(lines, 70, 1) != plan.spread(lines, 70, 2)
+        assert (
+            trials.repeat_lines(lines, 70, 1) == trials.repeat_lines(lines, 70, 1) != trials.repeat_lines(lines, 70, 2)
+        )
 
 
 class TestSettings:
-    def test_weights_go_to_the_single_network_or_to_each_of_several(self, inputs):
-        given = inputs._replace(weights=Path("start"), overrides=())
-        single, pair = (plan.settings(REC, row, given).config for row in (CTC, UDML))
+    def test_the_weights_go_to_a_single_network_or_to_each_of_several(self, inputs):
+        changed_inputs = inputs._replace(weights=Path("start"), overrides=())
+        single, pair = (trials.make_settings(REC, row, changed_inputs).config for row in (CTC, UDML))
         assert single["Global"]["pretrained_model"] == "start"
         assert pair["Global"]["pretrained_model"] is None
         assert {model["pretrained"] for model in pair["Architecture"]["Models"].values()} == {"start"}
 
-    def test_a_frozen_teacher_has_weights_of_its_own(self, inputs):
+    def test_a_frozen_teacher_needs_weights_of_its_own(self, inputs):
         cml = next(row for row in DET.rows if row.key == "cml")
-        given = inputs._replace(weights=Path("start"), teacher=Path("wise"), overrides=())
-        models = plan.settings(DET, cml, given).config["Architecture"]["Models"]
+        changed_inputs = inputs._replace(weights=Path("start"), teacher=Path("wise"), overrides=())
+        models = trials.make_settings(DET, cml, changed_inputs).config["Architecture"]["Models"]
         assert {name: model["pretrained"] for name, model in models.items()} == {
             "Teacher": "wise",
             "Student": "start",
@@ -112,56 +118,61 @@ class TestSettings:
         }
 
         with pytest.raises(UserError, match="needs weights of its own: --teacher"):
-            plan.settings(DET, cml, given._replace(teacher=None))
+            trials.make_settings(DET, cml, changed_inputs._replace(teacher=None))
 
-    def test_only_the_last_row_of_detection_pastes(self, inputs):
+    def test_only_the_last_row_of_the_detector_pastes_text(self, inputs):
         def shares(row):
-            transforms = plan.settings(DET, row, inputs._replace(overrides=())).config["Train"]["dataset"]["transforms"]
+            transforms = trials.make_settings(DET, row, inputs._replace(overrides=())).config["Train"]["dataset"][
+                "transforms"
+            ]
             return [(entry["TextCopyPaste"] or {}).get("p", 1) for entry in transforms if "TextCopyPaste" in entry]
 
         assert [shares(row) for row in DET.rows[:3]] == [[], [], [0]]
         assert shares(DET.rows[3])[0] > 0
 
-    def test_the_stock_row_has_the_budget_of_the_first_and_the_recipe_of_its_own(self, inputs):
-        ours, stock = (plan.settings(REC, row, inputs._replace(overrides=())).config for row in (CTC, STOCK))
+    def test_the_stock_row_has_the_schedule_of_the_first_row_and_its_own_architecture(self, inputs):
+        ours, stock = (trials.make_settings(REC, row, inputs._replace(overrides=())).config for row in (CTC, STOCK))
         assert stock["Optimizer"]["lr"] == ours["Optimizer"]["lr"]
-        assert plan.batch_size(stock) == plan.batch_size(ours)
+        assert trials.batch_size(stock) == trials.batch_size(ours)
         assert "freeze_norm" not in stock["Architecture"]
 
-    def test_an_override_may_name_its_row(self, inputs):
-        given = inputs._replace(overrides=("udml:Optimizer.lr.learning_rate=0.25",))
-        rates = [plan.settings(REC, row, given).config["Optimizer"]["lr"]["learning_rate"] for row in (CTC, UDML)]
+    def test_an_override_with_the_key_of_a_row_changes_only_that_row(self, inputs):
+        changed_inputs = inputs._replace(overrides=("udml:Optimizer.lr.learning_rate=0.25",))
+        rates = [
+            trials.make_settings(REC, row, changed_inputs).config["Optimizer"]["lr"]["learning_rate"]
+            for row in (CTC, UDML)
+        ]
         assert rates[0] != rates[1] == 0.25
 
 
 class TestTrial:
-    def test_the_schedule_spans_exactly_the_budget(self, inputs, tmp_path):
-        settled = plan.settings(REC, CTC, inputs)
-        schedule_of_epochs, epochs = settled.config["Optimizer"]["lr"], settled.config["Global"]["epoch_num"]
-        trial = plan.trial(CTC, 1, 6, settled, tmp_path)
-        plan.prepare(trial, plan.read_lines(inputs.data))
+    def test_warm_up_and_label_file_fit_the_budget_exactly(self, inputs, tmp_path):
+        settings = trials.make_settings(REC, CTC, inputs)
+        schedule_of_epochs, epochs = settings.config["Optimizer"]["lr"], settings.config["Global"]["epoch_num"]
+        trial = trials.make_trial(CTC, 1, 6, settings, tmp_path)
+        trials.write_trial(trial, trials.read_training_lines(inputs.data))
         written = config.read(trial.folder / "config.yml")
         assert written["Global"]["epoch_num"] == 1
         assert written["Optimizer"]["lr"]["warmup_epoch"] == schedule_of_epochs["warmup_epoch"] / epochs
         (file,) = written["Train"]["dataset"]["label_file_list"]
         assert len(Path(file).read_text(encoding="utf-8").splitlines()) == 6 * smoke.BATCH == trial.images
 
-    def test_the_digest_follows_settings_and_steps_not_the_seed(self, inputs, tmp_path):
+    def test_the_digest_depends_on_settings_and_steps_and_not_on_the_seed(self, inputs, tmp_path):
         def digest(seed=1, steps=2, *overrides):
-            given = inputs._replace(overrides=(*inputs.overrides, *overrides))
-            return plan.trial(CTC, seed, steps, plan.settings(REC, CTC, given), tmp_path).digest
+            changed_inputs = inputs._replace(overrides=(*inputs.overrides, *overrides))
+            return trials.make_trial(CTC, seed, steps, trials.make_settings(REC, CTC, changed_inputs), tmp_path).digest
 
         assert digest(seed=2) == digest()
         assert len({digest(), digest(1, 3), digest(1, 2, "Optimizer.lr.learning_rate=0.1")}) == 3
 
     @pytest.mark.parametrize("changed", ["train.txt", "test.txt", "start.pdparams"])
-    def test_the_digest_follows_what_is_in_the_files(self, inputs, tmp_path, changed):
+    def test_the_digest_depends_on_the_content_of_the_files(self, inputs, tmp_path, changed):
         data = shutil.copytree(inputs.data, tmp_path / "other")
         (data / "start.pdparams").write_bytes(b"some weights")
-        given = inputs._replace(data=data, weights=data / "start")
+        changed_inputs = inputs._replace(data=data, weights=data / "start")
 
         def digest():
-            return plan.trial(CTC, 1, 2, plan.settings(REC, CTC, given), tmp_path).digest
+            return trials.make_trial(CTC, 1, 2, trials.make_settings(REC, CTC, changed_inputs), tmp_path).digest
 
         before = digest()
         assert digest() == before
@@ -169,52 +180,55 @@ class TestTrial:
             file.write(b"more")
         assert digest() != before
 
-    def test_a_row_of_twice_the_batch_takes_half_the_steps(self, inputs):
-        settled = plan.settings(REC, CTC, inputs).config
-        double = config.override(settled, [f"Train.loader.batch_size_per_card={2 * smoke.BATCH}"])
-        assert plan.steps_of(plan.Budget(10, None), double, settled) == 5
+    def test_a_row_with_twice_the_batch_takes_half_the_steps(self, inputs):
+        settings = trials.make_settings(REC, CTC, inputs).config
+        double = config.override(settings, [f"Train.loader.batch_size_per_card={2 * smoke.BATCH}"])
+        assert trials.count_steps(10, double, settings) == 5
         with pytest.raises(UserError, match="cannot see 6 images in whole steps"):
-            plan.steps_of(plan.Budget(3, None), double, settled)
+            trials.count_steps(3, double, settings)
 
 
 class TestRun:
     @pytest.fixture
     def trial(self, inputs, tmp_path):
-        return plan.trial(UDML, 7, 2, plan.settings(REC, UDML, inputs), tmp_path / "udml")
+        return trials.make_trial(UDML, 7, 2, trials.make_settings(REC, UDML, inputs), tmp_path / "udml")
 
-    def test_a_result_has_both_networks_and_the_better_one(self, trial, inputs):
-        result = runs.run(trial, REC, plan.read_lines(inputs.data), FakeProcesses(udml=0.6))
+    def test_a_result_holds_both_networks_and_names_the_best_one(self, trial, inputs):
+        result = run_one.run_trial(trial, REC, trials.read_training_lines(inputs.data), FakeProcesses(udml=0.6))
         assert json.loads((trial.folder / "result.json").read_text(encoding="utf-8")) == result
         assert {name: each["acc"] for name, each in result["networks"].items()} == {"Student": 0.6, "Teacher": 0.3}
         assert (result["best"], result["images"], result["cpu_seconds"]) == ("Student", 4, 5.0)
         assert result["train_seconds"] == 2 * 0.5
 
-    def test_a_trainer_that_stops_early_has_failed(self, trial, inputs, monkeypatch):
+    def test_a_training_that_stops_early_is_a_failure(self, trial, inputs, monkeypatch):
         monkeypatch.setattr(smoke, "BATCH", 4)  # half as many steps to the fake trainer
         trial.config["Global"]["print_batch_step"] = 1
-        assert runs.run(trial, REC, plan.read_lines(inputs.data), FakeProcesses(udml=0.6)) is None
-        assert "after 1 of 2 steps" in runs.read_json(trial.folder / "failed.json")["problem"]
+        assert run_one.run_trial(trial, REC, trials.read_training_lines(inputs.data), FakeProcesses(udml=0.6)) is None
+        assert "after 1 of 2 steps" in records.read_json(trial.folder / "failed.json")["problem"]
         assert not (trial.folder / "result.json").exists()
 
-    def test_what_an_interrupted_run_left_is_no_part_of_the_next(self, trial, inputs):
+    def test_the_log_of_an_interrupted_run_does_not_count_in_the_next(self, trial, inputs):
         trial.folder.mkdir(parents=True)
         (trial.folder / "log.txt").write_text(STEP.format(99), encoding="utf-8")
-        assert runs.run(trial, REC, plan.read_lines(inputs.data), FakeProcesses(udml=0.6))["steps"] == 2
+        assert (
+            run_one.run_trial(trial, REC, trials.read_training_lines(inputs.data), FakeProcesses(udml=0.6))["steps"]
+            == 2
+        )
 
     def test_a_result_of_other_settings_is_refused(self, trial):
         trial.folder.mkdir(parents=True)
-        runs.write_json(trial.folder / "result.json", {"digest": "another"})
+        records.write_json(trial.folder / "result.json", {"digest": "another"})
         with pytest.raises(UserError, match="other settings"):
-            runs.done(trial)
+            run_one.read_result(trial)
 
-    def test_a_file_that_could_not_be_finished_is_not_there(self, tmp_path):
+    def test_a_json_file_that_cannot_be_finished_is_not_left_behind(self, tmp_path):
         with pytest.raises(TypeError):
-            runs.write_json(tmp_path / "result.json", {"mean": object()})
+            records.write_json(tmp_path / "result.json", {"mean": object()})
         assert not (tmp_path / "result.json").exists()
 
 
 class TestAblation:
-    def test_what_is_done_is_not_done_again(self, inputs, tmp_path):
+    def test_finished_runs_are_not_run_again(self, inputs, tmp_path):
         first, second = FakeProcesses(ctc=0.5, udml=0.6), FakeProcesses(ctc=0.5, udml=0.6)
         ablation(inputs, tmp_path / "out").run(1, first)
         ablation(inputs, tmp_path / "out").run(1, second)
@@ -223,50 +237,50 @@ class TestAblation:
         )
         assert second.commands == []
 
-    def test_a_failed_row_stops_no_other_and_is_tried_again(self, inputs, tmp_path):
+    def test_a_failed_row_does_not_stop_the_others_and_is_tried_again(self, inputs, tmp_path):
         assert not ablation(inputs, tmp_path / "out").run(1, FakeProcesses(udml=0.6))
-        found = schedule.collect(tmp_path / "out" / "2-steps")
-        assert {seed for seed, _, _ in found.failures["ctc"]} == {1, 2}
-        assert [run["seed"] for run in found.results["udml"]] == [1, 2]
+        results = read_results(tmp_path / "out" / "2-steps")
+        assert {seed for seed, _, _ in results.failures["ctc"]} == {1, 2}
+        assert [run["seed"] for run in results.runs["udml"]] == [1, 2]
         ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5))
-        assert schedule.collect(tmp_path / "out" / "2-steps").failures == {}
+        assert read_results(tmp_path / "out" / "2-steps").failures == {}
 
-    def test_equal_time_goes_by_the_pace_of_the_runs_there_are_and_keeps_to_it(self, inputs, tmp_path):
+    def test_equal_time_takes_its_pace_from_the_runs_of_another_budget_and_keeps_it(self, inputs, tmp_path):
         processes = FakeProcesses(ctc=0.5, udml=0.6)
         ablation(inputs, tmp_path / "out").run(1, processes)  # 0.5 s a step
         for _ in range(2):
             ablation(inputs, tmp_path / "out", steps=None, minutes=0.1).run(1, processes)
-        results = schedule.collect(tmp_path / "out" / "0.1-minutes").results["ctc"]
+        results = read_results(tmp_path / "out" / "0.1-minutes").runs["ctc"]
         assert [run["steps"] for run in results] == [12, 12]
 
     def test_equal_time_without_other_runs_takes_its_pace_from_a_few_steps(self, inputs, tmp_path):
         processes = FakeProcesses(ctc=0.5, udml=0.6)
         ablation(inputs, tmp_path / "out", [CTC], steps=None, minutes=0.05, seeds=[1]).run(1, processes)
-        (result,) = schedule.collect(tmp_path / "out" / "0.05-minutes").results["ctc"]
+        (result,) = read_results(tmp_path / "out" / "0.05-minutes").runs["ctc"]
         assert result["steps"] == 6  # 3 s at 0.5 s a step
         assert not (tmp_path / "out" / "0.05-minutes" / "ctc" / "calibration").exists()
 
-    def test_seeds_that_began_from_one_file_are_averaged_once(self, inputs, tmp_path):
+    def test_seeds_that_start_from_one_file_are_averaged_once(self, inputs, tmp_path):
         (tmp_path / "start.pdparams").touch()
-        given, scores = inputs._replace(weights=tmp_path / "start"), {"ctc": 0.5, "udml": 0.6, "start": 0.4}
+        changed_inputs, scores = inputs._replace(weights=tmp_path / "start"), {"ctc": 0.5, "udml": 0.6, "start": 0.4}
         for seeds, expected in (((1,), 0), ((1, 2), 1), ((1, 2), 0), ((1, 2, 3), 1)):
             processes = FakeProcesses(**scores)
-            ablation(given, tmp_path / "out", seeds=seeds).run(1, processes)
+            ablation(changed_inputs, tmp_path / "out", seeds=seeds).run(1, processes)
             assert [processes.commands.count(("average", key)) for key in ("ctc", "udml")] == [expected] * 2
-        found = schedule.collect(tmp_path / "out" / "2-steps").averaged
-        assert found["ctc"]["seeds"] == [1, 2, 3]
-        assert found["ctc"]["networks"] == {"network": {"acc": 0.25, "norm_edit_dis": 0.8}}
-        assert {name: each["acc"] for name, each in found["udml"]["networks"].items()} == {
+        averages = read_results(tmp_path / "out" / "2-steps").averages
+        assert averages["ctc"]["seeds"] == [1, 2, 3]
+        assert averages["ctc"]["networks"] == {"network": {"acc": 0.25, "norm_edit_dis": 0.8}}
+        assert {name: each["acc"] for name, each in averages["udml"]["networks"].items()} == {
             "Student": 0.3,
             "Teacher": 0.15,
         }
 
-    def test_seeds_that_began_from_nothing_are_not_averaged(self, inputs, tmp_path):
+    def test_seeds_that_start_without_weights_are_not_averaged(self, inputs, tmp_path):
         ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5, udml=0.6))
-        assert schedule.collect(tmp_path / "out" / "2-steps").averaged == {}
+        assert read_results(tmp_path / "out" / "2-steps").averages == {}
 
-    def test_two_at_a_time_in_one_folder_are_refused(self, tmp_path):
-        with schedule.alone(tmp_path), pytest.raises(UserError, match="at work"), schedule.alone(tmp_path):
+    def test_a_second_ablation_in_the_same_folder_is_refused(self, tmp_path):
+        with run_all.lock_folder(tmp_path), pytest.raises(UserError, match="at work"), run_all.lock_folder(tmp_path):
             pass
 
 
@@ -276,7 +290,7 @@ class TestProcesses:
             Processes().run(["nonsense"], tmp_path / "log.txt")
         assert "No such command" in caught.value.log.read_text(encoding="utf-8")
 
-    def test_stopping_ends_what_runs_and_what_would(self, tmp_path):
+    def test_stopping_ends_the_running_command_and_refuses_the_next(self, tmp_path):
         processes, raised = Processes(), []
 
         def work():
@@ -296,36 +310,36 @@ class TestProcesses:
             processes.run(["info"], tmp_path / "log.txt")
 
 
-class TestDeployed:
-    def test_rows_take_turns_and_the_warm_up_does_not_count(self):
+class TestDeployment:
+    def test_engines_take_turns_and_the_warm_up_does_not_count(self):
         seen = []
         engines = {key: lambda image, key=key: seen.append(key + image) for key in "ab"}
-        times = deployed.taking_turns(engines, {"a": ["1", "2"], "b": ["3", "4"]})
+        times = deployment.time_in_turns(engines, {"a": ["1", "2"], "b": ["3", "4"]})
         assert seen == ["a1", "b3", "a2", "b4"] * 2
         assert {key: len(each) for key, each in times.items()} == {"a": 2, "b": 2}
 
-    def test_scenes_and_lines_come_in_the_size_the_network_is_used_at(self, data, tmp_path):
+    def test_scenes_and_lines_have_the_size_at_which_the_network_is_used(self, data, tmp_path):
         from ppocrv2_ext.deploy.model_folder import ModelDescription
 
         scenes = smoke.draw_data("det", tmp_path / "scenes")
-        assert {image.shape for image in deployed.test_inputs(scenes, ModelDescription([3, -1, -1], None))} == {
+        assert {image.shape for image in deployment.read_test_inputs(scenes, ModelDescription([3, -1, -1], None))} == {
             (1, 3, 736, 736)
         }
-        assert {image.shape for image in deployed.test_inputs(data, ModelDescription([3, 32, 128], ["a"]))} == {
+        assert {image.shape for image in deployment.read_test_inputs(data, ModelDescription([3, 32, 128], ["a"]))} == {
             (1, 3, 32, 128)
         }
 
 
-def in_script(*arguments):
+def run_script(*arguments):
     return CliRunner().invoke(runpy.run_path(str(ROOT / "scripts" / "ablate.py"))["main"], list(map(str, arguments)))
 
 
 class TestScript:
-    def test_the_report_of_runs_there_are(self, inputs, tmp_path):
+    def test_only_report_writes_the_tables_of_the_finished_runs(self, inputs, tmp_path):
         pytest.importorskip("matplotlib")
         ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5, udml=0.625))
-        shown = in_script("rec", "--output", tmp_path / "out", "--only-report", "--rows", "ctc,udml")
-        assert shown.exit_code == 0, shown.output
+        done = run_script("rec", "--output", tmp_path / "out", "--only-report", "--rows", "ctc,udml")
+        assert done.exit_code == 0, done.output
         text = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
         assert "| CTC + U-DML | 0.739 | 0.625 ± 0.000 | 0.800 ± 0.000 | 2 | +0.125 ± 0.000 | 4 |" in text
         assert (tmp_path / "out" / "table.png").stat().st_size > 10000
@@ -333,8 +347,8 @@ class TestScript:
     def test_a_failed_run_is_in_the_table_and_in_the_exit_code(self, inputs, tmp_path):
         pytest.importorskip("matplotlib")
         ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5))
-        shown = in_script("rec", "--output", tmp_path / "out", "--only-report")
-        assert shown.exit_code == 1
+        done = run_script("rec", "--output", tmp_path / "out", "--only-report")
+        assert done.exit_code == 1
         assert "udml/seed1/log.txt" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize(
@@ -345,14 +359,14 @@ class TestScript:
             (["--only-report"], "holds no runs"),
         ],
     )
-    def test_a_mistake_is_one_sentence(self, arguments, problem, tmp_path):
-        shown = in_script("rec", "--output", tmp_path / "out", *arguments)
-        assert shown.exit_code == 2
-        assert problem in shown.output
+    def test_a_mistake_is_one_sentence_and_exit_code_2(self, arguments, problem, tmp_path):
+        done = run_script("rec", "--output", tmp_path / "out", *arguments)
+        assert done.exit_code == 2
+        assert problem in done.output
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "rows"), [("rec", "ctc,both,stock"), ("det", "student,paste")])
-    def test_the_smoke_runs_from_training_to_the_table(self, kind, rows, tmp_path):
+    def test_the_smoke_run_goes_from_training_to_the_table(self, kind, rows, tmp_path):
         pytest.importorskip("matplotlib")
         command = [sys.executable, ROOT / "scripts" / "ablate.py", kind, "--smoke", "--rows", rows, "--output", "out"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

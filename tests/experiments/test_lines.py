@@ -89,15 +89,15 @@ class TestDataSet:
 class TestWords:
     def test_a_dictionary_without_chinese_is_refused(self):
         with pytest.raises(UserError, match="no Chinese word"):
-            words.chinese_words(frozenset("abc"))
+            words.read_chinese_words(frozenset("abc"))
 
     def test_a_missing_word_list_is_named_with_the_command(self, monkeypatch):
         monkeypatch.setattr(words.util, "find_spec", lambda name: None)
         with pytest.raises(UserError, match="pip install jieba==0.42.1"):
-            words.chinese_words(CHARACTERS)
+            words.read_chinese_words(CHARACTERS)
 
     def test_chinese_latin_and_figures_occur(self):
-        rng, (known, weights) = random.Random(0), words.chinese_words(CHARACTERS)
+        rng, (known, weights) = random.Random(0), words.read_chinese_words(CHARACTERS)
         texts = [words.choose_text(rng, known, weights) for _ in range(200)]
         for pattern in (r"^[\u4e00-\u9fff]+$", r"^[A-Z][a-z]+$", r"^\d{4}-\d\d-\d\d$", " "):
             assert any(re.search(pattern, text) for text in texts)
@@ -137,7 +137,9 @@ class TestDrawing:
         assert drawing.render("三丁七", PLAIN._replace(stretch=0.5)).shape[1] == pytest.approx(width / 2, abs=6)
 
     def test_weight_adds_or_takes_ink(self):
-        thin, plain, bold = (drawing.glyphs("永", PLAIN._replace(weight=weight)).mean() for weight in (-0.02, 0, 0.04))
+        thin, plain, bold = (
+            drawing.draw_glyphs("永", PLAIN._replace(weight=weight)).mean() for weight in (-0.02, 0, 0.04)
+        )
         assert thin < plain < bold
 
     def test_reduction_is_the_size_of_the_photograph(self):
@@ -157,13 +159,13 @@ class TestDrawing:
         assert sharpness(PLAIN._replace(motion=(5, 30))) < sharpness(PLAIN) / 1.3
 
     def test_a_motion_kernel_keeps_the_light_and_the_direction(self):
-        kernel = drawing.motion_kernel(4, 0)
+        kernel = drawing.make_motion_kernel(4, 0)
         assert kernel.sum() == pytest.approx(1)
         assert (kernel[2] > 0).all()
         assert not np.delete(kernel, 2, axis=0).any()
 
     def test_a_shadow_is_darkest_in_its_middle(self):
-        factors = drawing.shadow(101, 0.3, 0.1, 0.4)
+        factors = drawing.make_shadow(101, 0.3, 0.1, 0.4)
         assert factors.argmin() == 30
         assert factors.min() == pytest.approx(0.6)
         assert factors[-1] == pytest.approx(1, abs=1e-6)

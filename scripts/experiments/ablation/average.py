@@ -1,34 +1,42 @@
-"""The seeds of a row in one network: their weights averaged, and read on the test images."""
+"""Average the weights of a row's seeds into one network, and evaluate it on the test images."""
 
-from . import runs
+from __future__ import annotations
 
-FILE, WEIGHTS, LOG = "averaged.json", "averaged", "averaged.txt"  # of a row
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..processes import Processes
+from ..records import write_json
+from . import run_one
+from .paper import Task
+from .results import AVERAGE
+
+WEIGHTS, LOG = "averaged", "averaged.txt"  # of a row
 
 
-def is_of(known, results):
-    """Whether ``known``, the content of a row's FILE or None, was made of these runs."""
-    return bool(known) and (known["digest"], known["seeds"]) == (results[0]["digest"], _seeds(results))
+def is_current(content: dict | None, runs: Sequence[dict]) -> bool:
+    """Whether these runs made ``content``, which is what averaged.json holds, or None without one."""
+    return bool(content) and (content["digest"], content["seeds"]) == (runs[0]["digest"], _seeds(runs))
 
 
-def measure(folder, results, task, settled, processes):
-    """Average the runs of a row, evaluate them, and write FILE.
+def measure_average(folder: Path, runs: Sequence[dict], task: Task, config: dict, processes: Processes) -> None:
+    """Average the runs of a row, evaluate the average, and write averaged.json.
 
     Args:
         folder: of the row.
-        results: of its runs, in the order of their seeds.
-        task: Task.
-        settled: the row's config.
-        processes: Processes.
+        runs: results, in the order of their seeds.
+        config: of the row.
     Raises:
-        CommandError: they could not be averaged or evaluated.
+        CommandError: averaging or evaluation failed.
     """
-    log, seeds = folder / LOG, _seeds(results)
+    log, seeds = folder / LOG, _seeds(runs)
     log.unlink(missing_ok=True)
-    trained = [folder / f"seed{seed}" / "latest" for seed in seeds]
-    processes.run(["average", *trained, "--output", folder / WEIGHTS], log)
-    networks = runs.evaluate(folder / f"seed{seeds[0]}" / "config.yml", folder / WEIGHTS, task, settled, processes, log)
-    runs.write_json(folder / FILE, {"digest": results[0]["digest"], "seeds": seeds, "networks": networks})
+    checkpoints = [folder / f"seed{seed}" / "latest" for seed in seeds]
+    processes.run(["average", *checkpoints, "--output", folder / WEIGHTS], log)
+    config_file = folder / f"seed{seeds[0]}" / "config.yml"
+    networks = run_one.evaluate(config_file, folder / WEIGHTS, task, config, processes, log)
+    write_json(folder / AVERAGE, {"digest": runs[0]["digest"], "seeds": seeds, "networks": networks})
 
 
-def _seeds(results):
-    return [run["seed"] for run in results]
+def _seeds(runs: Sequence[dict]) -> list[int]:
+    return [run["seed"] for run in runs]

@@ -1,89 +1,106 @@
-"""What a row costs once it is deployed: parameters, bytes and milliseconds of the one network that is exported."""
+"""What a row costs in use: parameters, bytes and milliseconds of the one network that is exported."""
+
+from __future__ import annotations
 
 import importlib.util
 import shutil
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from ppocrv2_ext import config
+from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
-from ppocrv2_ext.deploy.model_folder import find_model_files, read_description
+from ppocrv2_ext.deploy.model_folder import ModelDescription, find_model_files, read_description
 from ppocrv2_ext.deploy.onnx_conversion import FILE_NAME
 from ppocrv2_ext.deploy.read import line_width, load_image, resize_line
+from ppocrv2_ext.files import PathLike
 
-FILE, MODEL = "deployed.json", "inference"  # of a row
+from ..processes import Processes
+
+MODEL = "inference"  # the folder of the exported network, in that of its row
 IMAGES, WARM_UP = 100, 10
 LEAST_SIDE = 736  # pixels, PaddleOCR's rule for scenes: the shorter side at least this, both multiples of 32
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pixels that detectors are trained on
 
 
-def export(folder, result, processes):
-    """Export the better network of a run, alone, into ``folder``/inference.
+def export_network(folder: Path, result: dict, processes: Processes) -> dict:
+    """Export the best network of a run into ``folder``/inference.
 
     Args:
         folder: of the row.
         result: of the run.
-        processes: Processes.
     Returns:
         dict of digest, network, parameters, bytes and engine.
     Raises:
-        CommandError: it was not exported.
+        CommandError: the export failed.
     """
     run, target, log = folder / f"seed{result['seed']}", folder / MODEL, folder / "export.txt"
     shutil.rmtree(target, ignore_errors=True)
     log.unlink(missing_ok=True)
     onnx = all(importlib.util.find_spec(package) for package in ("paddle2onnx", "onnxruntime"))
-    one = [] if result["best"] == "network" else ["--network", result["best"]]
+    network = [] if result["best"] == "network" else ["--network", result["best"]]
     paths = [
-        config.assignment("Global.pretrained_model", run / "latest"),
-        config.assignment("Global.save_inference_dir", target),
+        assignment("Global.pretrained_model", run / "latest"),
+        assignment("Global.save_inference_dir", target),
     ]
-    processes.run(["export", "-c", run / "config.yml", *one, *(["--onnx"] if onnx else []), "-o", *paths], log)
+    processes.run(["export", "-c", run / "config.yml", *network, *(["--onnx"] if onnx else []), "-o", *paths], log)
     return {
         "digest": result["digest"],
         "network": result["best"],
-        "parameters": parameters(target),
+        "parameters": count_parameters(target),
         "bytes": sum(file.stat().st_size for file in find_model_files(target)),
         "engine": "onnxruntime" if onnx else "Paddle inference",
     }
 
 
-def milliseconds(folders, data):
-    """Median time of one image in the exported network of each row, over the first test images.
+def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[str, float]:
+    """The median time of one image in the exported network of each row, over the first test images.
 
-    The rows take turns, so that what else the machine does falls on all of them alike.
+    The rows take turns, so that other work of the machine slows all of them alike.
 
     Args:
-        folders: {row key: folder that :func:`export` was called with}.
-        data: folder whose test.txt names the images.
+        folders: {row key: folder that :func:`export_network` was called with}.
+        data: folder with test.txt and the images that it names.
+    Returns:
+        {row key: milliseconds}
     """
     engines, inputs = {}, {}
     for key, folder in folders.items():
         target = folder / MODEL
         file = target / FILE_NAME
         engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
-        inputs[key] = test_inputs(data, read_description(target))
-    return {key: statistics.median(times) for key, times in taking_turns(engines, inputs).items()}
+        inputs[key] = read_test_inputs(data, read_description(target))
+    return {key: statistics.median(times) for key, times in time_in_turns(engines, inputs).items()}
 
 
-def taking_turns(engines, inputs):
-    """{key: milliseconds of every input}, after a warm-up; ``inputs``: {key: list of (1, 3, H, W)}, equally many."""
+def time_in_turns(
+    engines: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, Sequence[Any]]
+) -> dict[str, list[float]]:
+    """Time every engine on each of its inputs, after a warm-up that does not count.
+
+    Args:
+        inputs: {key: arrays (1, 3, H, W)}, as many for each engine.
+    Returns:
+        {key: milliseconds of each input}
+    """
     count = len(next(iter(inputs.values())))
     times = {key: [] for key in engines}
     for turn in range(-min(WARM_UP, count), count):
         for key, engine in engines.items():
-            started = time.perf_counter()
+            start = time.perf_counter()
             engine(inputs[key][turn])
             if turn >= 0:
-                times[key].append(1000 * (time.perf_counter() - started))
+                times[key].append(1000 * (time.perf_counter() - start))
     return times
 
 
-def parameters(model_dir):
-    """Numbers in the exported network that training changed: weights, not BatchNorm's running statistics."""
+def count_parameters(model_dir: PathLike) -> int:
+    """How many numbers training changes in an exported network: weights, not the running statistics of BatchNorm."""
     import paddle
 
     program, _ = find_model_files(model_dir)
@@ -91,19 +108,24 @@ def parameters(model_dir):
     return int(sum(np.prod(parameter.shape) for parameter in layer.parameters() if parameter.trainable))
 
 
-def test_inputs(data, made_for):
-    """The first test images as the deployed network gets them, (1, 3, H, W) each."""
+def read_test_inputs(data: PathLike, description: ModelDescription) -> list[np.ndarray]:
+    """The first test images, each as the exported network takes it in use: (1, 3, H, W) float32.
+
+    Args:
+        data: folder with test.txt and the images that it names.
+        description: of the exported network. Without a height of its own it is a detector, which takes scenes.
+    """
     lines = (Path(data) / "test.txt").read_text(encoding="utf-8-sig").split("\n")
     names = [line.partition("\t")[0] for line in lines if line.strip()][:IMAGES]
     images = [load_image(Path(data) / name) for name in names]
-    _, height, width = made_for.image_shape
+    _, height, width = description.image_shape
     if height > 0:
         return [resize_line(image, height, line_width(image, height, width))[None] for image in images]
-    return [_scene(image) for image in images]
+    return [_resize_scene(image) for image in images]
 
 
-def _scene(image):
+def _resize_scene(image: np.ndarray) -> np.ndarray:
     scale = max(1.0, LEAST_SIDE / min(image.shape[:2]))
     height, width = (max(32, round(side * scale / 32) * 32) for side in image.shape[:2])
     pixels = cv2.resize(image, (width, height)).astype(np.float32) / 255
-    return ((pixels - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)).transpose(2, 0, 1)[None].astype(np.float32)
+    return ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)

@@ -1,6 +1,9 @@
-"""The rows of the paper's two ablation tables (PP-OCRv2, arXiv:2109.03144), each a built-in config."""
+"""The rows of the paper's two ablation tables (PP-OCRv2, arXiv:2109.03144). Each row is a built-in config."""
 
-from typing import NamedTuple, Optional
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ppocrv2_ext.errors import UserError, did_you_mean
 
@@ -8,30 +11,34 @@ PASTE = ("Train.dataset.transforms.TextCopyPaste.p=1",)
 
 
 class Row(NamedTuple):
-    """One experiment of the table."""
+    """One experiment of a table."""
 
     key: str
     label: str
     config: str  # name of a built-in config, or a path
-    paper: Optional[float]  # the main measure on the authors' own set; None where the paper has no such row
-    overrides: tuple = ()
-    schedule_of: Optional[str] = None  # key of the row whose learning rate, batch and image size this one takes
+    paper: float | None  # the main measure on the authors' own set; None where the paper has no such row
+    overrides: tuple[str, ...] = ()
+    schedule_of: str | None = None  # key of another row, whose `Task.schedule_keys` this one takes
 
 
 class Task(NamedTuple):
-    """One table. ``measures`` are PaddleOCR's names of what the evaluation prints; the first one decides."""
+    """One table of the paper."""
 
-    rows: tuple
-    measures: tuple
-    taken: tuple  # what `schedule_of` takes from another row's config
+    rows: tuple[Row, ...]
+    measures: tuple[str, ...]  # PaddleOCR's names of what the evaluation prints; the first one decides
+    schedule_keys: tuple[str, ...] = ()  # keys of a config: learning rate, batch and image size
 
     @property
-    def baseline(self):
-        """The row of a single network, by which the weights are measured before any training."""
+    def baseline(self) -> Row:
+        """The row of a single network. Its config measures the weights before any training."""
         return self.rows[0]
 
-    def chosen(self, keys):
-        """The rows named by ``keys``, in that order; all for None."""
+    def select_rows(self, keys: Sequence[str] | None) -> list[Row]:
+        """The rows with these keys, in this order; all rows for None.
+
+        Raises:
+            UserError: there is no such row.
+        """
         known = {row.key: row for row in self.rows}
         for key in keys or ():
             if key not in known:
@@ -49,7 +56,7 @@ TASKS = {
             Row("stock", "PaddleOCR's recipe", "rec/ch_PP-OCRv2_rec", None, schedule_of="ctc"),
         ),
         measures=("acc", "norm_edit_dis"),
-        taken=(
+        schedule_keys=(
             "Optimizer.lr",
             "Global.epoch_num",
             "Train.loader.batch_size_per_card",
@@ -66,6 +73,5 @@ TASKS = {
             Row("paste", "CML + Copy-Paste", "det/ch_PP-OCRv2_det_cml_finetune", 0.795, PASTE),
         ),
         measures=("hmean", "precision", "recall"),
-        taken=(),
     ),
 }

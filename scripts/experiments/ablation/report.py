@@ -1,10 +1,15 @@
-"""The ablation table: the paper's column beside ours, as Markdown and JSON. The picture: :mod:`.ablation_plot`."""
+"""The ablation as a table: the paper's column beside ours, in Markdown and JSON. :mod:`.plot` draws the picture."""
+
+from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ..markdown import markdown_table
+from .paper import Row
+from .results import Results
 
 NAMES = {
     "acc": "exact match",
@@ -13,19 +18,19 @@ NAMES = {
     "precision": "precision",
     "recall": "recall",
 }
-COSTS = "images"  # the column that begins what a row costs
+FIRST_COST = "images"  # the first of the columns that say what a row costs
 
 
 class Spread(NamedTuple):
-    """Of one number over seeds."""
+    """One number over several seeds."""
 
     mean: float
-    deviation: Optional[float]  # of a sample, n - 1; None for fewer than two
-    values: list
+    deviation: float | None  # of a sample, n - 1; None for fewer than two
+    values: list[float]
 
     @classmethod
-    def of(cls, values):
-        """None for no values."""
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        """None if there are no values."""
         values = list(values)
         if not values:
             return None
@@ -33,107 +38,111 @@ class Spread(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One row of a finished table; the measures are those of the better network of each run."""
+    """One row of the report. Of several networks, the measures are those of the best network of each run.
+
+    The names of the fields are the keys of table.json.
+    """
 
     key: str
     label: str
-    paper: Optional[float]
-    seeds: list
-    measures: dict  # {name: Spread}, empty without a run
-    difference: Optional[Spread]  # of the main measure from the first row, seed by seed; None where none is shared
-    networks: dict  # {network: (Spread of the main measure, Spread of its difference, None as above)}
-    images: Optional[float]
-    train_seconds: Optional[float]
-    cpu_seconds: Optional[float]
-    deployed: Optional[dict]
-    failures: list  # [(seed, problem, path of the log)]
-    averaged: Optional[dict]  # seeds, and networks: {network: {measure: value}} of the mean of their weights
+    paper: float | None
+    seeds: list[int]
+    measures: dict[str, Spread]  # empty without a run
+    difference: Spread | None  # of the main measure from the first row, seed by seed; None without a common seed
+    networks: dict[str, tuple[Spread, Spread | None]]  # main measure of a network, and its difference as above
+    images: float | None
+    train_seconds: float | None
+    cpu_seconds: float | None
+    deployed: dict | None  # what the exported network costs
+    failures: list[tuple]  # (seed, problem, path of the log)
+    averaged: dict | None  # seeds, and networks: {network: {measure: value}}, of the average of their weights
 
 
 class Section(NamedTuple):
     """The table of one budget."""
 
     title: str
-    lines: list  # of Line
-    notes: list  # sentences that end it
+    lines: list[Line]
+    notes: list[str]  # sentences below the table
 
     @classmethod
-    def of(cls, title, rows, found, measures):
-        """From what a budget's folder holds, a :class:`experiments.ablation.schedule.Found`."""
-        results = {row.key: found.results[row.key] for row in rows if row.key in found.results}
-        return cls(title, summarize(rows, *found, measures), list(notes(results, found.deployed)) if results else [])
+    def of(cls, title: str, rows: Iterable[Row], results: Results, measures: Sequence[str]) -> Section:
+        """The table of ``rows``, from what the folder of a budget holds."""
+        rows = list(rows)
+        runs = {row.key: results.runs[row.key] for row in rows if row.key in results.runs}
+        notes = list(make_notes(runs, results.deployments)) if runs else []
+        return cls(title, summarize(rows, results, measures), notes)
 
 
-def summarize(rows, results, deployed, failures, averaged, measures):
+def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) -> list[Line]:
     """One Line for every row.
 
     Args:
-        rows: rows of :mod:`experiments.ablation.rows`; differences are taken from the first that has runs.
-        results: {row key: list of the results of its runs}.
-        deployed: {row key: dict of parameters, bytes, milliseconds ...}.
-        failures: {row key: list of (seed, problem, log)}.
-        averaged: {row key: dict of seeds, networks ...}.
+        rows: differences are taken from the first one that has runs.
+        results: what the folder of a budget holds.
         measures: names of the measures, the main one first.
     """
     main = measures[0]
-    runs = {row.key: {run["seed"]: run for run in results.get(row.key, [])} for row in rows}
+    runs = {row.key: {run["seed"]: run for run in results.runs.get(row.key, [])} for row in rows}
     first = next((key for key, own in runs.items() if own), None)
     lines = []
     for row in rows:
         own = dict(sorted(runs[row.key].items()))
-        better = {seed: run["networks"][run["best"]] for seed, run in own.items()}
+        best = {seed: run["networks"][run["best"]] for seed, run in own.items()}
         base = {} if row.key == first else {s: r["networks"][r["best"]][main] for s, r in runs.get(first, {}).items()}
-        each = {name: {seed: run["networks"][name][main] for seed, run in own.items()} for name in _networks(own)}
+        networks = {name: {seed: run["networks"][name][main] for seed, run in own.items()} for name in _networks(own)}
         lines.append(
             Line(
                 key=row.key,
                 label=row.label,
                 paper=row.paper,
                 seeds=list(own),
-                measures={name: Spread.of(found[name] for found in better.values()) for name in measures if own},
-                difference=_difference({seed: found[main] for seed, found in better.items()}, base),
-                networks={name: (Spread.of(found.values()), _difference(found, base)) for name, found in each.items()},
+                measures={name: Spread.of(values[name] for values in best.values()) for name in measures if own},
+                difference=_difference({seed: values[main] for seed, values in best.items()}, base),
+                networks={
+                    name: (Spread.of(values.values()), _difference(values, base)) for name, values in networks.items()
+                },
                 images=_mean(own, "images"),
                 train_seconds=_mean(own, "train_seconds"),
                 cpu_seconds=_mean(own, "cpu_seconds"),
-                deployed=deployed.get(row.key),
-                failures=list(failures.get(row.key, [])),
-                averaged=averaged.get(row.key),
+                deployed=results.deployments.get(row.key),
+                failures=list(results.failures.get(row.key, [])),
+                averaged=results.averages.get(row.key),
             )
         )
     return lines
 
 
-def _networks(runs):
+def _networks(runs: Mapping[int, dict]) -> Iterable[str]:
     return next(iter(runs.values()))["networks"] if runs else ()
 
 
-def _difference(found, base):
-    """Spread of ``found`` - ``base``, over the seeds both have."""
-    return Spread.of(found[seed] - base[seed] for seed in found if seed in base)
+def _difference(values: Mapping[int, float], base: Mapping[int, float]) -> Spread | None:
+    """Spread of ``values`` - ``base``, over the seeds that both have."""
+    return Spread.of(values[seed] - base[seed] for seed in values if seed in base)
 
 
-def _mean(runs, key):
+def _mean(runs: Mapping[int, dict], key: str) -> float | None:
     return statistics.fmean(run[key] for run in runs.values()) if runs else None
 
 
-def cells(lines, measures):
-    """(header, rows) of text."""
-    header = ["", "paper", *(NAMES[m] for m in measures), "n", "difference", COSTS, "train, min", "CPU, min"]
+def table_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The main table as text: (header, rows)."""
+    header = ["", "paper", *(NAMES[m] for m in measures), "n", "difference", FIRST_COST, "train, min", "CPU, min"]
     header += ["params, M", "file, MiB", "ms"]
     rows = []
     for line in lines:
         cost = line.deployed or {}
-        shown = [_spread(line.measures.get(m)) for m in measures]
+        cells = [_format_spread(line.measures.get(m)) for m in measures]
         if line.failures and not line.seeds:
-            shown[0] = "failed"
+            cells[0] = "failed"
         rows.append(
             [
                 line.label,
                 _or_dash(line.paper, "{:.3f}"),
-                *shown,
+                *cells,
                 str(len(line.seeds)) + (f" (+{len(line.failures)} failed)" if line.failures else ""),
-                _spread(line.difference, "+"),
+                _format_spread(line.difference, "+"),
                 _or_dash(line.images, "{:.0f}"),
                 _or_dash(line.train_seconds and line.train_seconds / 60, "{:.1f}"),
                 _or_dash(line.cpu_seconds and line.cpu_seconds / 60, "{:.1f}"),
@@ -145,46 +154,49 @@ def cells(lines, measures):
     return header, rows
 
 
-def averaged_cells(lines, measures):
-    """(header, rows) of text: what the mean of the weights of a row's seeds reads; no rows where nothing was averaged.
+def average_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The table of averaged weights as text: (header, rows). It has no rows if nothing was averaged.
 
-    It costs what one network costs once it is deployed, and in training the images and the time of all its seeds.
+    The average of a row's seeds is one network, and costs as much as one in use. Its training took the images and the
+    time of all seeds.
     """
-    header = ["weights averaged over seeds", *(NAMES[m] for m in measures), "n", "over one run", COSTS]
+    header = ["weights averaged over seeds", *(NAMES[m] for m in measures), "n", "over one run", FIRST_COST]
     rows = []
     for line in lines:
-        found = line.averaged or {"networks": {}}
-        for name, reached in found["networks"].items():
-            count = len(found["seeds"])
+        average = line.averaged or {"networks": {}}
+        for name, values in average["networks"].items():
+            count = len(average["seeds"])
             rows.append(
                 [
-                    f"{line.label}: {name}" if len(found["networks"]) > 1 else line.label,
-                    *(f"{reached[m]:.3f}" for m in measures),
+                    f"{line.label}: {name}" if len(average["networks"]) > 1 else line.label,
+                    *(f"{values[m]:.3f}" for m in measures),
                     str(count),
-                    f"{reached[measures[0]] - line.networks[name][0].mean:+.3f}",
+                    f"{values[measures[0]] - line.networks[name][0].mean:+.3f}",
                     f"{count * line.images:.0f}",
                 ]
             )
     return header, rows
 
 
-def _or_dash(value, form):
+def _or_dash(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def _spread(spread, sign=""):
+def _format_spread(spread: Spread | None, sign: str = "") -> str:
     if spread is None:
         return "–"
     deviation = "" if spread.deviation is None else f" ± {spread.deviation:.3f}"
     return f"{spread.mean:{sign}.3f}{deviation}"
 
 
-def markdown(title, sections, start, measures):
+def to_markdown(
+    title: str, sections: Iterable[Section], start: Mapping[str, float] | None, measures: Sequence[str]
+) -> str:
     """The report as Markdown.
 
     Args:
         title: of the report.
-        sections: list of Section.
+        sections: one for each budget.
         start: {measure: value} of the weights before training, None if they were not measured.
         measures: names of the measures, the main one first.
     """
@@ -192,75 +204,81 @@ def markdown(title, sections, start, measures):
     if start:
         before = ", ".join(f"{NAMES[name]} {start[name]:.3f}" for name in measures)
         text += [f"The weights before training: {before}.", ""]
-    for budget, lines, remarks in sections:
-        header, rows = cells(lines, measures)
+    for budget, lines, notes in sections:
+        header, rows = table_cells(lines, measures)
         text += [f"## {budget[0].upper()}{budget[1:]}", "", *markdown_table(header, rows), ""]
-        text += [*_each_network(lines), *_averaged(lines, measures), *_failures(lines)]
-        text += [f"{remark}\n" for remark in remarks]
+        text += [*_network_table(lines), *_average_table(lines, measures), *_list_failures(lines)]
+        text += [f"{note}\n" for note in notes]
     return "\n".join(text)
 
 
-def _each_network(lines):
-    """Of several networks the table shows the better one of each run; here is what each reaches."""
+def _network_table(lines: Sequence[Line]) -> list[str]:
+    """What each of several networks reaches. The main table has only the best network of each run."""
     pairs = [line for line in lines if len(line.networks) > 1]
     if not pairs:
         return []
     header = ["each network by itself", "mean", "difference"]
     rows = [
-        [f"{line.label}: {name}", _spread(reached), _spread(difference, "+")]
+        [f"{line.label}: {name}", _format_spread(values), _format_spread(difference, "+")]
         for line in pairs
-        for name, (reached, difference) in line.networks.items()
+        for name, (values, difference) in line.networks.items()
     ]
-    why = "Where several networks learn, the table above has the better one of each run, by the test images."
-    return [why, "", *markdown_table(header, rows), ""]
+    note = "Where several networks learn, the table above has the best network of each run. The test images chose it."
+    return [note, "", *markdown_table(header, rows), ""]
 
 
-def _averaged(lines, measures):
-    header, rows = averaged_cells(lines, measures)
-    why = (
-        "The weights of a row's seeds averaged (`ppocrv2 average`): one network, which took the images of all of them."
+def _average_table(lines: Sequence[Line], measures: Sequence[str]) -> list[str]:
+    header, rows = average_cells(lines, measures)
+    note = (
+        "The weights of a row's seeds averaged into one network (`ppocrv2 average`). It took the images of all seeds."
     )
-    return [why, "", *markdown_table(header, rows), ""] if rows else []
+    return [note, "", *markdown_table(header, rows), ""] if rows else []
 
 
-def _failures(lines):
-    failed = [(line, *failure) for line in lines for failure in line.failures]
-    text = [f"- failed: {line.label}, seed {seed}: {problem}; see {log}" for line, seed, problem, log in failed]
+def _list_failures(lines: Iterable[Line]) -> list[str]:
+    failures = [(line, *failure) for line in lines for failure in line.failures]
+    text = [f"- failed: {line.label}, seed {seed}: {problem}; see {log}" for line, seed, problem, log in failures]
     return [*text, ""] if text else []
 
 
-def notes(results, deployed):
-    """Sentences on how the numbers came about, and a warning where the runs of one row do not belong together."""
-    runs = [run for own in results.values() for run in own]
-    about = {key: ", ".join(sorted({_text(run[key]) for run in runs})) for key in ("commit", "versions", "machine")}
-    seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
-    engines = ", ".join(sorted({cost["engine"] for cost in deployed.values()}))
-    yield f"Commit {about['commit']}; {about['versions']}; {about['machine']}; seeds {seeds}."
+def make_notes(runs: Mapping[str, Sequence[dict]], deployments: Mapping[str, dict]) -> Iterator[str]:
+    """Sentences on where the numbers come from, and a warning if the runs of one row cannot be compared.
+
+    Args:
+        runs, deployments: as in Results.
+    """
+    every = [run for own in runs.values() for run in own]
+    origin = {
+        key: ", ".join(sorted({_to_text(run[key]) for run in every})) for key in ("commit", "versions", "machine")
+    }
+    seeds = ", ".join(map(str, sorted({run["seed"] for run in every})))
+    engines = ", ".join(sorted({cost["engine"] for cost in deployments.values()}))
+    yield f"Commit {origin['commit']}; {origin['versions']}; {origin['machine']}; seeds {seeds}."
     yield (
-        "n: seeds; ±: standard deviation; difference: from the first row, seed by seed. Training: the trainer's loop, "
-        "without start and evaluation; CPU: of the whole training process."
+        "n: number of seeds. ±: standard deviation. Difference: from the first row, seed by seed. Train: time of the "
+        "trainer's loop, without its start and the evaluation. CPU: the whole training process."
     )
     if engines:
-        yield f"Parameters, file and ms (median, one image at a time, {engines}): of the one exported network."
-    for key, own in results.items():
+        yield f"Parameters, file and ms are of the one exported network; ms is the median of one image, with {engines}."
+    for key, own in runs.items():
         if len({run["digest"] for run in own}) > 1:
             yield f"**The runs of row {key} were made with different settings; do not compare them.**"
 
 
-def _text(value):
+def _to_text(value: Any) -> str:
     return ", ".join(f"{name} {item}" for name, item in value.items()) if isinstance(value, dict) else value
 
 
-def as_json(sections, start, measures):
-    """The same as plain data."""
-    return {"measures": list(measures), "start": start, "budgets": _plain(sections)}
+def to_json(sections: Iterable[Section], start: Mapping[str, float] | None, measures: Sequence[str]) -> dict:
+    """The report as plain data. The arguments are those of :func:`to_markdown`."""
+    return {"measures": list(measures), "start": start, "budgets": _to_plain(list(sections))}
 
 
-def _plain(value):
+def _to_plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_to_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

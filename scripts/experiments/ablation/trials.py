@@ -1,40 +1,69 @@
-"""What is to be run: every row's config under one budget. Nothing here starts a process.
+"""Make a trial out of a row, a seed and a budget: the config and the label file of one run. Nothing runs here.
 
-A budget is a number of training images. It is spent as one epoch over a label file that lists the training lines,
-shuffled anew for every pass, until the number is reached: PaddleOCR's trainer then stops after exactly that many
-steps, its warm-up and its decay span exactly the budget, and every row sees the same images equally often.
+A budget is a number of training images. A trial spends it as one epoch over a label file of its own. That file repeats
+the training lines, shuffled anew for every pass, until the number is reached. So PaddleOCR's trainer stops after
+exactly that many steps, its warm-up and its decay span exactly the budget, and every row sees the same images equally
+often.
 """
+
+from __future__ import annotations
 
 import copy
 import hashlib
 import json
 import random
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple
 
-from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints.paths import with_suffix
+from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import PathLike
 
-from .rows import Row
+from .paper import Row, Task
 
-EPOCH_KEYS = ("warmup_epoch", "decay_epochs")  # of Optimizer.lr: what counts in epochs
+EPOCH_KEYS = ("warmup_epoch", "decay_epochs")  # of Optimizer.lr: numbers of epochs
 NEVER = 10**9  # steps or epochs
 
 
 class Budget(NamedTuple):
-    """Either the steps of the baseline's batch, for equal images, or the minutes of training, for equal time."""
+    """What every row may spend: either images or time."""
 
-    steps: Optional[int]
-    minutes: Optional[float]
+    steps: int | None  # of the baseline's batch, for equal images
+    minutes: float | None  # of training, for equal time
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The name of its folder."""
         return f"{self.steps}-steps" if self.steps else f"{self.minutes:g}-minutes"
 
     @property
-    def title(self):
+    def title(self) -> str:
+        """Its heading in the report."""
         return f"equal images, {self.steps} steps" if self.steps else f"equal time, {self.minutes:g} minutes"
+
+
+class Inputs(NamedTuple):
+    """What all rows share."""
+
+    data: Path  # folder with train.txt, test.txt and their images
+    weights: Path | None  # checkpoint of one network, without .pdparams; None for no weights
+    teacher: Path | None  # checkpoint of a frozen teacher, likewise
+    overrides: tuple[str, ...] = ()  # KEY=VALUE for every row, ROW:KEY=VALUE for one
+
+
+class Settings(NamedTuple):
+    """The config of a row, before seed and budget."""
+
+    config: dict
+    changes: tuple[str, ...]  # KEY=VALUE that lead from the built-in config to this one; without data and weights
+    contents: dict[str, str]  # {input: digest of the content of its file}
+
+    @property
+    def digest(self) -> str:
+        """Two rows of equal digests train the same."""
+        return make_digest([self.config, self.contents])
 
 
 class Trial(NamedTuple):
@@ -44,56 +73,37 @@ class Trial(NamedTuple):
     seed: int
     steps: int
     folder: Path
-    config: dict  # whole, as the trainer gets it
-    changes: tuple  # KEY=VALUE that made it from the row's config, but for data, weights and budget
-    settings: str  # digest of the row's settings
-    digest: str  # of all that makes the result but the seed: settings and steps
+    config: dict  # all of it, as the trainer gets it
+    changes: tuple[str, ...]  # as in Settings
+    settings: str  # digest of the row's Settings
+    digest: str  # of everything that decides the result but the seed: settings and steps
 
     @property
-    def batch(self):
+    def batch(self) -> int:
+        """Images of a step."""
         return batch_size(self.config)
 
     @property
-    def images(self):
+    def images(self) -> int:
+        """Images of all steps."""
         return self.steps * self.batch
 
 
-class Settings(NamedTuple):
-    """A row's config before seed and budget."""
-
-    config: dict
-    changes: tuple  # as of a Trial
-    contents: dict  # {input: digest of what is in its file}
-
-    @property
-    def digest(self):
-        return digest([self.config, self.contents])
-
-
-class Inputs(NamedTuple):
-    """What all rows share."""
-
-    data: Path  # holds train.txt, test.txt and their images
-    weights: Optional[Path]  # checkpoint of one network, without .pdparams; None for no weights
-    teacher: Optional[Path]  # that of a frozen teacher
-    overrides: tuple = ()  # KEY=VALUE for every row, ROW:KEY=VALUE for one
-
-
-def settings(task, row, inputs):
-    """The Settings of ``row``: as built in, then the row's overrides, the data, the weights, the user's overrides.
+def make_settings(task: Task, row: Row, inputs: Inputs) -> Settings:
+    """Apply to the config of ``row``, in this order: its own overrides, the data, the weights, the user's overrides.
 
     Raises:
-        UserError: there is no such config, or an override leads nowhere.
+        UserError: there is no such config, an override leads nowhere, or a frozen teacher has no weights.
     """
-    own = (*row.overrides, *_taken(task, row))
-    settled = config.override(config.read(config.locate(row.config)), own)
-    settled = config.override(settled, [*_data(inputs.data), *_weights(row, settled, inputs)])
-    users = tuple(_own(task, row, inputs.overrides))
-    return Settings(config.override(settled, users), (*own, *users), _contents(inputs))
+    own = (*row.overrides, *_schedule_overrides(task, row))
+    config = yaml_files.override(yaml_files.read(yaml_files.locate(row.config)), own)
+    config = yaml_files.override(config, [*_data_overrides(inputs.data), *_weights_overrides(row, config, inputs)])
+    users = tuple(_select_overrides(task, row, inputs.overrides))
+    return Settings(yaml_files.override(config, users), (*own, *users), _digest_files(inputs))
 
 
-def _contents(inputs):
-    """Digests of the files that all rows share: a run of others is not the run that is asked for."""
+def _digest_files(inputs: Inputs) -> dict[str, str]:
+    """A run is done again when one of the files that all rows share has another content."""
     files = {"train": inputs.data / "train.txt", "test": inputs.data / "test.txt"}
     files |= {
         name: with_suffix(path) for name, path in (("weights", inputs.weights), ("teacher", inputs.teacher)) if path
@@ -101,40 +111,40 @@ def _contents(inputs):
     return {name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for name, file in files.items() if file.is_file()}
 
 
-def _taken(task, row):
+def _schedule_overrides(task: Task, row: Row) -> Iterator[str]:
     if row.schedule_of:
         source = next(other for other in task.rows if other.key == row.schedule_of)
-        values = config.read(config.locate(source.config))
-        for path in task.taken:
-            yield config.assignment(path, _value(values, path))
+        config = yaml_files.read(yaml_files.locate(source.config))
+        for path in task.schedule_keys:
+            yield yaml_files.assignment(path, _look_up(config, path))
 
 
-def _value(node, path):
+def _look_up(node: Any, path: str) -> Any:
     for step in path.split("."):
         node = node[step] if isinstance(node, dict) else next(entry[step] for entry in node if step in entry)
     return node
 
 
-def _data(folder):
+def _data_overrides(folder: Path) -> Iterator[str]:
     for section, name in (("Train", "train.txt"), ("Eval", "test.txt")):
-        yield config.assignment(f"{section}.dataset.data_dir", folder)
-        yield config.assignment(f"{section}.dataset.label_file_list", [folder / name])
+        yield yaml_files.assignment(f"{section}.dataset.data_dir", folder)
+        yield yaml_files.assignment(f"{section}.dataset.label_file_list", [folder / name])
 
 
-def _weights(row, settled, inputs):
+def _weights_overrides(row: Row, config: dict, inputs: Inputs) -> Iterator[str]:
     """A single network takes its weights from Global, each of several from its own section."""
-    models = settled["Architecture"].get("Models")
-    yield config.assignment("Global.pretrained_model", None if models else inputs.weights)
+    models = config["Architecture"].get("Models")
+    yield yaml_files.assignment("Global.pretrained_model", None if models else inputs.weights)
     for name, model in (models or {}).items():
         frozen = model.get("freeze_params")
         if frozen and inputs.weights and not inputs.teacher:
             raise UserError(f"{name} of {row.config} is frozen, so it needs weights of its own: --teacher DIR/PREFIX.")
         source = inputs.teacher if frozen else inputs.weights
-        yield config.assignment(f"Architecture.Models.{name}.pretrained", source)
+        yield yaml_files.assignment(f"Architecture.Models.{name}.pretrained", source)
 
 
-def _own(task, row, overrides):
-    """Overrides for ``row``: those without a row's key in front, and those with its own."""
+def _select_overrides(task: Task, row: Row, overrides: Iterable[str]) -> Iterator[str]:
+    """The overrides for ``row``: those without a row's key in front, and those with its own key."""
     known = {other.key for other in task.rows}
     for override in overrides:
         key, colon, rest = override.partition(":")
@@ -144,13 +154,18 @@ def _own(task, row, overrides):
             yield rest
 
 
-def batch_size(settled):
-    return settled["Train"]["loader"]["batch_size_per_card"]
+def batch_size(config: dict) -> int:
+    """Images of a training step."""
+    return config["Train"]["loader"]["batch_size_per_card"]
 
 
-def steps_of(budget, settled, reference):
-    """Steps of a config in which it sees the images that ``budget.steps`` steps of the config ``reference`` see."""
-    images, batch = budget.steps * batch_size(reference), batch_size(settled)
+def count_steps(steps: int, config: dict, reference: dict) -> int:
+    """How many steps of ``config`` see as many images as ``steps`` steps of the config ``reference``.
+
+    Raises:
+        UserError: it is no whole number.
+    """
+    images, batch = steps * batch_size(reference), batch_size(config)
     if images % batch:
         raise UserError(
             f"a row of batch {batch} cannot see {images} images in whole steps: set one batch for all rows, "
@@ -159,56 +174,69 @@ def steps_of(budget, settled, reference):
     return images // batch
 
 
-def trial(row, seed, steps, settled, folder):
-    """The Trial of ``steps`` steps of Settings in ``folder``/seedS; :func:`prepare` writes the label file it names."""
+def make_trial(row: Row, seed: int, steps: int, settings: Settings, folder: Path) -> Trial:
+    """The trial of ``row`` in ``folder``/seedS. :func:`write_trial` writes the label file that its config names.
+
+    Args:
+        steps: how many training steps.
+        folder: of the row.
+    """
     own = folder / f"seed{seed}"
-    full = copy.deepcopy(settled.config)
-    epochs = full["Global"]["epoch_num"]
-    full["Global"].update(
+    config = copy.deepcopy(settings.config)
+    epochs = config["Global"]["epoch_num"]
+    config["Global"].update(
         epoch_num=1,
         seed=seed,
         save_model_dir=str(own),
         save_epoch_step=NEVER,
-        eval_batch_step=[0, NEVER],  # evaluation comes after training, and takes nothing from its time
-        print_batch_step=min(full["Global"]["print_batch_step"], steps),
+        eval_batch_step=[0, NEVER],  # evaluation comes after training and takes nothing from its time
+        print_batch_step=min(config["Global"]["print_batch_step"], steps),
     )
-    schedule = full["Optimizer"]["lr"]
+    schedule = config["Optimizer"]["lr"]
     for key in EPOCH_KEYS:
         if key in schedule:
-            schedule[key] = _divided(schedule[key], epochs)
-    full["Train"]["dataset"]["label_file_list"] = [str(own / "train.txt")]
-    full["Train"]["loader"]["drop_last"] = True
-    known = settled.digest
-    return Trial(row, seed, steps, own, full, settled.changes, known, digest([known, steps]))
+            schedule[key] = _divide(schedule[key], epochs)
+    config["Train"]["dataset"]["label_file_list"] = [str(own / "train.txt")]
+    config["Train"]["loader"]["drop_last"] = True
+    digest = settings.digest
+    return Trial(row, seed, steps, own, config, settings.changes, digest, make_digest([digest, steps]))
 
 
-def digest(content):
+def make_digest(content: Any) -> str:
     """16 hexadecimal digits that change when ``content``, plain data, does."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _divided(value, number):
-    return [_divided(each, number) for each in value] if isinstance(value, list) else value / number
+def _divide(value: Any, number: int) -> Any:
+    return [_divide(each, number) for each in value] if isinstance(value, list) else value / number
 
 
-def prepare(trial, lines):
-    """Write the config and the label file of a trial into its folder."""
+def write_trial(trial: Trial, lines: Sequence[str]) -> None:
+    """Write the config and the label file of a trial into its folder.
+
+    Args:
+        lines: of the training label file.
+    """
     trial.folder.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in spread(lines, trial.images, trial.seed))
+    text = "".join(f"{line}\n" for line in repeat_lines(lines, trial.images, trial.seed))
     (trial.folder / "train.txt").write_text(text, encoding="utf-8")
-    config.write(trial.config, trial.folder / "config.yml", f"{trial.row.label}: from {trial.row.config}")
+    yaml_files.write(trial.config, trial.folder / "config.yml", f"{trial.row.label}: from {trial.row.config}")
 
 
-def spread(lines, count, seed):
-    """``count`` of ``lines``: pass after pass, each shuffled by ``seed``, the last one cut."""
-    rng, chosen = random.Random(seed), []
-    while len(chosen) < count:
-        chosen += rng.sample(lines, len(lines))
-    return chosen[:count]
+def repeat_lines(lines: Sequence[str], count: int, seed: int) -> list[str]:
+    """``count`` lines: one pass after the other, each shuffled by ``seed``, the last one cut short."""
+    rng, repeated = random.Random(seed), []
+    while len(repeated) < count:
+        repeated += rng.sample(lines, len(lines))
+    return repeated[:count]
 
 
-def read_lines(data):
-    """The lines of ``data``/train.txt that hold anything."""
+def read_training_lines(data: PathLike) -> list[str]:
+    """The lines of ``data``/train.txt, without the empty ones.
+
+    Raises:
+        UserError: there is no such file, or no such line.
+    """
     file = Path(data) / "train.txt"
     if not file.is_file():
         raise UserError(f"there is no file {file}; --data takes a folder with train.txt, test.txt and their images.")

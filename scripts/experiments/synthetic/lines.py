@@ -1,53 +1,60 @@
-"""A small data set of rendered text lines, hard enough that the published recognizer has something to learn."""
+"""A small data set of rendered text lines. The published recognizer reads some of them wrong, so it can still learn."""
+
+from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import PathLike
 
-from .drawing import Look, render
-from .words import chinese_words, choose_text
+from .drawing import Colour, Look, render
+from .words import choose_text, read_chinese_words
 
-LONGEST = 20  # characters; PaddleOCR's recipes train on up to 25
+LONGEST = 20  # most characters of a line; PaddleOCR's recipes train on up to 25
 
 
-def render_lines(directory, count, seed, characters, test_count=100):
+def render_lines(
+    directory: PathLike, count: int, seed: int, characters: Iterable[str], test_count: int = 100
+) -> tuple[Path, Path]:
     """Write a data set in PaddleOCR's SimpleDataSet format; the same arguments write the same text and pixels.
 
     Args:
         directory: receives ``train/0000.png``, ..., ``train.txt``, ``test/0000.png``, ..., ``test.txt``.
         count, test_count: lines to train on and to test on, at least 1 each. No text occurs twice.
-        seed: int.
-        characters: the recognizer's, any iterable; no other occurs but the space.
+        characters: what the recognizer can read. The lines have no other character but the space.
     Returns:
         Paths of (train.txt, test.txt).
+    Raises:
+        UserError: there are not so many different lines, or the word list is not installed.
     """
     if min(count, test_count) < 1:
         raise ValueError(f"`count` and `test_count` must be at least 1, got {count} and {test_count}.")
-    rng, characters = random.Random(seed), frozenset(characters) | {" "}
-    words, weights = chinese_words(characters)
-    seen, files = set(), []
+    rng, allowed = random.Random(seed), frozenset(characters) | {" "}
+    words, weights = read_chinese_words(allowed)
+    used, files = set(), []
     for name, lines in (("train", count), ("test", test_count)):
         folder = Path(directory) / name
         folder.mkdir(parents=True, exist_ok=True)
         labels = []
         for number in range(lines):
-            text = _unseen(rng, words, weights, characters, seen)
+            text = _choose_new_text(rng, words, weights, allowed, used)
             file = folder / f"{number:04}.png"
             file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng)))[1].tobytes())
             labels.append(f"{name}/{file.name}\t{text}\n")
         files.append(Path(directory) / f"{name}.txt")
         files[-1].write_bytes("".join(labels).encode("utf-8"))  # bytes: the same line ends everywhere
-    return tuple(files)
+    return files[0], files[1]
 
 
-def choose_look(rng):
-    """A :class:`.draw.Look`; every decision from ``rng``, a random.Random."""
+def choose_look(rng: random.Random) -> Look:
+    """Draw how a line looks. Every decision comes from ``rng``."""
 
-    def gauss(deviation):
+    def gauss(deviation: float) -> float:
         return max(-2 * deviation, min(2 * deviation, rng.gauss(0, deviation)))
 
     papers, ink = choose_colours(rng)
@@ -73,8 +80,11 @@ def choose_look(rng):
     )
 
 
-def choose_colours(rng):
-    """((paper, paper), ink), each (B, G, R): 35 to 170 grey levels apart, either may be the darker."""
+def choose_colours(rng: random.Random) -> tuple[tuple[Colour, Colour], Colour]:
+    """Draw the colours of a line: ((paper, paper), ink).
+
+    Paper and ink are 35 to 170 grey levels apart, give or take 15 in each channel. Either may be the darker one.
+    """
     contrast = rng.choice((35, 45, 60, 90, 130, 170))
     level = rng.uniform(20, 235 - contrast)
     dark, light = ([level + offset + rng.uniform(-15, 15) for _ in range(3)] for offset in (0, contrast))
@@ -83,10 +93,13 @@ def choose_colours(rng):
     return (tuple(paper), tuple(other)), tuple(ink)
 
 
-def _unseen(rng, words, weights, characters, seen):
+def _choose_new_text(
+    rng: random.Random, words: list[str], weights: list[float], allowed: frozenset[str], used: set[str]
+) -> str:
+    """A text that is not in ``used``, which it is then added to."""
     for _ in range(1000):
         text = choose_text(rng, words, weights)
-        if text not in seen and len(text) <= LONGEST and characters.issuperset(text):
-            seen.add(text)
+        if text not in used and len(text) <= LONGEST and allowed.issuperset(text):
+            used.add(text)
             return text
-    raise UserError(f"only {len(seen)} different lines can be written with these characters; ask for fewer.")
+    raise UserError(f"only {len(used)} different lines can be written with these characters; ask for fewer.")

@@ -1,4 +1,4 @@
-"""The typefaces that synthetic text is drawn in, out of installed packages. All have Chinese and Latin glyphs."""
+"""The typefaces of synthetic text, from packages that must be installed. All have Chinese and Latin glyphs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,12 @@
 """What rendered lines say: Chinese words by their frequency, Latin words, numbers, dates and codes."""
 
+from __future__ import annotations
+
 import bisect
 import itertools
+import random
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from importlib import util
 from pathlib import Path
 
@@ -22,17 +27,21 @@ LATIN = """
     welcome window winter workshop world yellow zone
     """.split()
 
-
-UNWELCOME = frozenset(
-    "杀死淫奸尸毒匪屠惨妓嫖裸贼屎尿粪恐炸鬼罪狱刑娼虐贱"
-)  # no word with these: the lines are shown to people
+# People will see the lines, so no word has one of these characters.
+UNWELCOME = frozenset("杀死淫奸尸毒匪屠惨妓嫖裸贼屎尿粪恐炸鬼罪狱刑娼虐贱")
 
 
-def chinese_words(characters, least_frequency=50):
-    """(words, cumulative weights) of jieba's dictionary: words of 2 characters and places of up to 4, as on signs.
+def read_chinese_words(characters: AbstractSet[str], least_frequency: int = 50) -> tuple[list[str], list[float]]:
+    """Read jieba's dictionary: words of 2 characters, and names of places of up to 4, as on signs.
 
-    All their characters are in ``characters``, a set. A weight is the square root of the frequency: common words stay
-    common, rare characters get a turn.
+    Args:
+        characters: the words have no others.
+        least_frequency: rarer words are left out.
+    Returns:
+        (words, cumulative weights). A weight is the square root of the frequency, so that common words stay common and
+        rare characters occur too.
+    Raises:
+        UserError: jieba is not installed, or no word can be written with ``characters``.
     """
     spec = util.find_spec("jieba")
     if spec is None:
@@ -44,7 +53,7 @@ def chinese_words(characters, least_frequency=50):
             longest = 4 if part_of_speech == "ns" else 2
             if int(frequency) < least_frequency or not 2 <= len(word) <= longest or word.isascii():
                 continue
-            if characters.issuperset(word) and UNWELCOME.isdisjoint(word):
+            if characters >= set(word) and UNWELCOME.isdisjoint(word):
                 words.append(word)
                 weights.append(int(frequency) ** 0.5)
     if not words:
@@ -52,18 +61,22 @@ def chinese_words(characters, least_frequency=50):
     return words, list(itertools.accumulate(weights))
 
 
-def choose_text(rng, words, weights):
-    """One line of text. ``rng`` is a random.Random; ``words`` and cumulative ``weights`` are chinese_words'."""
+def choose_text(rng: random.Random, words: Sequence[str], weights: Sequence[float]) -> str:
+    """Draw one line of text.
+
+    Args:
+        words, weights: as :func:`read_chinese_words` returns them.
+    """
     kind = rng.random()
     if kind < 0.6:
-        return _chinese(rng, lambda: words[bisect.bisect(weights, rng.random() * weights[-1])])
+        return _choose_chinese(rng, lambda: words[bisect.bisect(weights, rng.random() * weights[-1])])
     if kind < 0.8:
         case = rng.choice((str.upper, str.title, str.title, str.lower))
         return " ".join(case(rng.choice(LATIN)) for _ in range(rng.choice((1, 1, 2))))
-    return _figures(rng)
+    return _choose_figures(rng)
 
 
-def _chinese(rng, word):
+def _choose_chinese(rng: random.Random, word: Callable[[], str]) -> str:
     text = "".join(word() for _ in range(rng.choice((1, 1, 2, 2, 3))))
     form = rng.random()
     if form < 0.08:
@@ -75,11 +88,11 @@ def _chinese(rng, word):
     return text
 
 
-def _figures(rng):
-    def digits(count):
+def _choose_figures(rng: random.Random) -> str:
+    def digits(count: int) -> str:
         return "".join(rng.choice("0123456789") for _ in range(count))
 
-    def letters(count):
+    def letters(count: int) -> str:
         return "".join(rng.choice("ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(count))
 
     return rng.choice(
