@@ -236,13 +236,15 @@ def test_if_no_other_picture_is_refused_they_are_drawn_as_in_paddleocr(data, log
     assert ours == [SimpleDataSet.get_ext_data(found)[0]["img_path"] for _ in range(8)]
 
 
-def test_where_nothing_fails_the_random_draws_are_those_of_paddleocr(data, logged, tmp_path):
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_where_nothing_fails_the_random_draws_are_those_of_paddleocr(data, logged, tmp_path, ratio):
     import random
 
     from ppocr.data.simple_dataset import SimpleDataSet
 
     write(tmp_path, **dict.fromkeys("abcdefgh", SQUARE))
     settings = config(tmp_path, {"DetLabelEncode": None}, keep=("image", "drawn"))
+    settings["Train"]["dataset"]["ratio_list"] = [ratio]
     runs = []
     for kind in (SimpleDataSet, type(dataset(tmp_path, logger=logged[0]))):
         made = kind(copy.deepcopy(settings), "Train", logged[0], seed=3)
@@ -250,7 +252,7 @@ def test_where_nothing_fails_the_random_draws_are_those_of_paddleocr(data, logge
         random.seed(4)
         np.random.seed(5)
         runs.append([sample[1] for sample in made])
-    assert len(set(runs[0])) == 8
+    assert len(set(runs[0])) == 8 * ratio
     assert runs[0] == runs[1]
 
 
