@@ -1,16 +1,21 @@
-"""What a fine-tune did to a recognizer: a table of before and after, and a picture of lines with what was read.
+"""What fine-tuning did to a recognizer: a table of before and after, and a picture of lines with what was read.
 
-A line counts as right when it matches its label but for spaces, as PaddleOCR's RecMetric counts.
+A line is right if it equals its label. Spaces do not count, as in PaddleOCR's RecMetric.
 """
 
-import os
-from typing import NamedTuple
+from __future__ import annotations
 
-from PIL import Image, ImageDraw
+import os
+from collections.abc import Iterable
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 from rich.table import Table
 
 from ppocrv2_ext.deploy.read import load_image, to_bgr
+from ppocrv2_ext.files import PathLike
 from ppocrv2_ext.preview.colours import INK, QUIET, RULE, WRONG
 from ppocrv2_ext.preview.fonts import load_font
 
@@ -18,22 +23,24 @@ from .markdown import markdown_table
 
 RIGHT = "#2e7d32"  # colour of a line that was read right
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
+Pair = tuple[str, Optional[str]]  # (label, text); a text of None is an image that could not be read
+PictureRow = tuple[Union[PathLike, np.ndarray], str, Optional[str], Optional[str]]  # image, label, before, after
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
 MISSING = 8  # pixels of the wedge where a character is missing
 
 
 class Score(NamedTuple):
-    """Over lines; two of the numbers are counts, so that a reader can see how little one line is worth."""
+    """Counts over lines. They show how little a single line is worth."""
 
     lines: int
     right: int
     characters: int  # of the labels
-    errors: int  # characters to insert, delete or replace to make the label of what was read
+    errors: int  # characters to insert, delete or replace in what was read to get the labels
 
     @classmethod
-    def of(cls, pairs):
-        """Of (label, text) pairs; a text of None, an image that could not be read, is a line without characters."""
-        pairs = [(_without_spaces(label), _without_spaces(text or "")) for label, text in pairs]
+    def of(cls, pairs: Iterable[Pair]) -> Score:
+        """Count over pairs. An image that could not be read is a line without characters."""
+        pairs = [(_drop_spaces(label), _drop_spaces(text or "")) for label, text in pairs]
         return cls(
             lines=len(pairs),
             right=sum(label == text for label, text in pairs),
@@ -42,45 +49,42 @@ class Score(NamedTuple):
         )
 
 
-def table(before, after):
-    """Before and after, for all lines and for each kind of line.
+def make_table(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[Table, str]:
+    """Compare before and after, over all lines and over each kind of line.
 
     Args:
-        before, after: lists of (label, text), the same labels in the same order.
+        before, after: the same labels in the same order.
     Returns:
-        (rich Table, the same as Markdown).
+        (a table for the terminal, the same table as Markdown)
     """
     before, after = list(before), list(after)
     if not before or [label for label, _ in before] != [label for label, _ in after]:
         raise ValueError(f"`before` and `after` must have the same labels, got {len(before)} and {len(after)} lines.")
-    kinds = [_kind(label) for label, _ in before]
+    kinds = [_find_kind(label) for label, _ in before]
     rows = []
     for kind in ("all", *dict.fromkeys(sorted(kinds))):
-        chosen = [index for index, own in enumerate(kinds) if kind in ("all", own)]
-        old, new = (Score.of([pairs[index] for index in chosen]) for pairs in (before, after))
-        rows.append((kind, f"{old.lines}", *_percent(old.right, new.right, old.lines)))
-        rows[-1] += _percent(old.errors, new.errors, old.characters)
-    right = [
-        [_without_spaces(label) == _without_spaces(text or "") for label, text in pairs] for pairs in (before, after)
-    ]
-    mended, broken = (sum(a is value and b is not value for a, b in zip(*right)) for value in (False, True))
-    summary = f"{mended} lines mended, {broken} broken"
+        indices = [index for index, own in enumerate(kinds) if kind in ("all", own)]
+        old, new = (Score.of([pairs[index] for index in indices]) for pairs in (before, after))
+        rows.append((kind, f"{old.lines}", *_format_change(old.right, new.right, old.lines)))
+        rows[-1] += _format_change(old.errors, new.errors, old.characters)
+    right = [[_drop_spaces(label) == _drop_spaces(text or "") for label, text in pairs] for pairs in (before, after)]
+    gains, losses = (sum(a is value and b is not value for a, b in zip(*right)) for value in (False, True))
+    summary = f"{gains} lines mended, {losses} broken"
     header = ("lines of", "count", "right before", "after", "change", "character errors before", "after", "change")
     grid = Table(title="Before and after fine-tuning", caption=summary)
     for title in header:
         grid.add_column(title, justify="left" if title == "lines of" else "right")
     for row in rows:
         grid.add_row(*row)
-    table = "\n".join(markdown_table(header, rows))
-    return grid, f"{table}\n\n{summary[0].upper()}{summary[1:]}.\n"
+    markdown = "\n".join(markdown_table(header, rows))
+    return grid, f"{markdown}\n\n{summary[0].upper()}{summary[1:]}.\n"
 
 
-def picture(rows, output, columns=2):
-    """A sheet of lines: each image, its label, and what was read before and after with the errors marked.
+def draw_sheet(rows: Iterable[PictureRow], output: PathLike, columns: int = 2) -> None:
+    """Draw a sheet of lines: each image, its label, and what was read before and after, with the errors marked.
 
     Args:
-        rows: list of (image, label, before, after): a path or an (H, W, 3) uint8 BGR array, then texts; a text of None
-            is an image that could not be read.
+        rows: an image is a path or an (H, W, 3) uint8 BGR array. A text of None is an image that could not be read.
         output: path of the PNG.
         columns: cells side by side.
     """
@@ -97,48 +101,53 @@ def picture(rows, output, columns=2):
     for index, (image, label, before, after) in enumerate(rows):
         left, top = index % columns * WIDTH + PADDING, index // columns * cell + PADDING
         draw.line((left, top + cell - PADDING, left + WIDTH - 2 * PADDING - 1, top + cell - PADDING), RULE)
-        _paste(sheet, image, left, top)
+        _paste_line(sheet, image, left, top)
         y = top + PICTURE_HEIGHT + PADDING // 2
         for title, text in (("label", label), ("before", before), ("after", after)):
             draw.text((left, y + line / 2), title, QUIET, small, anchor="lm")
-            _text(draw, left + 64, y + line / 2, text, None if title == "label" else label, font)
+            _draw_text(draw, left + 64, y + line / 2, text, None if title == "label" else label, font)
             y += line
     draw.text((PADDING, height + line), LEGEND, QUIET, small, anchor="lm")
     sheet.save(output)
 
 
-def mark_errors(text, label):
-    """[(character, whether it is right)] of ``text``; ("", False) is where one is missing. Spaces are right."""
+def mark_errors(text: str, label: str) -> list[tuple[str, bool]]:
+    """Compare a text with its label, character by character.
+
+    Returns:
+        (character, whether it is right) for each character of ``text``. A space is right. ("", False) stands where a
+        character is missing.
+    """
     marks = []
-    for step in Levenshtein.opcodes(_without_spaces(text), _without_spaces(label)):
+    for step in Levenshtein.opcodes(_drop_spaces(text), _drop_spaces(label)):
         if step.tag == "insert":
             marks += [("", False)] * (step.dest_end - step.dest_start)
-        marks += [(c, step.tag == "equal") for c in _without_spaces(text)[step.src_start : step.src_end]]
+        marks += [(c, step.tag == "equal") for c in _drop_spaces(text)[step.src_start : step.src_end]]
     read = [position for position, (character, _) in enumerate(marks) if character]
     for space in reversed([position for position, character in enumerate(text) if character == " "]):
-        after = len(_without_spaces(text[:space]))
+        after = len(_drop_spaces(text[:space]))
         marks.insert(read[after] if after < len(read) else len(marks), (" ", True))
     return marks
 
 
-def _kind(label):
-    """Chinese, Latin or figures, by what is in it."""
+def _find_kind(label: str) -> str:
+    """Chinese, Latin or figures, by its characters."""
     if any("\u3400" <= character <= "\u9fff" for character in label):
         return "Chinese"
     return "figures" if any(character.isdigit() for character in label) else "Latin"
 
 
-def _without_spaces(text):
+def _drop_spaces(text: str) -> str:
     return text.replace(" ", "")
 
 
-def _percent(old, new, total):
+def _format_change(old: int, new: int, total: int) -> tuple[str, str, str]:
     total = max(total, 1)
     return f"{100 * old / total:.1f} %", f"{100 * new / total:.1f} %", f"{100 * (new - old) / total:+.1f}"
 
 
-def _paste(sheet, image, left, top):
-    """The line in its place, as large as fits; a grey box where there is no picture."""
+def _paste_line(sheet: Image.Image, image: PathLike | np.ndarray, left: int, top: int) -> None:
+    """Paste a line, as large as fits. An image that cannot be read becomes a grey box."""
     room = WIDTH - 2 * PADDING
     try:
         pixels = to_bgr(load_image(image) if isinstance(image, (str, os.PathLike)) else image)
@@ -151,8 +160,15 @@ def _paste(sheet, image, left, top):
     sheet.paste(line.resize(size, Image.Resampling.BICUBIC), (left, top + (PICTURE_HEIGHT - size[1]) // 2))
 
 
-def _text(draw, x, y, text, label, font):
-    """``text`` from (x, y), its middle on the left; against a label, errors are red and a verdict follows."""
+def _draw_text(
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    y: float,
+    text: str | None,
+    label: str | None,
+    font: ImageFont.FreeTypeFont,
+) -> None:
+    """Write ``text`` to the right of (x, y). With a label, errors are red and a mark for right or wrong follows."""
     if not text:
         draw.text((x, y), "not an image" if text is None else "nothing", WRONG, font, anchor="lm")
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from experiments import separation as report
+from experiments import separation
 from experiments.synthetic import confusables, typefaces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,20 +28,22 @@ def two_classes():
 
 class TestSeparation:
     def test_value_by_hand(self):
-        assert report.separation(*two_classes(), ["土士"]) == report.Separation(between=4, alike=4, within=1)
+        assert separation.measure_separation(*two_classes(), ["土士"]) == separation.Separation(
+            between=4, alike=4, within=1
+        )
 
-    def test_only_pairs_of_a_group_are_alike(self):
+    def test_only_pairs_within_a_group_are_alike(self):
         # A third class at (0, 3): pairs 4, 3 and 5 apart, and only the first is of a group.
         features, characters = two_classes()
         features, characters = np.vstack([features, [[0, 2], [0, 4]]]), [*characters, "日", "日"]
-        found = report.separation(features, characters, ["土士", "日曰"])
-        assert found == pytest.approx((4, 4, 1))
-        assert report.separation(features, characters, ["土日"]).alike == 3
+        value = separation.measure_separation(features, characters, ["土士", "日曰"])
+        assert value == pytest.approx((4, 4, 1))
+        assert separation.measure_separation(features, characters, ["土日"]).alike == 3
 
-    def test_every_class_counts_the_same(self):
+    def test_every_class_counts_the_same_however_many_frames_it_has(self):
         features, characters = two_classes()
-        again = report.separation(np.vstack([features, features[:2]]), [*characters, "土", "土"], ["土士"])
-        assert again == report.separation(features, characters, ["土士"])
+        again = separation.measure_separation(np.vstack([features, features[:2]]), [*characters, "土", "土"], ["土士"])
+        assert again == separation.measure_separation(features, characters, ["土士"])
 
     @pytest.mark.parametrize("scale", [1e-3, 7.0])
     def test_ratios_ignore_scale_shift_and_rotation(self, scale):
@@ -49,15 +51,16 @@ class TestSeparation:
         features, characters = rng.standard_normal((60, 5)), list("土士日") * 20
         turn = np.linalg.qr(rng.standard_normal((5, 5)))[0]
         plain, moved = (
-            report.separation(each, characters, ["土士"]) for each in (features, scale * features @ turn + 100)
+            separation.measure_separation(each, characters, ["土士"])
+            for each in (features, scale * features @ turn + 100)
         )
         assert (moved.ratio, moved.alike_ratio) == pytest.approx((plain.ratio, plain.alike_ratio))
         assert moved.within == pytest.approx(scale * plain.within)
 
-    def test_frames_drawn_to_their_class_mean_raise_the_ratio(self):
+    def test_frames_that_move_towards_their_class_mean_raise_the_ratio(self):
         features, characters = two_classes()
         means = np.repeat([[0, 0], [4, 0]], 2, axis=0)
-        assert report.separation((features + means) / 2, characters, ["土士"]).ratio == 8
+        assert separation.measure_separation((features + means) / 2, characters, ["土士"]).ratio == 8
 
 
 class TestErrors:
@@ -72,37 +75,40 @@ class TestErrors:
             ("土日", "土日日", 0, 0.5),
         ],
     )
-    def test_a_confusion_stays_within_its_group(self, label, text, confused, wrong):
-        assert report.errors([(label, text)], ["土士", "日曰"]) == (confused, wrong)
+    def test_only_a_mistake_within_a_group_is_a_confusion(self, label, text, confused, wrong):
+        assert separation.count_errors([(label, text)], ["土士", "日曰"]) == (confused, wrong)
 
-    def test_shares_are_of_all_characters(self):
-        assert report.errors([("土", "士"), ("日日日", "日日日")], ["土士"]) == (0.25, 0.25)
+    def test_the_shares_are_of_all_characters(self):
+        assert separation.count_errors([("土", "士"), ("日日日", "日日日")], ["土士"]) == (0.25, 0.25)
 
 
 class TestPlane:
-    def test_the_means_lie_in_it_at_their_distances(self):
+    def test_the_class_means_keep_their_distances_in_the_plane(self):
         rng = np.random.default_rng(1)
         corners = np.eye(6)[:3] * 10
         features, characters = (
             np.repeat(corners, 30, axis=0) + 0.1 * rng.standard_normal((90, 6)),
             np.repeat([*"己已巳"], 30),
         )
-        axes = report.plane(features, characters)
+        axes = separation.find_plane(features, characters)
         np.testing.assert_allclose(axes.T @ axes, np.eye(2), atol=1e-9)
         assert np.linalg.norm((corners[0] - corners[1]) @ axes) == pytest.approx(10 * 2**0.5, rel=0.01)
 
     def test_the_picture_has_a_colour_for_each_character(self, fonts, tmp_path):
         features, characters = two_classes()
-        seen = (features, characters, report.separation(features, characters, ["土士"]))
-        report.picture(
-            {"before": seen, "after": seen}, ["土士"], tmp_path / "features.png", typefaces.find_typeface_file("sans")
+        network = (features, characters, separation.measure_separation(features, characters, ["土士"]))
+        separation.draw_picture(
+            {"before": network, "after": network},
+            ["土士"],
+            tmp_path / "features.png",
+            typefaces.find_typeface_file("sans"),
         )
         pixels = cv2.imread(str(tmp_path / "features.png"))[:, :, ::-1].reshape(-1, 3).astype(int)
-        for colour in report.COLOURS[:2]:
+        for colour in separation.COLOURS[:2]:
             assert (np.abs(pixels - [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).max(1) < 40).sum() > 20
 
-    def test_there_are_colours_for_the_largest_group(self):
-        assert max(map(len, confusables.GROUPS)) <= len(report.COLOURS)
+    def test_there_are_enough_colours_for_the_largest_group(self):
+        assert max(map(len, confusables.GROUPS)) <= len(separation.COLOURS)
 
 
 class TestData:
@@ -114,7 +120,7 @@ class TestData:
         known = (wheel.root / "ppocr/utils/ppocr_keys_v1.txt").read_text(encoding="utf-8").split("\n")
         assert set(confusables.CHARACTERS) <= set(known)
 
-    def test_the_same_seed_draws_the_same_and_another_does_not(self, fonts, tmp_path):
+    def test_the_same_seed_draws_the_same_files_and_another_does_not(self, fonts, tmp_path):
         for name, seed in (("a", 3), ("b", 3), ("c", 4)):
             confusables.render_confusables(tmp_path / name, 3, 2, seed)
         files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*"))
@@ -122,7 +128,7 @@ class TestData:
         same, other = ([(tmp_path / name / file).read_bytes() for file in files] for name in "bc")
         assert [(tmp_path / "a" / file).read_bytes() for file in files] == same != other
 
-    def test_every_label_is_written_with_the_dictionary(self, fonts, tmp_path):
+    def test_the_dictionary_has_every_character_of_the_labels(self, fonts, tmp_path):
         confusables.render_confusables(tmp_path, 20, 5, 0)
         dictionary = (tmp_path / "characters.txt").read_text(encoding="utf-8").split()
         rows = [row.split("\t") for row in (tmp_path / "train.txt").read_text(encoding="utf-8").splitlines()]
@@ -133,7 +139,7 @@ class TestData:
         rng = random.Random(0)
         assert {confusables.choose_glyph_look(rng).font for _ in range(80)} == set(typefaces.FONTS)
 
-    def test_fonts_differ_and_all_have_the_characters(self, fonts):
+    def test_the_fonts_differ_and_all_have_the_characters(self, fonts):
         for character in "末曰兔":
             drawn = [np.asarray(typefaces.load_typeface(name, 32).getmask(character)) for name in typefaces.FONTS]
             assert len({each.tobytes() for each in drawn}) == len(drawn)
@@ -141,13 +147,13 @@ class TestData:
             missing = bytes(typefaces.load_typeface(name, 32).getmask("\U0010ffff"))
             assert all(bytes(typefaces.load_typeface(name, 32).getmask(c)) != missing for c in confusables.CHARACTERS)
 
-    def test_nothing_to_draw(self, tmp_path):
+    def test_a_count_below_one_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="at least 1"):
             confusables.render_confusables(tmp_path, 0, 1, 0)
 
 
 @pytest.mark.slow
-def test_the_comparison_runs_and_writes_what_it_found(fonts, ppocrv2, tmp_path):
+def test_the_comparison_runs_and_writes_table_and_picture(fonts, ppocrv2, tmp_path):
     assert ppocrv2("weights", "rec", "--output", tmp_path / "official").returncode == 0
     small = ["--lines", 64, "--test-lines", 300, "--epochs", 1, "--batch", 16, "--seeds", 1, "--center", "relative:5"]
     where = ["--weights", tmp_path / "official/ch_PP-OCRv2_rec", "--output", tmp_path / "out"]

@@ -1,4 +1,4 @@
-"""Before and after: counts by hand, errors marked where they are, a sheet with every line on it."""
+"""The report of the quickstart: counts by hand, errors marked where they are, a sheet with every line on it."""
 
 import io
 
@@ -16,7 +16,7 @@ AFTER = list(zip(LABELS, ["出口", "EXIT 2", None, "8.50"]))
 
 
 class TestScore:
-    def test_lines_right_and_character_errors_by_hand(self):
+    def test_right_lines_and_character_errors_by_hand(self):
         # 2 + 5 + 4 + 4 characters without spaces; 日 for 口 and r for p
         assert quickstart.Score.of(BEFORE) == (4, 2, 15, 2)
 
@@ -26,25 +26,25 @@ class TestScore:
 
 class TestTable:
     def test_markdown_by_hand(self):
-        _, markdown = quickstart.table(BEFORE, AFTER)
+        _, markdown = quickstart.make_table(BEFORE, AFTER)
         rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in markdown.splitlines()]
         assert rows[2] == ["all", "4", "50.0 %", "50.0 %", "+0.0", "13.3 %", "33.3 %", "+20.0"]
         assert [row[0] for row in rows[2:6]] == ["all", "Chinese", "Latin", "figures"]
         assert rows[3][1:5] == ["1", "0.0 %", "100.0 %", "+100.0"]
         assert markdown.endswith("1 lines mended, 1 broken.\n")
 
-    def test_the_terminal_shows_the_same_numbers(self):
+    def test_the_table_for_the_terminal_has_the_numbers_of_the_markdown(self):
         from rich.console import Console
 
         console = Console(width=120, record=True, file=io.StringIO())
-        grid, markdown = quickstart.table(BEFORE, AFTER)
+        grid, markdown = quickstart.make_table(BEFORE, AFTER)
         console.print(grid)
         shown = console.export_text()
         assert all(cell.strip() in shown for row in markdown.splitlines()[2:6] for cell in row.strip("|").split("|"))
 
-    def test_other_labels_are_refused(self):
+    def test_different_labels_before_and_after_are_refused(self):
         with pytest.raises(ValueError, match="same labels"):
-            quickstart.table(BEFORE, AFTER[:3])
+            quickstart.make_table(BEFORE, AFTER[:3])
 
 
 class TestMarks:
@@ -59,7 +59,7 @@ class TestMarks:
             ("a bXc d", "ab cd", "a b[X]c d"),
         ],
     )
-    def test_errors_stand_where_they_are(self, text, label, marked):
+    def test_errors_are_marked_where_they_are(self, text, label, marked):
         marks = quickstart.mark_errors(text, label)
         written = "".join(character if is_right else f"[{character}]" for character, is_right in marks)
         assert written.replace("[b]b", "b[b]") == marked  # either b may be the one too many
@@ -76,8 +76,8 @@ class TestPicture:
 
     def test_wrong_characters_are_red_and_right_lines_are_not(self, tmp_path):
         line = np.full((20, 60, 3), 128, np.uint8)
-        quickstart.picture([(line, "出口", "出口", "出口")], tmp_path / "right.png")
-        quickstart.picture([(line, "出口", "出日", "口")], tmp_path / "wrong.png")
+        quickstart.draw_sheet([(line, "出口", "出口", "出口")], tmp_path / "right.png")
+        quickstart.draw_sheet([(line, "出口", "出日", "口")], tmp_path / "wrong.png")
         assert self._colours(tmp_path / "right.png", quickstart.WRONG) == 0
         assert self._colours(tmp_path / "wrong.png", quickstart.WRONG) > 50
 
@@ -85,21 +85,21 @@ class TestPicture:
         row = (np.zeros((20, 60, 3), np.uint8), "a", "a", "a")
         sizes = []
         for count, columns in ((1, 2), (2, 2), (3, 2), (3, 1)):
-            quickstart.picture([row] * count, tmp_path / "sheet.png", columns)
+            quickstart.draw_sheet([row] * count, tmp_path / "sheet.png", columns)
             sizes.append(Image.open(tmp_path / "sheet.png").size)
         assert sizes[0][0] * 2 == sizes[1][0] == sizes[2][0]
         assert sizes[2][1] - sizes[1][1] == sizes[3][1] - sizes[2][1] > 100
 
     def test_a_very_long_line_stays_in_its_cell(self, tmp_path):
         line = np.zeros((20, 4000, 3), np.uint8)
-        quickstart.picture([(line, "永" * 80, "永" * 79, None)], tmp_path / "sheet.png")
+        quickstart.draw_sheet([(line, "永" * 80, "永" * 79, None)], tmp_path / "sheet.png")
         pixels = np.asarray(Image.open(tmp_path / "sheet.png"))
         assert (pixels[:, -quickstart.PADDING :] == 255).all()
 
-    def test_an_unreadable_file_leaves_a_grey_box(self, tmp_path):
-        quickstart.picture([(tmp_path / "absent.png", "永", None, None)], tmp_path / "sheet.png")
+    def test_an_unreadable_file_becomes_a_grey_box(self, tmp_path):
+        quickstart.draw_sheet([(tmp_path / "absent.png", "永", None, None)], tmp_path / "sheet.png")
         assert self._colours(tmp_path / "sheet.png", quickstart.RULE) > 10000
 
-    def test_a_picture_of_nothing_is_refused(self, tmp_path):
+    def test_a_sheet_without_lines_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="must not be empty"):
-            quickstart.picture([], tmp_path / "sheet.png")
+            quickstart.draw_sheet([], tmp_path / "sheet.png")
