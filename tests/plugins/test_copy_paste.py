@@ -9,7 +9,7 @@ import paddle
 import pytest
 import shapely
 from shapely.geometry import Polygon
-from text_scenes import BAND, SQUARE, plain, sample, with_other
+from text_scenes import BAND, SQUARE, plain_image, sample, with_other
 
 from ppocrv2_ext.plugins.copy_paste.pasting import Paste, Scene, choose, paste
 from ppocrv2_ext.plugins.copy_paste.polygons import areas
@@ -39,7 +39,7 @@ class Case(NamedTuple):
     result: dict
     limit: float
 
-    def pasted(self):
+    def new_polygons(self):
         return self.result["polys"][len(self.target["polys"]) :]
 
 
@@ -54,15 +54,15 @@ def cases():
             scale_range=(0.3, 2), angle_range=(-60, 60), flip_p=0.3, objects_ratio=1, max_overlap=limit, seed=seed
         )
         found.append(Case(target, other, op(with_other(target, other)), limit))
-    assert sum(len(case.pasted()) for case in found) > CASES  # so that the claims below are about something
+    assert sum(len(case.new_polygons()) for case in found) > CASES  # so that the claims below are about something
     return found
 
 
-def test_labels_lie_inside_the_picture(cases):
+def test_pasted_labels_lie_inside_the_picture(cases):
     for case in cases:
         height, width = case.target["image"].shape[:2]
-        assert (case.pasted() >= 0).all()
-        assert (case.pasted() <= (width - 1, height - 1)).all()
+        assert (case.new_polygons() >= 0).all()
+        assert (case.new_polygons() <= (width - 1, height - 1)).all()
 
 
 def covered_shares(case):
@@ -75,7 +75,7 @@ def covered_shares(case):
             yield case.result["ignore_tags"][i], sum(outline.intersection(each).area for each in later) / outline.area
 
 
-def test_text_is_covered_up_to_the_limit_and_ignored_text_not_at_all(cases):
+def test_text_is_covered_up_to_the_limit_and_ignored_text_never(cases):
     shares = [(case.limit, ignored, share) for case in cases for ignored, share in covered_shares(case)]
     assert all(share <= (0 if ignored else limit) + 1e-4 for limit, ignored, share in shares)
     assert max(share for _, _, share in shares) > 0.25
@@ -84,25 +84,25 @@ def test_text_is_covered_up_to_the_limit_and_ignored_text_not_at_all(cases):
 def test_only_pasted_areas_change(cases):
     for case in cases:
         allowed = np.zeros(case.target["image"].shape[:2], np.uint8)
-        for polygon in case.pasted():
+        for polygon in case.new_polygons():
             cv2.fillPoly(allowed, [np.rint(polygon * 16).astype(int)], 1, shift=4)
         changed = (case.result["image"] != case.target["image"]).any(axis=2)
         assert not (changed & (cv2.dilate(allowed, np.ones((3, 3))) == 0)).any()
 
 
-def finely_drawn(polygons, height, width, finer=16):
+def draw_finely(polygons, height, width, finer=16):
     """The share of each pixel that lies inside any of them, in 1/255, by OpenCV at a multiple of the size."""
-    drawn = np.zeros((height * finer, width * finer), np.uint8)
+    mask = np.zeros((height * finer, width * finer), np.uint8)
     for polygon in polygons:
-        cv2.fillPoly(drawn, [np.rint((polygon + 0.5) * finer - 0.5).astype(int)], 255)
-    return cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+        cv2.fillPoly(mask, [np.rint((polygon + 0.5) * finer - 0.5).astype(int)], 255)
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def test_no_pixel_of_old_text_changes_without_overlap(cases):
+def test_without_overlap_no_pixel_of_old_text_changes(cases):
     for case in cases:
         changed = (case.result["image"] != case.target["image"]).any(axis=2)
         if case.limit == 0 and changed.any():
-            assert not changed[finely_drawn(case.target["polys"], *changed.shape, finer=4) > 16].any()
+            assert not changed[draw_finely(case.target["polys"], *changed.shape, finer=4) > 16].any()
 
 
 def test_old_labels_stay_and_new_ones_belong_to_readable_text(cases):
@@ -117,7 +117,7 @@ def test_old_labels_stay_and_new_ones_belong_to_readable_text(cases):
         assert not case.result["ignore_tags"][old:].any()
 
 
-def test_the_formats_are_those_of_det_label_encode(cases):
+def test_the_result_has_the_formats_of_det_label_encode(cases):
     for case in cases:
         result, count = case.result, len(case.result["texts"])
         assert set(result) == {"image", "polys", "texts", "ignore_tags"}
@@ -136,32 +136,32 @@ def test_inputs_are_not_modified():
             np.testing.assert_array_equal(np.array(each[key]), value)
 
 
-def test_same_seed_same_result():
-    data = with_other(sample(plain(), [SQUARE]), sample(plain(value=255), [BAND]))
+def test_the_same_seed_gives_the_same_result():
+    data = with_other(sample(plain_image(), [SQUARE]), sample(plain_image(value=255), [BAND]))
     first, second, third = (TextCopyPaste(objects_ratio=1, seed=seed)(data) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first["image"], second["image"])
     np.testing.assert_array_equal(first["polys"], second["polys"])
     assert not np.array_equal(first["image"], third["image"])
 
 
-def test_without_a_seed_numpys_decides():
-    data = with_other(sample(plain(), []), sample(plain(value=255), [SQUARE]))
+def test_without_a_seed_numpys_global_generator_decides():
+    data = with_other(sample(plain_image(), []), sample(plain_image(value=255), [SQUARE]))
 
-    def drawn(seed):
+    def paste_with(seed):
         np.random.seed(seed)
         return TextCopyPaste()(data)["polys"]
 
-    np.testing.assert_array_equal(drawn(1), drawn(1))
-    assert not np.array_equal(drawn(1), drawn(2))
+    np.testing.assert_array_equal(paste_with(1), paste_with(1))
+    assert not np.array_equal(paste_with(1), paste_with(2))
 
 
-class Draws(paddle.io.Dataset):
-    """The corner that one op pastes at, whatever the index."""
+class CornerDataset(paddle.io.Dataset):
+    """Each item is the corner at which the transform pastes. The index makes no difference."""
 
     def __init__(self, seed):
         super().__init__()
         self.op = TextCopyPaste(seed=seed)
-        self.data = with_other(sample(plain(), []), sample(plain(value=255), [SQUARE]))
+        self.data = with_other(sample(plain_image(), []), sample(plain_image(value=255), [SQUARE]))
 
     def __len__(self):
         return 4
@@ -172,20 +172,22 @@ class Draws(paddle.io.Dataset):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_workers_and_their_epochs_draw_differently_but_reproducibly(seed):
-    def drawn():
+    def load_corners():
         np.random.seed(0)
-        loader = paddle.io.DataLoader(Draws(seed), batch_size=1, num_workers=2, use_shared_memory=False, places="cpu")
+        loader = paddle.io.DataLoader(
+            CornerDataset(seed), batch_size=1, num_workers=2, use_shared_memory=False, places="cpu"
+        )
         return [tuple(corner.numpy().ravel()) for _ in range(2) for corner in loader]
 
-    first = drawn()
+    first = load_corners()
     assert len(set(first)) == len(first) == 8
-    assert drawn() == first
+    assert load_corners() == first
 
 
 def exact_shares(polygon, height, width):
     """The share of each pixel that lies inside a polygon, one pixel at a time."""
     shares = np.zeros((height, width))
-    y, x = np.nonzero(finely_drawn([polygon], height, width, finer=2))
+    y, x = np.nonzero(draw_finely([polygon], height, width, finer=2))
     shares[y, x] = shapely.area(shapely.intersection(Polygon(polygon), shapely.box(x - 0.5, y - 0.5, x + 0.5, y + 0.5)))
     return shares
 
@@ -198,7 +200,7 @@ def test_pasted_pixels_and_their_label_agree():
         box = np.array([[0, 0], [w, 0], [w, h], [0, h]]) + rng.uniform(1, 15, 2)
         scene, other = Scene((150, 200), np.zeros((0, 4, 2)), np.zeros(0, bool)), Scene((100, 120), box[None], [False])
         pastes = choose(rng, scene, other._replace(ignored=np.array([False])), settings)
-        changed = paste(plain(150, 200), plain(value=255), pastes)[..., 0] >= 128
+        changed = paste(plain_image(150, 200), plain_image(value=255), pastes)[..., 0] >= 128
         label = exact_shares(pastes[0].polygon, 150, 200) >= 0.5
         ious.append((changed & label).sum() / (changed | label).sum())
     assert np.mean(ious) >= 0.99
@@ -217,8 +219,8 @@ def test_every_pixel_comes_from_where_the_label_says(flip_p):
         empty = Scene((300, 400), np.zeros((0, 4, 2)), np.zeros(0, bool))
         pastes = choose(rng, empty, Scene((200, 250), box[None], np.array([False])), settings)
         _, matrix, polygon = pastes[0]
-        inside = cv2.erode(finely_drawn([polygon], 300, 400, finer=2), np.ones((5, 5))) == 255
-        found = paste(plain(300, 400).astype(np.float32), atlas, pastes)[inside][:, :2]
+        inside = cv2.erode(draw_finely([polygon], 300, 400, finer=2), np.ones((5, 5))) == 255
+        found = paste(plain_image(300, 400).astype(np.float32), atlas, pastes)[inside][:, :2]
         back = cv2.invertAffineTransform(matrix)
         expected = np.argwhere(inside)[:, ::-1] @ back[:, :2].T + back[:, 2]
         np.testing.assert_allclose(found, expected, atol=0.05)
@@ -226,40 +228,42 @@ def test_every_pixel_comes_from_where_the_label_says(flip_p):
         assert sorted(map(tuple, corners.round(3))) == sorted(map(tuple, polygon.round(3)))
 
 
-def test_edges_are_smooth():
+def test_pasted_edges_are_smooth():
     box = np.array([[20.3, 20.6], [70.3, 20.6], [70.3, 40.6], [20.3, 40.6]])
     identity = np.eye(2, 3)
-    weights = paste(plain(), plain(value=255), [Paste(0, identity, box)])[:, 45, 0] / 255
+    weights = paste(plain_image(), plain_image(value=255), [Paste(0, identity, box)])[:, 45, 0] / 255
     # None of row 20 lies inside, 0.9 of row 21, all of row 22; no row weighs more than the mean of itself and its two
     # neighbours.
     np.testing.assert_allclose(weights[19:24], [0, 0, 1.9 / 3, 2.9 / 3, 1], atol=0.02)
 
 
-def test_mirrored_text_still_starts_top_left_and_runs_clockwise():
-    data = with_other(sample(plain(), []), sample(plain(value=255), [[[10, 10], [60, 10], [60, 30], [10, 30]]]))
+def test_the_outline_of_mirrored_text_starts_top_left_and_runs_clockwise():
+    data = with_other(
+        sample(plain_image(), []), sample(plain_image(value=255), [[[10, 10], [60, 10], [60, 30], [10, 30]]])
+    )
     box = TextCopyPaste(flip_p=1, angle_range=(0, 0), scale_range=(1, 1), seed=0)(data)["polys"][0]
     np.testing.assert_allclose(box - box[0], [[0, 0], [50, 0], [50, 20], [0, 20]], atol=1e-4)
 
 
 def test_curved_text_is_pasted_with_all_its_points():
-    data = with_other(sample(plain(), [SQUARE]), sample(plain(value=255), [BAND]))
+    data = with_other(sample(plain_image(), [SQUARE]), sample(plain_image(value=255), [BAND]))
     result = TextCopyPaste(scale_range=(1, 1), seed=0)(data)
     assert result["polys"].shape == (2, 14, 2)
     np.testing.assert_allclose(areas(result["polys"]), [100, areas(BAND)], rtol=1e-4)
     changed = (result["image"] > 127).any(axis=2)
-    assert (changed == (finely_drawn(result["polys"][1:], 100, 120) >= 128)).mean() > 0.99
+    assert (changed == (draw_finely(result["polys"][1:], 100, 120) >= 128)).mean() > 0.99
     np.testing.assert_array_equal(result["polys"][0, 4:], np.tile(SQUARE[-1], (10, 1)))  # as DetLabelEncode does
 
 
 def test_boxes_on_a_curved_picture_repeat_their_last_point():
-    result = TextCopyPaste(seed=0)(with_other(sample(plain(), [BAND]), sample(plain(value=255), [SQUARE])))
+    result = TextCopyPaste(seed=0)(with_other(sample(plain_image(), [BAND]), sample(plain_image(value=255), [SQUARE])))
     assert result["polys"].shape == (2, 14, 2)
     assert (result["polys"][1, 3:] == result["polys"][1, 3]).all()
 
 
-def test_a_full_picture_ends_the_search():
-    full = sample(plain(), [[[0, 0], [119, 0], [119, 99], [0, 99]]])
-    result = TextCopyPaste(tries=10000, seed=0)(with_other(full, sample(plain(value=255), [SQUARE])))
+def test_nothing_is_pasted_into_a_full_picture():
+    full = sample(plain_image(), [[[0, 0], [119, 0], [119, 99], [0, 99]]])
+    result = TextCopyPaste(tries=10000, seed=0)(with_other(full, sample(plain_image(value=255), [SQUARE])))
     assert result["image"] is full["image"]
     assert len(result["polys"]) == 1
 
@@ -267,8 +271,8 @@ def test_a_full_picture_ends_the_search():
 def test_a_free_place_beside_slanted_text_is_found():
     # The box of this triangle is the whole picture, but half of it is free.
     triangle = np.array([[[0, 0], [119, 119], [0, 119], [0, 119]]], np.float32)
-    target = sample(plain(120, 120), triangle)
-    result = TextCopyPaste(scale_range=(1, 1), seed=0)(with_other(target, sample(plain(value=255), [SQUARE])))
+    target = sample(plain_image(120, 120), triangle)
+    result = TextCopyPaste(scale_range=(1, 1), seed=0)(with_other(target, sample(plain_image(value=255), [SQUARE])))
     assert len(result["polys"]) == 2
     assert not Polygon(triangle[0]).intersects(Polygon(result["polys"][1]))
 
@@ -287,14 +291,14 @@ def test_a_free_place_beside_slanted_text_is_found():
     ],
     ids=["nan", "infinite", "point", "line", "too low", "crossing itself", "cut off left", "cut off right"],
 )
-def test_broken_cut_off_and_tiny_objects_are_not_pasted(polygon):
-    target = sample(plain(), [SQUARE])
-    assert len(TextCopyPaste(seed=0)(with_other(target, sample(plain(), [polygon])))["polys"]) == 1
+def test_an_invalid_cut_off_or_tiny_object_is_not_pasted(polygon):
+    target = sample(plain_image(), [SQUARE])
+    assert len(TextCopyPaste(seed=0)(with_other(target, sample(plain_image(), [polygon])))["polys"]) == 1
 
 
-def test_broken_old_labels_are_kept_and_no_obstacle():
-    target = sample(plain(), [[[np.nan] * 2] * 4, [[3, 3]] * 4, [[1e9, 0], [2e9, 0], [2e9, 9], [1e9, 9]]])
-    result = TextCopyPaste(seed=0)(with_other(target, sample(plain(value=255), [SQUARE])))
+def test_invalid_old_labels_are_kept_and_block_no_place():
+    target = sample(plain_image(), [[[np.nan] * 2] * 4, [[3, 3]] * 4, [[1e9, 0], [2e9, 0], [2e9, 9], [1e9, 9]]])
+    result = TextCopyPaste(seed=0)(with_other(target, sample(plain_image(value=255), [SQUARE])))
     assert len(result["polys"]) == 4
     np.testing.assert_array_equal(result["polys"][:3], target["polys"])
 
@@ -308,40 +312,43 @@ def test_broken_old_labels_are_kept_and_no_obstacle():
         {},
         [None],
         [{}],
-        [{"image": plain()}],
-        [sample(plain(), np.zeros((0, 4, 2)))],
-        [sample(plain(), [])],
+        [{"image": plain_image()}],
+        [sample(plain_image(), np.zeros((0, 4, 2)))],
+        [sample(plain_image(), [])],
         [sample(None, [SQUARE])],
-        [sample(plain(), [SQUARE], texts=[])],
-        [sample(plain(), [SQUARE], texts=["###"], ignored=[True])],
+        [sample(plain_image(), [SQUARE], texts=[])],
+        [sample(plain_image(), [SQUARE], texts=["###"], ignored=[True])],
     ],
     ids=lambda value: None,
 )
-def test_without_a_usable_other_picture_nothing_happens(ext_data):
-    target = sample(plain(), [SQUARE])
+def test_without_a_usable_other_picture_the_sample_is_unchanged(ext_data):
+    target = sample(plain_image(), [SQUARE])
     result = TextCopyPaste(seed=0)(target if isinstance(ext_data, str) else {**target, "ext_data": ext_data})
     assert result == target
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (7, 7)])
-def test_a_picture_too_small_for_any_text_stays(size):
-    target = sample(plain(*size), [])
-    assert TextCopyPaste(seed=0)(with_other(target, sample(plain(), [SQUARE])))["image"] is target["image"]
+def test_a_picture_too_small_for_any_text_is_unchanged(size):
+    target = sample(plain_image(*size), [])
+    assert TextCopyPaste(seed=0)(with_other(target, sample(plain_image(), [SQUARE])))["image"] is target["image"]
 
 
 def test_text_as_large_as_the_picture_fits_exactly():
-    target, other = sample(plain(50, 90), []), sample(plain(50, 90, 255), [[[0, 0], [89, 0], [89, 49], [0, 49]]])
+    target, other = (
+        sample(plain_image(50, 90), []),
+        sample(plain_image(50, 90, 255), [[[0, 0], [89, 0], [89, 49], [0, 49]]]),
+    )
     result = TextCopyPaste(scale_range=(1, 1), angle_range=(0, 0), seed=0)(with_other(target, other))
     np.testing.assert_array_equal(result["polys"], other["polys"])
 
 
-def test_larger_text_is_made_to_fit():
-    other = sample(plain(300, 300, 255), [[[10, 10], [290, 10], [290, 100], [10, 100]]])
-    result = TextCopyPaste(seed=0)(with_other(sample(plain(100, 200), []), other))
+def test_text_larger_than_the_picture_is_scaled_to_fit():
+    other = sample(plain_image(300, 300, 255), [[[10, 10], [290, 10], [290, 100], [10, 100]]])
+    result = TextCopyPaste(seed=0)(with_other(sample(plain_image(100, 200), []), other))
     assert len(result["polys"]) == 1
 
 
-def test_a_training_set_of_paddleocr_feeds_it(wheel, samples, tmp_path):
+def test_a_training_set_of_paddleocr_supplies_the_other_picture(wheel, samples, tmp_path):
     from ppocr.data.simple_dataset import SimpleDataSet
     from ppocr.utils.logging import get_logger
 
@@ -382,6 +389,6 @@ def test_real_scenes_keep_their_text_and_get_more(scenes):
         old = [share for _, share in covered_shares(case)][: len(target["polys"])]
         assert max(old) <= 1e-6
         assert "###" not in case.result["texts"][len(target["texts"]) :]
-        count += len(case.pasted())
+        count += len(case.new_polygons())
     readable = sum(int((~other["ignore_tags"]).sum()) for other in scenes[1:])
     assert count >= 0.8 * readable

@@ -4,33 +4,33 @@ import numpy as np
 import pytest
 from text_scenes import BAND, SQUARE
 
-from ppocrv2_ext.plugins.copy_paste.polygons import Obstacles, are_simple, areas, coverages, padded, short_sides
+from ppocrv2_ext.plugins.copy_paste.polygons import Obstacles, are_simple, areas, coverages, pad_polygons, short_sides
 
 
-def test_area_and_height_by_hand():
+def test_area_and_height_match_values_by_hand():
     slanted = np.array([[0, 0], [40, 30], [34, 38], [-6, 8]])  # 50 x 10, turned
     assert areas(slanted) == pytest.approx(500)
     np.testing.assert_allclose(short_sides(np.stack([slanted, slanted + 1e4])), 10)
-    np.testing.assert_allclose(short_sides(padded(slanted[None], 9)), 10)
+    np.testing.assert_allclose(short_sides(pad_polygons(slanted[None], 9)), 10)
     # Along its middle the band is 40 * 140 degrees long and 20 high.
     assert short_sides(BAND[None])[0] == pytest.approx(20, rel=0.03)
 
 
-def test_simple_polygons_are_told_from_crossing_ones():
+def test_only_a_polygon_with_crossing_edges_is_not_simple():
     crossing = np.array([[0, 0], [10, 10], [10, 0], [0, 10]])
     np.testing.assert_array_equal(are_simple(np.stack([SQUARE, crossing, np.array(SQUARE)[::-1]])), [True, False, True])
     assert are_simple(BAND[None])[0]
-    assert are_simple(padded(np.array([SQUARE]), 8))[0]
+    assert are_simple(pad_polygons(np.array([SQUARE]), 8))[0]
 
 
-def test_coverage_by_hand():
+def test_coverage_matches_a_value_by_hand():
     # From the middle of pixel 0 to a quarter past the middle of pixel 2, and half a pixel up and down of row 1.
     (shares,) = coverages([[[0, 0.5], [2.25, 0.5], [2.25, 1.5], [0, 1.5]]])
     np.testing.assert_allclose(shares, [[0, 0, 0, 0], [0.5, 1, 0.75, 0], [0, 0, 0, 0]])
 
 
-def test_coverages_sum_up_to_the_areas_whatever_the_direction():
-    polygons = np.stack([padded(np.array([SQUARE]) * 1.37, 14)[0], BAND, BAND[::-1]])
+def test_coverages_add_up_to_the_areas_in_either_direction():
+    polygons = np.stack([pad_polygons(np.array([SQUARE]) * 1.37, 14)[0], BAND, BAND[::-1]])
     polygons -= polygons.min(axis=1, keepdims=True) - 0.3
     for shares, area, alone in zip(coverages(polygons), areas(polygons), polygons):
         assert shares.sum() == pytest.approx(area, rel=5e-3)
@@ -39,7 +39,7 @@ def test_coverages_sum_up_to_the_areas_whatever_the_direction():
         np.testing.assert_allclose(shares, coverages(alone[None])[0], atol=1e-6)
 
 
-def test_obstacles_leave_the_first_free_place():
+def test_each_shape_is_put_at_its_first_free_place():
     obstacles = Obstacles(np.array([SQUARE], float), [0.0], 50, 50)
     corners = np.array([[[0, 0], [12, 12], [13, 0], [30, 30]]] * 2)
     placed, where = obstacles.place(np.array([[[0, 0], [5, 0], [5, 5], [0, 5]]] * 2, float), 0.0, corners)

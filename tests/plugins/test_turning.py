@@ -101,7 +101,7 @@ def test_two_transforms_with_the_seed_of_the_config_draw_independently():
     assert len(set(draws)) == 3
 
 
-class Words(paddle.io.Dataset):
+class LabelDataset(paddle.io.Dataset):
     def __init__(self, seed):
         self.op = RandomHalfTurn(seed=seed)
 
@@ -114,14 +114,16 @@ class Words(paddle.io.Dataset):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_workers_and_their_epochs_draw_differently_but_reproducibly(seed):
-    def draws():
+    def load_labels():
         np.random.seed(0)
-        loader = paddle.io.DataLoader(Words(seed), batch_size=32, num_workers=2, use_shared_memory=False, places="cpu")
+        loader = paddle.io.DataLoader(
+            LabelDataset(seed), batch_size=32, num_workers=2, use_shared_memory=False, places="cpu"
+        )
         return [tuple(batch.numpy().tolist()) for _ in range(2) for batch in loader]
 
-    first = draws()
+    first = load_labels()
     assert len(set(first)) == len(first) == 4
-    assert draws() == first
+    assert load_labels() == first
 
 
 def test_evaluation_turns_about_half_of_every_run_of_names():

@@ -1,11 +1,14 @@
-"""Copy-Paste for text detection: draw everything at random first, then apply it to the pixels.
+"""Copy-Paste for text detection: :func:`choose` draws everything at random, then :func:`paste` changes the pixels.
 
-PP-OCRv2 (arXiv:2109.03144) after Ghiasi et al., CVPR 2021: some of the text of a second random picture, jittered in
-scale, turned, perhaps mirrored, is pasted where the first picture has none. The first picture itself keeps its pixels;
-the IaaAugment that follows in a detection config jitters and mirrors it together with what was pasted.
+PP-OCRv2 (arXiv:2109.03144) after Ghiasi et al., CVPR 2021. Some text of a second random picture is scaled, turned,
+perhaps mirrored, and pasted where the first picture has no text. The first picture itself is not scaled or mirrored
+here: in a detection config the IaaAugment that follows does that, to the old and the pasted text alike.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -15,27 +18,27 @@ from .polygons import Obstacles, are_simple, coverages, short_sides
 
 
 class Scene(NamedTuple):
-    """What :func:`choose` needs to know of a picture: its size and its N polygons of P points."""
+    """What :func:`choose` needs to know about a picture: its size and its N polygons of P points."""
 
-    height_width: tuple
+    height_width: tuple[int, int]  # pixels
     polygons: np.ndarray  # (N, P, 2)
     ignored: np.ndarray  # (N,) booleans: text that nobody can read
 
 
 class Paste(NamedTuple):
-    """One object of the other picture and where it goes."""
+    """One object of the other picture, and the place where it goes."""
 
-    index: int  # type: ignore[assignment]  # of the object in the other picture; it hides index() of tuples
+    object_index: int  # which object of the other picture
     matrix: np.ndarray  # (2, 3) from pixels of the other picture to pixels of this one
     polygon: np.ndarray  # (P, 2) the object's outline in this picture: ``matrix`` applied to its label
 
 
 class Settings(NamedTuple):
-    """What bounds the draws; :class:`~ppocrv2_ext.plugins.copy_paste.transform.TextCopyPaste` says what each means."""
+    """The limits of the draws. :class:`~ppocrv2_ext.plugins.copy_paste.transform.TextCopyPaste` explains each."""
 
     p: float
-    scale_range: tuple
-    angle_range: tuple
+    scale_range: tuple[float, float]
+    angle_range: tuple[float, float]
     flip_p: float
     objects_ratio: float
     max_objects: int
@@ -44,16 +47,17 @@ class Settings(NamedTuple):
     tries: int
 
 
-def choose(rng, scene, other, settings):
-    """Draw which objects of ``other`` to paste, how to transform each, and where on ``scene`` it goes.
+def choose(rng: np.random.Generator, scene: Scene, other: Scene, settings: Settings) -> list[Paste]:
+    """Draw which objects to paste, how to transform each, and where it goes.
 
     Args:
-        rng: ``numpy.random.Generator``, the only source of chance.
-        scene, other: :class:`Scene`, the picture to paste on and the picture to take text from.
-        settings: :class:`Settings`.
+        rng: the only source of randomness.
+        scene: the picture to paste on.
+        other: the picture to take objects from.
+        settings: the limits of the draws.
     Returns:
-        A list of :class:`Paste`, every polygon inside the picture. Objects that fit at no allowed scale, or for which
-        ``tries`` random places were all taken, are left out.
+        The objects to paste, every polygon inside the picture. An object is left out if it fits at no allowed scale,
+        or if none of its ``tries`` random places is free.
     """
     if rng.random() >= settings.p:
         return []
@@ -61,41 +65,48 @@ def choose(rng, scene, other, settings):
     limits = np.where(scene.ignored, 0.0, settings.max_overlap)
     obstacles = Obstacles(scene.polygons, limits, height, width)
     indexes, linear, shapes = _choose_shapes(rng, other, (width, height), settings)
-    # A part of a pixel first, then whole pixels, so that a shape is the same at every corner.
+    # First a shift by part of a pixel, then whole pixels, so that a shape touches the same pixels at every corner.
     last = np.array([width - 1, height - 1])
     phases = rng.random((len(indexes), 1, 2)) * np.clip(last - shapes.max(axis=1, keepdims=True), 0, 1)
     shapes = np.minimum(shapes + phases, last)
     room = last - np.ceil(shapes.max(axis=1, keepdims=True)) + 1
     corners = (rng.random((len(indexes), settings.tries, 2)) * room).astype(int)
-    placed, corners = obstacles.place(shapes, settings.max_overlap, corners)
-    indexes, linear, polygons = indexes[placed], linear[placed], shapes[placed] + corners[:, None]
+    free, corners = obstacles.place(shapes, settings.max_overlap, corners)
+    indexes, linear, polygons = indexes[free], linear[free], shapes[free] + corners[:, None]
     shifts = polygons[:, 0] - (linear @ other.polygons[indexes, 0, :, None])[..., 0]
     matrices = np.concatenate([linear, shifts[..., None]], axis=2)
-    mirrored = linear[:, 0, 0] * linear[:, 1, 1] < linear[:, 0, 1] * linear[:, 1, 0]
-    polygons[mirrored] = _in_reading_order(polygons[mirrored])
-    return [Paste(*each) for each in zip(indexes.tolist(), matrices, polygons)]
+    is_mirrored = linear[:, 0, 0] * linear[:, 1, 1] < linear[:, 0, 1] * linear[:, 1, 0]
+    polygons[is_mirrored] = _reorder_mirrored(polygons[is_mirrored])
+    return [Paste(*fields) for fields in zip(indexes.tolist(), matrices, polygons)]
 
 
-def _choose_objects(rng, other, settings):
-    """Indexes of a random share of the objects that are readable, whole and large enough; heights of their text."""
-    polygons, (height, width) = other.polygons, other.height_width
-    # NaN compares as False; a label may end on the border of the last pixel.
-    inside = (polygons.min(axis=1) >= -1) & (polygons.max(axis=1) <= (width, height))
-    usable = np.flatnonzero(inside.all(axis=1) & ~other.ignored)
-    heights = short_sides(polygons[usable])
-    tall = heights >= settings.min_size
-    count = min(max(1, int(settings.objects_ratio * len(polygons))), settings.max_objects)
-    order = rng.permutation(np.count_nonzero(tall))[:count]
-    chosen, heights = usable[tall][order], heights[tall][order]
-    simple = are_simple(polygons[chosen])
-    return chosen[simple], heights[simple]
-
-
-def _choose_shapes(rng, other, width_height, settings):
-    """What :func:`_choose_objects` chose and can be made to fit.
+def _choose_objects(rng: np.random.Generator, other: Scene, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a share of the objects that are readable, whole and large enough.
 
     Returns:
-        (M,) indexes, (M, 2, 2) matrices of a scale, a turn and perhaps a mirroring, and (M, P, 2) outlines from (0, 0).
+        (M,) indexes, and (M,) heights of their text in pixels.
+    """
+    polygons, (height, width) = other.polygons, other.height_width
+    # A comparison with NaN is False. A label may end at the border of the last pixel.
+    inside = (polygons.min(axis=1) >= -1) & (polygons.max(axis=1) <= (width, height))
+    indexes = np.flatnonzero(inside.all(axis=1) & ~other.ignored)
+    heights = short_sides(polygons[indexes])
+    is_tall = heights >= settings.min_size
+    count = min(max(1, int(settings.objects_ratio * len(polygons))), settings.max_objects)
+    order = rng.permutation(np.count_nonzero(is_tall))[:count]
+    indexes, heights = indexes[is_tall][order], heights[is_tall][order]
+    is_simple = are_simple(polygons[indexes])
+    return indexes[is_simple], heights[is_simple]
+
+
+def _choose_shapes(
+    rng: np.random.Generator, other: Scene, width_height: tuple[int, int], settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw objects with :func:`_choose_objects`, and a transformation for each. Objects that cannot fit are left out.
+
+    Returns:
+        (M,) indexes; (M, 2, 2) matrices of a scale, a turn and perhaps a mirroring; (M, P, 2) transformed outlines,
+        moved so that their smallest x and y are 0.
     """
     indexes, text_heights = _choose_objects(rng, other, settings)
     angles = np.radians(rng.uniform(*settings.angle_range, len(indexes)))
@@ -105,38 +116,41 @@ def _choose_shapes(rng, other, width_height, settings):
     shapes = other.polygons[indexes].astype(np.float64) @ turns.swapaxes(1, 2)
     shapes -= shapes.min(axis=1, keepdims=True)
     low, high = settings.scale_range
-    low = np.maximum(low, settings.min_size / text_heights)
-    high = np.minimum(high, ((np.array(width_height) - 1) / shapes.max(axis=1)).min(axis=1))
-    scales = low * np.exp(rng.random(len(indexes)) * np.log(np.maximum(high / low, 1)))
+    smallest = np.maximum(low, settings.min_size / text_heights)
+    largest = np.minimum(high, ((np.array(width_height) - 1) / shapes.max(axis=1)).min(axis=1))
+    scales = smallest * np.exp(rng.random(len(indexes)) * np.log(np.maximum(largest / smallest, 1)))
     scales = scales[:, None, None]
-    fits = low <= high
+    fits = smallest <= largest
     return indexes[fits], (scales * turns)[fits], (scales * shapes)[fits]
 
 
-def _in_reading_order(polygons):
-    """Mirrored outlines (M, P, 2) from the new top left corner on, clockwise: each of the two long sides reversed."""
+def _reorder_mirrored(polygons: np.ndarray) -> np.ndarray:
+    """Outlines (M, P, 2) of mirrored text, again from the top left corner on and clockwise.
+
+    The points of each of the two long sides are reversed.
+    """
     half = polygons.shape[1] // 2
     return np.concatenate([polygons[:, :half][:, ::-1], polygons[:, half:][:, ::-1]], axis=1)
 
 
-def paste(image, other_image, pastes):
-    """Copy of ``image`` with the chosen objects of ``other_image`` on it; the inputs are not modified.
+def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -> np.ndarray:
+    """A copy of ``image`` with the chosen objects of ``other_image`` on it. The inputs are not modified.
 
-    Pixels and outline go through the same matrix. Only pixels that an outline touches or encloses change; the weight of
-    what is pasted is 1/2 along the outline and 1 from one to two pixels inside.
+    Pixels and outline go through the same matrix. Only pixels that an outline touches or encloses change. The pasted
+    pixels have weight 1/2 along the outline and reach weight 1 one to two pixels inside it.
 
     Args:
-        image, other_image: (H, W, 3) uint8.
-        pastes: list of :class:`Paste`.
+        image, other_image: (H, W, 3) uint8; the sizes may differ.
+        pastes: what :func:`choose` returned.
     """
     image = image.copy()
     if not pastes:
         return image
-    polygons = np.stack([each.polygon for each in pastes])
+    polygons = np.stack([one.polygon for one in pastes])
     corners = np.floor(polygons.min(axis=1)).astype(int)
     for (_, matrix, _), (x, y), weight in zip(pastes, corners.tolist(), coverages(polygons - corners[:, None])):
         h, w = weight.shape
-        # Sampling far more coarsely than the source would alias: sample finely, then average.
+        # A strong reduction would alias: sample more finely, then average.
         finer = math.ceil(0.5 / math.hypot(*matrix[:, 0]))
         local = finer * (matrix - [[0, 0, x], [0, 0, y]])
         local[:, 2] += (finer - 1) / 2
@@ -144,7 +158,7 @@ def paste(image, other_image, pastes):
         if finer > 1:
             patch = cv2.resize(patch, (w, h), interpolation=cv2.INTER_AREA)
         softer = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_CONSTANT)
-        # At least 1/2, for what shows most of the pasted text to stay what the label says.
+        # At least 1/2 along the outline, so that the visible part of the pasted text still matches its label.
         weight = np.minimum(weight, np.maximum(softer, 0.5, out=softer))
         below = image[y : y + h, x : x + w]
         below[...] = cv2.blendLinear(patch, below, weight, 1 - weight)

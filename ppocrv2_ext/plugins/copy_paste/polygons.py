@@ -1,123 +1,130 @@
-"""Plane geometry of text polygons, and which place on a picture is still free of them.
+"""Plane geometry of text polygons, and the search for a place on a picture that is still free of text.
 
-Shape legend: N polygons, P points each, last axis (x, y) in pixels; the centre of the first pixel is (0, 0).
-A polygon with fewer points than P repeats its last one, as DetLabelEncode does; nothing below depends on it.
+Shape legend: N polygons, P points each, last axis (x, y) in pixels. The center of the first pixel is (0, 0).
+A polygon with fewer than P points repeats its last one, as DetLabelEncode does. That changes no result below.
 """
+
+from __future__ import annotations
 
 import cv2
 import numpy as np
 
-ROWS = 8  # scan lines per pixel in `coverage`
-BORDER = 2  # pixels around the mask of `Obstacles`, and how far its outlines may be off
+ROWS = 8  # scan lines per pixel in `coverages`
+BORDER = 2  # pixels around the mask of `Obstacles`, and by how many its outlines may be wrong
 
 
-def areas(polygons):
-    """(N,) areas in pixels, >= 0, of (N, P, 2) polygons, or a scalar of one (P, 2); shoelace formula."""
-    polygons = _centred(polygons)
-    return np.abs(_cross(polygons, _following(polygons)).sum(axis=-1)) / 2
+def areas(polygons: np.ndarray) -> np.ndarray:
+    """(N,) areas in square pixels, >= 0, of (N, P, 2) polygons, or a scalar for one (P, 2). Shoelace formula."""
+    polygons = _from_first_point(polygons)
+    return np.abs(_cross(polygons, _next_points(polygons)).sum(axis=-1)) / 2
 
 
-def short_sides(polygons):
+def short_sides(polygons: np.ndarray) -> np.ndarray:
     """(N,) heights of the lines of text in (N, P, 2) polygons, in pixels, >= 0.
 
-    The shorter side of the rectangle with the same area and perimeter: exact for rectangles, and the width of the band
-    for curved text, whose bounding rectangle would be far too high.
+    It is the shorter side of the rectangle with the same area and perimeter. For a rectangle that is exact. For curved
+    text it is the width of the band, where a bounding rectangle would be far too high.
     """
-    polygons = _centred(polygons)
-    along = _following(polygons) - polygons
+    polygons = _from_first_point(polygons)
+    along = _next_points(polygons) - polygons
     half_perimeter = np.hypot(along[..., 0], along[..., 1]).sum(axis=-1) / 2
     return (half_perimeter - np.sqrt(np.maximum(half_perimeter**2 - 4 * areas(polygons), 0))) / 2
 
 
-def are_simple(polygons):
-    """(N,) booleans: no two edges of the polygon cross. Edges that only touch do not count."""
-    start = _centred(polygons)
-    end = _following(start)
+def are_simple(polygons: np.ndarray) -> np.ndarray:
+    """(N,) booleans for (N, P, 2) polygons: no two edges cross. Edges that only touch do not count."""
+    start = _from_first_point(polygons)
+    end = _next_points(start)
     # (N, P, P): the two ends of edge j lie strictly on the two sides of the line through edge i.
     first, along = start[:, :, None], (end - start)[:, :, None]
-    parted = _cross(along, start[:, None] - first) * _cross(along, end[:, None] - first) < 0
-    return ~(parted & parted.swapaxes(1, 2)).any(axis=(1, 2))
+    is_between = _cross(along, start[:, None] - first) * _cross(along, end[:, None] - first) < 0
+    return ~(is_between & is_between.swapaxes(1, 2)).any(axis=(1, 2))
 
 
-def coverages(polygons):
+def coverages(polygons: np.ndarray) -> list[np.ndarray]:
     """The share of each pixel that lies inside a polygon, for many polygons at once.
 
-    Exact along x, on ``ROWS`` scan lines per pixel along y: crossings are scattered with the sign of their edge and
-    summed up along the row, as font rasterisers do.
+    It is exact along x, and sampled at ``ROWS`` scan lines per pixel along y. As in font rasterisers, each crossing of
+    an edge with a scan line adds the sign of the edge to its pixel, and a running sum along the row gives the shares.
 
     Args:
-        polygons: (N, P, 2), simple, of any orientation, each with its smallest x and y in [0, 1).
+        polygons: (N, P, 2), simple, clockwise or not, each with its smallest x and y in [0, 1).
     Returns:
-        A list of N arrays (height, width), float32 in [0, 1], up to the last pixels that the polygon touches.
+        N arrays (height, width), float32 in [0, 1]. Each ends with the last pixels that its polygon touches.
     """
     start = np.asarray(polygons, dtype=np.float64)
-    end = _following(start)
+    end = _next_points(start)
     (x0, y0), (x1, y1) = start.reshape(-1, 2).T, end.reshape(-1, 2).T
     widths, heights = np.ceil(start.max(axis=1)).astype(np.intp).T + 1
-    # All the images lie in one row of cells, each line of each two cells longer than it is wide.
+    # All images share one row of cells. In it every line of an image has two cells more than the image is wide.
     strides = widths + 2
     ends = np.cumsum(heights * strides)
-    # Scan line k lies at y = (k + 1/2) / ROWS - 1/2. An edge crosses those from its upper end to before its lower one.
+    # Scan line k lies at y = (k + 1/2) / ROWS - 1/2. An edge crosses the lines from its upper end up to its lower one,
+    # without the lower end itself.
     first = np.ceil((np.minimum(y0, y1) + 0.5) * ROWS - 0.5).astype(np.intp)
     count = np.ceil((np.maximum(y0, y1) + 0.5) * ROWS - 0.5).astype(np.intp) - first
     edge = np.repeat(np.arange(len(first)), count)
     line = np.arange(len(edge)) + (first - np.cumsum(count) + count)[edge]
     slope = np.divide(x1 - x0, y1 - y0, out=np.zeros_like(x0), where=count > 0)
-    crossing = x0[edge] + ((line + 0.5) / ROWS - 0.5 - y0[edge]) * slope[edge] + 0.5  # from the first pixel's border on
+    crossing = (
+        x0[edge] + ((line + 0.5) / ROWS - 0.5 - y0[edge]) * slope[edge] + 0.5
+    )  # 0 is the border of the first pixel
     column = crossing.astype(np.intp)
     sign = np.where(y1 > y0, 1 / ROWS, -1 / ROWS)[edge]
-    right = sign * (crossing - column)  # of the crossed pixel, the part left of the crossing
+    right = sign * (crossing - column)  # the part of the pixel to the left of the crossing goes to the next cell
     owner = edge // start.shape[1]
     cell = (ends - heights * strides)[owner] + line // ROWS * strides[owner] + column
     steps = np.bincount(np.concatenate([cell, cell + 1]), np.concatenate([sign - right, right]), minlength=ends[-1])
-    # Every line sums up to zero, so one sum runs through all of them.
+    # The entries of every line add up to zero, so a single running sum serves all lines.
     shares = np.cumsum(steps, out=steps)
     shares = np.minimum(np.abs(shares, out=shares), 1, out=shares).astype(np.float32)
     layout = zip((ends - heights * strides).tolist(), ends.tolist(), strides.tolist())
     return [shares[begin:stop].reshape(-1, stride)[:, :-2] for begin, stop, stride in layout]
 
 
-def padded(polygons, points):
-    """(N, P, 2) polygons as (N, points, 2), P <= points, by repeating the last point: shape and area stay."""
-    missing = points - polygons.shape[1]
-    return np.concatenate([polygons, np.repeat(polygons[:, -1:], missing, axis=1)], axis=1) if missing else polygons
+def pad_polygons(polygons: np.ndarray, points: int) -> np.ndarray:
+    """(N, P, 2) polygons as (N, points, 2), P <= points. The last point is repeated, so the area stays the same."""
+    count = points - polygons.shape[1]
+    return np.concatenate([polygons, np.repeat(polygons[:, -1:], count, axis=1)], axis=1) if count else polygons
 
 
 class Obstacles:
-    """Text that what is pasted must keep off, and how much of each has been covered.
+    """The text in a picture that pasted text must not cover, and how much of each text is covered already.
 
     Args:
-        polygons: (N, P, 2); those with a coordinate that is not finite are nowhere and left out.
-        limits: (N,) shares of each area that may be covered.
+        polygons: (N, P, 2). A polygon with a coordinate that is not finite is left out.
+        limits: (N,) the share of each area that may be covered, in [0, 1].
         height, width: of the picture, in pixels.
     """
 
-    def __init__(self, polygons, limits, height, width):
+    def __init__(self, polygons: np.ndarray, limits: np.ndarray, height: int, width: int) -> None:
         finite = np.isfinite(polygons).all(axis=(1, 2))
         self._polygons = list(polygons[finite])
         self._table = _table(polygons[finite], np.asarray(limits)[finite])
         self._height_width = height, width
-        self._mask = None
+        self._mask: np.ndarray | None = None
 
-    def place(self, shapes, limit, corners):
-        """Put each shape at the first of many places that is free; from then on it is an obstacle as well.
+    def place(self, shapes: np.ndarray, limit: float, corners: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """Put each shape at the first of its places that is free. From then on it is an obstacle too.
 
-        Boxes are compared first, all at once: what a box covers of an obstacle's box bounds what the shape covers of
-        the obstacle. Only if no box is free are shapes compared, pixel by pixel, and may then not even touch.
+        First the bounding boxes are compared, all at once: a shape covers no more of an obstacle than the box of the
+        shape covers of the obstacle's box. Only if no box is free are the shapes compared, pixel by pixel. They must
+        then not even touch.
 
         Args:
             shapes: (M, P, 2) relative to their corner, the first pixel that they touch.
-            limit: the share of the area of each that a later one may cover.
-            corners: (M, K, 2) integers, at all of which the shape lies inside the picture.
+            limit: the share of the area of each shape that later shapes may cover, in [0, 1].
+            corners: (M, K, 2) integers, K places for each shape. At all of them it lies inside the picture.
         Returns:
-            (L,) indexes of the shapes, L <= M, for which a place is free, and (L, 2) their corners.
+            (L,) indexes of the shapes with a free place, L <= M, and (L, 2) the corners of these shapes.
         """
         entries = _table(shapes, limit).T[..., None]
-        found = [self._place(*each) for each in zip(shapes, entries, corners)]
-        placed = [index for index, corner in enumerate(found) if corner is not None]
-        return placed, np.array([found[index] for index in placed], dtype=int).reshape(-1, 2)
+        places = [self._place(*arguments) for arguments in zip(shapes, entries, corners)]
+        indexes = [index for index, corner in enumerate(places) if corner is not None]
+        return indexes, np.array([places[index] for index in indexes], dtype=int).reshape(-1, 2)
 
-    def _place(self, shape, entry, corners):
+    def _place(self, shape: np.ndarray, entry: np.ndarray, corners: np.ndarray) -> np.ndarray | None:
+        """Place one (P, 2) shape with its column (7, 1) of the table; return its corner, None if no place is free."""
         area, limits, covered = self._table[4:]
         xy = corners.T[:, :, None]
         sides = np.minimum(xy + entry[2:4, None], self._table[2:4, None]) - np.maximum(xy, self._table[:2, None])
@@ -128,9 +135,10 @@ class Obstacles:
             first = int(free.argmax())
             covered += shares[first]
         else:
-            first = self._first_untouched(shape, corners)
-            if first is None:
+            untouched = self._first_untouched(shape, corners)
+            if untouched is None:
                 return None
+            first = untouched
         corner = corners[first]
         entry[:2, 0] += corner
         entry[2:4, 0] += corner
@@ -140,17 +148,18 @@ class Obstacles:
             _fill(self._mask, shape + corner + BORDER)
         return corner
 
-    def _first_untouched(self, shape, corners):
-        if self._mask is None:  # most pictures have room enough to never need it
+    def _first_untouched(self, shape: np.ndarray, corners: np.ndarray) -> int | None:
+        """Index of the first corner at which the shape touches no obstacle; None if there is none."""
+        if self._mask is None:  # most pictures have so much room that they never need it
             self._mask = np.zeros([side + 2 * BORDER for side in self._height_width], dtype=np.uint8)
             for polygon in self._polygons:
                 _fill(self._mask, polygon + BORDER)
         w, h = (np.ceil(shape.max(axis=0)).astype(int) + 1 + 2 * BORDER).tolist()
-        # Either outline may lack pixels that it only touches; all of them are within the border.
+        # OpenCV may leave out pixels that an outline only touches. The dilation by the border brings them back.
         footprint = cv2.dilate(
             _fill(np.zeros((h, w), np.uint8), shape + BORDER), np.ones([2 * BORDER + 1] * 2, np.uint8)
         )
-        # Every eighth pixel of the footprint rules most places out, all at once.
+        # Every eighth pixel of the footprint is enough to rule out most places, all at once.
         y, x = (8 * pixels for pixels in np.nonzero(footprint[::8, ::8]))
         candidates = np.flatnonzero(~self._mask[corners[:, 1:] + y, corners[:, :1] + x].any(axis=1))
         for index in candidates.tolist():
@@ -160,8 +169,8 @@ class Obstacles:
         return None
 
 
-def _table(polygons, limits):
-    """(7, N): the half-open box of the pixels touched (x0, y0, x1, y1), area, share that may be covered, covered."""
+def _table(polygons: np.ndarray, limits: float | np.ndarray) -> np.ndarray:
+    """(7, N): half-open box of the touched pixels (x0, y0, x1, y1), area, share that may be covered, covered share."""
     table = np.zeros((7, len(polygons)))
     table[:2] = np.floor(polygons.min(axis=1)).T
     table[2:4] = np.ceil(polygons.max(axis=1)).T + 1
@@ -170,20 +179,20 @@ def _table(polygons, limits):
     return table
 
 
-def _fill(mask, polygon):
-    # One polygon at a time: together, the places where two overlap would count as outside. Clipped to fit 32 bits.
+def _fill(mask: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    # One polygon at a time: of several together OpenCV takes the overlaps for outside. Clipped to fit 32 bits.
     return cv2.fillPoly(mask, [np.rint(np.clip(polygon, -1e5, 1e5) * 16).astype(np.int32)], 1, shift=4)
 
 
-def _centred(polygons):
-    # Products of coordinates around zero keep the digits that large ones would lose.
+def _from_first_point(polygons: np.ndarray) -> np.ndarray:
+    # The products of coordinates near zero keep digits that those of large coordinates would lose.
     polygons = np.asarray(polygons, dtype=np.float64)
     return polygons - polygons[..., :1, :]
 
 
-def _following(polygons):
+def _next_points(polygons: np.ndarray) -> np.ndarray:
     return np.concatenate([polygons[..., 1:, :], polygons[..., :1, :]], axis=-2)
 
 
-def _cross(a, b):
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
