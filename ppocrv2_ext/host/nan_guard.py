@@ -8,6 +8,7 @@ from typing import Any
 
 import paddle
 
+from ..plugins.terms import find_broken_term
 from .loader import describe_files
 
 
@@ -51,11 +52,9 @@ def _check_terms(forward: Callable) -> Callable:
     def forward_or_raise(predicts: Any, batch: Any) -> dict[str, Any]:
         try:
             terms = forward(predicts, batch)
-            if not paddle.isfinite(terms["loss"]).all():
-                tensors = {name: value for name, value in terms.items() if paddle.is_tensor(value)}
-                # The sum, `loss`, is named only if no other term is to blame.
-                name = min(_find_non_finite(tensors), key=lambda name: name == "loss")
-                raise FloatingPointError(f"the loss term {name!r} is {float(tensors[name].sum())}")
+            broken = find_broken_term(terms)
+            if broken:
+                raise FloatingPointError("the loss term {!r} is {}".format(*broken))
         except FloatingPointError as error:
             files = getattr(batch, "files", None)
             raise FloatingPointError(

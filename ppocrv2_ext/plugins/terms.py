@@ -1,4 +1,4 @@
-"""What the losses share: they pick the output of a network, add up their terms, and stop at a NaN."""
+"""What the losses share: they pick the output of a network and add up their terms; and which term is broken."""
 
 from __future__ import annotations
 
@@ -19,17 +19,30 @@ def weighted_sum(terms: Mapping[str, tuple[float, Tensor]]) -> dict[str, Tensor]
         terms: {name: (weight, scalar tensor)}, not empty.
     Returns:
         {"loss": the sum of weight * scalar, name: each scalar}. The single scalars are unweighted and carry no
-        gradient.
-    Raises:
-        FloatingPointError: a term is NaN or infinite. The message names the term and leaves it to the caller to end
-            the sentence.
+        gradient. Nothing is read from the device: :func:`find_broken_term` does that, once for a whole loss.
     """
-    values = paddle.stack([value.detach().astype("float32") for _, value in terms.values()]).numpy()
-    for name, value in zip(terms, values):
-        if not np.isfinite(value):
-            raise FloatingPointError(f"the loss term {name!r} is {value}")
     report = {name: value.detach() for name, (_, value) in terms.items()}
     return {"loss": sum(weight * value for weight, value in terms.values()), **report}
+
+
+def on_cpu(tensor: Tensor) -> bool:
+    """Whether the host can read ``tensor`` without waiting for another device."""
+    return tensor.place.is_cpu_place()
+
+
+def find_broken_term(report: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The name and the value of a term that is NaN or infinite; None if there is none.
+
+    All terms are read from the device at once.
+
+    Args:
+        report: {name: tensor}, such as a loss returns. A sum is named only if none of its terms is broken: ``loss``,
+            and what PaddleOCR's CombinedLoss logs under the name of a class. Values that are no tensors are left out.
+    """
+    tensors = {name: value for name, value in report.items() if paddle.is_tensor(value)}
+    values = paddle.stack([value.detach().astype("float32").sum() for value in tensors.values()]).numpy()
+    broken = [(name, float(value)) for name, value in zip(tensors, values) if not np.isfinite(value)]
+    return min(broken, key=lambda term: (term[0] == "loss", term[0][:1].isupper()), default=None)
 
 
 def output_of(predicts: Any, network: str | None = None, key: str = "head_out") -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.cml.loss import CMLLoss, maps
+from ppocrv2_ext.plugins.terms import find_broken_term
 from ppocrv2_ext.registry import LOSSES
 
 B, H, W = 2, 6, 8
@@ -310,18 +311,17 @@ def test_the_error_names_a_map_of_another_shape(change, message):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
-    ("network", "options", "message"),
+    ("network", "options", "term"),
     [
-        ("Student2", {}, "term 'gt_Student2' is"),
-        ("Student2", {"gt_weight": 0}, "term 'mutual_Student_Student2' is"),
-        ("Student2", {"gt_weight": 0, "mutual_weight": 0}, "term 'distill_Student2' is"),
-        ("Teacher", {}, "the map of 'Teacher' holds NaN or infinity"),
+        ("Student2", {}, "gt_Student2"),
+        ("Student2", {"gt_weight": 0}, "mutual_Student_Student2"),
+        ("Student2", {"gt_weight": 0, "mutual_weight": 0}, "distill_Student2"),
+        ("Teacher", {}, "distill_Student"),
     ],
 )
-def test_a_nan_or_infinite_loss_is_reported_by_the_name_of_its_term(network, options, message, bad):
+def test_a_nan_or_infinite_loss_is_reported_by_the_name_of_its_term(network, options, term, bad):
     array = ARRAYS[network].copy()
     array[0, 0, 2, 3] = bad
     predicts, batch = case()
     predicts[network] = {"maps": paddle.to_tensor(array)}
-    with pytest.raises(FloatingPointError, match=message):
-        CMLLoss(**options)(predicts, batch)
+    assert find_broken_term(CMLLoss(**options)(predicts, batch))[0] == term

@@ -17,6 +17,7 @@ from ppocrv2_ext.plugins.ctc.losses import (
     ctc_losses,
     focal_ctc,
 )
+from ppocrv2_ext.plugins.terms import find_broken_term
 
 C = 4
 LABELS = [[1, 2, 0], [3, 3, 0], [2, 0, 0], [0, 0, 0]]
@@ -276,5 +277,4 @@ def test_every_focal_option_changes_the_loss():
 
 
 def test_a_nan_loss_is_reported_by_the_name_of_its_term():
-    with pytest.raises(FloatingPointError, match="'ctc' is nan"):
-        FeasibleCTCLoss()(_logits() * float("nan"), [None, *_labels()])
+    assert find_broken_term(FeasibleCTCLoss()(_logits() * float("nan"), [None, *_labels()]))[0] == "ctc"

@@ -193,6 +193,17 @@ def test_equally_hard_pixels_share_the_remaining_weight(count):
     assert weights[0, 0, 0] == weights[0, 1, 0] == weights[0, 1, 1] == pytest.approx(min(count / 3, 1))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sort_on_the_device_selects_the_same_pixels_as_topk(seed):
+    rng = np.random.RandomState(seed)
+    values = paddle.to_tensor(rng.randint(0, 9, 50).astype("float32"))
+    count = float(rng.uniform(1e-6, 50))
+    by_topk, by_sort = (
+        float(find(values, paddle.to_tensor(count))) for find in (maps.smallest_by_topk, maps.smallest_by_sort)
+    )
+    assert by_topk == by_sort == sorted(values.numpy())[-int(np.ceil(np.float32(count)))]
+
+
 # ---- dice and L1
 
 

@@ -217,7 +217,6 @@ class CTCCenterLoss(nn.Layer):
         Raises:
             UserError: the network has another head, its centers are not float32, or a label holds a class that the
                 head does not have.
-            FloatingPointError: a term is NaN or infinite; the centers are then as before.
         """
         head = output_of(predicts, self.network)
         if not isinstance(head, CenterHeadOutput):
@@ -235,7 +234,11 @@ class CTCCenterLoss(nn.Layer):
             value = self.distance(head.features, classes, head.centers, head.counts)
             terms[f"center{suffix}"] = self.center_weight, value
         report = {**weighted_sum(terms), **counts}
-        if self.center_weight:  # after weighted_sum, which stops at a NaN: in the centers a NaN would stay for good
+        if self.center_weight:
             sums, frames = class_sums(head.features, classes, len(head.counts))
+            # In the centers a NaN would stay for good: a batch with one counts no frame.
+            is_sound = paddle.isfinite(report["loss"]) & paddle.isfinite(sums).all()
+            sums = paddle.where(is_sound, sums, paddle.zeros_like(sums))
+            frames = paddle.where(is_sound, frames, paddle.zeros_like(frames))
             update_centers(head.centers, head.counts, sums, frames, momentum=self.momentum)
         return report

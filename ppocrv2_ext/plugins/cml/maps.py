@@ -16,6 +16,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from ..terms import on_cpu
+
 # The smallest probability inside a logarithm: half the gap below 1 in float32. Of the numbers near 1 only 1 itself is
 # clamped. A sure mistake costs 17.3 nats and gets no gradient; its sigmoid would have none to pass on.
 MIN_PROBABILITY = 2.0**-25
@@ -35,7 +37,7 @@ def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clip(min=1e-6)
 
 
-def hardest_weights(values: Tensor, count: float) -> Tensor:
+def hardest_weights(values: Tensor, count: float | Tensor) -> Tensor:
     """Weights that select the ``count`` largest values. Their sum is ``count``.
 
     Values that are equal to the smallest selected one share what is left of ``count``. So neither the order of pixels
@@ -43,15 +45,28 @@ def hardest_weights(values: Tensor, count: float) -> Tensor:
 
     Args:
         values: of any shape, not NaN. No gradient flows through the selection.
-        count: real number in (0, number of values].
+        count: real number in (0, number of values], as a number or a scalar.
     Returns:
         Weights in [0, 1], in the shape of ``values``.
     """
     values = values.detach()
-    smallest = paddle.topk(values.flatten(), math.ceil(count), sorted=False)[0].min()
+    # topk takes a number. On another device the host would have to wait for it, so that a sort is quicker there.
+    find_smallest = smallest_by_topk if on_cpu(values) else smallest_by_sort
+    smallest = find_smallest(values.flatten(), count)
     above, ties = values > smallest, values == smallest
     share = (count - above.sum().astype("float64")) / ties.sum().astype("float64")
     return above.astype("float32") + ties.astype("float32") * share.astype("float32")
+
+
+def smallest_by_topk(values: Tensor, count: float | Tensor) -> Tensor:
+    """The smallest of the ``count`` largest of (N,) values; ``count`` is rounded up."""
+    return paddle.topk(values, math.ceil(float(count)), sorted=False)[0].min()
+
+
+def smallest_by_sort(values: Tensor, count: float | Tensor) -> Tensor:
+    """:func:`smallest_by_topk` of a ``count`` that stays on its device."""
+    index = paddle.to_tensor(count, dtype="float64").ceil().astype("int64") - 1
+    return paddle.sort(values, descending=True).gather(index.reshape([1])).squeeze()
 
 
 def balanced_bce(p: Tensor, gt: Tensor, mask: Tensor, ohem_ratio: float = 3.0) -> Tensor:
@@ -68,12 +83,13 @@ def balanced_bce(p: Tensor, gt: Tensor, mask: Tensor, ohem_ratio: float = 3.0) -
     p, gt, mask = _to_float32(p, gt, mask)
     loss = -paddle.log(_clamp((1 - gt - p).abs()))  # of p where gt is 1, of 1 - p where it is 0
     text, background = gt * mask > 0.5, (1 - gt) * mask > 0.5
-    text_count, background_count = paddle.stack([text.sum(), background.sum()]).tolist()
-    hard_count = min(background_count, ohem_ratio * text_count)
-    weights = text.astype("float32")
-    if hard_count > 0:
-        weights = weights + hardest_weights(paddle.where(background, loss, paddle.full_like(loss, -1.0)), hard_count)
-    return (loss * weights).sum() / max(text_count + hard_count, 1)
+    text_count, background_count = (pixels.sum().astype("float64") for pixels in (text, background))
+    hard_count = paddle.minimum(background_count, ohem_ratio * text_count)
+    background_loss = paddle.where(background, loss, paddle.full_like(loss, -1.0))
+    # Without text no pixel is hard. Then a part of one pixel is selected, and its weight set to 0.
+    hard = hardest_weights(background_loss, hard_count.clip(min=1e-6)) * (hard_count > 0).astype("float32")
+    weights = text.astype("float32") + hard
+    return (loss * weights).sum() / (text_count + hard_count).clip(min=1).astype("float32")
 
 
 def dice_loss(p: Tensor, gt: Tensor, mask: Tensor) -> Tensor:

@@ -128,7 +128,6 @@ class FeasibleCTCLoss(nn.Layer):
             {"loss": scalar, and the term under its own name for the log}
         Raises:
             UserError: a network or an output is missing, or a label holds a class that the head does not have.
-            FloatingPointError: the term is NaN or infinite.
         """
         losses, fits = ctc_losses(logits_of(output_of(predicts, self.network)), batch[1], batch[2])
         report = weighted_sum({"ctc": (1.0, mean_where(losses, fits))})

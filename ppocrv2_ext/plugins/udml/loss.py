@@ -102,7 +102,6 @@ class UDMLLoss(nn.Layer):
             frames}
         Raises:
             UserError: a network or an output is missing, or the two networks return different shapes.
-            FloatingPointError: a term is NaN or infinite.
         """
         logits = [logits_of(output_of(predicts, name, self.head_key)) for name in self.pair]
         self._require_same_shape(self.head_key, logits)
