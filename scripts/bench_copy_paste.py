@@ -2,15 +2,18 @@
 
     python scripts/bench_copy_paste.py --labels DIR/train.txt
 
-Both are given the same picture, the same second picture and as many objects to paste, with their default arguments.
-Times are milliseconds of one core a call, median and quartiles, not counting what other processes take from it;
-`pasted` is the mean number of objects that found a place.
+Both get the same picture and the same second picture, paste as many objects, and have their default arguments. Times
+are milliseconds of one core for each call, median and quartiles. The time of other processes does not count. `pasted`
+is the mean number of objects that found a place.
 """
+
+from __future__ import annotations
 
 import json
 import platform
 import random
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -28,14 +31,14 @@ from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste
 PICTURES = 12
 
 
-def sample(image, polygons, texts):
-    """What DecodeImage and DetLabelEncode hand over."""
+def make_sample(image: np.ndarray, polygons: list, texts: list[str]) -> dict:
+    """A sample as PaddleOCR's DecodeImage and DetLabelEncode return it."""
     ignored = np.array([text in IGNORED_TEXTS for text in texts])
     return {"image": image, "polys": np.array(polygons, np.float32), "texts": texts, "ignore_tags": ignored}
 
 
-def labelled_pictures(labels, count):
-    """Up to ``count`` samples of a SimpleDataSet label file with text in them; pictures lie relative to it."""
+def read_samples(labels: Path, count: int) -> list[dict]:
+    """Up to ``count`` samples of a SimpleDataSet label file that have text. The pictures lie relative to the file."""
     samples = []
     for line in labels.read_text(encoding="utf-8-sig").splitlines():
         name, objects = line.split("\t")
@@ -43,12 +46,12 @@ def labelled_pictures(labels, count):
         if len(samples) < count and any(entry["transcription"] not in IGNORED_TEXTS for entry in objects):
             image = cv2.imread(str(labels.parent / name))
             polygons, texts = [entry["points"] for entry in objects], [entry["transcription"] for entry in objects]
-            samples.append(sample(image, polygons, texts))
+            samples.append(make_sample(image, polygons, texts))
     return samples
 
 
-def with_boxes(rng, image, count):
-    """A sample of ``image`` with ``count`` random boxes that do not touch, 12 to 40 pixels high."""
+def draw_boxes(rng: np.random.Generator, image: np.ndarray, count: int) -> dict:
+    """A sample of ``image`` with ``count`` random boxes that do not overlap, 12 to 39 pixels high."""
     height, width = image.shape[:2]
     occupied, boxes = np.zeros((height, width), bool), []
     while len(boxes) < count:
@@ -58,22 +61,28 @@ def with_boxes(rng, image, count):
         if not occupied[y : y + h, x : x + w].any():
             occupied[y : y + h, x : x + w] = True
             boxes.append([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
-    return sample(image, boxes, [f"text {i}" for i in range(count)])
+    return make_sample(image, boxes, [f"text {i}" for i in range(count)])
 
 
-def fresh(target, other):
-    """A sample of its own for every call: PaddleOCR's op writes into what it is given."""
+def copy_samples(target: dict, other: dict) -> dict:
+    """Copies of two samples, as the input of one call. PaddleOCR's transform writes into its input."""
     copies = [{key: value.copy() for key, value in each.items()} for each in (target, other)]
     return {**copies[0], "ext_data": [copies[1]]}
 
 
-def measure(ops, samples, rounds):
-    """({name: milliseconds of every call}, {name: mean number of objects pasted}), the ops taking turns."""
-    times, pasted = {name: [] for name in ops}, dict.fromkeys(ops, 0)
+def measure(
+    ops: Mapping[str, Callable[[dict], dict]], samples: Sequence[dict], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Time the transforms, which take turns.
+
+    Returns:
+        ({name: milliseconds of each call}, {name: mean number of objects pasted})
+    """
+    times, pasted = {name: [] for name in ops}, dict.fromkeys(ops, 0.0)
     for turn in range(-1, rounds):  # the first round warms up
         for target, other in zip(samples, samples[1:] + samples[:1]):
             for name in list(ops)[:: 1 if turn % 2 else -1]:
-                data = fresh(target, other)
+                data = copy_samples(target, other)
                 start = time.process_time()
                 result = ops[name](data)
                 if turn >= 0:
@@ -88,7 +97,7 @@ def measure(ops, samples, rounds):
 @click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR [default: as the ppocrv2 command].")
 @click.option("--rounds", type=click.IntRange(1), default=10, show_default=True, help="Calls per picture.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def main(labels, paddleocr, rounds, seed):
+def main(labels: Path | None, paddleocr: str | None, rounds: int, seed: int) -> None:
     """Time TextCopyPaste beside PaddleOCR's CopyPaste."""
     try:
         host = connect(paddleocr)
@@ -100,10 +109,10 @@ def main(labels, paddleocr, rounds, seed):
     random.seed(seed)
     np.random.seed(seed)
     rng = np.random.default_rng(seed)
-    real = labelled_pictures(labels, PICTURES) if labels else []
+    real = read_samples(labels, PICTURES) if labels else []
     pictures = [each["image"] for each in real]
     pictures = pictures or [rng.integers(0, 256, (720, 1280, 3), dtype=np.uint8) for _ in range(PICTURES)]
-    cases = {f"{boxes} boxes": [with_boxes(rng, image, boxes) for image in pictures] for boxes in (5, 20, 100)}
+    cases = {f"{boxes} boxes": [draw_boxes(rng, image, boxes) for image in pictures] for boxes in (5, 20, 100)}
     if real:
         cases[f"as labelled ({np.mean([len(each['polys']) for each in real]):.1f})"] = real
     ops = {"stock": CopyPaste(), "ours": TextCopyPaste()}

@@ -1,15 +1,20 @@
-"""Time and memory of our losses beside PaddleOCR's: same tensors, same process, taking turns; accuracy of center loss.
+"""Measure time and memory of our losses beside PaddleOCR's, and how accurate center loss is.
 
     python scripts/bench_losses.py --paddleocr DIR
 
-Forward and backward on the CPU. Times are milliseconds, median and quartiles; `extra MB` is what Paddle's allocator
-held at the peak beyond the inputs (an upper bound on Paddle 2.6, which cannot reset the peak); center loss is compared
-with NumPy in float64. The last rows, without a rival, are what the running centers add to a training step.
+Forward and backward on the CPU, with the same tensors in the same process, taking turns. Times are milliseconds, median
+and quartiles. `extra MB` is what Paddle's allocator holds at its peak, without the inputs; Paddle 2.6 cannot reset the
+peak, so there it is an upper bound. Center loss is compared with NumPy in float64. PaddleOCR has nothing to compare the
+last rows with: they are what the running centers add to a training step.
 """
+
+from __future__ import annotations
 
 import gc
 import platform
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 import numpy as np
@@ -25,13 +30,19 @@ from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update
 from ppocrv2_ext.plugins.ctc.alignment import align
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
-GIVEN, ARGMAX, CENTER = "center_loss, classes given", "center_loss, classes by arg-max", "PaddleOCR's CenterLoss"
+CLASSES, ARGMAX, CENTER = "center_loss, classes given", "center_loss, classes by arg-max", "PaddleOCR's CenterLoss"
 MUTUAL, DML = "mutual_kl", "PaddleOCR's DMLLoss"
-RIVALS = {GIVEN: CENTER, ARGMAX: CENTER, MUTUAL: DML}
+RIVALS = {CLASSES: CENTER, ARGMAX: CENTER, MUTUAL: DML}
 
 
-def make_case(lines, frames, classes, size, characters, seed):
-    """Tensors as a training step has them; every frame is a character, since PaddleOCR's counts blanks too."""
+def make_case(lines: int, frames: int, classes: int, size: int, characters: int, seed: int) -> dict[str, Any]:
+    """Tensors as a training step has them. No frame is blank, because PaddleOCR's loss counts blanks and ours does not.
+
+    Args:
+        lines, frames, classes: shape of the logits.
+        size: features of a frame.
+        characters: of the longest label.
+    """
     rng = np.random.default_rng(seed)
     logits = rng.standard_normal((lines, frames, classes), dtype=np.float32)
     logits[..., 0] = -10
@@ -40,7 +51,7 @@ def make_case(lines, frames, classes, size, characters, seed):
         "features": paddle.to_tensor(rng.standard_normal((lines, frames, size), dtype=np.float32), stop_gradient=False),
         "logits": paddle.to_tensor(logits),
         "pair": [paddle.to_tensor(each, stop_gradient=False) for each in (logits, other)],
-        "given": paddle.to_tensor(logits.argmax(-1)),
+        "classes": paddle.to_tensor(logits.argmax(-1)),
         "centers": paddle.to_tensor(rng.standard_normal((classes, size), dtype=np.float32)),
         "counts": paddle.ones([classes], "int64"),
         "labels": paddle.to_tensor(rng.integers(1, classes, (lines, characters))),
@@ -48,14 +59,17 @@ def make_case(lines, frames, classes, size, characters, seed):
     }
 
 
-def make_ops(case, stock):
-    """{name: function that runs it once, with the backward pass if it has one, and returns the loss if it is one}."""
-    features, logits, given, centers, counts = (
-        case[key] for key in ("features", "logits", "given", "centers", "counts")
+def make_ops(case: dict[str, Any], stock: Mapping[str, Callable]) -> dict[str, Callable[[], Any]]:
+    """What is measured: {name: function that runs it once}.
+
+    The function of a loss runs the backward pass too, and returns the loss.
+    """
+    features, logits, classes, centers, counts = (
+        case[key] for key in ("features", "logits", "classes", "centers", "counts")
     )
     moving, moving_counts = centers.clone(), counts.clone()
     losses = {
-        GIVEN: lambda: center_loss(features, given, centers, counts),
+        CLASSES: lambda: center_loss(features, classes, centers, counts),
         ARGMAX: lambda: center_loss(features, logits.argmax(axis=-1), centers, counts),
         MUTUAL: lambda: mutual_kl(*case["pair"]),
     }
@@ -63,8 +77,8 @@ def make_ops(case, stock):
         losses[CENTER] = lambda: stock[CENTER]((features, logits), None)["loss_center"]
         losses[DML] = lambda: stock[DML](*case["pair"])
 
-    def both_ways(forward):
-        def run():
+    def with_backward(forward: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> Any:
             loss = forward()
             loss.backward()
             return loss
@@ -72,36 +86,38 @@ def make_ops(case, stock):
         return run
 
     return {
-        **{name: both_ways(forward) for name, forward in losses.items()},
+        **{name: with_backward(forward) for name, forward in losses.items()},
         "align": lambda: align(logits, case["labels"], case["lengths"]),
         "class_sums + update_centers": lambda: update_centers(
-            moving, moving_counts, *class_sums(features, given, len(counts))
+            moving, moving_counts, *class_sums(features, classes, len(counts))
         ),
     }
 
 
-def reference(case):
-    """Loss and gradient in float64."""
+def compute_reference(case: dict[str, Any]) -> tuple[float, np.ndarray]:
+    """Center loss and its gradient, with NumPy in float64."""
     x = case["features"].numpy().astype(np.float64).reshape(-1, case["features"].shape[-1])
-    difference = x - case["centers"].numpy()[case["given"].numpy().reshape(-1)].astype(np.float64)
+    difference = x - case["centers"].numpy()[case["classes"].numpy().reshape(-1)].astype(np.float64)
     return (difference**2).sum(1).mean(), (2 * difference / len(x)).reshape(case["features"].shape)
 
 
-def errors(op, case):
-    """Largest relative difference from the reference, of the value and of any entry of the gradient."""
-    clear(case)
-    loss, (value, gradient) = float(op()), reference(case)
+def measure_errors(op: Callable[[], Any], case: dict[str, Any]) -> tuple[float, float]:
+    """Relative differences from the reference: of the value, and the largest one of the gradient."""
+    clear_gradients(case)
+    loss, (value, gradient) = float(op()), compute_reference(case)
     difference = np.abs(case["features"].grad.numpy() - gradient) / np.abs(gradient)
     return abs(loss - value) / value, difference.max()
 
 
-def clear(case):
+def clear_gradients(case: dict[str, Any]) -> None:
+    """Forget the gradients of earlier runs."""
     for tensor in (case["features"], *case["pair"]):
         tensor.clear_gradient(False)
 
 
-def extra_megabytes(op, case):
-    clear(case)
+def measure_memory(op: Callable[[], Any], case: dict[str, Any]) -> float:
+    """Megabytes that Paddle's allocator holds at its peak, beyond those before."""
+    clear_gradients(case)
     gc.collect()
     if hasattr(core, "host_memory_stat_reset_peak_value"):
         core.host_memory_stat_reset_peak_value("Allocated", 0)
@@ -110,12 +126,12 @@ def extra_megabytes(op, case):
     return (core.host_memory_stat_peak_value("Allocated", 0) - before) / 2**20
 
 
-def milliseconds(ops, case, rounds):
-    """{name: (rounds,) times}, the ops taking turns."""
+def measure_times(ops: Mapping[str, Callable[[], Any]], case: dict[str, Any], rounds: int) -> dict[str, list[float]]:
+    """Time the ops, which take turns: {name: milliseconds of each round}."""
     times = {name: [] for name in ops}
     for turn in range(-1, rounds):  # the first round warms up
         for name in list(ops)[:: 1 if turn % 2 else -1]:
-            clear(case)
+            clear_gradients(case)
             start = time.perf_counter()
             ops[name]()
             if turn >= 0:
@@ -123,8 +139,15 @@ def milliseconds(ops, case, rounds):
     return times
 
 
-def load_stock(directory, centers):
-    """({name: PaddleOCR's loss}, perhaps empty, and a sentence about them)."""
+def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable], str]:
+    """Load PaddleOCR's losses.
+
+    Args:
+        directory: a clone of PaddleOCR; None to look for one.
+        centers: (C, D), for its center loss.
+    Returns:
+        ({name: loss}, a sentence about them). There are none in the paddleocr wheel.
+    """
     try:
         host = connect(directory)
         from ppocr.losses.basic_loss import DMLLoss
@@ -132,7 +155,10 @@ def load_stock(directory, centers):
     except UserError as error:
         return {}, f"PaddleOCR's losses are left out: {error}"
     except ImportError:
-        return {}, "PaddleOCR's losses are left out, the paddleocr wheel has none: name a clone by --paddleocr DIR."
+        return (
+            {},
+            "PaddleOCR's losses are left out, because the paddleocr wheel has none. Name a clone with --paddleocr DIR.",
+        )
     center = CenterLoss(*centers.shape)
     center.centers = centers.astype("float64")
     return {CENTER: center, DML: DMLLoss(act="softmax", use_log=True)}, f"PaddleOCR {host.version} at {host.root}."
@@ -147,15 +173,17 @@ def load_stock(directory, centers):
 @click.option("--characters", type=click.IntRange(1), default=25, show_default=True, help="Of the longest label.")
 @click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-def main(paddleocr, lines, frames, classes, size, characters, rounds, seed):
+def main(
+    paddleocr: str | None, lines: int, frames: int, classes: int, size: int, characters: int, rounds: int, seed: int
+) -> None:
     """Time and memory of our losses beside PaddleOCR's; accuracy of center loss."""
     paddle.set_device("cpu")
     case = make_case(lines, frames, classes, size, characters, seed)
     stock, about = load_stock(paddleocr, case["centers"])
     ops = make_ops(case, stock)
-    memory = {name: extra_megabytes(op, case) for name, op in ops.items()}
-    accuracy = {name: errors(ops[name], case) for name in (GIVEN, ARGMAX, CENTER) if name in ops}
-    times = milliseconds(ops, case, rounds)
+    memory = {name: measure_memory(op, case) for name, op in ops.items()}
+    accuracy = {name: measure_errors(ops[name], case) for name in (CLASSES, ARGMAX, CENTER) if name in ops}
+    times = measure_times(ops, case, rounds)
 
     table = Table("forward + backward", "ms", "faster", "extra MB", "share", "value off by", "gradient off by")
     for name in ops:
@@ -163,8 +191,8 @@ def main(paddleocr, lines, frames, classes, size, characters, rounds, seed):
         rival = RIVALS.get(name) if stock else None
         faster = f"{np.median(times[rival]) / middle:.1f} x" if rival else "-"
         share = f"1/{memory[rival] / memory[name]:.1f}" if rival else "-"
-        found = [f"{error:.1e}" for error in accuracy.get(name, ())] or ["-", "-"]
-        table.add_row(name, f"{middle:.2f} [{low:.2f}, {high:.2f}]", faster, f"{memory[name]:.2f}", share, *found)
+        cells = [f"{error:.1e}" for error in accuracy.get(name, ())] or ["-", "-"]
+        table.add_row(name, f"{middle:.2f} [{low:.2f}, {high:.2f}]", faster, f"{memory[name]:.2f}", share, *cells)
     console = Console(highlight=False, width=140)
     console.print(table)
     console.print(
