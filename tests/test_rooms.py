@@ -1,5 +1,6 @@
-"""The rooms of the package and the imports between them, as CONTRIBUTING.md draws them."""
+"""The rooms of the package: the imports between them, as CONTRIBUTING.md draws them, and their type hints."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -59,3 +60,23 @@ def test_no_plugin_imports_the_seam():
 def test_every_room_of_tests_belongs_to_a_room_of_the_package():
     folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
     assert folders - set(ROOMS) == {"experiments"}
+
+
+def public_functions(tree):
+    """Yield each public function of a module, and each public or constructing method of its public classes."""
+    for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]:
+        for node in owner.body:
+            if isinstance(node, ast.FunctionDef) and (node.name[0] != "_" or node.name in ("__init__", "__call__")):
+                yield node
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_function_has_type_hints(room):
+    missing = []
+    for path in (path for path in PACKAGE.rglob("*.py") if room_of(path) == room):
+        for function in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            hinted = [argument.annotation for argument in arguments if argument.arg not in ("self", "cls")]
+            if None in hinted or (function.returns is None and function.name != "__init__"):
+                missing.append(f"{path.relative_to(ROOT)}:{function.lineno} {function.name}")
+    assert missing == []

@@ -9,6 +9,11 @@ order of the outputs. So the inner loop is one long sum of products for every st
 instructions. A line has a few columns more than the output; what they hold is not read, and their gradient is 0.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -16,7 +21,7 @@ import numpy as np
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def compiled(kernel):
+def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """``kernel`` compiled, without the interpreter lock; kept on disk if a folder for it can be written."""
     try:
         return numba.njit(nogil=True, fastmath=FAST_MATH, cache=True)(kernel)
@@ -60,7 +65,15 @@ def _unpad(padded, plane, stride, padding, columns):
 
 
 @compiled
-def convolve(first, last, x, weight, stride, padding, out):
+def convolve(
+    first: int,
+    last: int,
+    x: np.ndarray,
+    weight: np.ndarray,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    out: np.ndarray,
+) -> None:
     """Depthwise convolution of channels ``first`` to ``last``: x (B, C, H, W), weight (C, K, L) -> out (B, C, R, Q)."""
     rows, width = out.shape[2:]
     padded, columns = _make_padded(weight, stride, out)
@@ -83,7 +96,17 @@ def convolve(first, last, x, weight, stride, padding, out):
 
 
 @compiled
-def convolve_backward(first, last, x, weight, stride, padding, out_grad, x_grad, weight_grad):
+def convolve_backward(
+    first: int,
+    last: int,
+    x: np.ndarray,
+    weight: np.ndarray,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    out_grad: np.ndarray,
+    x_grad: np.ndarray,
+    weight_grad: np.ndarray,
+) -> None:
     """Both gradients of :func:`convolve` for channels ``first`` to ``last``; the last two arrays are overwritten.
 
     One channel adds up its batch in order, so the result does not depend on the number of threads.
