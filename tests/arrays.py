@@ -1,13 +1,13 @@
-"""Arrays for tests: of which each element is another number, and drawn ones."""
+"""Arrays for tests: one in which every element is another number, and one of random numbers."""
 
 import numpy as np
 
 
-def counting(*shape, start=0):
-    """start, start + 1, ... in an array of that shape, float32."""
+def count_up(*shape, start=0):
+    """start, start + 1, ... in a float32 array of that shape."""
     return np.arange(start, start + int(np.prod(shape)), dtype="float32").reshape(shape)
 
 
-def drawn(seed, *shape):
-    """Standard normal numbers of a seed, float32."""
+def draw_normal(seed, *shape):
+    """Standard normal numbers in a float32 array of that shape. The same seed gives the same numbers."""
     return np.random.RandomState(seed).randn(*shape).astype("float32")

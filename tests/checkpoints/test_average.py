@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from arrays import counting
+from arrays import count_up
 
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
@@ -12,7 +12,7 @@ from ppocrv2_ext.errors import UserError
 
 
 def training(shift=0.0, **others):
-    return {"backbone.weight": counting(2, 3) + shift, "backbone.bn._mean": counting(3), **others}
+    return {"backbone.weight": count_up(2, 3) + shift, "backbone.bn._mean": count_up(3), **others}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def saved(tmp_path):
 
 def test_the_mean_and_the_distances_from_it_by_hand():
     mean = average_trainings({"a": training(-1), "b": training(1), "c": training(0)})
-    np.testing.assert_array_equal(mean.params["backbone.weight"], counting(2, 3))
+    np.testing.assert_array_equal(mean.params["backbone.weight"], count_up(2, 3))
     assert mean.params["backbone.weight"].dtype == np.float32
     length = np.sqrt(0 + 1 + 4 + 9 + 16 + 25)
     np.testing.assert_allclose(mean.distances, [np.sqrt(6) / length, np.sqrt(6) / length, 0])
@@ -50,12 +50,12 @@ def test_small_differences_between_large_numbers_are_not_lost():
 
 
 def test_class_centers_are_left_out():
-    centers = {"head.centers": counting(4, 2), "head.center_counts": np.arange(4)}
+    centers = {"head.centers": count_up(4, 2), "head.center_counts": np.arange(4)}
     assert average_trainings({"a": training(**centers), "b": training()}).params.keys() == training().keys()
 
 
 def test_different_batch_norm_statistics_are_reported():
-    other = {**training(), "backbone.bn._mean": counting(3, start=1)}
+    other = {**training(), "backbone.bn._mean": count_up(3, start=1)}
     assert average_trainings({"a": training(), "b": other}).statistics_differ
 
 
@@ -70,9 +70,9 @@ def test_unrelated_networks_are_far_from_their_mean_and_fine_tunes_are_near():
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"backbone.weight": counting(2, 3)}, r"^a has backbone.bn._mean, b does not"),
-        (training(**{"neck.weight": counting(1)}), r"^b has neck.weight, a does not"),
-        ({**training(), "backbone.weight": counting(3, 3)}, r"backbone.weight is \[2, 3\] in a and \[3, 3\] in b"),
+        ({"backbone.weight": count_up(2, 3)}, r"^a has backbone.bn._mean, b does not"),
+        (training(**{"neck.weight": count_up(1)}), r"^b has neck.weight, a does not"),
+        ({**training(), "backbone.weight": count_up(3, 3)}, r"backbone.weight is \[2, 3\] in a and \[3, 3\] in b"),
     ],
 )
 def test_another_network_is_refused_with_the_first_difference(other, said):
@@ -84,7 +84,7 @@ def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys
     files = [saved("a", training(-0.1), "xy"), saved("b", training(0.1), "xy")]
     weights.average(files, str(tmp_path / "out/mean"))
     mean = read_arrays(tmp_path / "out/mean")
-    np.testing.assert_allclose(mean["backbone.weight"], counting(2, 3), atol=1e-7)
+    np.testing.assert_allclose(mean["backbone.weight"], count_up(2, 3), atol=1e-7)
     assert (tmp_path / "out/mean.dict.txt").read_text() == "x\ny\n"
     said = capsys.readouterr()
     assert "from the mean" in said.out
@@ -93,18 +93,18 @@ def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys
 
 def test_each_network_of_a_pair_is_averaged_and_centers_are_left_out(saved, tmp_path):
     def pair(shift):
-        networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": counting(4, 2)})}
+        networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": count_up(4, 2)})}
         return {f"{name}.{key}": value for name, params in networks.items() for key, value in params.items()}
 
     weights.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
     mean = read_arrays(tmp_path / "mean")
-    np.testing.assert_array_equal(mean["Student.backbone.weight"], counting(2, 3))
-    np.testing.assert_array_equal(mean["Teacher.backbone.weight"], counting(2, 3, start=1))
+    np.testing.assert_array_equal(mean["Student.backbone.weight"], count_up(2, 3))
+    np.testing.assert_array_equal(mean["Teacher.backbone.weight"], count_up(2, 3, start=1))
     assert not any(name.endswith("centers") for name in mean)
 
 
 def test_unrelated_trainings_and_different_statistics_lead_to_warnings(saved, tmp_path, capsys):
-    other = {"backbone.weight": -counting(2, 3), "backbone.bn._mean": counting(3, start=1)}
+    other = {"backbone.weight": -count_up(2, 3), "backbone.bn._mean": count_up(3, start=1)}
     weights.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
     warned = capsys.readouterr().err
     assert "too far apart" in warned
@@ -125,4 +125,4 @@ def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
         with pytest.raises(UserError, match=said):
             weights.average(files, target)
     assert not (tmp_path / "mean.pdparams").exists()
-    np.testing.assert_array_equal(read_arrays(c)["backbone.weight"], counting(2, 3))
+    np.testing.assert_array_equal(read_arrays(c)["backbone.weight"], count_up(2, 3))

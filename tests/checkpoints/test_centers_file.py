@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from arrays import drawn
+from arrays import draw_normal
 from paddle import nn
 
 from ppocrv2_ext.checkpoints.centers_file import fingerprint, read_centers, write_centers
@@ -18,7 +18,7 @@ CHARACTERS = ["blank", "a", "b", "c", " "]
 def _centers():
     """Centers of three classes of five; the blank and class 3 have none."""
     counts = np.array([0, 4, 2, 0, 9])
-    return drawn(0, C, D) * (counts > 0)[:, None], counts
+    return draw_normal(0, C, D) * (counts > 0)[:, None], counts
 
 
 class _Network(nn.Layer):

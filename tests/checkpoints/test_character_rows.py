@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from arrays import counting
+from arrays import count_up
 
 from ppocrv2_ext.checkpoints.character_rows import find_class_axes, remap_rows
 
@@ -12,10 +12,10 @@ def _head(characters, start):
     """A recognizer's last layers: whole numbers, so that sums are exact; C classes, mid width 3, centers of 2."""
     size = len(characters)
     return {
-        "head.fc1.weight": counting(2, 3, start=start),
-        "head.fc2.weight": counting(3, size, start=start),
-        "head.fc2.bias": counting(size, start=start),
-        "head.centers": counting(size, 2, start=start),
+        "head.fc1.weight": count_up(2, 3, start=start),
+        "head.fc2.weight": count_up(3, size, start=start),
+        "head.fc2.bias": count_up(size, start=start),
+        "head.centers": count_up(size, 2, start=start),
     }
 
 
@@ -28,7 +28,7 @@ def test_shared_characters_keep_their_logits_bit_for_bit(new):
     old, new = ["blank", *"abc "], ["blank", *new]
     params, model = _head(old, 100), _head(new, 900)
     remapped, shared = remap_rows(params, model, old, new)
-    features = counting(4, 3)
+    features = count_up(4, 3)
     before, after, fresh = (_logits(values, features) for values in (params, remapped, model))
     assert shared == len(set(old) & set(new))
     for row, character in enumerate(new):

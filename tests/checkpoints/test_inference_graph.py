@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
-from arrays import counting
+from arrays import count_up
 from official_graph import load_official_graph
 from paddle import nn
 from paddle.utils import unique_name
@@ -24,12 +24,12 @@ KINDS = sorted(official.OFFICIAL)
 
 def _norm(number, size):
     return {
-        f"batch_norm_{number}.{leaf}": counting(size, start=i) for i, leaf in enumerate(["w_0", "b_0", "w_1", "w_2"])
+        f"batch_norm_{number}.{leaf}": count_up(size, start=i) for i, leaf in enumerate(["w_0", "b_0", "w_1", "w_2"])
     }
 
 
 def test_layers_are_paired_in_the_order_of_their_numbers():
-    tensors = {f"conv2d_{n}.w_0": counting(1, 1, 1, 1, start=n) for n in (10, 9, 100)}
+    tensors = {f"conv2d_{n}.w_0": count_up(1, 1, 1, 1, start=n) for n in (10, 9, 100)}
     network = {name: np.zeros((1, 1, 1, 1)) for name in ("stem.weight", "body.weight", "tail.weight")}
     params, notes = convert_to_parameters(tensors, network)
     assert [float(value.item()) for value in params.values()] == [9, 10, 100]
@@ -62,7 +62,7 @@ def test_lstm_cells_are_paired_layer_by_layer_forward_first_under_both_of_their_
 
 def test_linear_layers_named_after_the_student_head_are_paired():
     ends = {"1_w": (2, 3), "1_b": (3,), "2_w": (3, 4), "2_b": (4,)}
-    tensors = {f"student_ctc_head_{end}_attr": counting(*shape) for end, shape in ends.items()}
+    tensors = {f"student_ctc_head_{end}_attr": count_up(*shape) for end, shape in ends.items()}
     network = nn.Sequential(("fc1", nn.Linear(2, 3)), ("fc2", nn.Linear(3, 4))).state_dict()
     params, _ = convert_to_parameters(tensors, network)
     np.testing.assert_array_equal(params["fc2.weight"], tensors["student_ctc_head_2_w_attr"])
@@ -85,8 +85,8 @@ def _head_of_db():
         "conv3.bias": (1,),
     }
     network = {f"head.{b}.{name}": np.zeros(shape) for b in ("binarize", "thresh") for name, shape in layers.items()}
-    tensors = {"conv2d_9.w_0": counting(2, 2, 3, 3), "conv2d_transpose_4.w_0": counting(2, 2, 2, 2)}
-    tensors.update({"conv2d_transpose_4.b_0": counting(2), "conv2d_transpose_5.w_0": counting(2, 1, 2, 2)})
+    tensors = {"conv2d_9.w_0": count_up(2, 2, 3, 3), "conv2d_transpose_4.w_0": count_up(2, 2, 2, 2)}
+    tensors.update({"conv2d_transpose_4.b_0": count_up(2), "conv2d_transpose_5.w_0": count_up(2, 1, 2, 2)})
     tensors.update({"conv2d_transpose_5.b_0": np.array([5.0])})
     return tensors, network
 
@@ -150,9 +150,9 @@ def test_without_the_package_onnx_the_error_says_what_to_install(monkeypatch):
 
 def test_onnx_initializers_and_constants_are_read(tmp_path):
     onnx = pytest.importorskip("onnx")
-    stored = onnx.numpy_helper.from_array(counting(2, 3), "conv2d_0.w_0")
+    stored = onnx.numpy_helper.from_array(count_up(2, 3), "conv2d_0.w_0")
     nodes = [
-        onnx.helper.make_node("Constant", [], ["batch_norm_0.b_0"], value=onnx.numpy_helper.from_array(counting(4))),
+        onnx.helper.make_node("Constant", [], ["batch_norm_0.b_0"], value=onnx.numpy_helper.from_array(count_up(4))),
         onnx.helper.make_node("Constant", [], ["sizes"], value_ints=[1, 2]),
     ]
     graph = onnx.helper.make_graph(nodes, "g", [], [], initializer=[stored])

@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import paddle
 import pytest
-from arrays import counting
+from arrays import count_up
 
 from ppocrv2_ext.checkpoints.paths import find_dictionary
 from ppocrv2_ext.checkpoints.pdparams import read_network, write_checkpoint
@@ -28,7 +28,7 @@ def _saved(tmp_path, params):
 
 
 def test_a_sub_network_of_a_training_tar_loses_its_prefix_and_nothing_is_unpacked(tmp_path):
-    content = _saved(tmp_path, {"Student.head.w": counting(2), "Teacher.head.w": counting(2, start=5)})
+    content = _saved(tmp_path, {"Student.head.w": count_up(2), "Teacher.head.w": count_up(2, start=5)})
     path = _tar(tmp_path / "x.tar", {"../../best_accuracy.pdparams": content, "x/train.log": b"epoch"})
     before = sorted(tmp_path.rglob("*"))
     assert {name: value.tolist() for name, value in read_network(path).items()} == {"head.w": [0, 1]}
@@ -37,13 +37,13 @@ def test_a_sub_network_of_a_training_tar_loses_its_prefix_and_nothing_is_unpacke
 
 
 def test_a_missing_sub_network_is_refused_with_the_prefixes_of_the_file(tmp_path):
-    _saved(tmp_path, {"Student2.head.w": counting(2), "Teacher.head.w": counting(2)})
+    _saved(tmp_path, {"Student2.head.w": count_up(2), "Teacher.head.w": count_up(2)})
     with pytest.raises(UserError, match="no sub-network 'Student'; its names start with Student2, Teacher"):
         read_network(tmp_path / "saved.pdparams")
 
 
 def test_the_parameters_of_a_single_network_keep_their_names(tmp_path):
-    _saved(tmp_path, {"backbone.w": counting(2), "head.w": counting(2)})
+    _saved(tmp_path, {"backbone.w": count_up(2), "head.w": count_up(2)})
     assert list(read_network(tmp_path / "saved")) == ["backbone.w", "head.w"]
     with pytest.raises(UserError, match="holds a single network and no 'Student2'; leave --network out"):
         read_network(tmp_path / "saved", network="Student2")
@@ -70,7 +70,7 @@ def test_a_link_in_a_tar_is_not_followed(tmp_path):
 
 def test_a_written_checkpoint_is_read_back_bit_equal_with_its_dictionary(tmp_path):
     (tmp_path / "d.txt").write_bytes("中\r\na\n".encode())
-    params = {"a.weight": counting(2, 3) / 7, "a.bias": np.float32([np.pi])}
+    params = {"a.weight": count_up(2, 3) / 7, "a.bias": np.float32([np.pi])}
     path = write_checkpoint(params, tmp_path / "new/folder", "rec", tmp_path / "d.txt")
     loaded = paddle.load(str(path))
     assert all(np.array_equal(loaded[name].numpy(), value) for name, value in params.items())
@@ -81,12 +81,12 @@ def test_a_written_checkpoint_is_read_back_bit_equal_with_its_dictionary(tmp_pat
 def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
     (tmp_path / "taken").write_text("a file, not a directory")
     with pytest.raises(UserError, match=r"cannot write .*taken.*name another place"):
-        write_checkpoint({"a": counting(2)}, tmp_path / "taken", "det")
+        write_checkpoint({"a": count_up(2)}, tmp_path / "taken", "det")
     assert [file.name for file in tmp_path.iterdir()] == ["taken"]
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_checkpoint_and_nothing_else(tmp_path, monkeypatch):
-    path = write_checkpoint({"a": counting(2)}, tmp_path, "det")
+    path = write_checkpoint({"a": count_up(2)}, tmp_path, "det")
     before = path.read_bytes()
 
     def full(content, target):
@@ -96,12 +96,12 @@ def test_a_write_that_fails_half_way_leaves_the_old_checkpoint_and_nothing_else(
 
     monkeypatch.setattr(paddle, "save", full)
     with pytest.raises(UserError, match="No space left"):
-        write_checkpoint({"a": counting(2)}, tmp_path, "det")
+        write_checkpoint({"a": count_up(2)}, tmp_path, "det")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["det.pdparams"]
 
 
 def test_a_missing_dictionary_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match=r"no dictionary .*gone.txt"):
-        write_checkpoint({"a": counting(2)}, tmp_path, "rec", tmp_path / "gone.txt")
+        write_checkpoint({"a": count_up(2)}, tmp_path, "rec", tmp_path / "gone.txt")
     assert list(tmp_path.iterdir()) == []

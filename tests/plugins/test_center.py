@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from arrays import drawn
+from arrays import draw_normal
 
 from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
 
@@ -12,9 +12,9 @@ B, T, C, D = 3, 6, 5, 4
 
 def _case(copies=1):
     """Features that receive gradient, classes of frames (blank and unseen class 4 among them), centers, counts."""
-    features = paddle.to_tensor(drawn(0, B, T, D), stop_gradient=False)
+    features = paddle.to_tensor(draw_normal(0, B, T, D), stop_gradient=False)
     classes = paddle.to_tensor(np.random.RandomState(1).randint(0, C, (B, T)))
-    centers, counts = paddle.to_tensor(drawn(2, C, D)), paddle.to_tensor([7, 3, 1, 9, 0])
+    centers, counts = paddle.to_tensor(draw_normal(2, C, D)), paddle.to_tensor([7, 3, 1, 9, 0])
     tiled = [paddle.tile(features, [copies, 1, 1]), paddle.tile(classes, [copies, 1]), centers, counts]
     return features, tiled
 
@@ -132,7 +132,7 @@ def _empty():
 
 
 def _sums(frames_of_class_1, seed):
-    x = drawn(seed, frames_of_class_1, D)
+    x = draw_normal(seed, frames_of_class_1, D)
     return x, class_sums(paddle.to_tensor(x), paddle.ones([len(x)], dtype="int64"), C)
 
 
@@ -167,7 +167,7 @@ def test_a_center_of_many_frames_moves_by_one_minus_the_momentum():
 
 def test_classes_without_frames_stay_bit_equal():
     (centers, counts), (_, sums) = _empty(), _sums(3, 0)
-    centers.set_value(drawn(5, C, D))
+    centers.set_value(draw_normal(5, C, D))
     before = centers.numpy()
     update_centers(centers, counts, *sums)
     assert (centers.numpy() == before).all(axis=1).tolist() == [True, False, True, True, True]

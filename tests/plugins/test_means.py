@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from arrays import drawn
+from arrays import draw_normal
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
@@ -34,7 +34,7 @@ def test_by_argmax_only_lines_whose_path_merges_to_the_label_are_used():
 
 
 def test_by_alignment_lines_with_an_infeasible_label_are_left_out():
-    logits = paddle.to_tensor(drawn(0, 2, 3, C))
+    logits = paddle.to_tensor(draw_normal(0, 2, 3, C))
     classes, fits = means.assign_by_alignment(logits, paddle.to_tensor([[1, 2], [2, 2]]), paddle.to_tensor([2, 2]))
     assert fits.numpy().tolist() == [True, True]
     classes, fits = means.assign_by_alignment(
@@ -59,7 +59,7 @@ class _Network(nn.Layer):
 
 
 def _batches(sizes=(3, 3, 1)):
-    x, lengths = drawn(1, 7, 6, 7), np.array([3, 2, 1, 3, 3, 1, 2])
+    x, lengths = draw_normal(1, 7, 6, 7), np.array([3, 2, 1, 3, 3, 1, 2])
     labels = np.random.RandomState(2).randint(1, C - 1, (7, 3))
     edges = np.cumsum([0, *sizes])
     return [[paddle.to_tensor(part[a:b]) for part in (x, labels, lengths)] for a, b in zip(edges, edges[1:])]
