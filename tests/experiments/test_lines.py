@@ -57,11 +57,11 @@ class TestDataSet:
             assert len(rows) == count
             assert all(cv2.imread(str(data_set / path)).shape[2] == 3 for path, _ in rows)
 
-    def test_only_characters_of_the_dictionary(self, data_set):
+    def test_labels_have_only_characters_of_the_dictionary(self, data_set):
         texts = [text for name in ("train", "test") for _, text in _labels(data_set, name)]
         assert set("".join(texts)) <= CHARACTERS | {" "}
 
-    def test_no_text_twice(self, data_set):
+    def test_no_text_occurs_twice(self, data_set):
         texts = [text for name in ("train", "test") for _, text in _labels(data_set, name)]
         assert len(set(texts)) == len(texts)
 
@@ -71,7 +71,7 @@ class TestDataSet:
         assert len(files) == 42
         assert all((data_set / file).read_bytes() == (tmp_path / file).read_bytes() for file in files)
 
-    def test_another_seed_writes_others(self, data_set, tmp_path):
+    def test_another_seed_writes_other_lines(self, data_set, tmp_path):
         lines.render_lines(tmp_path, 5, 6, CHARACTERS, test_count=1)
         assert _labels(tmp_path, "train") != _labels(data_set, "train")[:5]
 
@@ -102,7 +102,7 @@ class TestWords:
         for pattern in (r"^[\u4e00-\u9fff]+$", r"^[A-Z][a-z]+$", r"^\d{4}-\d\d-\d\d$", " "):
             assert any(re.search(pattern, text) for text in texts)
 
-    def test_too_few_different_lines(self, tmp_path):
+    def test_more_lines_than_can_be_written_are_refused(self, tmp_path):
         with pytest.raises(UserError, match="ask for fewer"):
             lines.render_lines(tmp_path, 40, 0, "一些", test_count=1)
 
@@ -127,7 +127,7 @@ class TestDrawing:
         assert np.abs(picture.reshape(-1, 3).min(0).astype(int) - PLAIN.ink).max() <= 6
         assert np.abs(picture[0, 0].astype(int) - PLAIN.papers[0]).max() <= 4
 
-    def test_drawing_has_no_chance(self):
+    def test_the_same_look_draws_the_same_picture(self):
         look = lines.choose_look(random.Random(3))
         np.testing.assert_array_equal(drawing.render("七上八下", look), drawing.render("七上八下", look))
 
@@ -142,7 +142,7 @@ class TestDrawing:
         )
         assert thin < plain < bold
 
-    def test_reduction_is_the_size_of_the_photograph(self):
+    def test_a_reduction_of_one_half_halves_the_photograph(self):
         assert np.array(drawing.render("一丁", PLAIN._replace(reduction=0.5)).shape[:2]) * 2 == pytest.approx(
             np.array(drawing.render("一丁", PLAIN).shape[:2]), abs=2
         )
@@ -158,7 +158,7 @@ class TestDrawing:
         assert sharpness(PLAIN._replace(blur=1.0)) < sharpness(PLAIN) / 2
         assert sharpness(PLAIN._replace(motion=(5, 30))) < sharpness(PLAIN) / 1.3
 
-    def test_a_motion_kernel_keeps_the_light_and_the_direction(self):
+    def test_a_motion_kernel_sums_to_one_and_lies_along_its_direction(self):
         kernel = drawing.make_motion_kernel(4, 0)
         assert kernel.sum() == pytest.approx(1)
         assert (kernel[2] > 0).all()
