@@ -73,7 +73,8 @@ def two_processes(tmp_path):
     def run(script, *arguments):
         launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo", "--log_dir", "log"]
         command = [sys.executable, *launch, *map(str, (script, *arguments))]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])  # a script may import what the tests share
+        environment = {**os.environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
         logs = [path.read_text(errors="replace") for path in sorted((tmp_path / "log").glob("workerlog.*"))]
         assert done.returncode == 0, done.stderr[-1500:] + "".join(log[-3000:] for log in logs)
