@@ -24,9 +24,9 @@ from ..terms import output_of, weighted_sum
 from .head import CenterHeadOutput
 
 
-def _mean_over_all(values: Tensor, chosen: Tensor) -> Tensor:
-    """Sum of the chosen of (N,) values, over N."""
-    return paddle.where(chosen, values, paddle.zeros_like(values)).mean()
+def _mean_over_all(values: Tensor, mask: Tensor) -> Tensor:
+    """The sum of (N,) values where ``mask``, (N,) booleans, is true, divided by N."""
+    return paddle.where(mask, values, paddle.zeros_like(values)).mean()
 
 
 CENTER_MEANS = {"frames": _mean_over_all, "character_frames": mean_where}

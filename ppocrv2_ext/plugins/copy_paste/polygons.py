@@ -135,10 +135,10 @@ class Obstacles:
             first = int(free.argmax())
             covered += shares[first]
         else:
-            untouched = self._first_untouched(shape, corners)
-            if untouched is None:
+            free_corner = self._first_free_corner(shape, corners)
+            if free_corner is None:
                 return None
-            first = untouched
+            first = free_corner
         corner = corners[first]
         entry[:2, 0] += corner
         entry[2:4, 0] += corner
@@ -148,7 +148,7 @@ class Obstacles:
             _fill(self._mask, shape + corner + BORDER)
         return corner
 
-    def _first_untouched(self, shape: np.ndarray, corners: np.ndarray) -> int | None:
+    def _first_free_corner(self, shape: np.ndarray, corners: np.ndarray) -> int | None:
         """Index of the first corner at which the shape touches no obstacle; None if there is none."""
         if self._mask is None:  # most pictures have so much room that they never need it
             self._mask = np.zeros([side + 2 * BORDER for side in self._height_width], dtype=np.uint8)
