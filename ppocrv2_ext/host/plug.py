@@ -1,15 +1,17 @@
 """Put every registered component, and our checks, where PaddleOCR finds them.
 
-The three tables below list everything that is replaced in PaddleOCR. Its scripts bind most of it by name when
+The four tables below list everything that is replaced in PaddleOCR. Its scripts bind most of it by name when
 ``tools.program`` is imported, so :func:`plug_in` runs before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import plugins  # noqa: F401  (importing it registers the components)
@@ -28,7 +30,7 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import best_network, catalog, collaborative_model, datasets, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
+from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
 from .construct import construct, construct_beside_global
 
 
@@ -117,6 +119,11 @@ NAMESPACES = (
 # Classes of PaddleOCR: module, base class, and what makes ours from it and from each class of the module that inherits
 # from it, whatever their names there.
 CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
+# Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
+LOOP: tuple[tuple[str, str, Callable], ...] = (
+    ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
+    ("tools.program", "train", ema.train_with_average),
+)
 
 _undo: list[Callable[[], None]] = []
 
@@ -144,6 +151,19 @@ def plug_in() -> None:
         for name, value in list(vars(module).items()):
             if isinstance(value, type) and issubclass(value, base):
                 _replace(module, name, extend(value))
+
+
+@contextlib.contextmanager
+def extend_loop() -> Iterator[None]:
+    """A context in which PaddleOCR's training loop is extended as well. Its scripts run in it."""
+    with contextlib.ExitStack() as undo:
+        for module_name, attribute, extend in LOOP:
+            if importlib.util.find_spec(module_name):
+                module = importlib.import_module(module_name)
+                theirs = getattr(module, attribute)
+                undo.callback(setattr, module, attribute, theirs)
+                setattr(module, attribute, extend(theirs))
+        yield
 
 
 def unplug() -> None:

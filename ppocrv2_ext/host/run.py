@@ -10,6 +10,7 @@ from os import PathLike
 
 from ..errors import UserError, did_you_mean
 from .find import Host
+from .plug import extend_loop
 
 
 def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
@@ -28,7 +29,8 @@ def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
     own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:
-        runpy.run_path(str(file), run_name="__main__")
+        with extend_loop():
+            runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = own_arguments
 
