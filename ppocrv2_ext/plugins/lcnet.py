@@ -15,6 +15,7 @@ from paddle.regularizer import L2Decay
 
 from ..config.numbers import positive, share, whole_number
 from ..registry import BACKBONES, HEADS
+from .fast_cpu.norm import norm_hardswish
 
 IntPair = Union[int, Sequence[int]]  # an int, or (height, width)
 
@@ -105,7 +106,7 @@ class ConvNorm(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [B, in_channels, H, W] -> [B, out_channels, ceil(H / stride), ceil(W / stride)] for an odd kernel."""
-        return F.hardswish(self._batch_norm(self._conv(x)))
+        return norm_hardswish(self._conv(x), self._batch_norm)
 
 
 class SqueezeExcite(nn.Layer):

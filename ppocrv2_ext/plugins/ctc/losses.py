@@ -19,6 +19,8 @@ from paddle import Tensor, nn
 from ...config.numbers import non_negative, positive
 from ...errors import UserError
 from ...registry import LOSSES
+from ..fast_cpu import ctc as fast_ctc
+from ..fast_cpu.memory import can_view
 from ..terms import logits_of, output_of, weighted_sum
 from .alignment import is_feasible
 from .frames import gather_classes, length_mask, log_softmax, to_float32
@@ -27,7 +29,8 @@ from .frames import gather_classes, length_mask, log_softmax, to_float32
 def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Negative log-likelihood of each label: minus the log of the summed probability of all paths that CTC reads as it.
 
-    Paddle's kernel limits what a single frame can add to about 87 nats.
+    On a CPU :mod:`~..fast_cpu.ctc` computes it. Elsewhere Paddle's kernel limits what a single frame can add to about
+    87 nats.
 
     Args:
         logits: (B, T, C) of any float type; half precision is computed in float32.
@@ -46,6 +49,8 @@ def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor,
     lengths = paddle.where(fits, lengths, paddle.zeros_like(lengths))
     if not bool((lengths > 0).any()):  # Paddle's kernel ends the process when every label is empty
         return -log_softmax(logits)[:, :, 0].sum(axis=1), fits
+    if can_view(logits):
+        return fast_ctc.ctc_losses(logits, labels, lengths), fits
     # In CPU memory: the kernel reads the lengths there, and would wait for a tensor on the GPU.
     frame_counts = paddle.to_tensor([frames] * lines, dtype="int64", place=paddle.CPUPlace())
     losses = F.ctc_loss(logits.transpose([1, 0, 2]), labels.astype("int32"), frame_counts, lengths, reduction="none")

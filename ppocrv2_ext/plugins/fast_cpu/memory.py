@@ -33,15 +33,19 @@ def paddle_only() -> Iterator[None]:
         _switch["on"] = before
 
 
-def can_use(*tensors: Tensor) -> bool:
-    """Whether a fast kernel may take these tensors: float32 in the memory of the CPU, not empty, no static graph."""
+def can_view(*tensors: Tensor) -> bool:
+    """Whether NumPy may compute on these tensors: float32 in the memory of the CPU, not empty, no static graph."""
     return (
         _switch["on"]
         and paddle.in_dynamic_mode()
-        and has_numba()
         and not _in_mixed_precision()
         and all(t.dtype == paddle.float32 and t.place.is_cpu_place() and t.size > 0 for t in tensors)
     )
+
+
+def can_use(*tensors: Tensor) -> bool:
+    """Whether a kernel compiled by numba may compute on these tensors."""
+    return has_numba() and can_view(*tensors)
 
 
 def _in_mixed_precision() -> bool:
