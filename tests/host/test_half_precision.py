@@ -44,7 +44,8 @@ def test_a_wrong_pixel_keeps_its_gradient_in_bfloat16_when_the_sigmoid_is_in_flo
 
 
 def test_a_sigmoid_in_bfloat16_would_lose_the_gradient():
-    assert gradient_of_a_wrong_pixel(6.5, "bfloat16") == 0
+    # Rounded to the nearest number nothing is left, as on a GPU; Paddle 2.6 cuts on a CPU, and most of it is lost.
+    assert gradient_of_a_wrong_pixel(6.5, "bfloat16") < 0.5 * gradient_of_a_wrong_pixel(6.5, "float32")
 
 
 def test_centers_in_half_precision_are_refused_before_the_first_step():
