@@ -139,7 +139,19 @@ def convolve_backward(
 
 
 @compiled
-def norm_hardswish(first, last, x, weight, bias, mean, variance, epsilon, momentum, statistics, out):
+def norm_hardswish(
+    first: int,
+    last: int,
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float,
+    momentum: float,
+    statistics: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """BatchNorm and hardswish of channels ``first`` to ``last``: x (B, C, H, W) -> out, of the same shape.
 
     ``mean`` and ``variance`` are the running ones. With a ``momentum`` of 1 the kernel normalizes with them. Otherwise
@@ -189,8 +201,18 @@ def _slope(value):
 
 @compiled
 def norm_hardswish_backward(
-    first, last, x, weight, bias, statistics, is_frozen, out_grad, x_grad, weight_grad, bias_grad
-):
+    first: int,
+    last: int,
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    statistics: np.ndarray,
+    is_frozen: bool,
+    out_grad: np.ndarray,
+    x_grad: np.ndarray,
+    weight_grad: np.ndarray,
+    bias_grad: np.ndarray,
+) -> None:
     """Gradients of :func:`norm_hardswish` for channels ``first`` to ``last``; the last three arrays are overwritten."""
     count = x.size // x.shape[1]
     for c in range(first, last):
