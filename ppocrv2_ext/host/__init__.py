@@ -6,7 +6,7 @@ connect, in this order               find (which PaddleOCR), importing (on sys.p
 what plug puts in                    construct (components from a config), collaborative_model and best_network
                                      (components for several networks), save_load (load reports), datasets and
                                      loader (broken samples), nan_guard (a loss or weight that is NaN), ema (an average
-                                     of the weights)
+                                     of the weights), ranks (several processes wait for each other)
 what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
                                      (a trained network over the training lines), draw_samples (for the preview)
 ===================================  =============================================================================

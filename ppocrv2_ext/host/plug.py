@@ -30,7 +30,7 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, save_load  # noqa: F401  (two of them only register)
+from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, ranks, save_load  # noqa: F401  (two of them only register)
 from .construct import construct, construct_beside_global
 
 
@@ -123,6 +123,7 @@ CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
     ("tools.program", "train", ema.train_with_average),
+    ("tools.program", "train", ranks.train_together),
 )
 
 _undo: list[Callable[[], None]] = []
