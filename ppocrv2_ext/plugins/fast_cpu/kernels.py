@@ -41,7 +41,7 @@ def _make_padded(weight, stride, out):
 
 @compiled
 def _find_row(padded, y, remainder, stride, padding, columns):
-    """Where row ``y`` of the plane lies: its pixels x = first, first + stride, ... from the start of the returned line."""
+    """Where row ``y`` of the plane lies: its pixels x = first, first + stride, ... from the start of the result."""
     row = y + padding[0]
     first = (remainder - padding[1]) % stride[1]
     start = row // stride[0] * columns + (first + padding[1]) // stride[1]
