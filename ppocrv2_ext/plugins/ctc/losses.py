@@ -21,7 +21,7 @@ from ...errors import UserError
 from ...registry import LOSSES
 from ..fast_cpu import ctc as fast_ctc
 from ..fast_cpu.memory import can_view
-from ..terms import logits_of, output_of, weighted_sum
+from ..terms import logits_of, on_cpu, output_of, weighted_sum
 from .alignment import is_feasible
 from .frames import gather_classes, length_mask, log_softmax, to_float32
 
@@ -40,21 +40,24 @@ def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor,
         (B,) nats per line, >= 0, and (B,) booleans, whether each label is feasible. The value of an infeasible label
         means nothing: it is computed as if the label were empty.
     Raises:
-        UserError: a label holds a class that the logits do not have.
+        UserError: a label holds a class that the logits do not have. Labels on another device than the CPU are not
+            checked, because the host would have to wait for them.
     """
     logits, lengths = to_float32(logits), lengths.astype("int64")
     lines, frames, classes = logits.shape
     _check_labels(labels, lengths, classes)
     fits = is_feasible(labels, lengths, frames)
     lengths = paddle.where(fits, lengths, paddle.zeros_like(lengths))
-    if not bool((lengths > 0).any()):  # Paddle's kernel ends the process when every label is empty
-        return -log_softmax(logits)[:, :, 0].sum(axis=1), fits
     if can_view(logits):
         return fast_ctc.ctc_losses(logits, labels, lengths), fits
+    # Paddle's kernel ends the process when every label is empty. So one more line has a label; its loss is left out.
+    logits = paddle.concat([logits, paddle.zeros_like(logits[:1])])
+    labels = paddle.concat([labels, paddle.ones_like(labels[:1])])
+    lengths = paddle.concat([lengths, paddle.ones_like(lengths[:1])])
     # In CPU memory: the kernel reads the lengths there, and would wait for a tensor on the GPU.
-    frame_counts = paddle.to_tensor([frames] * lines, dtype="int64", place=paddle.CPUPlace())
+    frame_counts = paddle.to_tensor([frames] * (lines + 1), dtype="int64", place=paddle.CPUPlace())
     losses = F.ctc_loss(logits.transpose([1, 0, 2]), labels.astype("int32"), frame_counts, lengths, reduction="none")
-    return losses.reshape([lines]), fits
+    return losses.flatten()[:lines], fits
 
 
 def mean_where(values: Tensor, mask: Tensor) -> Tensor:
@@ -179,6 +182,8 @@ class AggregationCrossEntropyLoss(nn.Layer):
 
 
 def _check_labels(labels: Tensor, lengths: Tensor, classes: int) -> None:
+    if not on_cpu(labels):
+        return
     is_wrong = length_mask(lengths, labels.shape[1]) & ((labels < 1) | (labels >= classes))
     if bool(is_wrong.any()):
         raise UserError(
