@@ -81,6 +81,9 @@ class Ranks:
                 self._last = self._step + 1
             self.meet()
             self._watcher.join(timeout=10 * HEARTBEAT)
+        elif issubclass(error_type, RuntimeError):
+            # Gloo's error about a lost rank may come as an exception too. The watcher ends the process when it knows.
+            self._watcher.join(timeout=ABORT_DELAY)
         with self._changed:
             self._closed = True
         self._watcher.join(timeout=2 * HEARTBEAT)
