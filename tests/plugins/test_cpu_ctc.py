@@ -81,6 +81,12 @@ def test_the_shares_of_a_frame_sum_to_one():
     assert values.shape == (2,)
 
 
+def test_lines_without_characters_read_blanks_alone():
+    logits = paddle.randn([2, 5, 4])
+    values = ctc_losses(logits, paddle.zeros([2, 3], "int64"), paddle.zeros([2], "int64"))
+    np.testing.assert_allclose(values.numpy(), -F.log_softmax(logits)[:, :, 0].sum(axis=1).numpy(), rtol=1e-5)
+
+
 def test_what_lies_behind_a_label_is_not_read():
     logits = paddle.randn([1, 6, 4])
     values = [
