@@ -10,6 +10,7 @@
 - ``window``: training windows for detection, at the scale of evaluation
 - ``distillation``: several networks in one model, some of them frozen
 - ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
+- ``fast_cpu/``: kernels for training on a CPU, each beside the operator of Paddle that it stands in for
 - ``draws``, ``terms``: what random transforms share, and what losses share
 
 Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where PaddleOCR looks for them.
