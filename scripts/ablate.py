@@ -34,7 +34,11 @@ from ppocrv2_ext.files import atomic_write
 warnings.filterwarnings("ignore", message="No ccache found")
 console = Console(highlight=False, soft_wrap=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-TITLES = {"rec": "Ablation of the recognizer", "det": "Ablation of the detector"}
+TITLES = {
+    "rec": "Ablation of the recognizer",
+    "scratch": "Ablation of the recognizer, from noise",
+    "det": "Ablation of the detector",
+}
 
 
 def parse_seeds(_: click.Context, __: click.Parameter, text: str) -> list[int]:

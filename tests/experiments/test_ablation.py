@@ -145,6 +145,48 @@ class TestSettings:
         assert rates[0] != rates[1] == 0.25
 
 
+class TestScratch:
+    """The table of recognizers that start from noise."""
+
+    TASK = TASKS["scratch"]
+
+    def _settings(self, key, inputs):
+        row = next(row for row in self.TASK.rows if row.key == key)
+        return trials.make_settings(self.TASK, row, inputs._replace(overrides=())).config
+
+    @pytest.mark.parametrize("key", ["mobilenet", "lcnet", "udml", "both"])
+    def test_all_rows_see_images_of_one_size_in_batches_of_one_size(self, key, inputs):
+        config = self._settings(key, inputs)
+        sizes = [
+            entry["RecResizeImg"]["image_shape"]
+            for entry in config["Train"]["dataset"]["transforms"]
+            if "RecResizeImg" in entry
+        ]
+        assert sizes == [[3, 32, 96]]
+        assert config["Train"]["loader"]["batch_size_per_card"] == 32
+
+    def test_the_networks_of_a_pair_have_the_width_of_the_single_network(self, inputs):
+        single = self._settings("lcnet", inputs)["Architecture"]["Backbone"]
+        pair = self._settings("udml", inputs)["Architecture"]["Models"]
+        assert single["scale"] == 0.5
+        assert all(network["Backbone"] == single for network in pair.values())
+
+    def test_the_published_recipes_have_the_published_strength(self, inputs):
+        terms = [dict(entry) for entry in self._settings("both", inputs)["Loss"]["loss_config_list"]]
+        assert terms[0]["UDMLLoss"]["mutual_weight"] == 1
+        assert "mutual_mean_over" not in terms[0]["UDMLLoss"]
+        assert terms[1]["CTCCenterLoss"]["center_weight"] == 0.05
+
+    def test_the_rows_of_a_clone_are_left_out_without_a_clone(self, monkeypatch):
+        monkeypatch.delenv("PADDLEOCR_HOME", raising=False)
+        assert [row.key for row in self.TASK.select_rows(None)] == ["mobilenet", "lcnet", "udml", "both"]
+
+    def test_a_row_of_a_clone_asks_for_a_clone(self, inputs, monkeypatch):
+        monkeypatch.delenv("PADDLEOCR_HOME", raising=False)
+        with pytest.raises(UserError, match="set PADDLEOCR_HOME to a clone"):
+            self._settings("stock_udml", inputs)
+
+
 class TestTrial:
     def test_warm_up_and_label_file_fit_the_budget_exactly(self, inputs, tmp_path):
         settings = trials.make_settings(REC, CTC, inputs)

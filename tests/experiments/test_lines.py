@@ -174,3 +174,26 @@ class TestDrawing:
         monkeypatch.setattr(fonts.util, "find_spec", lambda name: None)
         with pytest.raises(UserError, match="pip install pylopdf-fonts-zh-cn==0.1.1"):
             typefaces.load_typeface("sans", 20)
+
+
+MADE_UP_COUNTS = {"train": 20, "val": 5, "test": 10}
+
+
+class TestMadeUpWords:
+    def test_no_word_is_in_two_parts_and_the_dictionary_has_all_characters(self, tmp_path):
+        lines.render_words(tmp_path, MADE_UP_COUNTS, 1, ["sans", "serif"])
+        texts = [text for part in MADE_UP_COUNTS for _, text in _labels(tmp_path, part)]
+        dictionary = (tmp_path / "characters.txt").read_text().split()
+        assert len(set(texts)) == len(texts) == 35
+        assert len(dictionary) == 36
+        assert set("".join(texts)) <= set(dictionary)
+
+    def test_the_same_seed_writes_the_same_words_and_pixels(self, tmp_path):
+        first, again = (lines.render_words(tmp_path / name, {"train": 5}, 7, ["sans"])[0] for name in ("a", "b"))
+        assert first.read_bytes() == again.read_bytes()
+        for picture in (tmp_path / "a/train").iterdir():
+            assert picture.read_bytes() == (tmp_path / "b/train" / picture.name).read_bytes()
+
+    def test_another_seed_writes_other_words(self, tmp_path):
+        one, other = (lines.render_words(tmp_path / str(seed), {"train": 5}, seed, ["sans"])[0] for seed in (1, 2))
+        assert one.read_bytes() != other.read_bytes()

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ppocrv2_ext.errors import UserError, did_you_mean
+
+CLONE_CONFIGS = "configs/rec/ch_PP-OCRv2"
+MOBILENET = "{name: MobileNetV3, scale: 0.35, model_name: small, small_stride: [1, 2, 2, 2]}"
+HALF_WIDTH = ("Architecture.Backbone.scale=0.5",)
+# PaddleOCR's MobileNetV1Enhance has twice the width of our LCNet at the same scale.
+HALF_WIDTH_IN_CLONE = ("Architecture.Backbone.scale=0.25",)
+
+
+def _of_pair(overrides: Sequence[str]) -> tuple[str, ...]:
+    """``overrides`` of one network, for both networks of a pair."""
+    return tuple(
+        override.replace("Architecture.", f"Architecture.Models.{name}.", 1)
+        for name in ("Student", "Teacher")
+        for override in overrides
+    )
+
 
 PASTE = ("Train.dataset.transforms.TextCopyPaste.p=1",)
 
@@ -18,6 +35,7 @@ class Row(NamedTuple):
     config: str  # name of a built-in config, or a path
     paper: float | None  # the main measure on the authors' own set; None where the paper has no such row
     overrides: tuple[str, ...] = ()
+    in_clone: bool = False  # `config` is a path in a clone of PaddleOCR
     schedule_of: str | None = None  # key of another row, whose `Task.schedule_keys` this one takes
 
 
@@ -27,6 +45,7 @@ class Task(NamedTuple):
     rows: tuple[Row, ...]
     measures: tuple[str, ...]  # PaddleOCR's names of what the evaluation prints; the first one decides
     schedule_keys: tuple[str, ...] = ()  # keys of a config: learning rate, batch and image size
+    overrides: tuple[str, ...] = ()  # of every row, before the row's own
 
     @property
     def baseline(self) -> Row:
@@ -34,7 +53,7 @@ class Task(NamedTuple):
         return self.rows[0]
 
     def select_rows(self, keys: Sequence[str] | None) -> list[Row]:
-        """The rows with these keys, in this order; all rows for None.
+        """The rows with these keys, in this order. For None all rows; those of a clone only where there is a clone.
 
         Raises:
             UserError: there is no such row.
@@ -43,7 +62,9 @@ class Task(NamedTuple):
         for key in keys or ():
             if key not in known:
                 raise UserError(f"--rows: there is no row {key!r}{did_you_mean(key, known)}")
-        return [known[key] for key in keys] if keys else list(self.rows)
+        if keys:
+            return [known[key] for key in keys]
+        return [row for row in self.rows if not row.in_clone or os.environ.get("PADDLEOCR_HOME")]
 
 
 TASKS = {
@@ -63,6 +84,47 @@ TASKS = {
             "Train.loader.num_workers",
             "Train.dataset.transforms.RecResizeImg.image_shape",
             "Eval.dataset.transforms.RecResizeImg.image_shape",
+        ),
+    ),
+    "scratch": Task(  # recognizers of half the width that start from noise, on words that a CPU can learn in minutes
+        rows=(
+            Row(
+                "mobilenet",
+                "MobileNetV3",
+                "rec/ch_PP-OCRv2_rec",
+                0.667,
+                (f"Architecture.Backbone={MOBILENET}", "Architecture.Neck.hidden_size=48"),
+            ),
+            Row("lcnet", "PP-LCNet", "rec/ch_PP-OCRv2_rec", 0.693, HALF_WIDTH),
+            Row("udml", "+ U-DML", "rec/ch_PP-OCRv2_rec_distillation", 0.739, _of_pair(HALF_WIDTH)),
+            Row("both", "+ U-DML + center loss", "rec/ch_PP-OCRv2_rec_udml_center", 0.748, _of_pair(HALF_WIDTH)),
+            Row(
+                "stock_lcnet",
+                "PaddleOCR's PP-LCNet",
+                f"{CLONE_CONFIGS}/ch_PP-OCRv2_rec.yml",
+                0.693,
+                HALF_WIDTH_IN_CLONE,
+                in_clone=True,
+            ),
+            Row(
+                "stock_udml",
+                "PaddleOCR's U-DML",
+                f"{CLONE_CONFIGS}/ch_PP-OCRv2_rec_distillation.yml",
+                0.739,
+                _of_pair(HALF_WIDTH_IN_CLONE),
+                in_clone=True,
+            ),
+        ),
+        measures=("acc", "norm_edit_dis"),
+        overrides=(
+            "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,96]",
+            "Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,96]",
+            "Train.loader.batch_size_per_card=32",
+            "Eval.loader.batch_size_per_card=64",
+            "Train.loader.num_workers=0",
+            "Eval.loader.num_workers=0",
+            "Global.use_space_char=false",
+            "Global.cal_metric_during_train=false",
         ),
     ),
     "det": Task(

@@ -30,6 +30,7 @@ OVERRIDES = {
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
     ),
 }
+OVERRIDES["scratch"] = OVERRIDES["rec"]
 SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
 
 
@@ -46,7 +47,7 @@ def draw_data(kind: str, folder: Path) -> Path:
     """Write images with a number on them, train.txt and test.txt into ``folder``, and return it.
 
     Args:
-        kind: "rec" for words, "det" for scenes.
+        kind: a key of :data:`.paper.TASKS`; words for the recognizers, scenes for "det".
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part, count in COUNT.items():
@@ -76,4 +77,4 @@ def _draw_scene(text: str) -> tuple[np.ndarray, str]:
     return image, json.dumps(objects)
 
 
-DRAW = {"rec": _draw_word, "det": _draw_scene}
+DRAW = {"rec": _draw_word, "scratch": _draw_word, "det": _draw_scene}

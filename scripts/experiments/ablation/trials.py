@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -90,16 +91,26 @@ class Trial(NamedTuple):
 
 
 def make_settings(task: Task, row: Row, inputs: Inputs) -> Settings:
-    """Apply to the config of ``row``, in this order: its own overrides, the data, the weights, the user's overrides.
+    """Apply to the config of ``row``, in this order: overrides of the task and its own, data, weights, the user's.
 
     Raises:
         UserError: there is no such config, an override leads nowhere, or a frozen teacher has no weights.
     """
-    own = (*row.overrides, *_schedule_overrides(task, row))
-    config = yaml_files.override(yaml_files.read(yaml_files.locate(row.config)), own)
+    own = (*task.overrides, *row.overrides, *_schedule_overrides(task, row))
+    config = yaml_files.override(yaml_files.read(_locate(row)), own)
     config = yaml_files.override(config, [*_data_overrides(inputs.data), *_weights_overrides(row, config, inputs)])
     users = tuple(_select_overrides(task, row, inputs.overrides))
     return Settings(yaml_files.override(config, users), (*own, *users), _digest_files(inputs))
+
+
+def _locate(row: Row) -> Path:
+    """The path of the config of ``row``."""
+    if not row.in_clone:
+        return yaml_files.locate(row.config)
+    home = os.environ.get("PADDLEOCR_HOME")
+    if not home:
+        raise UserError(f"row {row.key} is a config of PaddleOCR; set PADDLEOCR_HOME to a clone, or leave it out.")
+    return yaml_files.locate(str(Path(home) / row.config))
 
 
 def _digest_files(inputs: Inputs) -> dict[str, str]:

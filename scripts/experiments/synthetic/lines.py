@@ -1,10 +1,10 @@
-"""A small data set of rendered text lines. The published recognizer reads some of them wrong, so it can still learn."""
+"""Data sets of rendered text: Chinese lines for a fine-tune, and made-up words for a training from noise."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -13,9 +13,10 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
 from .drawing import Colour, Look, render
-from .words import choose_text, read_chinese_words
+from .words import CHARACTERS, choose_made_up_word, choose_text, read_chinese_words
 
 LONGEST = 20  # most characters of a line; PaddleOCR's recipes train on up to 25
+CHINESE_FONTS = ("sans", "serif")
 
 
 def render_lines(
@@ -36,30 +37,72 @@ def render_lines(
         raise ValueError(f"`count` and `test_count` must be at least 1, got {count} and {test_count}.")
     rng, allowed = random.Random(seed), frozenset(characters) | {" "}
     words, weights = read_chinese_words(allowed)
-    used, files = set(), []
-    for name, lines in (("train", count), ("test", test_count)):
-        folder = Path(directory) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        labels = []
-        for number in range(lines):
-            text = _choose_new_text(rng, words, weights, allowed, used)
-            file = folder / f"{number:04}.png"
-            file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng)))[1].tobytes())
-            labels.append(f"{name}/{file.name}\t{text}\n")
-        files.append(Path(directory) / f"{name}.txt")
-        files[-1].write_bytes("".join(labels).encode("utf-8"))  # bytes: the same line ends everywhere
+
+    def choose(rng: random.Random) -> str | None:
+        text = choose_text(rng, words, weights)
+        return text if len(text) <= LONGEST and allowed.issuperset(text) else None
+
+    files = _write_data_set(directory, {"train": count, "test": test_count}, rng, choose, CHINESE_FONTS)
     return files[0], files[1]
 
 
-def choose_look(rng: random.Random) -> Look:
-    """Draw how a line looks. Every decision comes from ``rng``."""
+def render_words(directory: PathLike, counts: Mapping[str, int], seed: int, fonts: Iterable[str]) -> list[Path]:
+    """Write a data set of made-up words of lower-case letters and digits; the same arguments write the same pixels.
+
+    Args:
+        directory: receives a folder of images and a label file for every part, and ``characters.txt``, the dictionary.
+        counts: {part: number of words}, such as ``{"train": 6000, "val": 500, "test": 1000}``. No word occurs twice.
+        fonts: keys of :data:`.typefaces.FONTS`.
+    Returns:
+        The label files, in the order of ``counts``.
+    Raises:
+        UserError: a font is not installed.
+    """
+    files = _write_data_set(directory, counts, random.Random(seed), choose_made_up_word, tuple(fonts))
+    (Path(directory) / "characters.txt").write_bytes("".join(f"{each}\n" for each in CHARACTERS).encode())
+    return files
+
+
+def _write_data_set(
+    directory: PathLike,
+    counts: Mapping[str, int],
+    rng: random.Random,
+    choose: Callable[[random.Random], str | None],
+    fonts: tuple[str, ...],
+) -> list[Path]:
+    """Render ``counts[part]`` texts into every folder ``directory``/part, and write their label files beside them.
+
+    Args:
+        choose: draws a text, or None when the text it drew cannot be used.
+    """
+    used, files = set(), []
+    for part, lines in counts.items():
+        folder = Path(directory) / part
+        folder.mkdir(parents=True, exist_ok=True)
+        labels = []
+        for number in range(lines):
+            text = _choose_new_text(rng, choose, used)
+            file = folder / f"{number:04}.png"
+            file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng, fonts)))[1].tobytes())
+            labels.append(f"{part}/{file.name}\t{text}\n")
+        files.append(Path(directory) / f"{part}.txt")
+        files[-1].write_bytes("".join(labels).encode("utf-8"))  # bytes: the same line ends everywhere
+    return files
+
+
+def choose_look(rng: random.Random, fonts: tuple[str, ...] = CHINESE_FONTS) -> Look:
+    """Draw how a line looks. Every decision comes from ``rng``.
+
+    Args:
+        fonts: keys of :data:`.typefaces.FONTS` to choose from.
+    """
 
     def gauss(deviation: float) -> float:
         return max(-2 * deviation, min(2 * deviation, rng.gauss(0, deviation)))
 
     papers, ink = choose_colours(rng)
     return Look(
-        font=rng.choice(("sans", "serif")),
+        font=rng.choice(fonts),
         size=rng.randint(28, 44),
         spacing=rng.choice((-0.1, -0.06, 0.0, 0.0, 0.1, 0.3)),
         weight=rng.choice((-0.02, 0.0, 0.0, 0.02, 0.04)),
@@ -93,13 +136,11 @@ def choose_colours(rng: random.Random) -> tuple[tuple[Colour, Colour], Colour]:
     return (tuple(paper), tuple(other)), tuple(ink)
 
 
-def _choose_new_text(
-    rng: random.Random, words: list[str], weights: list[float], allowed: frozenset[str], used: set[str]
-) -> str:
+def _choose_new_text(rng: random.Random, choose: Callable[[random.Random], str | None], used: set[str]) -> str:
     """A text that is not in ``used``, which it is then added to."""
     for _ in range(1000):
-        text = choose_text(rng, words, weights)
-        if text not in used and len(text) <= LONGEST and allowed.issuperset(text):
+        text = choose(rng)
+        if text is not None and text not in used:
             used.add(text)
             return text
     raise UserError(f"only {len(used)} different lines can be written with these characters; ask for fewer.")

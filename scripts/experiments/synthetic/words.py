@@ -1,10 +1,11 @@
-"""What rendered lines say: Chinese words by their frequency, Latin words, numbers, dates and codes."""
+"""What rendered text says: Chinese words by their frequency, Latin words, numbers, dates, codes, and made-up words."""
 
 from __future__ import annotations
 
 import bisect
 import itertools
 import random
+import string
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import util
@@ -26,6 +27,10 @@ LATIN = """
     ticket toilet tower traffic travel union university valid vehicle video village visitor warning water
     welcome window winter workshop world yellow zone
     """.split()
+
+CHARACTERS = string.digits + string.ascii_lowercase  # of made-up words; with the blank, 37 classes
+VOWELS = "aeiouy"
+CONSONANTS = "bcdfghjklmnpqrstvwxz"
 
 # People will see the lines, so no word has one of these characters.
 UNWELCOME = frozenset("杀死淫奸尸毒匪屠惨妓嫖裸贼屎尿粪恐炸鬼罪狱刑娼虐贱")
@@ -74,6 +79,17 @@ def choose_text(rng: random.Random, words: Sequence[str], weights: Sequence[floa
         case = rng.choice((str.upper, str.title, str.title, str.lower))
         return " ".join(case(rng.choice(LATIN)) for _ in range(rng.choice((1, 1, 2))))
     return _choose_figures(rng)
+
+
+def choose_made_up_word(rng: random.Random) -> str:
+    """Draw a word of :data:`CHARACTERS`: 2 or 3 syllables, or, one time in four, a code of 3 to 7 characters.
+
+    Nobody can know such a word by heart, so reading it takes every letter.
+    """
+    if rng.random() < 0.25:
+        return "".join(rng.choice(CHARACTERS) for _ in range(rng.randint(3, 7)))
+    endings = ("", "", *CONSONANTS)
+    return "".join(rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(endings) for _ in range(rng.randint(2, 3)))
 
 
 def _choose_chinese(rng: random.Random, word: Callable[[], str]) -> str:

@@ -1,0 +1,45 @@
+"""Render made-up words in several fonts: data to train a recognizer from noise within minutes.
+
+    python scripts/render_words.py --output output/words
+
+Writes train.txt, val.txt and test.txt in PaddleOCR's format, their images, and characters.txt, the dictionary: ten
+digits and 26 letters, with the blank 37 classes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from experiments.synthetic.lines import render_words
+from experiments.synthetic.typefaces import FONTS
+
+from ppocrv2_ext.errors import UserError
+
+COUNT = click.IntRange(1, 1_000_000)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--train", type=COUNT, default=12000, show_default=True, help="Words to train on.")
+@click.option("--val", type=COUNT, default=1000, show_default=True, help="Words to choose on.")
+@click.option("--test", type=COUNT, default=2000, show_default=True, help="Words to report on.")
+@click.option("--fonts", default="sans,serif", show_default=True, help=f"Of {', '.join(FONTS)}.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
+def main(train: int, val: int, test: int, fonts: str, seed: int, output: Path) -> None:
+    """Render a data set of made-up words."""
+    names = fonts.split(",")
+    try:
+        unknown = [name for name in names if name not in FONTS]
+        if unknown:
+            raise UserError(f"--fonts: there is no font {unknown[0]!r}; there are {', '.join(FONTS)}.")
+        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names)
+    except UserError as error:
+        click.echo(f"render_words: {error}", err=True)
+        sys.exit(2)
+    click.echo("  ".join(map(str, files)))
+
+
+if __name__ == "__main__":
+    main()
