@@ -1,12 +1,13 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and files that can be read without waiting."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Union
+from typing import BinaryIO, Union
 
 from .errors import UserError
 
@@ -35,3 +36,36 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # a folder that cannot be written to holds no part either
             part.unlink(missing_ok=True)
+
+
+# What stands in place of a file, and how a sentence calls it.
+_KINDS = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe, not a file"),
+    (stat.S_ISSOCK, "it is a socket, not a file"),
+    (stat.S_ISCHR, "it is a device, not a file"),
+    (stat.S_ISBLK, "it is a device, not a file"),
+)
+
+
+def open_regular(path: PathLike) -> BinaryIO:
+    """Open a file to read its bytes. A pipe, a device or a folder is refused: reading one may never end.
+
+    Raises:
+        OSError: there is no such file, or what is there is no regular file. ``strerror`` says what it is.
+        ValueError: the name has a NUL in it.
+    """
+    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "it is no regular file")
+        raise OSError(22, kind, str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: PathLike) -> bytes:
+    """The bytes of a file, which :func:`open_regular` opens."""
+    with open_regular(path) as file:
+        return file.read()
