@@ -4,6 +4,7 @@
 - ``cml/``: collaborative mutual learning of two detectors under a frozen teacher
 - ``copy_paste/``: text of one training picture is pasted into another
 - ``udml/``: unified deep mutual learning of two recognizers
+- ``recognition_samples/``: what PaddleOCR's transforms do to a line of text, in a fraction of their time
 - ``center_loss/``: CTC with center loss, and the head that holds the centers
 - ``ctc/``: CTC losses, and the alignment of a label with the frames of its line
 - ``direction/``: a classifier that says which way up a line of text is
@@ -22,4 +23,5 @@ from .cml import loss as cml_loss  # noqa: F401
 from .copy_paste import transform  # noqa: F401
 from .ctc import losses  # noqa: F401
 from .direction import classifier, span, turning  # noqa: F401
+from .recognition_samples import augment, encode, resize  # noqa: F401
 from .udml import loss as udml_loss  # noqa: F401
