@@ -97,12 +97,12 @@ def config_options(command: Callable) -> Callable:
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
 @click.argument("kind", type=click.Choice(["rec", "det", "cls", "lcnet"]))
-@click.option("--output", required=True, metavar="DIR", help="Where the training checkpoint is written.")
+@click.option("--output", required=True, metavar="DIR", help="Where the checkpoint is written; or FILE.safetensors.")
 @click.option(
     "--from",
     "source",
     metavar="FILE",
-    help="An official ONNX, or weights of a training (.pdparams, .tar); for lcnet, a PPLCNet of PaddleClas.",
+    help="An official ONNX, or weights of a training (.pdparams, .safetensors, .tar); for lcnet, PaddleClas' PPLCNet.",
 )
 @click.option(
     "--network",
@@ -120,7 +120,7 @@ def weights(kind: str, output: str, source: str | None, network: str | None, dir
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
-@click.option("--output", required=True, metavar="FILE", help="Where the mean is written, a .pdparams file.")
+@click.option("--output", required=True, metavar="FILE", help="The mean: a .pdparams or .safetensors file.")
 def average(files: tuple[str, ...], output: str) -> None:
     """Write the mean of the weights of several trainings: one network that is about as good as all of them together.
 

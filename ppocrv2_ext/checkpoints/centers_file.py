@@ -8,6 +8,7 @@ needed.
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from ..errors import UserError, did_you_mean
 from ..files import PathLike, atomic_write
 
 FORMAT = "ppocrv2 centers 1"
+LARGEST = 1 << 30  # bytes of one array; 20 000 classes of 512 features take 41 MB
 REMEDY = "make it with `ppocrv2 centers -c CONFIG --output FILE.npz`"
 READ_ERRORS = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)  # what numpy raises for a broken file
 
@@ -79,6 +81,7 @@ def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
         neighbours = [file.name for file in path.parent.glob("*.npz")] if path.parent.is_dir() else []
         raise UserError(f"there is no file of centers {path}{did_you_mean(path.name, neighbours)}")
     try:
+        _require_true_sizes(path)
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
     except (*READ_ERRORS, AttributeError, TypeError) as error:  # the last two: a plain .npy file is an array
@@ -101,6 +104,18 @@ def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
             f" {REMEDY} from a network with this head."
         )
     return Centers(centers.astype("float32"), counts.astype("int64"), str(arrays["dictionary_sha256"]))
+
+
+def _require_true_sizes(path: Path) -> None:
+    """Refuse arrays that claim another size than the archive has for them: NumPy would ask for all of that memory."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+                if math.prod(shape) * dtype.itemsize + stream.tell() != member.file_size or member.file_size > LARGEST:
+                    raise ValueError(f"{member.filename} claims to be {shape}")
 
 
 def require_same_dictionary(path: PathLike, dictionary_path: PathLike, characters: Sequence[str]) -> None:

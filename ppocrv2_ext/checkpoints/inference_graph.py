@@ -66,6 +66,15 @@ def read_onnx(path: PathLike) -> dict[str, np.ndarray]:
     Raises:
         UserError: the package onnx is not installed, or the file cannot be read.
     """
+    return load_onnx_graph(path)[1]
+
+
+def load_onnx_graph(path: PathLike) -> tuple[Any, dict[str, np.ndarray]]:
+    """The graph of an ONNX file, and {name: array} of its initializers and Constant nodes.
+
+    Raises:
+        UserError: the package onnx is not installed, or the file cannot be read.
+    """
     try:
         import onnx
     except ImportError as error:
@@ -83,7 +92,7 @@ def read_onnx(path: PathLike) -> dict[str, np.ndarray]:
                 value = onnx.helper.get_attribute_value(attribute)
                 is_tensor = attribute.name == "value"
                 tensors[node.output[0]] = onnx.numpy_helper.to_array(value) if is_tensor else np.asarray(value)
-    return tensors
+    return graph, tensors
 
 
 def list_graph_layers(tensors: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:

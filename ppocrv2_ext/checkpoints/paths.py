@@ -10,13 +10,15 @@ from ..errors import UserError, did_you_mean
 from ..files import PathLike
 
 SUFFIX = ".pdparams"  # PaddleOCR's configs leave it out
+SAFE_SUFFIX = ".safetensors"  # weights alone, for exchange; the suffix is always given
+INFERENCE_SUFFIXES = (".pdiparams", ".pdmodel", ".pdiparams.info", ".json")  # of an exported model
 DICTIONARY_SUFFIX = ".dict.txt"
 
 
 def with_suffix(path: PathLike) -> Path:
-    """``path`` with ``.pdparams``, added if it is missing."""
+    """``path`` with ``.pdparams``, added if it is missing. A ``.safetensors`` stays what it is."""
     path = str(path)
-    return Path(path if path.endswith(SUFFIX) else path + SUFFIX)
+    return Path(path if path.endswith((SUFFIX, SAFE_SUFFIX)) else path + SUFFIX)
 
 
 def without_suffix(path: PathLike) -> str:
@@ -25,17 +27,31 @@ def without_suffix(path: PathLike) -> str:
     return path[: -len(SUFFIX)] if path.endswith(SUFFIX) else path
 
 
+def without_any_suffix(path: PathLike) -> str:
+    """``path`` without ``.pdparams`` or ``.safetensors``: the start of the names of the files beside it."""
+    path = str(path)
+    return path[: -len(SAFE_SUFFIX)] if path.endswith(SAFE_SUFFIX) else without_suffix(path)
+
+
 def require_file(key: str, path: PathLike) -> Path:
     """The path of an existing checkpoint, with its suffix.
 
     Args:
         key: the key of the config that names the file; the error message starts with it.
-        path: with or without ``.pdparams``.
+        path: with or without ``.pdparams``, or a ``.safetensors``.
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such file, or it is an inference model.
     """
     file = with_suffix(path)
     if not file.is_file():
+        if str(path).endswith(INFERENCE_SUFFIXES):
+            raise UserError(
+                f"{key}: {path} is a file of an inference model, which cannot be trained further; weights to start"
+                " from end in .pdparams: `ppocrv2 weights rec --output pretrain` writes the official ones"
+                " (det and cls likewise)."
+            )
+        if Path(path).is_dir():
+            raise UserError(f"{key}: {path} is a folder; name a checkpoint in it, such as {Path(path) / 'latest'}.")
         neighbours = [other.stem for other in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
         raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, neighbours)}")
     return file
@@ -48,7 +64,7 @@ def find_dictionary(checkpoint_path: PathLike) -> Path | None:
     ``config.yml`` that PaddleOCR's trainer leaves in the same folder. A relative path there counts from the working
     directory, or from that folder.
     """
-    prefix = Path(without_suffix(checkpoint_path))
+    prefix = Path(without_any_suffix(checkpoint_path))
     neighbour = prefix.with_name(prefix.name + DICTIONARY_SUFFIX)
     if neighbour.is_file():
         return neighbour

@@ -1,14 +1,16 @@
-"""Reading and writing ``.pdparams`` files: {parameter name: tensor} dicts, as ``paddle.save`` writes them.
+"""Reading and writing files of weights: {parameter name: tensor}.
 
-``paddle.load`` unpickles, as everywhere in PaddleOCR. Load files only from people you trust.
+A ``.pdparams`` file is what ``paddle.save`` writes, a pickle. :mod:`.pickles` reads it as data. A ``.safetensors`` file
+holds arrays alone; it is read and written by the package ``safetensors``.
 """
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
+import zlib
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Union, cast
 
@@ -17,9 +19,11 @@ import paddle
 
 from ..errors import UserError
 from ..files import PathLike, atomic_write
-from .paths import DICTIONARY_SUFFIX, SUFFIX, require_file
+from . import pickles
+from .paths import DICTIONARY_SUFFIX, SAFE_SUFFIX, SUFFIX, require_file
 
 MEMBER = "best_accuracy.pdparams"  # the file in PaddleOCR's published .tar files that holds the weights
+MOST_PACKED = 10  # bytes in an archive for each byte of its file; weights hardly shrink when they are packed
 NETWORK_PARTS = {"transform", "backbone", "neck", "head"}  # of PaddleOCR's BaseModel, which is one network
 
 Array = Union[np.ndarray, paddle.Tensor]
@@ -33,7 +37,7 @@ def as_array(value: Array) -> np.ndarray:
 
 
 def read_params(path: PathLike) -> dict[str, Array]:
-    """{name: Tensor or ndarray} of a ``.pdparams`` file, whose suffix may be left out.
+    """{name: Tensor} of a ``.pdparams`` file, whose suffix may be left out, or of a ``.safetensors`` file.
 
     Entries of the file without a shape are no parameters and are left out.
 
@@ -43,7 +47,8 @@ def read_params(path: PathLike) -> dict[str, Array]:
     if "://" in str(path):
         raise UserError(f"{path} is a URL; download the file and give its path.")
     file = require_file("checkpoint", path)
-    return _load(str(file), file)
+    content = _read_safetensors(file) if file.suffix == SAFE_SUFFIX else pickles.read(file)
+    return _select_params(content, file)
 
 
 def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
@@ -51,18 +56,36 @@ def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
     return {name: as_array(value) for name, value in read_params(path).items()}
 
 
-def _load(source: str | BytesIO, path: Any) -> dict[str, Array]:
-    try:
-        content = paddle.load(source)
-    except Exception as error:  # a broken pickle can raise nearly anything
-        raise UserError(f"{path} cannot be read as a checkpoint ({error}); is it complete?") from error
+def _select_params(content: Any, path: Any) -> dict[str, Array]:
+    content = pickles.without_tensor_names(content)
     params = {}
     if isinstance(content, dict):
-        params = {name: value for name, value in content.items() if hasattr(value, "shape") and hasattr(value, "dtype")}
+        # Of uint16, which NumPy has in place of bfloat16, Paddle makes a bfloat16.
+        params = {name: paddle.to_tensor(value) for name, value in content.items() if isinstance(value, np.ndarray)}
     if not params:
         holds = f"the keys {sorted(map(str, content))[:6]}" if isinstance(content, dict) else type(content).__name__
         raise UserError(f"{path} holds no parameters but {holds}; give the {SUFFIX} file of a trained network.")
     return params
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    numpy_files = _import_safetensors(path)
+    try:
+        return numpy_files.load_file(str(path))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+    except Exception as error:  # SafetensorError; KeyError or TypeError for a type that NumPy lacks
+        raise UserError(f"{path} is no readable .safetensors file of NumPy's types ({error}).") from error
+
+
+def _import_safetensors(path: Path) -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise UserError(
+            f"{path} needs the package safetensors; run `pip install '.[safetensors]'` in the folder of this package."
+        ) from error
+    return safetensors.numpy
 
 
 def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]:
@@ -72,7 +95,8 @@ def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]
     is cut off. A file of one network has names such as ``backbone.conv.weight``, which stay as they are.
 
     Args:
-        path: a ``.pdparams`` file, or a ``.tar`` as PaddleOCR publishes them, with a ``best_accuracy.pdparams``.
+        path: a ``.pdparams`` or ``.safetensors`` file, or a ``.tar`` as PaddleOCR publishes them, with a
+            ``best_accuracy.pdparams``.
         network: the network to take from a file of several; None for ``Student``.
     Returns:
         {parameter name: Tensor or ndarray}
@@ -98,13 +122,23 @@ def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]
 
 def _read_tar(path: PathLike) -> dict[str, Array]:
     """The parameters in the archive's one ``best_accuracy.pdparams``, read into memory: nothing is unpacked to disk."""
+    members, total = [], 0
     try:
+        most = MOST_PACKED * Path(path).stat().st_size
         with tarfile.open(path) as archive:
-            members = [member for member in archive if member.isfile() and Path(member.name).name == MEMBER]
+            for member in archive:
+                total += member.size
+                if total > most:
+                    raise UserError(
+                        f"{path} is refused: {member.name} claims {member.size} bytes, more than it can hold."
+                    )
+                if member.isfile() and Path(member.name).name == MEMBER:
+                    members.append(member)
             if len(members) == 1:
                 stream = cast("IO[bytes]", archive.extractfile(members[0]))  # only a folder has none
-                return _load(BytesIO(stream.read()), f"{path}:{members[0].name}")
-    except (tarfile.TarError, EOFError) as error:
+                name = f"{path}:{members[0].name}"
+                return _select_params(pickles.load(stream, name, members[0].size), name)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{path} is not a readable .tar file ({error}); is it complete?") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
@@ -118,25 +152,31 @@ def write_checkpoint(
 ) -> Path:
     """Write ``<directory>/<name>.pdparams`` and, for a recognizer, its dictionary as ``<name>.dict.txt``.
 
+    A ``name`` that ends in ``.safetensors`` is written as such a file.
+
     Each file appears complete or not at all. The weights appear last, so their dictionary is always there already.
 
     Args:
         params: {parameter name: value}.
         dictionary: the dictionary file to copy; None for a network without one.
     Returns:
-        The path of the ``.pdparams`` file.
+        The path of the file of weights.
     Raises:
         UserError: the dictionary is missing, or the folder cannot be written to.
     """
     directory = Path(directory)
     if dictionary is not None and not Path(dictionary).is_file():
         raise UserError(f"there is no dictionary {dictionary} to put beside the checkpoint {name!r}.")
-    tensors = {
-        key: value if isinstance(value, paddle.Tensor) else paddle.to_tensor(value) for key, value in params.items()
-    }
-    file = directory / (name + SUFFIX)
+    is_safe = name.endswith(SAFE_SUFFIX)
+    name = name[: -len(SAFE_SUFFIX)] if is_safe else name
+    file = directory / (name + (SAFE_SUFFIX if is_safe else SUFFIX))
     with atomic_write(file) as weights:
-        paddle.save(tensors, str(weights))
+        if is_safe:
+            arrays = {key: np.ascontiguousarray(as_array(value)) for key, value in params.items()}
+            _import_safetensors(file).save_file(arrays, str(weights))
+        else:
+            tensors = {key: v if isinstance(v, paddle.Tensor) else paddle.to_tensor(v) for key, v in params.items()}
+            paddle.save(tensors, str(weights))
         if dictionary is not None:
             with atomic_write(directory / (name + DICTIONARY_SUFFIX)) as copy:
                 shutil.copyfile(dictionary, copy)

@@ -1,24 +1,32 @@
 """What PaddleOCR's trainer records beside a checkpoint, in a ``.states`` file: the epoch, and the best metrics so far.
 
-The file is a pickle. Load it only from people you trust.
+The file is a pickle. It is read as data, by :mod:`.pickles`.
 """
 
 from __future__ import annotations
 
-import pickle
+from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..files import PathLike
-from .paths import with_suffix
+from . import pickles
+from .paths import without_any_suffix
 
 
 def read_states(path: PathLike) -> dict[str, Any]:
-    """The record beside a checkpoint, such as its ``epoch``; empty if there is none."""
-    file = with_suffix(path).with_suffix(".states")
+    """The record beside a checkpoint, such as its ``epoch``; empty if there is none.
+
+    Raises:
+        UserError: the file is broken, or no record of a training.
+    """
+    file = Path(without_any_suffix(path) + ".states")
     if not file.is_file():
         return {}
-    with file.open("rb") as stream:
-        return pickle.load(stream, encoding="latin1")
+    record = pickles.read(file)
+    if not isinstance(record, dict) or not isinstance(record.get("best_model_dict", {}), dict):
+        raise UserError(f"{file} is no record of a training; remove it, or restore the whole checkpoint.")
+    return record
 
 
 def read_best_metrics(path: PathLike) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..config import vocabulary, yaml_files
+from ..config.networks import with_least_matched
 from ..config.resolve import resolve
 
 if TYPE_CHECKING:
@@ -28,24 +29,26 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     Raises:
         UserError: the config cannot be read or would not work.
     """
-    config = _read_config(name, overrides)
+    config, doubled = _read_config(name, overrides)
     # Only now: it imports Paddle, which takes seconds, and a config that cannot be read is refused without it.
     from ..host import catalog, connect
 
     host = connect(directory)
     warnings = vocabulary.check(config, catalog)
     config, notes = resolve(config, host)
-    for line in [*warnings, *notes]:
+    for line in [*doubled, *warnings, *notes]:
         click.echo(f"ppocrv2: {line}", err=True)
-    return host, config
+    return host, with_least_matched(config)
 
 
-def _read_config(name: str, overrides: Sequence[str]) -> dict:
+def _read_config(name: str, overrides: Sequence[str]) -> tuple[dict, list[str]]:
+    """(config, warnings) of a file, with the overrides applied."""
     keys = {assignment.partition("=")[0] for assignment in overrides}
     if "Global.pretrained_model" in keys and "Global.checkpoints" not in keys:
         # PaddleOCR would prefer the checkpoints that the file names to the weights that the user asks for.
         overrides = [*overrides, "Global.checkpoints="]
-    return yaml_files.override(yaml_files.read(yaml_files.locate(name)), overrides)
+    config, warnings = yaml_files.read_with_warnings(yaml_files.locate(name))
+    return yaml_files.override(config, overrides), warnings
 
 
 def drop_broken_samples(

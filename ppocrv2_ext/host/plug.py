@@ -1,7 +1,7 @@
 """Put every registered component, and our checks, where PaddleOCR finds them.
 
-The four tables below list everything that is replaced in PaddleOCR. Its scripts bind most of it by name when
-``tools.program`` is imported, so :func:`plug_in` runs before.
+The four tables below, and that of :mod:`.unpickling`, list everything that is replaced in PaddleOCR. Its scripts bind
+most of it by name when ``tools.program`` is imported, so :func:`plug_in` runs before.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, ranks, save_load  # noqa: F401  (two of them only register)
+from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, ranks, save_load, unpickling  # noqa: F401  (two of them only register)
 from .construct import construct, construct_beside_global
+from .watching import train_watched
 
 
 def _extend_builder(registry: Registry, make: Callable) -> Callable:
@@ -123,6 +124,7 @@ CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
     ("tools.program", "train", ema.train_with_average),
+    ("tools.program", "train", train_watched),
     ("tools.program", "train", ranks.train_together),
 )
 
@@ -140,6 +142,8 @@ def plug_in() -> None:
     if "tools.program" in sys.modules:
         raise UserError("plug in before importing PaddleOCR's tools: they have bound its builders already.")
     _refuse_clashes()
+    for module in unpickling.find_modules():
+        _replace(module, "pickle", unpickling.DATA_ONLY)
     for module_name, attribute, extend in FUNCTIONS:
         module = importlib.import_module(module_name)
         _replace(module, attribute, extend(getattr(module, attribute)))

@@ -9,19 +9,23 @@ from typing import Any
 import paddle
 
 from ..checkpoints import loading, pdparams, states
-from ..checkpoints.paths import require_file
+from ..checkpoints.paths import SAFE_SUFFIX, require_file
 from ..data import dictionary
+from ..errors import UserError
+
+LEAST_MATCHED = 0.9  # of a network's tensors in its file, if `pretrained_min_matched` says nothing
 
 
-def load_pretrained_params(model: paddle.nn.Layer, path: str) -> bool:
+def load_pretrained_params(model: paddle.nn.Layer, path: str, minimum: float = LEAST_MATCHED) -> bool:
     """Replaces ``ppocr.utils.save_load.load_pretrained_params``. It returns the same, and reports what it loads.
 
     Args:
         path: the file of weights, or the address of a published one.
+        minimum: the share of the model's tensors that the file must hold.
     Returns:
         Whether a float16 value of the file was cast.
     """
-    return _load(model, path)
+    return _load(model, path, minimum=minimum)
 
 
 def check_load(load_model: Callable) -> Callable:
@@ -40,6 +44,11 @@ def check_load(load_model: Callable) -> Callable:
         settings = config["Global"]
         if settings.get("checkpoints"):
             file = require_file("Global.checkpoints", settings["checkpoints"])
+            if file.suffix == SAFE_SUFFIX:
+                raise UserError(
+                    f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
+                    f" start from it with -o Global.pretrained_model={file}."
+                )
             params = pdparams.read_params(file)
             loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
             best = load_model(config, model, *rest, **options)
@@ -49,7 +58,7 @@ def check_load(load_model: Callable) -> Callable:
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
             return load_model(config, model, *rest, **options)
-        minimum = settings.get("pretrained_min_matched", 0.9)
+        minimum = settings.get("pretrained_min_matched", LEAST_MATCHED)
         return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
 
     return load

@@ -1,5 +1,8 @@
 """Files of centers: what they hold, which files are refused, and training that starts from one."""
 
+import io
+import zipfile
+
 import numpy as np
 import paddle
 import pytest
@@ -150,3 +153,14 @@ def test_with_another_dictionary_centers_move_with_their_characters(file, tmp_pa
             assert (network.head.fc2.weight.numpy()[:, row] == trained.head.fc2.weight.numpy()[:, old]).all()
     kept = sum(character in new for character in "ab ")
     assert f"head.center_counts: {kept} of the 3 centers in the file" in said[1]
+
+
+def test_centers_that_claim_terabytes_are_refused_before_memory_is_asked_for(tmp_path):
+    header = io.BytesIO()
+    claim = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
+    np.lib.format.write_array_header_1_0(header, claim)
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        for name in ("centers", "counts", "dictionary_sha256", "format"):
+            archive.writestr(name + ".npy", header.getvalue())
+    with pytest.raises(UserError, match=r"huge.npz is not a complete .npz file"):
+        read_centers(tmp_path / "huge.npz")

@@ -9,7 +9,7 @@ import pytest
 from arrays import count_up
 
 from ppocrv2_ext.checkpoints.paths import find_dictionary
-from ppocrv2_ext.checkpoints.pdparams import read_network, write_checkpoint
+from ppocrv2_ext.checkpoints.pdparams import read_arrays, read_network, read_params, write_checkpoint
 from ppocrv2_ext.errors import UserError
 
 
@@ -105,3 +105,46 @@ def test_a_missing_dictionary_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match=r"no dictionary .*gone.txt"):
         write_checkpoint({"a": count_up(2)}, tmp_path, "rec", tmp_path / "gone.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_claims_more_than_it_can_hold_is_refused(tmp_path):
+    member = tarfile.TarInfo("x/best_accuracy.pdparams")
+    member.size = 40 << 30
+    (tmp_path / "x.tar").write_bytes(member.tobuf() + b"\0" * 10240)
+    with pytest.raises(UserError, match="claims 42949672960 bytes, more than it can hold"):
+        read_network(tmp_path / "x.tar")
+
+
+def test_an_archive_with_code_in_it_is_refused(tmp_path):
+    evil = b"\x80\x02cposix\nsystem\n(X\x04\x00\x00\x00true\x85R."
+    with pytest.raises(UserError, match=r"x.tar:best_accuracy.pdparams is refused: it names posix.system"):
+        read_network(_tar(tmp_path / "x.tar", {"best_accuracy.pdparams": evil}))
+
+
+def test_safetensors_hold_what_pdparams_hold(tmp_path):
+    params = {"a.w": np.arange(6, dtype="float32").reshape(2, 3).T, "a.n": np.arange(3), "a.h": np.ones(2, "float16")}
+    (tmp_path / "dict.txt").write_text("a\nb\n", encoding="utf-8")
+    safe = write_checkpoint(params, tmp_path, "net.safetensors", tmp_path / "dict.txt")
+    plain = write_checkpoint(params, tmp_path, "net", tmp_path / "dict.txt")
+    assert (safe.name, plain.name) == ("net.safetensors", "net.pdparams")
+    assert find_dictionary(safe) == tmp_path / "net.dict.txt"
+    for name, value in read_arrays(safe).items():
+        assert value.dtype == params[name].dtype
+        np.testing.assert_array_equal(value, params[name])
+        np.testing.assert_array_equal(value, read_arrays(plain)[name])
+
+
+def test_bfloat16_weights_of_pdparams_become_float32_in_safetensors(tmp_path):
+    half = paddle.to_tensor([1.5, -2.0]).astype("bfloat16")
+    plain = write_checkpoint({"w": half}, tmp_path, "half")
+    assert "bfloat16" in str(read_params(plain)["w"].dtype)
+    safe = write_checkpoint(read_params(plain), tmp_path, "half.safetensors")
+    assert read_arrays(safe)["w"].dtype == np.float32
+    assert read_arrays(safe)["w"].tolist() == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 8, (10**12).to_bytes(8, "little"), b"\x02" + b"\0" * 7 + b"{}"])
+def test_a_broken_safetensors_file_is_refused(content, tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=r"x.safetensors"):
+        read_arrays(tmp_path / "x.safetensors")
