@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,9 +46,23 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
             resuming.require_schedule(config, Path(resume))
         _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
     try:
-        run_host_script(host, "tools/train.py", config)
+        with report_run(name, host):
+            run_host_script(host, "tools/train.py", config)
     except FloatingPointError as error:
         raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
+
+
+def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:
+    """A context in which a training leaves a report of itself.
+
+    Args:
+        title: of the report.
+        warnings: sentences that a reader of the report should know.
+    """
+    from ..host.recording import Description, command_line, reporting
+
+    versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
+    return reporting(Description(title, command_line(), versions, warnings))
 
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:

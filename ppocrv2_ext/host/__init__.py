@@ -6,7 +6,10 @@ connect, in this order               find (which PaddleOCR), importing (on sys.p
 what plug puts in                    construct (components from a config), collaborative_model and best_network
                                      (components for several networks), save_load (load reports), datasets and
                                      loader (broken samples), nan_guard (a loss or weight that is NaN), ema (an average
-                                     of the weights), ranks (several processes wait for each other)
+                                     of the weights), ranks (several processes wait for each other), watching (what
+                                     happens in the loop, told to observers)
+what watches a training              recording (history and report, with evaluated_samples), progress (the bar),
+                                     stopping (early, or by a budget), visualdl
 what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
                                      (a trained network over the training lines), draw_samples (for the preview)
 ===================================  =============================================================================

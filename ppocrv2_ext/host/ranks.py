@@ -10,12 +10,13 @@ was and exits with 2.
 
 None of this uses Paddle's operations: every rank has a connection to rank 0. The messages are pairs:
 
-=========================  ======================================
-``("alive", None)``        from all, every ``HEARTBEAT`` seconds
-``("at", step)``           to rank 0: I have come to this step
-``("go", step)``           from rank 0: all have come to this step
-``("lost", (rank, why))``  from rank 0: this rank is lost
-=========================  ======================================
+=====================================  =============================================
+``("alive", None)``                    from all, every ``HEARTBEAT`` seconds
+``("at", step)``                       to rank 0: I have come to this step
+``("go", step)``                       from rank 0: all have come to this step
+``("order", (step, subject, value))``  from rank 0: this holds from that step on
+``("lost", (rank, why))``              from rank 0: this rank is lost
+=====================================  =============================================
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Client, Connection, Listener, wait
 from typing import Any
 
@@ -63,6 +64,7 @@ class Ranks:
         self._arrived = dict.fromkeys([0, *connections], 0)  # what rank 0 knows: {rank: step that it has come to}
         self._released = 0  # the step that all have come to
         self._last: int | None = None  # the step at which the ranks part
+        self._orders: list[tuple[int, str, Any]] = []  # (step from which on it holds, subject, value)
         self._closed = False
         self._changed = threading.Condition()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -98,6 +100,19 @@ class Ranks:
             else:
                 self._send(0, "at", self._step)
             self._changed.wait_for(lambda: self._released >= self._step)
+
+    def order(self, subject: str, value: Any) -> None:
+        """Rank 0 tells all ranks a value. It holds from the next step on, for all at once."""
+        with self._changed:
+            order = (self._step + 1, subject, value)
+            self._orders.append(order)
+            # Rank 0 has not come to the next step yet, so this arrives before anybody is released into it.
+            self._send_all("order", order)
+
+    def orders(self) -> dict[str, Any]:
+        """{subject: the last value that holds by now}"""
+        with self._changed:
+            return {subject: value for step, subject, value in self._orders if step <= self._step}
 
     def _arrive(self, rank: int, step: int) -> None:
         self._arrived[rank] = step
@@ -153,6 +168,8 @@ class Ranks:
             self._arrive(rank, value)
         elif kind == "go":
             self._release(value)
+        elif kind == "order":
+            self._orders.append(value)
         elif kind == "lost":
             self._end(*value)
 
@@ -199,6 +216,48 @@ def connect_ranks(timeout: float = TIMEOUT) -> Ranks:
     return Ranks(rank, connections, timeout)
 
 
+class SingleRank:
+    """What :class:`Ranks` is to several processes: here an order holds at once."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Any] = {}
+
+    def order(self, subject: str, value: Any) -> None:
+        """Give an order."""
+        self._orders[subject] = value
+
+    def orders(self) -> dict[str, Any]:
+        """{subject: value}"""
+        return self._orders
+
+
+_present: list[Ranks | SingleRank] = []  # of the training that runs
+
+
+def order(subject: str, value: Any) -> None:
+    """Tell the ranks of the training that runs a value. Only what rank 0 says counts.
+
+    Args:
+        value: plain Python, so that it can be sent.
+    """
+    if dist.get_rank() == 0:
+        _present[-1].order(subject, value)
+
+
+def orders() -> dict[str, Any]:
+    """{subject: the last value that rank 0 gave}. All ranks of the training see the same between the same two steps."""
+    return _present[-1].orders()
+
+
+@contextlib.contextmanager
+def _present_as(ranks: Ranks | SingleRank) -> Iterator[None]:
+    _present.append(ranks)
+    try:
+        yield
+    finally:
+        _present.pop()
+
+
 def train_together(train: Callable) -> Callable:
     """PaddleOCR's ``tools.program.train``, in which several ranks wait for each other before each step."""
     signature = inspect.signature(train)
@@ -208,8 +267,9 @@ def train_together(train: Callable) -> Callable:
         given = signature.bind(*arguments, **options).arguments
         timeout = positive(given["config"]["Global"].get("rank_timeout", TIMEOUT), "Global.rank_timeout")
         if dist.get_world_size() == 1:
-            return train(*arguments, **options)
-        with connect_ranks(timeout) as ranks:
+            with _present_as(SingleRank()):
+                return train(*arguments, **options)
+        with connect_ranks(timeout) as ranks, _present_as(ranks):
             # In the evaluation of rank 0 the network is not training.
             hook = given["model"].register_forward_pre_hook(lambda layer, _: ranks.meet() if layer.training else None)
             try:

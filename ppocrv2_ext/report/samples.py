@@ -1,0 +1,212 @@
+"""Samples of an evaluation that are worth a look, with their pictures.
+
+All samples are counted. Few are kept: of lines the wrong ones of which the network is surest, where faults of labels
+show up first, and the right ones of which it is least sure; of scenes the worst and the best.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from shapely.geometry import Polygon
+
+from .confusions import Confusion, find_confusions
+
+WRONG_LINES, RIGHT_LINES = 24, 12
+WORST_SCENES, BEST_SCENES = 6, 2
+SCENE_SIDE = 720  # pixels of the longer side of a scene's picture; more are scaled down
+SAME_BOX = 0.5  # intersection over union from which on a box counts as found, as in PaddleOCR's DetMetric
+
+Picture = Callable[[], np.ndarray]  # makes an (H, W, 3) uint8 RGB image; called for samples that are kept
+
+
+class Line(NamedTuple):
+    """A line of text, or of a classifier an image, and what was read."""
+
+    name: str  # of the file, "" if it is not known
+    label: str
+    reading: str
+    confidence: float  # in [0, 1]
+    picture: str  # address with the data in it
+
+
+class Scene(NamedTuple):
+    """A scene, and which of its boxes were found. Corners are in pixels of the picture."""
+
+    name: str
+    size: tuple[int, int]  # width and height of the picture
+    picture: str  # address with the data in it
+    found: list[np.ndarray]  # boxes of the detector that match a labelled one, (P, 2) each
+    missed: list[np.ndarray]  # labelled boxes that no box matches
+    wrong: list[np.ndarray]  # boxes of the detector that match none
+    ignored: list[np.ndarray]  # labelled boxes that do not count
+
+
+class Kept:
+    """The ``limit`` items with the highest score of all that were offered."""
+
+    def __init__(self, limit: int):
+        self.limit = limit
+        self._heap: list = []
+        self._order = itertools.count(0, -1)  # of two with equal scores the earlier is kept; items are not compared
+
+    def offer(self, score: float, make: Callable[[], object]) -> None:
+        """``make`` is called if its item is kept for now."""
+        entry = (score, next(self._order))
+        if len(self._heap) < self.limit:
+            heapq.heappush(self._heap, (*entry, make()))
+        elif entry > self._heap[0][:2]:
+            heapq.heapreplace(self._heap, (*entry, make()))
+
+    def items(self) -> list:
+        """The highest score first."""
+        return [item for *_, item in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
+
+
+class LineSamples:
+    """The lines of an evaluation.
+
+    Args:
+        classes: whether the texts are names of classes, which are right or wrong as a whole.
+    """
+
+    def __init__(self, classes: bool = False):
+        self.classes = classes
+        self.count = self.wrong_count = 0
+        self.confusions: Counter[Confusion] = Counter()
+        self._wrong, self._right = Kept(WRONG_LINES), Kept(RIGHT_LINES)
+
+    def add(self, name: str, label: str, reading: str, confidence: float, picture: Picture) -> None:
+        """Count a line, and perhaps keep it."""
+
+        def make() -> Line:
+            return Line(name, label, reading, confidence, encode_picture(picture()))
+
+        self.count += 1
+        if label == reading:
+            self._right.offer(-confidence, make)
+            return
+        self.wrong_count += 1
+        self.confusions.update([Confusion(label, reading)] if self.classes else find_confusions(label, reading))
+        self._wrong.offer(confidence, make)
+
+    @property
+    def wrong(self) -> list[Line]:
+        """The wrong lines of which the network is surest first."""
+        return self._wrong.items()
+
+    @property
+    def right(self) -> list[Line]:
+        """The right lines of which the network is least sure first."""
+        return self._right.items()
+
+
+class SceneSamples:
+    """The scenes of an evaluation."""
+
+    def __init__(self) -> None:
+        self.count = self.found = self.missed = self.wrong = 0
+        self._worst, self._best = Kept(WORST_SCENES), Kept(BEST_SCENES)
+
+    def add(
+        self, name: str, labelled: Sequence[np.ndarray], ignored: Sequence[bool], boxes: Sequence[np.ndarray],
+        scale: tuple[float, float], picture: Picture,
+    ) -> None:  # fmt: skip
+        """Count a scene, and perhaps keep it.
+
+        Args:
+            labelled: N polygons (P, 2) of the label, in pixels of the file.
+            ignored: N booleans: whether the box does not count.
+            boxes: polygons of the detector, likewise.
+            scale: (x, y) factors from pixels of the file to pixels of ``picture``.
+        """
+        found, missed, wrong = match_boxes(labelled, ignored, boxes)
+        self.count += 1
+        self.found, self.missed, self.wrong = (
+            total + len(boxes) for total, boxes in ((self.found, found), (self.missed, missed), (self.wrong, wrong))
+        )
+        without = [box for box, is_ignored in zip(labelled, ignored) if is_ignored]
+
+        def make() -> Scene:
+            image = picture()
+            shrink = min(1.0, SCENE_SIDE / max(image.shape[:2]))
+            height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
+            factors = np.array([scale[0] * width / image.shape[1], scale[1] * height / image.shape[0]])
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if shrink < 1 else image
+            groups = ([np.asarray(box) * factors for box in group] for group in (found, missed, wrong, without))
+            return Scene(name, (width, height), encode_picture(image), *groups)
+
+        faults = len(missed) + len(wrong)
+        if faults:
+            self._worst.offer(faults / (faults + 2 * len(found)), make)  # one minus the scene's F-measure
+        elif found:
+            self._best.offer(len(found), make)
+
+    @property
+    def worst(self) -> list[Scene]:
+        """The scene with the lowest F-measure first."""
+        return self._worst.items()
+
+    @property
+    def best(self) -> list[Scene]:
+        """Scenes without a fault, the one with the most boxes first."""
+        return self._best.items()
+
+
+def match_boxes(
+    labelled: Sequence[np.ndarray], ignored: Sequence[bool], boxes: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Which boxes of a detector match labelled ones, one to one and in order, at :data:`SAME_BOX`.
+
+    A box that lies with more than half of its area in an ignored one counts neither as found nor as wrong.
+
+    Returns:
+        (boxes of the detector that match, labelled boxes that are missed, boxes of the detector that are wrong)
+    """
+    counted = [(box, _polygon(box)) for box, is_ignored in zip(labelled, ignored) if not is_ignored]
+    regions = [_polygon(box) for box, is_ignored in zip(labelled, ignored) if is_ignored]
+    rest = []
+    for box in boxes:
+        shape = _polygon(box)
+        if not any(_overlap(shape, region) > SAME_BOX * shape.area for region in regions):
+            rest.append((box, shape))
+    found, missed = [], []
+    for box, shape in counted:
+        match = next(
+            (
+                index
+                for index, (_, other) in enumerate(rest)
+                if (common := _overlap(shape, other)) and common > SAME_BOX * (shape.area + other.area - common)
+            ),
+            None,
+        )
+        if match is None:
+            missed.append(box)
+        else:
+            found.append(rest.pop(match)[0])
+    return found, missed, [box for box, _ in rest]
+
+
+def _polygon(box: np.ndarray) -> Polygon:
+    return Polygon(np.reshape(box, (-1, 2))).buffer(0)  # a border that crosses itself is made sound
+
+
+def _overlap(one: Polygon, other: Polygon) -> float:
+    return one.intersection(other).area if one.intersects(other) else 0.0
+
+
+def encode_picture(image: np.ndarray) -> str:
+    """The address of a picture that holds the picture itself, as JPEG.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+    """
+    data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
