@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import UserError, did_you_mean
@@ -51,3 +52,12 @@ def read_max_minutes(settings: dict) -> float | None:
         return float(positive(given, "Global.max_minutes"))
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def find_wrong_stops(settings: dict) -> Iterator[str]:
+    """A sentence about each end of a training that the section ``Global`` asks for in a wrong way."""
+    for read in (read_early_stop, read_max_minutes):
+        try:
+            read(settings)
+        except UserError as error:
+            yield str(error)

@@ -13,6 +13,7 @@ from ..data.reasons import UNKNOWN_CHARACTERS
 from ..errors import UserError, did_you_mean
 from .consistency import find_conflicts
 from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
+from .stopping import find_wrong_stops
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
@@ -112,6 +113,7 @@ def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
         return  # the checks below would fail on them
     yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
     yield from _wrong_choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
+    yield from map(Problem, find_wrong_stops(config["Global"]))
     yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
     yield from _component("PostProcess", "post-process", config["PostProcess"], catalog)

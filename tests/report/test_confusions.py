@@ -1,0 +1,39 @@
+"""Which characters are taken for which."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from ppocrv2_ext.report.confusions import Confusion, count_confusions, find_confusions
+
+TEXTS = st.text(alphabet="ab1京皖", max_size=8)
+
+
+def test_values_by_hand():
+    assert find_confusions("京A12", "皖A1") == [Confusion("京", "皖"), Confusion("2", "")]
+    assert find_confusions("ab", "axb") == [Confusion("", "x")]
+
+
+@given(TEXTS)
+def test_a_line_that_is_right_has_none(text):
+    assert find_confusions(text, text) == []
+
+
+@given(TEXTS, TEXTS)
+def test_there_are_as_many_as_the_edit_distance(written, read):
+    assert len(find_confusions(written, read)) == Levenshtein.distance(written, read)
+
+
+@given(TEXTS)
+def test_a_reading_of_nothing_leaves_every_character_out(text):
+    assert find_confusions(text, "") == [Confusion(character, "") for character in text]
+
+
+def test_they_are_counted_over_all_lines():
+    assert count_confusions([("O1", "01"), ("O", "0"), ("l", "1")]) == {Confusion("O", "0"): 2, Confusion("l", "1"): 1}
+
+
+@pytest.mark.parametrize("text", ["", " ", "é"])
+def test_any_text_can_be_compared_with_nothing(text):
+    assert len(find_confusions(text, "")) == len(text)
