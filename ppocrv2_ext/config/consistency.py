@@ -7,35 +7,31 @@ hours. The checks here find that before anything runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any
 
 from ..errors import did_you_mean
 from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH
 from .networks import networks
-from .numbers import positive, whole_number
 
+MULTI_SCALE_SETS = ("MultiScaleDataSet", "MSTextRecDataset")
+# Arguments of backbones that change what becomes of the height of a line.
+STRIDE_ARGUMENTS = ("strides", "last_pool", "last_conv_stride", "large_stride", "small_stride", "last_pool_kernel_size")
 STRIDE = 32  # pixels; the maps of a detector have the size of the picture only if its sides are multiples of this
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
+# Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
+LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
+# Backbones that divide the height of a line by 32 in all, and whose neck needs it to become 1: {backbone: height}.
+LINE_HEIGHTS = {"LCNet": 32, "MobileNetV1Enhance": 32, "MobileNetV3": 32}
+LARGEST_BATCH = 64 * 2**30  # bytes of pictures
 METRIC_VALUES = {  # what each metric reports; Metric.main_indicator must be one of them, and is the first by default
     "DetMetric": ("hmean", "precision", "recall"),
     "RecMetric": ("acc", "norm_edit_dis"),
     "ClsMetric": ("acc",),
 }
-NUMBER_RANGES = {  # whole numbers: (least, most), None for no bound
-    "Global.epoch_num": (1, None),
-    "Global.print_batch_step": (1, None),
-    "Global.save_epoch_step": (1, None),
-    "Global.log_smooth_window": (1, None),
-    "Global.seed": (0, 2**32 - 1),
-    "Train.loader.batch_size_per_card": (1, None),
-    "Train.loader.num_workers": (0, None),
-    "Eval.loader.batch_size_per_card": (1, None),
-    "Eval.loader.num_workers": (0, None),
-}
 
 
 def find_conflicts(config: dict) -> Iterator[str]:
-    """A sentence for each pair of settings that contradict each other, and for each number out of its range.
+    """A sentence for each pair of settings that contradict each other.
 
     Args:
         config: a config in which :mod:`.vocabulary` found every word known and every section of the right form.
@@ -46,7 +42,11 @@ def find_conflicts(config: dict) -> Iterator[str]:
     yield from _detector_eval_batch(config)
     yield from _image_first(config)
     yield from _centers_in_float32(config)
-    yield from _number_ranges(config)
+    yield from _input_channels(config)
+    yield from _line_heights(config)
+    yield from _classes(config)
+    yield from _samplers(config)
+    yield from _batch_memory(config)
 
 
 def _loss_networks(config: dict) -> Iterator[str]:
@@ -135,31 +135,104 @@ def _detector_train_batch(config: dict) -> Iterator[str]:
     unpacks = config["Loss"].get("name") in ("DBLoss", "CMLLoss")
     if unpacks and keys is not None and keys != list(DETECTION_TRAIN_BATCH):
         yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_TRAIN_BATCH)}, got {keys!r}."
-    for name in ("EastRandomCropData", "RandomTextWindow"):
+    for name in ("EastRandomCropData", "RandomTextWindow", "RandomSceneCrop", "RandomSceneWindow"):
         size = transforms.get(name, {}).get("size")
         if isinstance(size, list) and any(isinstance(side, int) and side % STRIDE for side in size):
             yield f"Train.dataset.transforms.{name}.size must be multiples of {STRIDE}, got {size!r}."
 
 
-def _number_ranges(config: dict) -> Iterator[str]:
-    """PaddleOCR's loops end in a traceback on numbers out of these ranges, some of them after hours."""
-    for path, (least, most) in NUMBER_RANGES.items():
-        section, *steps, key = path.split(".")
-        node = config[section]
-        for step in steps:
-            node = node.get(step) or {}
-        yield from _refusal(whole_number, node.get(key, least), path, least, most)
-    step = config["Global"].get("eval_batch_step", 1)
-    start, interval = step if isinstance(step, list) and len(step) == 2 else (0, step)
-    if [*_refusal(whole_number, start, "start", 0), *_refusal(whole_number, interval, "interval")]:
-        yield f"Global.eval_batch_step must be [first step, every so many], such as [0, 500], got {step!r}."
-    rate = (config["Optimizer"].get("lr") or {}).get("learning_rate", 1.0)
-    yield from _refusal(positive, rate, "Optimizer.lr.learning_rate")
+def _image_shapes(config: dict, mode: str) -> dict[str, list[int]]:
+    """{transform: [channels, height, width]} of the transforms that resize lines."""
+    shapes = {name: _transforms(config, mode).get(name, {}).get("image_shape") for name in LINE_RESIZERS}
+    return {name: shape for name, shape in shapes.items() if isinstance(shape, list) and len(shape) == 3}
 
 
-def _refusal(rule: Callable, *arguments: Any) -> Iterator[str]:
-    """The sentence with which a rule of :mod:`.numbers` refuses its arguments; nothing if it takes them."""
-    try:
-        rule(*arguments)
-    except ValueError as error:
-        yield str(error)
+def _input_channels(config: dict) -> Iterator[str]:
+    """DecodeImage reads every picture with three channels; with GRAY it fails, and one channel holds no such line."""
+    for mode in ("Train", "Eval"):
+        transforms = _transforms(config, mode)
+        if transforms.get("DecodeImage", {}).get("img_mode") == "GRAY":
+            yield (
+                f"{mode}.dataset.transforms.DecodeImage.img_mode must be BGR or RGB, got 'GRAY': pictures are read with"
+                " three channels, grey ones too."
+            )
+        for name, shape in _image_shapes(config, mode).items():
+            if shape[0] != 3 and "DecodeImage" in transforms and "GrayImageChannelFormat" not in transforms:
+                yield (
+                    f"{mode}.dataset.transforms.{name}.image_shape must begin with 3, got {shape!r}: pictures are read"
+                    " with three channels, grey ones too."
+                )
+
+
+def _line_heights(config: dict) -> Iterator[str]:
+    """A recognizer reads one row of frames: the strides of its backbone must bring the height of a line to 1."""
+    for network in networks(config["Architecture"]).values():
+        backbone, neck = network.get("Backbone") or {}, network.get("Neck") or {}
+        height = LINE_HEIGHTS.get(backbone.get("name"))
+        if network.get("model_type") != "rec" or neck.get("name") != "SequenceEncoder" or height is None:
+            continue
+        if any(key in backbone for key in STRIDE_ARGUMENTS) or network.get("Transform"):
+            continue
+        for mode in ("Train", "Eval"):
+            for name, shape in _image_shapes(config, mode).items():
+                if shape[1] // height != 1:
+                    yield (
+                        f"{mode}.dataset.transforms.{name}.image_shape must have lines of {height} pixels height for"
+                        f" the backbone {backbone['name']}, got {shape!r}; [channels, height, width] is the order, and"
+                        " tall pictures of upright text must be turned before."
+                    )
+        return
+
+
+def _classes(config: dict) -> Iterator[str]:
+    """The labels of a classifier, the classes of its head and those of its post-process are the same."""
+    transforms = {mode: _transforms(config, mode).get("ClsLabelEncode", {}) for mode in ("Train", "Eval")}
+    decoded = config["PostProcess"].get("label_list") if config["PostProcess"].get("name") == "ClsPostProcess" else None
+    lists = {
+        f"{mode}.dataset.transforms.ClsLabelEncode.label_list": t.get("label_list") for mode, t in transforms.items()
+    }
+    lists["PostProcess.label_list"] = decoded
+    lists = {where: labels for where, labels in lists.items() if isinstance(labels, list)}
+    first = next(iter(lists), None)
+    for where, labels in lists.items():
+        if len(set(map(str, labels))) < len(labels):
+            yield f"{where} names a label twice: {labels!r}."
+        if first and list(map(str, labels)) != list(map(str, lists[first])):
+            yield f"{where} is {labels!r} and {first} is {lists[first]!r}; they must be the same."
+    for network in networks(config["Architecture"]).values():
+        classes = (network.get("Head") or {}).get("class_dim")
+        if first and isinstance(classes, int) and classes != len(lists[first]):
+            yield f"Architecture.Head.class_dim is {classes}, but {first} names {len(lists[first])}: {lists[first]!r}."
+
+
+def _samplers(config: dict) -> Iterator[str]:
+    """MultiScaleSampler draws sizes beside numbers, which only MultiScaleDataSet understands, and it no others."""
+    for mode in ("Train", "Eval"):
+        dataset = (config[mode].get("dataset") or {}).get("name")
+        sampler = (config[mode].get("sampler") or {}).get("name") if mode == "Train" else None
+        if sampler == "MultiScaleSampler" and dataset not in MULTI_SCALE_SETS:
+            yield f"{mode}.sampler MultiScaleSampler needs {mode}.dataset.name=MultiScaleDataSet, got {dataset!r}."
+        if mode == "Train" and dataset in MULTI_SCALE_SETS and sampler != "MultiScaleSampler":
+            yield f"{mode}.dataset {dataset} needs {mode}.sampler.name=MultiScaleSampler, got {sampler!r}."
+
+
+def _batch_memory(config: dict) -> Iterator[str]:
+    for mode in ("Train", "Eval"):
+        lines = (config[mode].get("loader") or {}).get("batch_size_per_card", 1)
+        for name, shape in _image_shapes(config, mode).items():
+            size = 4 * lines * shape[0] * shape[1] * shape[2]
+            if size > LARGEST_BATCH:
+                yield (
+                    f"{mode}: a batch of {lines} pictures of {name}.image_shape {shape!r} takes {size / 2**30:.0f} GiB;"
+                    f" lower {mode}.loader.batch_size_per_card."
+                )
+
+
+def find_doubts(config: dict) -> Iterator[str]:
+    """A sentence for each pair of settings that may be meant and often is not."""
+    shapes = {mode: list(_image_shapes(config, mode).values())[-1:] for mode in ("Train", "Eval")}
+    if shapes["Train"] and shapes["Eval"] and shapes["Train"] != shapes["Eval"]:
+        yield (
+            f"Train resizes lines to {shapes['Train'][0]!r} and Eval to {shapes['Eval'][0]!r} (channels, height,"
+            " width): a network is best at the size that it was trained on."
+        )

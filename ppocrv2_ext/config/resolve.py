@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError, did_you_mean
+from .expressions import with_numbers
 from .networks import networks
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ NO_PICTURE_AFTER = {"NormalizeImage", "ToCHWImage", "KeepKeys"}  # they return s
 def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     """``config`` with paths and switches made definite for ``host``.
 
+    * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * ``export_with_pir`` is turned on for the wheel under Paddle 3, whose exporter needs it.
@@ -32,6 +34,7 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     """
     import paddle
 
+    config = with_numbers(config)
     settings = dict(config["Global"])
     notes = []
     members = networks(config["Architecture"]).values()
@@ -64,9 +67,11 @@ def _find_dictionary(name: str, root: Path) -> Path:
     for candidate in (Path(name), root / name):
         if candidate.is_file():
             return candidate.resolve()
+        if candidate.is_dir():
+            raise UserError(f"Global.character_dict_path: {candidate.resolve()} is a folder; name a file in it.")
     known = [path.relative_to(root).as_posix() for path in root.glob("ppocr/utils/**/*.txt")]
     raise UserError(
-        f"Global.character_dict_path: there is no file {name}, here or in {root}{did_you_mean(name, known)}"
+        f"Global.character_dict_path: there is no file {name}, in {Path.cwd()} or in {root}{did_you_mean(name, known)}"
     )
 
 

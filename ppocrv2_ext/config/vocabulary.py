@@ -6,20 +6,25 @@ PaddleOCR ignores what it does not know: with a misspelt argument it trains for 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from ..data.reasons import UNKNOWN_CHARACTERS
+from ..data.reasons import CHOICES
 from ..errors import UserError, did_you_mean
-from .consistency import find_conflicts
+from .consistency import find_conflicts, find_doubts
+from .expressions import find_expressions
 from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
 from .stopping import find_wrong_stops
+from .values import find_unusable_numbers, find_wrong_settings, rules_of_component
+from .yaml_files import shorten
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
 # What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last line is what this package adds.
-GLOBAL_KEYS = set(
-    """
+GLOBAL_KEYS = {
+    *CHOICES,
+    *"""
     amp_custom_black_list amp_custom_white_list amp_dtype amp_level cal_metric_during_train
     calc_epoch_interval character_dict_path character_type checkpoints class_path d2s_train_image_shape debug
     distributed ema_decay ema_decay_type ema_filter_no_grad ema_gamma epoch_num eval_batch_epoch
@@ -29,20 +34,24 @@ GLOBAL_KEYS = set(
     save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
     use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
     use_wandb use_xpu
-    early_stop max_minutes pretrained_min_matched rank_timeout unknown_characters
-    """.split()
-)
+    early_stop max_minutes pretrained_min_matched rank_timeout
+    check_images difficult_boxes max_image_pixels outside_images unicode_form
+    """.split(),
+}
+PART_KINDS = {"Transform": "rectification", "Backbone": "backbone", "Neck": "neck", "Head": "head"}
 SINGLE_NETWORK_KEYS = {*NETWORK_KEYS, *NETWORK_OPTIONS}
 SEVERAL_NETWORKS_KEYS = {"name", "algorithm", "model_type", "Models"}
 MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}
 OPTIMIZER_KEYS = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
 # Arguments that PaddleOCR's builders pass to components themselves; "did you mean" never proposes one.
 BUILDER_ARGUMENTS = GLOBAL_KEYS | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}
+MULTI_LOSS_TERMS = ("CTCLoss", "SARLoss", "NRTRLoss")
 DATA_KEYS = {"dataset", "loader", "sampler"}
 DATASET_KEYS = {
     *("name", "data_dir", "label_file_list", "ratio_list"),
     *("transforms", "ext_op_transform_idx", "delimiter", "ds_width"),
 }
+CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 REQUIRED_LOADER_KEYS = {"shuffle", "drop_last", "batch_size_per_card", "num_workers"}  # PaddleOCR has no defaults
 LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
 
@@ -73,14 +82,30 @@ class Catalog(Protocol):
         """The classes that a name may stand for."""
 
     def arguments(self, component: Any) -> Any:
-        """What a class takes: ``names``, and ``is_complete`` if it takes nothing else."""
+        """What a class takes: ``names``, ``parameters``, and ``is_complete`` if it takes nothing else."""
+
+    def reads_passed_on(self, component: Any, key: str) -> bool | None:
+        """Whether something reads an argument to which a class passes it on; None if that cannot be told."""
+
+    def refusal(self, kind: str, name: str, options: dict[str, Any]) -> str | None:
+        """The sentence with which a component of this package refuses its arguments."""
+
+    def is_complete(self) -> bool:
+        """Whether this PaddleOCR is a clone, which has every part."""
+
+    def names_in_clone(self, kind: str) -> Collection[str]:
+        """Names that a clone has for a kind that the wheel lacks."""
+
+    def arguments_in_clone(self, kind: str, name: str) -> Collection[str]:
+        """Arguments that a component takes in a clone."""
 
 
 class Problem(NamedTuple):
-    """A sentence about a word of the config. ``fatal`` is False for a leftover that may do no harm."""
+    """A sentence about a word of the config."""
 
     sentence: str
-    fatal: bool = True
+    fatal: bool = True  # False for a leftover that may do no harm
+    lacking: bool = False  # the sentence is what the wheel lacks and a clone of PaddleOCR has, such as "a head 'X'"
 
 
 def check(config: dict, catalog: Catalog) -> list[str]:
@@ -90,45 +115,81 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         config: a config as :func:`~ppocrv2_ext.config.read` returns it.
         catalog: the components of the PaddleOCR in use.
     Returns:
+    yield from map(Problem, find_wrong_stops(config["Global"]))
         A sentence for each word that has no effect and looks like a leftover; PaddleOCR's own configs have some.
     Raises:
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
     problems = list(_find_problems(config, catalog))
-    fatal = [problem.sentence for problem in problems if problem.fatal]
+    fatal = [problem.sentence for problem in problems if problem.fatal and not problem.lacking]
+    lacking = dict.fromkeys(problem.sentence for problem in problems if problem.lacking)
+    if lacking:
+        fatal.insert(0, f"this config {CLONE_NEEDED}: the wheel has no {', no '.join(lacking)}.")
     if fatal:
-        raise UserError("\n".join(fatal))
+        raise UserError("\n".join(dict.fromkeys(fatal)))
     return [problem.sentence for problem in problems]
 
 
 def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
-    yield from _unknown_keys("the config", config, SECTIONS)
+    yield from _sections(config)
     missing = sorted(section for section in REQUIRED_SECTIONS if not config.get(section))
     if missing:
         yield Problem(f"the config lacks the section {missing[0]}, or it is empty.")
         return
-    wrong_shapes = list(_wrong_shapes("", config, CONFIG_SHAPE))
+    wrong_shapes = [*_wrong_shapes("", config, CONFIG_SHAPE), *_wrong_entries(config)]
     if wrong_shapes:
         yield from wrong_shapes
         return  # the checks below would fail on them
     yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
-    yield from _wrong_choice("Global", config["Global"], "unknown_characters", UNKNOWN_CHARACTERS)
-    yield from map(Problem, find_wrong_stops(config["Global"]))
+    for key, (_, effects) in CHOICES.items():
+        yield from _wrong_choice("Global", config["Global"], key, effects)
+    yield from map(Problem, find_expressions(config))
+    wrong_values = [
+        *find_wrong_settings(config),
+        *find_wrong_stops(config["Global"]),
+        *find_unusable_numbers(config["Architecture"]),
+    ]
+    yield from map(Problem, wrong_values)
     yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
-    yield from _component("PostProcess", "post-process", config["PostProcess"], catalog)
+    settings = config["Global"]
+    yield from _component("PostProcess", "post-process", config["PostProcess"], catalog, settings=settings)
     yield from _component("Metric", "metric", config["Metric"], catalog)
     yield from _optimizer(config["Optimizer"], catalog)
     for mode in ("Train", "Eval"):
-        yield from _data(mode, config[mode], catalog)
-    yield from map(Problem, find_conflicts(config))
+        yield from _data(mode, config[mode], settings, catalog)
+    if not wrong_values:  # two settings are compared if each of them is sound
+        yield from map(Problem, find_conflicts(config))
+        yield from (Problem(sentence, fatal=False) for sentence in find_doubts(config))
+
+
+def _sections(config: dict) -> Iterator[Problem]:
+    """PaddleOCR ignores the sections that it does not know; one that looks misspelt is an error."""
+    for key in config:
+        close = difflib.get_close_matches(key, SECTIONS, n=1, cutoff=0.6)
+        if key not in SECTIONS and close:
+            yield Problem(f"the config has no section {key!r}; did you mean {close[0]!r}?")
+        elif key not in SECTIONS:
+            yield Problem(f"PaddleOCR does not read the section {key!r}; it has no effect.", fatal=False)
+
+
+def _wrong_entries(config: dict) -> Iterator[Problem]:
+    """An entry of a list of components is one name with its arguments."""
+    places = [("Loss", "loss_config_list"), ("Train", "dataset", "transforms"), ("Eval", "dataset", "transforms")]
+    for keys in places:
+        entries: Any = config
+        for key in keys:
+            entries = entries.get(key) if isinstance(entries, dict) else None
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(entry, dict) and len(entry) != 1:
+                yield Problem(f"{'.'.join(keys)}.{index} must be one `name: {{key: value}}`, got {shorten(entry)}.")
 
 
 def _wrong_shapes(where: str, value: Any, shape: Any) -> Iterator[Problem]:
     """Places below ``where`` that hold no mapping, or no list, where ``shape`` has one."""
     if not isinstance(value, type(shape)):
         kind = "a mapping of `key: value`" if isinstance(shape, dict) else "a list of `- name: {key: value}`"
-        yield Problem(f"{where} must be {kind}, got {value!r}.")
+        yield Problem(f"{where or 'the config'} must be {kind}, got {shorten(value)}.")
         return
     below = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in below:
@@ -139,7 +200,8 @@ def _wrong_shapes(where: str, value: Any, shape: Any) -> Iterator[Problem]:
 
 
 def _architecture(architecture: dict, catalog: Catalog) -> Iterator[Problem]:
-    yield from _wrong_choice("Architecture", architecture, "name", catalog.names("architecture"))
+    if architecture.get("name") is not None:
+        yield from _component("Architecture", "architecture", {"name": architecture["name"]}, catalog)
     sections = [("Architecture", architecture, SINGLE_NETWORK_KEYS)]
     if "Models" in architecture:
         members = architecture["Models"].items()
@@ -149,18 +211,24 @@ def _architecture(architecture: dict, catalog: Catalog) -> Iterator[Problem]:
         ]
     for where, section, known in sections:
         yield from _unknown_keys(where, section, known)
-        for part in ("Backbone", "Neck", "Head"):
-            yield from _component(f"{where}.{part}", part.lower(), section.get(part), catalog)
+        for part, kind in PART_KINDS.items():
+            yield from _component(f"{where}.{part}", kind, section.get(part), catalog)
 
 
 def _losses(loss: dict, catalog: Catalog) -> Iterator[Problem]:
-    if loss.get("name") != "CombinedLoss":
-        yield from _component("Loss", "loss", loss, catalog)
+    name = loss.get("name")
+    yield from _component("Loss", "loss", loss, catalog)
+    if name not in ("CombinedLoss", "MultiLoss"):
         return
     for index, entry in enumerate(loss.get("loss_config_list") or ()):
-        for name, arguments in entry.items():
-            term = {key: value for key, value in (arguments or {}).items() if key != "weight"}
-            yield from _component(f"Loss.loss_config_list.{index}", "loss", {**term, "name": name}, catalog)
+        for term, arguments in entry.items():
+            where = f"Loss.loss_config_list.{index}"
+            if name == "MultiLoss":
+                if term not in MULTI_LOSS_TERMS:
+                    yield Problem(f"{where}: a MultiLoss has no term {term!r}{did_you_mean(term, MULTI_LOSS_TERMS)}")
+                continue
+            options = {key: value for key, value in (arguments or {}).items() if key != "weight"}
+            yield from _component(where, "term of a loss", {**options, "name": term}, catalog)
 
 
 def _optimizer(optimizer: dict, catalog: Catalog) -> Iterator[Problem]:
@@ -175,13 +243,20 @@ def _optimizer(optimizer: dict, catalog: Catalog) -> Iterator[Problem]:
         yield from _component("Optimizer.regularizer", "regularizer", regularizer, catalog)
 
 
-def _data(mode: str, section: dict, catalog: Catalog) -> Iterator[Problem]:
+def _data(mode: str, section: dict, settings: dict, catalog: Catalog) -> Iterator[Problem]:
     if not section.get("dataset") or not section.get("loader"):
         yield Problem(f"{mode} must hold a dataset and a loader.")
         return
     yield from _unknown_keys(mode, section, DATA_KEYS)
     yield from _near_misses(f"{mode}.dataset", section["dataset"], DATASET_KEYS)
     yield from _near_misses(f"{mode}.loader", section["loader"], LOADER_KEYS)
+    dataset = {"name": section["dataset"].get("name")}
+    yield from _component(f"{mode}.dataset", "data set", dataset, catalog)
+    if section.get("sampler"):
+        yield from _component(f"{mode}.sampler", "sampler", section["sampler"], catalog)
+    if section["loader"].get("collate_fn"):
+        collate = {"name": section["loader"]["collate_fn"]}
+        yield from _component(f"{mode}.loader.collate_fn", "collate function", collate, catalog)
     transforms = section["dataset"].get("transforms")
     if transforms is not None and not any("KeepKeys" in entry for entry in transforms):
         yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
@@ -190,16 +265,22 @@ def _data(mode: str, section: dict, catalog: Catalog) -> Iterator[Problem]:
     for entry in transforms or ():
         for name, arguments in entry.items():
             where = f"{mode}.dataset.transforms.{name}"
-            yield from _component(where, "transform", {**(arguments or {}), "name": name}, catalog)
+            yield from _component(where, "transform", {**(arguments or {}), "name": name}, catalog, settings=settings)
 
 
 def _component(
-    where: str, kind: str, component: dict | None, catalog: Catalog, also: Collection[str] = frozenset()
+    where: str,
+    kind: str,
+    component: dict | None,
+    catalog: Catalog,
+    also: Collection[str] = frozenset(),
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Problem]:
     """A component must exist and must take the arguments that its section gives it.
 
     Args:
         also: keys of the section that are read by something else than the component.
+        settings: the section Global, if PaddleOCR gives it to the component too. Its keys win.
     """
     name = (component or {}).get("name")
     if not component or name == "None":
@@ -207,26 +288,60 @@ def _component(
     if name is None:
         yield Problem(f"{where} must say which {kind} by `name`.")
         return
-    if name not in catalog.names(kind):
-        yield Problem(f"{where}: there is no {kind} {name!r}{did_you_mean(name, catalog.names(kind))}")
+    if not isinstance(name, str) or name not in catalog.names(kind):
+        if name in catalog.names_in_clone(kind):
+            yield Problem(f"{kind} {name!r}", lacking=True)
+        else:
+            yield Problem(f"{where}: there is no {kind} {shorten(name)}{did_you_mean(name, catalog.names(kind))}")
         return
     try:
-        signatures = [catalog.arguments(candidate) for candidate in catalog.classes(kind, name)]
+        candidates = catalog.classes(kind, name)
+        signatures = [catalog.arguments(candidate) for candidate in candidates]
     except (ImportError, OSError, RuntimeError):
         return  # an optional part of PaddleOCR that cannot be imported here says so itself when it is built
+    if not candidates:
+        return  # PaddleOCR imports it under another name than that of its definition
     known = {"name", *also}.union(*(signature.names for signature in signatures))
     closed = all(signature.is_complete for signature in signatures)
-    for key in set(component) - known:
+    unknown = set(component) - known
+    for key in sorted(unknown):
+        if not catalog.is_complete() and key in catalog.arguments_in_clone(kind, name):
+            yield Problem(f"argument {key!r} of {kind} {name!r}", lacking=True)
+            continue
+        reads = [catalog.reads_passed_on(candidate, key) for candidate in candidates]
+        if True in reads:
+            continue
         close = difflib.get_close_matches(key, known - BUILDER_ARGUMENTS, n=1, cutoff=0.75)
-        if closed or close:
+        if closed or (close and not _adds_a_word(key, close[0])):
             yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, known - BUILDER_ARGUMENTS)}")
-        else:
+        elif None not in reads:
             yield Problem(f"{where}: {kind} {name!r} does not read {key!r}; it has no effect.", fatal=False)
+    wrong = list(_wrong_values(where, kind, component, signatures))
+    yield from wrong
+    if not wrong and not unknown:
+        options = {**component, **settings}
+        sentence = catalog.refusal(kind, name, {key: value for key, value in options.items() if key != "name"})
+        if sentence:
+            yield Problem(f"{where}: {sentence}")
+
+
+def _adds_a_word(key: str, known: str) -> bool:
+    """Whether ``key`` is ``known`` with more words, as det_box_type is box_type: another argument, and no slip."""
+    return set(known.split("_")) < set(key.split("_"))
+
+
+def _wrong_values(where: str, kind: str, component: dict, signatures: Collection[Any]) -> Iterator[Problem]:
+    """Values of another type, or out of the range. Of several classes of one name, one has to take the value."""
+    rules = [rules_of_component(kind, signature.parameters) for signature in signatures]
+    for key, value in component.items():
+        refusing = [rule[key] for rule in rules if key in rule and not rule[key].accepts(value)]
+        if key != "name" and refusing and len(refusing) == len(rules):
+            yield Problem(f"`{where}.{key}` must be {refusing[0].words}, got {shorten(value)}.")
 
 
 def _wrong_choice(where: str, section: dict, key: str, values: Collection[str]) -> Iterator[Problem]:
     if key in section and section[key] not in list(values):
-        yield Problem(f"{where}.{key} is {section[key]!r}{did_you_mean(section[key], values)}")
+        yield Problem(f"{where}.{key} is {shorten(section[key])}{did_you_mean(section[key], values)}")
 
 
 def _unknown_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:

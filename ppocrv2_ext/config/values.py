@@ -1,0 +1,305 @@
+"""The type and the range of every value of a config.
+
+A rule says in words what a value must be, and tests it. Where a rule comes from, first match first:
+
+* :data:`SETTINGS`, written by hand: the values that PaddleOCR's loops read, by their whole key;
+* :data:`ARGUMENTS`, written by hand: arguments that mean the same in every component that has them, by their name;
+* :func:`rule_of_parameter`: the type hint of an argument, or the type of its default.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
+from typing import Any, NamedTuple
+
+from .yaml_files import shorten
+
+MOST_PIXELS = 16_384  # of a side of a picture
+MOST_CHANNELS = 4_096  # of a layer: an LSTM of that size has 500 MB
+MOST_ENTRIES = 200_000  # of whole numbers in a network that count classes, or anything this room does not know
+LARGEST_NUMBER = 1e12  # for an argument without a range of its own
+LONGEST_PATH, LONGEST_NAME = 4_096, 255  # bytes, of Linux
+
+
+class Rule(NamedTuple):
+    """What a value must be: ``words`` after "must be", and a test."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(least: int, most: int) -> Rule:
+    """A whole number in [least, most]."""
+    return Rule(f"a whole number from {least} to {most}", lambda value: _is_whole(value) and least <= value <= most)
+
+
+def real(least: float, most: float = LARGEST_NUMBER) -> Rule:
+    """A number in [least, most]."""
+    return Rule(f"a number from {least:g} to {most:g}", lambda value: _is_number(value) and least <= value <= most)
+
+
+def above(least: float, most: float = LARGEST_NUMBER) -> Rule:
+    """A number in (least, most]."""
+    words = f"a number > {least:g}" + ("" if most == LARGEST_NUMBER else f" and <= {most:g}")
+    return Rule(words, lambda value: _is_number(value) and least < value <= most)
+
+
+def one_of(*values: Any) -> Rule:
+    """One of the values."""
+    return Rule(f"one of {', '.join(map(repr, values))}", lambda value: any(value is v or value == v for v in values))
+
+
+def nothing_or(rule: Rule) -> Rule:
+    """Null, or what ``rule`` accepts."""
+    return Rule(rule.words, lambda value: value is None or rule.accepts(value))
+
+
+def list_of(rule: Rule, least: int = 0, most: int | None = None) -> Rule:
+    """A list of ``least`` to ``most`` values that ``rule`` accepts."""
+    count = f" {least}" if most == least else ""
+    words = f"a list of{count} values, each {rule.words}"
+
+    def accepts(value: Any) -> bool:
+        fits = isinstance(value, list) and len(value) >= least and (most is None or len(value) <= most)
+        return fits and all(map(rule.accepts, value))
+
+    return Rule(words, accepts)
+
+
+def either(*rules: Rule) -> Rule:
+    """What one of the rules accepts."""
+    return Rule(" or ".join(rule.words for rule in rules), lambda value: any(rule.accepts(value) for rule in rules))
+
+
+def _is_path(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    names = [name.encode("utf-8", "replace") for name in value.split("/")]
+    return max(map(len, names)) <= LONGEST_NAME and sum(map(len, names)) + len(names) <= LONGEST_PATH
+
+
+def _are_pairs(value: Any) -> bool:
+    """Whether a value is [first step, every so many steps] or every so many steps."""
+    start, interval = value if isinstance(value, list) and len(value) == 2 else (0, value)
+    return _is_whole(start) and start >= 0 and _is_whole(interval) and interval >= 1
+
+
+# 0 and 1 are taken for false and true, as PaddleOCR does; the text "false" is not, which Python takes for true.
+FLAG = Rule("true or false", lambda value: value in (None, True, False) and not isinstance(value, float))
+TEXT = Rule("text", lambda value: isinstance(value, str))
+NAMES = list_of(TEXT)
+PATH = Rule("a path", lambda value: _is_path(value) and value != "")
+NO_PATH = Rule("a path", lambda value: value is None or value is False or _is_path(value))
+MAPPING = Rule("a mapping of `key: value`", lambda value: isinstance(value, dict))
+NUMBER = real(-LARGEST_NUMBER)
+NUMBERS = either(NUMBER, list_of(NUMBER), list_of(list_of(NUMBER)))
+PROBABILITY = real(0, 1)
+STEPS = whole(1, 10**9)
+SIDE = whole(1, MOST_PIXELS)
+SHAPE = list_of(SIDE, 2, 4)
+CHANNELS = whole(1, MOST_CHANNELS)
+PAIR = list_of(NUMBER, 2, 2)
+
+SETTINGS: dict[str, Rule] = {
+    "Global.epoch_num": whole(1, 10**6),
+    "Global.log_smooth_window": whole(1, 10**6),
+    "Global.print_batch_step": STEPS,
+    "Global.save_epoch_step": STEPS,
+    "Global.eval_batch_step": Rule("[first step, every so many], such as [0, 500]", _are_pairs),
+    "Global.eval_batch_epoch": nothing_or(whole(1, 10**6)),
+    "Global.calc_epoch_interval": whole(1, 10**6),
+    "Global.seed": nothing_or(whole(0, 2**32 - 1)),
+    "Global.max_text_length": nothing_or(whole(1, 10_000)),
+    "Global.max_image_pixels": nothing_or(whole(1, 10**12)),
+    "Global.check_images": one_of("header", "decode"),
+    "Global.rank_timeout": above(0, 10**7),
+    "Global.pretrained_min_matched": PROBABILITY,
+    "Global.scale_loss": above(0),
+    "Global.amp_level": one_of("O0", "O1", "O2"),
+    "Global.amp_dtype": one_of("float16", "bfloat16", "float32"),
+    "Global.amp_custom_black_list": nothing_or(NAMES),
+    "Global.amp_custom_white_list": nothing_or(NAMES),
+    "Global.d2s_train_image_shape": nothing_or(list_of(whole(-1, MOST_PIXELS), 2, 4)),
+    "Global.ema_decay": real(0, 1),
+    "Global.scale": either(NUMBER, TEXT),
+    "Global.save_model_dir": PATH,
+    **{
+        f"Global.{key}": NO_PATH
+        for key in (
+            *("pretrained_model", "checkpoints", "save_inference_dir", "infer_img", "infer_list"),
+            *("character_dict_path", "save_res_path", "class_path"),
+        )
+    },
+    **{
+        f"Global.{key}": FLAG
+        for key in (
+            *("use_gpu", "use_xpu", "use_npu", "use_mlu", "use_gcu", "use_metax_gpu", "use_iluvatar_gpu", "use_amp"),
+            *("use_sync_bn", "use_visualdl", "use_wandb", "use_space_char", "use_ema", "use_dynamic_loss_scaling"),
+            *("debug", "distributed", "infer_mode", "cal_metric_during_train", "to_static", "find_unused_parameters"),
+            *("print_mem_info", "log_ranks", "export_with_pir", "uniform_output_enabled", "ema_filter_no_grad"),
+        )
+    },
+    "Optimizer.clip_norm": nothing_or(above(0)),
+    "Optimizer.clip_norm_global": nothing_or(above(0)),
+    "Optimizer.lr.learning_rate": above(0, 1e6),
+    "Optimizer.lr.warmup_epoch": real(0, 10**6),
+    "Optimizer.regularizer.factor": real(0, 1e6),
+    "Optimizer.beta1": PROBABILITY,
+    "Optimizer.beta2": PROBABILITY,
+    "Optimizer.momentum": PROBABILITY,
+    "Architecture.Backbone.in_channels": CHANNELS,
+    **{
+        f"{mode}.{key}": rule
+        for mode in ("Train", "Eval")
+        for key, rule in {
+            "dataset.name": TEXT,
+            "dataset.data_dir": nothing_or(Rule("the path of one folder", _is_path)),
+            "dataset.label_file_list": either(Rule("a path", _is_path), nothing_or(list_of(Rule("a path", _is_path)))),
+            "dataset.ratio_list": either(real(0, 1), nothing_or(list_of(real(0, 1)))),
+            "dataset.delimiter": Rule("one character or more", lambda value: isinstance(value, str) and value != ""),
+            "dataset.ext_op_transform_idx": whole(0, 1000),
+            "dataset.ds_width": FLAG,
+            "loader.shuffle": FLAG,
+            "loader.drop_last": FLAG,
+            "loader.use_shared_memory": FLAG,
+            "loader.batch_size_per_card": whole(1, 100_000),
+            "loader.num_workers": whole(0, 256),
+            "sampler.first_bs": whole(1, 100_000),
+            "sampler.scales": list_of(either(SIDE, list_of(SIDE, 2, 2)), 1),
+            "sampler.max_w": SIDE,
+            "sampler.fix_bs": FLAG,
+            "sampler.is_training": FLAG,
+            "sampler.divided_factor": list_of(SIDE, 2, 2),
+        }.items()
+    },
+}
+
+ARGUMENTS: dict[str, Rule] = {
+    "image_shape": SHAPE,
+    "img_mode": one_of("BGR", "RGB", "GRAY"),
+    "channel_first": FLAG,
+    "keep_keys": list_of(TEXT, 1),
+    "order": one_of("chw", "hwc", ""),
+    "mean": nothing_or(list_of(real(-1e6, 1e6), 1, 4)),
+    "std": nothing_or(list_of(above(0, 1e6), 1, 4)),
+    "size": either(SIDE, list_of(SIDE, 1, 2)),
+    "max_tries": whole(1, 10_000),
+    "keep_ratio": FLAG,
+    "shrink_ratio": above(0, 1),
+    "thresh_min": PROBABILITY,
+    "thresh_max": PROBABILITY,
+    "min_text_size": real(0, MOST_PIXELS),
+    "limit_side_len": whole(1, MOST_PIXELS),
+    "limit_type": one_of("min", "max", "resize_long"),
+    "resize_long": either(SIDE, FLAG),
+    "max_text_length": whole(1, 10_000),
+    "label_list": list_of(either(TEXT, NUMBER, FLAG), 1),
+    "thresh": PROBABILITY,
+    "box_thresh": PROBABILITY,
+    "unclip_ratio": above(0, 100),
+    "max_candidates": whole(1, 10**6),
+    "ohem_ratio": nothing_or(real(0, 10**6)),
+    "hidden_size": CHANNELS,
+    "hidden_dims": CHANNELS,
+    "mid_channels": nothing_or(CHANNELS),
+    "class_dim": whole(1, MOST_ENTRIES),
+    "layers": either(whole(1, 1000), list_of(whole(1, 1000))),
+    "disable_se": FLAG,
+    "loss_config_list": Rule("a list of `- name: {key: value}`", lambda value: isinstance(value, list)),
+    "weight": NUMBERS,
+}
+PROBABILITIES = re.compile(r"(.*_)?prob")  # names of arguments
+WIDTH_OF_BACKBONE = above(0, 16)  # the `scale` of a backbone
+
+
+def rule_of_parameter(parameter: inspect.Parameter) -> Rule | None:
+    """The rule that an argument's type hint or default gives; None if they say nothing certain."""
+    hint = parameter.annotation
+    if hint is not parameter.empty:
+        return _rule_of_hint(hint if isinstance(hint, str) else inspect.formatannotation(hint))
+    default = parameter.default
+    if isinstance(default, bool):
+        return None  # PaddleOCR has numbers and lists behind some of these
+    if isinstance(default, (int, float)):
+        return NUMBERS
+    if isinstance(default, (list, tuple)):
+        return nothing_or(either(Rule("a list", lambda value: isinstance(value, list)), NUMBER))
+    return None
+
+
+HINTS = (  # the first pattern that fits a hint, with Optional and None taken off
+    (r"bool", FLAG),
+    (r"int", whole(-(10**9), 10**9)),
+    (r"float", NUMBER),
+    (r"str", TEXT),
+    (r"(collections\.abc\.)?(Sequence|Iterable)\[int\]|list\[int\]", list_of(whole(-(10**9), 10**9))),
+    (r"(collections\.abc\.)?(Sequence|Iterable)\[float\]|list\[float\]", list_of(NUMBER)),
+    (r"(collections\.abc\.)?(Sequence|Iterable)\[str\]|list\[str\]", NAMES),
+    (r"((collections\.abc\.)?Mapping|dict)\b.*", MAPPING),
+)
+
+
+def _rule_of_hint(hint: str) -> Rule | None:
+    optional = re.fullmatch(r"(?:typing\.)?Optional\[(.*)\]|(.*?) \| None", hint)
+    hint = (optional[1] or optional[2]) if optional else hint
+    rule = next((rule for pattern, rule in HINTS if re.fullmatch(pattern, hint)), None)
+    return nothing_or(rule) if rule and optional else rule
+
+
+def find_wrong_values(where: str, section: Mapping[str, Any], rules: Mapping[str, Rule]) -> Iterator[str]:
+    """A sentence for each value of ``section`` that its rule refuses. Values without a rule pass."""
+    for key, value in section.items():
+        rule = rules.get(key)
+        if rule and not rule.accepts(value):
+            yield f"`{where}.{key}` must be {rule.words}, got {shorten(value)}."
+
+
+def find_wrong_settings(config: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each value that a rule of :data:`SETTINGS` refuses."""
+    for path, rule in SETTINGS.items():
+        *steps, key = path.split(".")
+        node: Any = config
+        for step in steps:
+            node = node.get(step) if isinstance(node, dict) else None
+        if isinstance(node, dict) and key in node:
+            yield from find_wrong_values(".".join(steps), {key: node[key]}, {key: rule})
+
+
+def rules_of_component(kind: str, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
+    """{argument: rule} of a component, from :data:`ARGUMENTS` and from its signature."""
+    rules = {}
+    for name, parameter in parameters.items():
+        hinted = parameter.annotation is not parameter.empty
+        rule = (rule_of_parameter(parameter) if hinted else None) or ARGUMENTS.get(name) or rule_of_parameter(parameter)
+        if PROBABILITIES.fullmatch(name):
+            rule = PROBABILITY
+        if name == "scale" and kind == "backbone" and not isinstance(parameter.default, str):
+            rule = WIDTH_OF_BACKBONE
+        if name == "image_shape":
+            rule = SHAPE
+        if rule:
+            rules[name] = rule
+    return rules
+
+
+def find_unusable_numbers(architecture: Any, where: str = "Architecture") -> Iterator[str]:
+    """A sentence for each number in a network that no memory could hold."""
+    if isinstance(architecture, dict):
+        for key, value in architecture.items():
+            yield from find_unusable_numbers(value, f"{where}.{key}")
+    elif isinstance(architecture, list):
+        for index, value in enumerate(architecture):
+            yield from find_unusable_numbers(value, f"{where}.{index}")
+    elif _is_number(architecture) and abs(architecture) > MOST_ENTRIES:
+        yield f"`{where}` must be a number up to {MOST_ENTRIES}, got {shorten(architecture)}."
