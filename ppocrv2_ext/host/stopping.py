@@ -161,7 +161,10 @@ class Budget(Observer):
         self._position, self._record = position, record
         self._begun = self._measured_from = monotonic()
         self._told: int | None = None
-        self._is_due = False
+        self._is_due = False  # an evaluation or the end of an epoch came after the last step
+        self._last = self._begun  # when the last step ended
+        self._quickest = math.inf  # seconds of the quickest step
+        self._pause = 0.0  # the longest time between two steps, in seconds: for an evaluation and checkpoints
 
     def begin(self, training: Training, watch: Watch) -> None:
         """Make the table of the schedule, and count the time from here."""
@@ -171,13 +174,19 @@ class Budget(Observer):
         self._schedule = FittedSchedule(rates or [0.0], training.first_step, position, training.last_step)
         self._has_schedule = rates is not None
         self._fit_at = training.first_step + SKIPPED_STEPS + MEASURED_STEPS
-        self._begun = monotonic()
+        self._begun = self._last = monotonic()
         if self._left() <= 0:
             watch.stop("budget spent", self._spent_sentence(training.first_step))
 
     def step(self, step: Step) -> None:
         """Follow the last fit, and measure and fit anew when it is time."""
         taken = step.number - self._training.first_step
+        now = monotonic()
+        if taken > SKIPPED_STEPS:
+            self._quickest = min(self._quickest, now - self._last)
+            if self._is_due:
+                self._pause = max(self._pause, now - self._last - self._quickest)
+        self._last = now
         if taken == SKIPPED_STEPS:
             self._measured_from = monotonic()
         if is_first_rank() and taken > SKIPPED_STEPS:
@@ -211,7 +220,8 @@ class Budget(Observer):
         return self.spent + monotonic() - self._begun
 
     def _left(self) -> float:
-        return 60 * self.minutes - self._elapsed()
+        """Seconds for further steps: enough are set aside for what comes after the last one."""
+        return 60 * self.minutes - self._elapsed() - self._pause
 
     def _fit(self, step: int, seconds_per_step: float) -> None:
         last_step = find_last_step(step, self._left(), seconds_per_step, self._training.last_step)

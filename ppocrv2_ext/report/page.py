@@ -143,7 +143,10 @@ def chart_metric(subject: Subject, history: History, best: Evaluation | None) ->
 
 
 def tabulate_metrics(subject: Subject, evaluations: Sequence[Evaluation], best: Evaluation | None) -> list[list[str]]:
-    """Rows of text: a head, then every network with its values at the best and at the last evaluation."""
+    """Rows of text: a head, then every network with its values at the best and at the last evaluation.
+
+    A single network is not named.
+    """
     if not evaluations or best is None:
         return []
     rows = [["network", "value", f"best, step {best.step:,}", f"last, step {evaluations[-1].step:,}"]]
@@ -152,7 +155,7 @@ def tabulate_metrics(subject: Subject, evaluations: Sequence[Evaluation], best: 
         for key, value in values.items():
             then = last.get(name, {}).get(key)
             rows.append([name, key, *("" if each is None else format_metric(key, each) for each in (value, then))])
-    return rows
+    return rows if subject.networks else [row[1:] for row in rows]
 
 
 def chart_losses(history: History, best: Evaluation | None) -> list[Chart]:
