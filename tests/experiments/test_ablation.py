@@ -162,13 +162,13 @@ class TestScratch:
             for entry in config["Train"]["dataset"]["transforms"]
             if "RecResizeImg" in entry
         ]
-        assert sizes == [[3, 32, 96]]
+        assert sizes == [[3, 32, 64]]
         assert config["Train"]["loader"]["batch_size_per_card"] == 32
 
     def test_the_networks_of_a_pair_have_the_width_of_the_single_network(self, inputs):
         single = self._settings("lcnet", inputs)["Architecture"]["Backbone"]
         pair = self._settings("udml", inputs)["Architecture"]["Models"]
-        assert single["scale"] == 0.5
+        assert single["scale"] == 0.35
         assert all(network["Backbone"] == single for network in pair.values())
 
     def test_the_published_recipes_have_the_published_strength(self, inputs):

@@ -10,9 +10,9 @@ from ppocrv2_ext.errors import UserError, did_you_mean
 
 CLONE_CONFIGS = "configs/rec/ch_PP-OCRv2"
 MOBILENET = "{name: MobileNetV3, scale: 0.35, model_name: small, small_stride: [1, 2, 2, 2]}"
-HALF_WIDTH = ("Architecture.Backbone.scale=0.5",)
+NARROW = ("Architecture.Backbone.scale=0.35",)
 # PaddleOCR's MobileNetV1Enhance has twice the width of our LCNet at the same scale.
-HALF_WIDTH_IN_CLONE = ("Architecture.Backbone.scale=0.25",)
+NARROW_IN_CLONE = ("Architecture.Backbone.scale=0.175",)
 
 
 def _of_pair(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ TASKS = {
             "Eval.dataset.transforms.RecResizeImg.image_shape",
         ),
     ),
-    "scratch": Task(  # recognizers of half the width that start from noise, on words that a CPU can learn in minutes
+    "scratch": Task(  # narrow recognizers that start from noise, on words that a CPU can learn in minutes
         rows=(
             Row(
                 "mobilenet",
@@ -95,15 +95,15 @@ TASKS = {
                 0.667,
                 (f"Architecture.Backbone={MOBILENET}", "Architecture.Neck.hidden_size=48"),
             ),
-            Row("lcnet", "PP-LCNet", "rec/ch_PP-OCRv2_rec", 0.693, HALF_WIDTH),
-            Row("udml", "+ U-DML", "rec/ch_PP-OCRv2_rec_distillation", 0.739, _of_pair(HALF_WIDTH)),
-            Row("both", "+ U-DML + center loss", "rec/ch_PP-OCRv2_rec_udml_center", 0.748, _of_pair(HALF_WIDTH)),
+            Row("lcnet", "PP-LCNet", "rec/ch_PP-OCRv2_rec", 0.693, NARROW),
+            Row("udml", "+ U-DML", "rec/ch_PP-OCRv2_rec_distillation", 0.739, _of_pair(NARROW)),
+            Row("both", "+ U-DML + center loss", "rec/ch_PP-OCRv2_rec_udml_center", 0.748, _of_pair(NARROW)),
             Row(
                 "stock_lcnet",
                 "PaddleOCR's PP-LCNet",
                 f"{CLONE_CONFIGS}/ch_PP-OCRv2_rec.yml",
                 0.693,
-                HALF_WIDTH_IN_CLONE,
+                NARROW_IN_CLONE,
                 in_clone=True,
             ),
             Row(
@@ -111,14 +111,14 @@ TASKS = {
                 "PaddleOCR's U-DML",
                 f"{CLONE_CONFIGS}/ch_PP-OCRv2_rec_distillation.yml",
                 0.739,
-                _of_pair(HALF_WIDTH_IN_CLONE),
+                _of_pair(NARROW_IN_CLONE),
                 in_clone=True,
             ),
         ),
         measures=("acc", "norm_edit_dis"),
         overrides=(
-            "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,96]",
-            "Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,96]",
+            "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,64]",
+            "Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,64]",
             "Train.loader.batch_size_per_card=32",
             "Eval.loader.batch_size_per_card=64",
             "Train.loader.num_workers=0",

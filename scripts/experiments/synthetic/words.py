@@ -82,14 +82,14 @@ def choose_text(rng: random.Random, words: Sequence[str], weights: Sequence[floa
 
 
 def choose_made_up_word(rng: random.Random) -> str:
-    """Draw a word of :data:`CHARACTERS`: 2 or 3 syllables, or, one time in four, a code of 3 to 7 characters.
+    """Draw a word of :data:`CHARACTERS`: 1 or 2 syllables, or, one time in four, a code of 2 to 5 characters.
 
     Nobody can know such a word by heart, so reading it takes every letter.
     """
     if rng.random() < 0.25:
-        return "".join(rng.choice(CHARACTERS) for _ in range(rng.randint(3, 7)))
+        return "".join(rng.choice(CHARACTERS) for _ in range(rng.randint(2, 5)))
     endings = ("", "", *CONSONANTS)
-    return "".join(rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(endings) for _ in range(rng.randint(2, 3)))
+    return "".join(rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(endings) for _ in range(rng.randint(1, 2)))
 
 
 def _choose_chinese(rng: random.Random, word: Callable[[], str]) -> str:
