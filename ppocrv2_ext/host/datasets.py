@@ -27,10 +27,11 @@ TRIES = 100  # failing samples in a row after which training stops; if half the 
 DRAWS = 20  # pictures drawn for each other picture of Copy-Paste before it goes without
 FOUR_POINTS = ("CopyPaste",)  # transforms of PaddleOCR that fail if the other picture's polygons have not four points
 
-REFUSALS = {  # transform of PaddleOCR: what is wrong with a sample for which it returns None
+REFUSALS = {  # transform: what is wrong with a sample for which it returns None
     "DecodeImage": "it cannot be decoded as an image",
     "DetLabelEncode": "its label has no text region",
     "CTCLabelEncode": "its text is empty, longer than max_text_length or without a character of the dictionary",
+    "TextLineEncode": "its text is empty, longer than max_text_length or without a character of the dictionary",
     "ClsLabelEncode": "its label is not in label_list",
 }
 READ_ERRORS = {  # exception that PaddleOCR's dataset raises before the transforms: what is wrong with the sample

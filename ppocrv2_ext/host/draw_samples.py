@@ -154,7 +154,8 @@ def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
         label = written = str(classes[int(data["label"])])
     else:
         raise UserError(
-            "preview shows scenes with polygons, lines labelled by CTCLabelEncode and classes by ClsLabelEncode; "
+            "preview shows scenes with polygons, lines labelled by TextLineEncode or CTCLabelEncode and classes by"
+            " ClsLabelEncode; "
             f"the transforms of Train make {', '.join(sorted(set(data) - {SOURCE}))}."
         )
     source: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)

@@ -83,6 +83,25 @@ def test_override_gives_arguments_to_a_transform_that_had_none():
     assert after["Train"]["dataset"]["transforms"][0] == {"RecAug": {"tia_prob": 0.1}}
 
 
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("RecAug.tia_prob=0.1", {"TextLineAugment": {"tia_prob": 0.1}}),
+        ("RecAug={tia_prob: 0.2}", {"TextLineAugment": {"tia_prob": 0.2}}),
+        ("TextLineAugment.tia_prob=0.3", {"TextLineAugment": {"tia_prob": 0.3}}),
+    ],
+)
+def test_override_finds_a_transform_by_the_name_of_paddleocrs_in_its_place(assignment, expected):
+    shipped = {"transforms": [{"TextLineAugment": None}]}
+    assert config.override(shipped, [f"transforms.{assignment}"]) == {"transforms": [expected]}
+
+
+def test_override_takes_the_transform_of_the_given_name_if_there_is_one():
+    both = {"transforms": [{"TextLineAugment": None}, {"RecAug": None}]}
+    after = config.override(both, ["transforms.RecAug.tia_prob=0.1"])
+    assert after == {"transforms": [{"TextLineAugment": None}, {"RecAug": {"tia_prob": 0.1}}]}
+
+
 def test_override_asks_which_of_two_entries_of_one_name():
     twice = {"Loss": {"loss_config_list": [{"CTCCenterLoss": {"network": name}} for name in ("Student", "Teacher")]}}
     with pytest.raises(UserError, match="several entries 'CTCCenterLoss'; name one by its number, 0 or 1"):

@@ -275,7 +275,7 @@ class TestLines:
         assert samples[0].label == "caf au A1"
 
     def test_a_line_has_the_padding_that_the_network_gets(self, words):
-        (sample,), _ = draw(without(words(["a"]), "RecAug"), 1)
+        (sample,), _ = draw(without(words(["a"]), "TextLineAugment"), 1)
         assert (sample.image.shape, sample.source.shape, sample.width) == ((32, 320, 3), (20, 40, 3), 64)
         assert (sample.source == COLOUR).all()
         assert (sample.image[:, :64] == COLOUR).all()
@@ -288,7 +288,7 @@ class TestLines:
     def test_refused_samples_are_counted_for_the_transform_that_refused_them(self, words):
         samples, costs = draw(words(["a", "皖"]), 8)
         assert {sample.label for sample in samples} == {"a"}
-        assert [cost.transform for cost in costs if cost.refused] == ["CTCLabelEncode"]
+        assert [cost.transform for cost in costs if cost.refused] == ["TextLineEncode"]
 
     def test_the_label_of_a_class_is_its_name(self, words):
         settings = words(["0", "180"])
