@@ -32,7 +32,7 @@ def check(
         report_file: where the findings are written as JSON; None for nowhere.
         fix_folder: where label files without the broken samples are written; None for nowhere.
     Returns:
-        The exit code: 1 if a training would drop samples or has nothing to learn from, else 0.
+        The exit code: 1 if a training would drop samples, keep doubtful ones or have nothing to learn, else 0.
     Raises:
         UserError: a label file or a folder is missing, or a file cannot be written.
     """
@@ -50,7 +50,7 @@ def check(
         findings.write_json(report, requirements.require_writable(Path(report_file).parent) / Path(report_file).name)
     for line in clean.fix(report, requirements.require_writable(fix_folder)) if fix_folder else ():
         click.echo(line)
-    return int(report.loses_data or bool(empty_sets))
+    return int(report.loses_data or report.is_doubtful or bool(empty_sets))
 
 
 def preview(

@@ -16,49 +16,37 @@ from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
 from ..config.resolve import transform_names
 from ..data.dictionary import read_dictionary
-from ..data.labels import list_label_files
-from ..errors import UserError, did_you_mean
+from ..data.sources import LABEL_FILE_SETS, count_samples, list_label_files, list_ratios, require_sources
+from ..errors import UserError
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
 
 
 def require_data(config: dict, modes: Sequence[str]) -> None:
-    """Refuse label files and folders that do not exist, empty label files, and a wrong ``ratio_list``.
+    """Refuse label files, folders and LMDBs that do not exist or are empty, and a wrong ``ratio_list``.
 
     Args:
         modes: sections to look at, of "Train" and "Eval".
     """
-    for mode in modes:
-        dataset = config[mode]["dataset"]
-        if not dataset.get("label_file_list") and dataset.get("name") == "SimpleDataSet":
-            raise UserError(f"{mode}.dataset.label_file_list must name the label files of the set.")
-        if "label_file_list" not in dataset:
-            continue  # an LMDB or another kind of set: PaddleOCR's to judge
-        if not dataset.get("data_dir"):
-            raise UserError(f"{mode}.dataset.data_dir must name the folder that the label files are relative to.")
-        folder = Path(dataset["data_dir"])
-        if not folder.is_dir():
-            raise UserError(f"{mode}.dataset.data_dir: there is no folder {folder}.")
-        for file in list_label_files(dataset):
-            _require_label_file(mode, file)
-        _ratios(mode, dataset)
+    require_sources(config, modes)
 
 
 def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
     """Refuse a training set smaller than one batch.
 
     Args:
-        counts: numbers of samples, one for each label file of Train; None for a set whose samples were not counted.
+        counts: numbers of samples, one for each label file or LMDB of Train; None for a set that was not counted.
         ranks: processes that share each batch.
     """
     if counts is None:
         return
     dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    files, ratios = list_label_files(dataset), _ratios("Train", dataset)
+    ratios = list_ratios("Train", dataset)
     count = sum(round(number * ratio) for number, ratio in zip(counts, ratios))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
     if count < needed:
         after = "" if set(ratios) == {1.0} else f" after Train.dataset.ratio_list={ratios}"
+        files = list_label_files(dataset) if dataset["name"] in LABEL_FILE_SETS else [dataset["data_dir"]]
         raise UserError(
             f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed};"
             " lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
@@ -66,37 +54,8 @@ def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) ->
 
 
 def count_lines(dataset: dict) -> list[int] | None:
-    """Numbers of lines that are not blank, one for each label file; None for a data set without label files."""
-    if "label_file_list" not in dataset:
-        return None
-    return [_count_lines(file) for file in list_label_files(dataset)]
-
-
-def _count_lines(file: Path) -> int:
-    with file.open("rb") as stream:
-        return sum(1 for line in stream if line.strip())
-
-
-def _ratios(mode: str, dataset: dict) -> list[float]:
-    """The share of each label file that ``ratio_list`` takes."""
-    files, ratios = list_label_files(dataset), dataset.get("ratio_list", 1.0)
-    ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
-    fine = all(isinstance(ratio, (int, float)) and 0 < ratio <= 1 for ratio in ratios)
-    if not fine or len(ratios) != len(files):
-        raise UserError(
-            f"{mode}.dataset.ratio_list must hold a share above 0 and up to 1 for each of {len(files)} label files,"
-            f" got {ratios}."
-        )
-    return ratios
-
-
-def _require_label_file(mode: str, file: Path) -> None:
-    if not file.is_file():
-        beside = [path.name for path in file.parent.glob("*.txt")] if file.parent.is_dir() else []
-        raise UserError(f"{mode}.dataset.label_file_list: there is no file {file}{did_you_mean(file.name, beside)}")
-    with file.open("rb") as stream:
-        if not any(line.strip() for line in stream):
-            raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
+    """Numbers of samples, one for each label file or LMDB; None for another kind of data set."""
+    return count_samples(dataset)
 
 
 def weights_file(config: dict) -> str | None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from .dictionary import read_dictionary
-from .findings import Report, Sample, SetFindings
-from .images import ImageCheck, check_image
+from .dictionary import check_dictionary, read_dictionary
+from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
+from .images import MOST_PIXELS, ImageCheck
 from .labels import (
     Entry,
     LabelCheck,
     check_class_label,
     check_detection_label,
     check_recognition_label,
-    list_label_files,
-    read_entries,
 )
 from .reasons import UNUSABLE, list_effects
+from .sources import CHECKED_SETS, Source, read_sources
 
 if TYPE_CHECKING:
     from ..host.find import Host
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
 # The characters of PaddleOCR's recognizers whose config names no dictionary.
 DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let other threads run
+CHUNK = 128  # images that a thread looks at before it asks for more
+# When coordinates count as percent: none is above 100 in this many scenes, and no side of a picture is below this.
+LEAST_SCENES, PERCENT, LEAST_SIDE = 3, 100, 250
 
 LabelChecker = Callable[[str, Any], LabelCheck]  # from a label and the (width, height) of its image, or None
 
@@ -43,56 +50,85 @@ def check_data(config: Mapping[str, Any], host: Host, modes: Sequence[str] = ("T
         host: the PaddleOCR that is going to read the data.
         modes: the sections whose data sets are checked.
     Returns:
-        What was found. Only a ``SimpleDataSet`` is checked; the report has a note for any other.
+        What was found. Only data sets of label files and LMDBs are checked; the report has a note for any other.
     Raises:
-        UserError: a label file or the dictionary cannot be read.
+        UserError: a label file, an LMDB or the dictionary cannot be read.
     """
     names = {mode: config[mode]["dataset"].get("name") for mode in modes}
-    sets = [_check_set(config, host, mode) for mode in modes if names[mode] == "SimpleDataSet"]
+    checked = [mode for mode in modes if names[mode] in CHECKED_SETS]
+    dictionaries = [_check_dictionary(config, mode) for mode in checked]
+    sets = [_check_set(config, host, mode) for mode in checked]
     notes = [
-        f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet."
+        f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet, a MultiScaleDataSet or an LMDBDataSet."
         for mode, name in names.items()
-        if name != "SimpleDataSet"
+        if mode not in checked
     ]
-    return Report(tuple(sets), tuple(notes))
+    unusual = dict.fromkeys(report for report in dictionaries if report and report.findings)
+    return Report(tuple(sets), tuple(notes), tuple(unusual))
 
 
 def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
-    dataset = config[mode]["dataset"]
-    files, delimiter = list_label_files(dataset), dataset.get("delimiter", "\t")
-    transforms = {
-        name: arguments or {} for entry in dataset.get("transforms") or () for name, arguments in entry.items()
-    }
+    dataset, settings = config[mode]["dataset"], config["Global"]
+    transforms = _list_transforms(dataset)
     encoder = next((name for name in LABEL_CHECKERS if name in transforms), None)
-    check_label = LABEL_CHECKERS[encoder](config, transforms) if encoder else _accept_any_label
-    effects = list_effects(mode, config["Global"].get("unknown_characters", "drop-character"))
-    entries = [(file, read_entries(file, delimiter)) for file in files]
-    names = dict.fromkeys(name for _, lines in entries for entry in lines for name in entry.images)
-    look = functools.partial(_look, Path(dataset["data_dir"]), transforms.get("DecodeImage", {}), host)
-    images = {name: look(name) for name in _with_progress_bar(names, f"{mode}: images")}
+    check_label, rules = LABEL_CHECKERS[encoder](config, transforms) if encoder else (_accept_any_label, Rules())
+    effects = list_effects(mode, settings)
+    sources = read_sources(config, mode, host.kind == "checkout")
+    images = _look_at_images(sources, f"{mode}: images")
+    checks = [[_check_entry(entry, images[source.look], check_label) for entry in source.entries] for source in sources]
+    if _look_like_percent(checks, [images[source.look].values() for source in sources]):
+        checks = [[_doubt_percent(check) for check in each] for each in checks]
 
-    def to_sample(entry: Entry) -> Sample:
-        check = _check_entry(entry, images, check_label)
-        is_unusable = entry.name is None or any(effects[reason] in UNUSABLE for reason in check.reasons)
+    delimiter = dataset.get("delimiter", "\t")
+    unusable = frozenset(reason for reason, effect in effects.items() if effect in UNUSABLE)
+
+    def to_sample(entry: Entry, check: LabelCheck) -> Sample:
+        if entry.name is None or not unusable.isdisjoint(check.reasons):
+            return Sample(entry, check, None)
         is_same = check.label == entry.label
-        line = entry.text if is_same else f"{entry.name}{delimiter}{check.label}"
-        return Sample(entry, check, None if is_unusable else line)
+        line = entry.text if is_same else delimiter.join([entry.name, check.label, *entry.columns])
+        return Sample(entry, check, line)
 
-    note = None if encoder else f"{mode}: labels are not checked: no transform is one of {', '.join(LABEL_CHECKERS)}."
-    samples = tuple((file, [to_sample(entry) for entry in lines]) for file, lines in entries)
-    return SetFindings(mode, samples, effects, note)
+    note = None
+    if encoder is None:
+        unheeded = ", and Global.unknown_characters has no effect" if "unknown_characters" in settings else ""
+        note = f"{mode}: labels are not checked{unheeded}: no transform is one of {', '.join(LABEL_CHECKERS)}."
+    samples = tuple((source.file, list(map(to_sample, source.entries, each))) for source, each in zip(sources, checks))
+    rules = rules._replace(
+        kind=dataset["name"],
+        data_dir=Path(dataset["data_dir"]),
+        most_pixels=settings.get("max_image_pixels") or MOST_PIXELS,
+        unicode_form=_unicode_form(settings),
+    )
+    return SetFindings(mode, samples, effects, note, rules)
 
 
-def _with_progress_bar(items: Iterable[str], title: str) -> Iterable[str]:
-    """``items``, with a progress bar on a terminal."""
-    return track(items, title, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+def _list_transforms(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: arguments or {} for entry in dataset.get("transforms") or () for name, arguments in entry.items()}
 
 
-def _look(folder: Path, decoding: Mapping[str, Any], host: Host, name: str) -> ImageCheck:
-    # A clone of PaddleOCR can load an image from a web address. The wheel takes the address for a file name.
-    if host.kind == "checkout" and name.startswith(("http://", "https://")):
-        return ImageCheck(("remote-image",))
-    return check_image(folder / name, decoding.get("ignore_orientation", False))
+def _look_at_images(sources: Sequence[Source], title: str) -> dict[Callable, dict[str, ImageCheck]]:
+    """{look of a source: {name of an image: its check}}. Each image is looked at once."""
+    wanted: dict[Callable, dict[str, None]] = {}
+    for source in sources:
+        names = itertools.chain.from_iterable(entry.images for entry in source.entries)
+        wanted.setdefault(source.look, {}).update(dict.fromkeys(names))
+    return {look: dict(zip(names, _look_in_threads(look, list(names), title))) for look, names in wanted.items()}
+
+
+def _look_in_threads(look: Callable[[str], ImageCheck], names: Sequence[str], title: str) -> Iterator[ImageCheck]:
+    """The checks of images, in their order, with a progress bar on a terminal."""
+    chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
+    threads = ThreadPoolExecutor(THREADS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is one of ours
+            results: Iterable[list[ImageCheck]] = threads.map(lambda chunk: list(map(look, chunk)), chunks)
+            bar = Console(stderr=True)
+            for checks in track(results, title, len(chunks), console=bar, transient=True, disable=not sys.stderr.isatty()):
+                yield from checks
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _check_entry(entry: Entry, images: Mapping[str, ImageCheck], check_label: LabelChecker) -> LabelCheck:
@@ -102,44 +138,114 @@ def _check_entry(entry: Entry, images: Mapping[str, ImageCheck], check_label: La
     own = [images[name] for name in entry.images]
     # A line may name several images with one label, which then have one size.
     check = check_label(entry.label, own[0].size)
+    if not entry.reasons and not any(image.reasons for image in own):
+        return check
     of_images = dict.fromkeys(reason for image in own for reason in image.reasons)
     return check._replace(reasons=(*entry.reasons, *of_images, *check.reasons))
 
 
-def _for_detection(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
-    return check_detection_label
+def _look_like_percent(checks: Iterable[Iterable[LabelCheck]], images: Iterable[Iterable[ImageCheck]]) -> bool:
+    """Whether no coordinate of several large pictures is above 100. Half of 100 is reached, so they are not tiny."""
+    extents = [check.extent for each in checks for check in each if check.extent]
+    if len(extents) < LEAST_SCENES or not PERCENT / 2 < max(extents) <= PERCENT:
+        return False
+    return all(min(image.size) >= LEAST_SIDE for each in images for image in each if image.size)
 
 
-def _for_recognition(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
-    settings = {**transforms["CTCLabelEncode"], **config["Global"]}  # in PaddleOCR, Global wins
-    path = settings.get("character_dict_path")
-    alphabet = frozenset(read_dictionary(path, settings.get("use_space_char", False))) if path else DEFAULT_ALPHABET
-    shapes = [arguments.get("image_shape") for arguments in transforms.values()]
-    widths = [shape[-1] for shape in shapes if isinstance(shape, (list, tuple))]
-    frames = widths[-1] // PIXELS_PER_FRAME if widths else None
-    longest = settings.get("max_text_length")
-    return lambda label, size: check_recognition_label(label, alphabet, longest, frames)
+def _doubt_percent(check: LabelCheck) -> LabelCheck:
+    return check._replace(reasons=(*check.reasons, "percent-boxes")) if check.extent else check
 
 
-def _for_classification(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
+def _for_detection(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
+    ignore = config["Global"].get("difficult_boxes") == "ignore"
+    return lambda label, size: check_detection_label(label, size, ignore), Rules()
+
+
+def _for_text(encoder: str, fewer: int, has_frames: bool) -> Callable[[Mapping, Mapping], tuple[LabelChecker, Rules]]:
+    """The check for a transform that encodes texts.
+
+    Args:
+        fewer: how many characters less than ``max_text_length`` the transform takes, of those in the dictionary.
+        has_frames: whether CTC is what reads the text.
+    """
+
+    def for_text(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
+        settings = {**transforms[encoder], **config["Global"]}  # in PaddleOCR, Global wins
+        path = settings.get("character_dict_path")
+        space = bool(settings.get("use_space_char", False))
+        alphabet = frozenset(read_dictionary(path, space)[1:]) if path else DEFAULT_ALPHABET
+        resize, width = _find_width(transforms)
+        frames = width // PIXELS_PER_FRAME if width and has_frames else None
+        longest = settings.get("max_text_length")
+        most_known = longest - fewer if fewer and isinstance(longest, int) else None
+        form = _unicode_form(settings)
+        rules = Rules(
+            longest=longest, fewer=fewer, frames=frames, resize=resize, alphabet=alphabet, dictionary=path, space=space
+        )
+        return lambda label, size: check_recognition_label(label, alphabet, longest, frames, form, most_known), rules
+
+    return for_text
+
+
+def _unicode_form(settings: Mapping[str, Any]) -> str | None:
+    """The Unicode form that texts are brought into, or None."""
+    form = settings.get("unicode_form", "as-written")
+    return None if form == "as-written" else form
+
+
+def _find_width(transforms: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """The last transform that says how wide the network's input is, and the width in pixels."""
+    for name, arguments in reversed(list(transforms.items())):
+        shape = arguments.get("image_shape")
+        if isinstance(shape, (list, tuple)) and shape:
+            return name, shape[-1]
+    return None, None
+
+
+def _for_classification(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
     label_list = {**transforms["ClsLabelEncode"], **config["Global"]}.get("label_list") or ()
-    return lambda label, size: check_class_label(label, label_list)
+    return lambda label, size: check_class_label(label, label_list), Rules(classes=tuple(label_list))
 
 
-def _for_half_turns(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> LabelChecker:
-    return lambda label, size: LabelCheck((), label, boxes=1)
+def _for_half_turns(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
+    return lambda label, size: LabelCheck((), label, boxes=1), Rules()
 
 
 def _accept_any_label(label: str, size: Any) -> LabelCheck:
     return LabelCheck((), label)
 
 
-# {a transform that encodes labels: a function from (config, transforms) to the check of such labels}
-LABEL_CHECKERS = {
+# Transforms that encode texts: how many characters less than `max_text_length` each takes, and whether CTC reads them.
+TEXT_ENCODERS = {
+    "CTCLabelEncode": (0, True),
+    "TextLineEncode": (0, True),
+    "MultiLabelEncode": (2, False),  # for the second branch; of the first it is not known how many frames it has
+    "SARLabelEncode": (2, False),
+    "NRTRLabelEncode": (2, False),
+    "AttnLabelEncode": (1, False),
+    "SEEDLabelEncode": (1, False),
+    "PRENLabelEncode": (1, False),
+    "ViTSTRLabelEncode": (1, False),
+    "ABINetLabelEncode": (1, False),
+    "ParseQLabelEncode": (3, False),
+}
+# {a transform that encodes labels: a function from (config, transforms) to the check of such labels, and its rules}
+LABEL_CHECKERS: dict[str, Callable[[Mapping, Mapping], tuple[LabelChecker, Rules]]] = {
     "DetLabelEncode": _for_detection,
-    "CTCLabelEncode": _for_recognition,
+    **{name: _for_text(name, fewer, has_frames) for name, (fewer, has_frames) in TEXT_ENCODERS.items()},
     # Before ClsLabelEncode: these transforms replace any label by the class.
     "RandomHalfTurn": _for_half_turns,
     "HalfTurnByName": _for_half_turns,
     "ClsLabelEncode": _for_classification,
 }
+
+
+def _check_dictionary(config: Mapping[str, Any], mode: str) -> DictionaryReport | None:
+    """What is unusual about the dictionary of a recognizer's data set; None if it has none."""
+    transforms = _list_transforms(config[mode]["dataset"])
+    encoder = next((name for name in TEXT_ENCODERS if name in transforms), None)
+    settings = {**transforms.get(encoder, {}), **config["Global"]}
+    path = settings.get("character_dict_path") if encoder else None
+    if not path:
+        return None
+    return DictionaryReport(Path(path), tuple(check_dictionary(path, bool(settings.get("use_space_char", False)))))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 from ..errors import UserError
 from ..files import PathLike, atomic_write
+from .advice import advise
+from .dictionary import without_mark
 from .findings import Report, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
+from .sources import LMDB_SETS
 
 ADVICE = "`ppocrv2 check` lists everything."
 
@@ -40,8 +44,13 @@ def _first_problem(data_set: SetFindings) -> str:
     """``; words.txt:1: missing-image, the image must be ...``; empty if no line is broken."""
     for reason, places in data_set.places.items():
         if data_set.effects[reason] in UNUSABLE:
-            return f"; {places[0]}: {reason}, {REASONS[reason].rule}"
+            return f"; {places[0]}: {reason}, {REASONS[reason].rule}; {advise(data_set, reason)}"
     return ""
+
+
+def is_lmdb(data_set: SetFindings) -> bool:
+    """Whether the samples lie in LMDBs, which are not written anew."""
+    return data_set.rules.kind in LMDB_SETS
 
 
 def choose_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
@@ -78,7 +87,7 @@ def fix(report: Report, folder: PathLike) -> list[str]:
     Raises:
         UserError: a file of that name exists already.
     """
-    sets = [data_set for data_set in report.sets if data_set.needs_rewriting]
+    sets = [data_set for data_set in report.sets if data_set.needs_rewriting and not is_lmdb(data_set)]
     existing = [path for data_set in sets for path in choose_clean_files(data_set, folder) if path.exists()]
     if existing:
         raise UserError(f"{existing[0]} is there already; name another folder.")
@@ -88,6 +97,8 @@ def fix(report: Report, folder: PathLike) -> list[str]:
 def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     if not data_set.needs_rewriting:
         return f"{data_set.mode}: nothing to fix."
+    if is_lmdb(data_set):
+        return f"{data_set.mode}: an LMDB is not written anew; a training leaves its broken samples out by itself."
     usable = data_set.usable_samples
     boxes = Counter(data_set.effects[reason] for sample in usable for reason in sample.check.reasons)
     counts = f"{len(usable)} of {len(data_set.samples)} lines"
@@ -97,11 +108,41 @@ def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     return f"{data_set.mode}: wrote {files}: {counts}."
 
 
+def write_corrections(data_set: SetFindings, folder: PathLike) -> Path:
+    """Write what is to be read in place of samples of LMDBs: ``{LMDB: {number: label, or null to leave it out}}``."""
+    corrections = {
+        str(file): {
+            sample.entry.number: None if sample.line is None else sample.check.label
+            for sample in samples
+            if sample.line is None or sample.check.label != sample.entry.label
+        }
+        for file, samples in data_set.files
+    }
+    target = Path(folder) / data_set.mode.lower() / "lmdb-corrections.json"
+    with atomic_write(target) as part:
+        part.write_bytes(json.dumps(corrections).encode("utf-8"))
+    return target
+
+
 def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> dict:
-    """``config`` with clean label files, written to ``folder``, for every data set that needs them."""
+    """``config`` with clean label files, written to ``folder``, for every data set that needs them.
+
+    A dictionary that begins with a byte-order mark is written without it.
+    """
     for data_set in report.sets:
         if data_set.needs_rewriting:
-            mode, files = data_set.mode, [str(path) for path in write_clean_files(data_set, folder)]
-            dataset = {**config[mode]["dataset"], "label_file_list": files}
-            config = {**config, mode: {**config[mode], "dataset": dataset}}
+            mode = data_set.mode
+            changes: dict = (
+                {"corrections": str(write_corrections(data_set, folder))}
+                if is_lmdb(data_set)
+                else {"label_file_list": [str(path) for path in write_clean_files(data_set, folder)]}
+            )
+            config = {**config, mode: {**config[mode], "dataset": {**config[mode]["dataset"], **changes}}}
+    for dictionary in report.dictionaries:
+        content = without_mark(dictionary.file)
+        if content is not None and config["Global"].get("character_dict_path") == str(dictionary.file):
+            target = Path(folder) / dictionary.file.name
+            with atomic_write(target) as part:
+                part.write_bytes(content)
+            config = {**config, "Global": {**config["Global"], "character_dict_path": str(target)}}
     return config

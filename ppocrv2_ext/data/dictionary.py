@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, read_regular
+from .encoding import find_wide_encoding
 
 BLANK = "blank"
+COMMENT = ("#", "//", ";")  # how a line begins that its writer meant as a comment
 
 
 def read_dictionary(path: PathLike, space: bool = True) -> list[str]:
@@ -15,17 +20,27 @@ def read_dictionary(path: PathLike, space: bool = True) -> list[str]:
 
     A line is read as PaddleOCR reads it (ppocr/postprocess/rec_postprocess.py): only its end is cut off. Repeated
     characters and empty lines between others are classes too, since dictionaries that come with PaddleOCR have both.
+    A byte-order mark is not part of the first character.
 
     Args:
         space: whether a space follows as the last class (``use_space_char``).
     Raises:
         UserError: the file is missing or empty, is not UTF-8, or its last line is empty.
     """
-    path = Path(path)
+    return [BLANK, *_read_characters(Path(path))[0], *([" "] if space else [])]
+
+
+def _read_characters(path: Path) -> tuple[list[str], bool]:
+    """(the characters of the lines, whether the file begins with a byte-order mark)"""
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UserError(f"cannot read the dictionary {path}: {error.strerror}.") from error
+        content = read_regular(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the dictionary {path}: {reason}.") from error
+    if find_wide_encoding(content):
+        raise UserError(f"{path}:1: the dictionary is UTF-16; save it as UTF-8.")
+    has_mark = content.startswith(codecs.BOM_UTF8)
+    lines = content[len(codecs.BOM_UTF8) if has_mark else 0 :].split(b"\n")
     if lines[-1] == b"":  # what follows the last newline is not a line
         lines.pop()
     characters = []
@@ -38,4 +53,72 @@ def read_dictionary(path: PathLike, space: bool = True) -> list[str]:
         raise UserError(f"{path}:1: the dictionary is empty; put one character on each line.")
     if characters[-1] == "":
         raise UserError(f"{path}:{len(characters)}: the last line is empty and would be one more class; delete it.")
-    return [BLANK, *characters, *([" "] if space else [])]
+    return characters, has_mark
+
+
+class DictionaryFinding(NamedTuple):
+    """What is unusual about a dictionary."""
+
+    kind: str
+    lines: tuple[int, ...]  # from 1
+    sentence: str  # what it means and what to do
+
+
+def check_dictionary(path: PathLike, space: bool = True) -> list[DictionaryFinding]:
+    """What is unusual about a dictionary, such as lines that no text can have. Training can go on with all of it.
+
+    Args:
+        space: ``use_space_char``.
+    Raises:
+        UserError: as :func:`read_dictionary`.
+    """
+    characters, has_mark = _read_characters(Path(path))
+    return list(_find_unusual(characters, has_mark, space))
+
+
+def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Iterator[DictionaryFinding]:
+    def lines(holds: Sequence[bool]) -> tuple[int, ...]:
+        return tuple(number for number, is_one in enumerate(holds, 1) if is_one)
+
+    is_wide = [len(text) > 1 for text in characters]
+    seen: set[str] = set()
+    doubles = []
+    for text in characters:
+        doubles.append(text in seen and len(text) == 1)
+        seen.add(text)
+    if has_mark:
+        sentence = "a byte-order mark stands before the first character; it is taken off. Save the file without it."
+        yield DictionaryFinding("byte-order-mark", (1,), sentence)
+    if len(characters) == 1 and is_wide[0]:
+        sentence = f"all {len(characters[0])} characters are on one line, which makes one class; put each on its own line."
+        yield DictionaryFinding("one-row", (1,), sentence)
+        return
+    if any(is_wide):
+        first = characters[is_wide.index(True)]
+        what = "a comment" if first.startswith(COMMENT) else f"{len(first)} characters"
+        sentence = (
+            f"classes that no text can have: a line must hold one character, and {first[:20]!r} is {what}."
+            " Delete these lines before the first training; in a trained model they are classes and must stay."
+        )
+        yield DictionaryFinding("several-characters", lines(is_wide), sentence)
+    if "" in characters:
+        sentence = "empty lines are classes that no text can have. Delete them before the first training."
+        yield DictionaryFinding("blank-line", lines([text == "" for text in characters]), sentence)
+    if any(doubles):
+        sentence = (
+            f"characters that stood before, such as {characters[doubles.index(True)]!r}: of equal lines only the last"
+            " is ever learnt. Delete the others before the first training."
+        )
+        yield DictionaryFinding("double", lines(doubles), sentence)
+    if space and " " in characters:
+        sentence = (
+            "the space is there twice: in this line, and as the last class by Global.use_space_char=true."
+            " Delete the line or set use_space_char=false before the first training."
+        )
+        yield DictionaryFinding("space-twice", lines([text == " " for text in characters]), sentence)
+
+
+def without_mark(path: PathLike) -> bytes | None:
+    """The content of a dictionary without its byte-order mark; None if it has none."""
+    content = read_regular(path)
+    return content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else None

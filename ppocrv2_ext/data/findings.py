@@ -19,8 +19,11 @@ from rich.text import Text
 
 from ..errors import UserError
 from ..files import PathLike
+from .characters import quote_character
+from .dictionary import DictionaryFinding
+from .images import MOST_PIXELS
 from .labels import Entry, LabelCheck
-from .reasons import DROPS, REASONS, REWRITES
+from .reasons import DOUBTFUL, DROPS, NOTHING_TO_DO, REASONS, REWRITES
 
 PLACES_SHOWN = 3
 CHARACTERS_SHOWN = 20
@@ -34,21 +37,47 @@ class Sample(NamedTuple):
     line: str | None  # the line without what is broken; None if it is unusable
 
 
+class Rules(NamedTuple):
+    """What the config asks of the samples of a set. Advice is worked out from it."""
+
+    kind: str = "SimpleDataSet"
+    data_dir: Path = Path()
+    most_pixels: int = MOST_PIXELS
+    longest: int | None = None  # Global.max_text_length
+    fewer: int = 0  # characters less than that which the encoder takes
+    frames: int | None = None  # that the network has
+    resize: str | None = None  # the transform that chooses its width
+    alphabet: frozenset[str] = frozenset()  # the characters of the dictionary
+    dictionary: str | None = None  # its path
+    space: bool = False  # Global.use_space_char
+    unicode_form: str | None = None  # that texts are brought into
+    classes: tuple[Any, ...] = ()  # label_list
+
+
+class DictionaryReport(NamedTuple):
+    """What is unusual about a dictionary."""
+
+    file: Path
+    findings: tuple[DictionaryFinding, ...]
+
+
 @dataclass(frozen=True)
 class SetFindings:
     """What the check found in one data set.
 
     Args:
         mode: "Train" or "Eval".
-        files: (label file, its samples) pairs in order. A config may name a file twice to give it more weight.
+        files: (label file or LMDB, its samples) pairs in order. A config may name a file twice to give it more weight.
         effects: {reason: what is done}, of :func:`~.reasons.list_effects`.
         note: a sentence on what was not checked, or None.
+        rules: what the config asks of the samples.
     """
 
     mode: str
     files: Sequence[tuple[Path, list[Sample]]]
     effects: Mapping[str, str]
     note: str | None
+    rules: Rules = Rules()
 
     @functools.cached_property
     def samples(self) -> list[Sample]:
@@ -97,6 +126,11 @@ class SetFindings:
         return any(self.effects[reason] in DROPS for reason in self.places)
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether a sample is kept that its user should look at."""
+        return any(self.effects[reason] == DOUBTFUL for reason in self.places)
+
+    @property
     def has_nothing_to_learn(self) -> bool:
         """Whether this is the training set of a detector in which all text is ignored."""
         return self.mode == "Train" and 0 < self.boxes == self.ignored_boxes
@@ -112,11 +146,17 @@ class Report(NamedTuple):
 
     sets: Sequence[SetFindings]  # of the sets that were checked
     notes: Sequence[str]  # sentences about the sets that were not
+    dictionaries: Sequence[DictionaryReport] = ()  # those that are unusual
 
     @property
     def loses_data(self) -> bool:
         """Whether a line, a box or a character of any set is left out."""
         return any(data_set.loses_data for data_set in self.sets)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a sample of any set is kept that its user should look at."""
+        return any(data_set.is_doubtful for data_set in self.sets)
 
 
 def print_report(report: Report, stderr: bool = False) -> None:
@@ -127,13 +167,14 @@ def print_report(report: Report, stderr: bool = False) -> None:
     console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal:
         console.width = 1000
-    console.print(Group(*map(_table, report.sets), *map(Text, report.notes)))
+    notes = [*list_dictionary_findings(report), *report.notes]
+    console.print(Group(*map(_table, report.sets), *map(Text, notes)))
 
 
 def warn(report: Report) -> None:
     """Before training or evaluation, print on stderr the data sets that PaddleOCR does not read as they are."""
-    sets = [data_set for data_set in report.sets if data_set.loses_data or data_set.needs_rewriting]
-    if sets or report.notes:
+    sets = [each for each in report.sets if each.loses_data or each.needs_rewriting or each.is_doubtful]
+    if sets or report.notes or report.dictionaries:
         print_report(report._replace(sets=sets), stderr=True)
     for data_set in sets:
         usable = len(data_set.usable_samples)
@@ -145,6 +186,24 @@ def warn(report: Report) -> None:
             )
 
 
+def list_advice(data_set: SetFindings) -> Iterator[str]:
+    """A line for each finding that asks for something: ``  long-label: 369 of 3000 lines are ...; set Global.max_text_length=44.``"""
+    from .advice import advise
+
+    for reason in data_set.places:
+        advice = advise(data_set, reason)
+        if advice != NOTHING_TO_DO:
+            yield f"  {reason}: {advice}."
+
+
+def list_dictionary_findings(report: Report) -> Iterator[str]:
+    """A line for each finding about a dictionary: ``words.txt:1, 5: classes that no text can have: ...``"""
+    for dictionary in report.dictionaries:
+        for finding in dictionary.findings:
+            places = _first_places([f"{dictionary.file}:{line}" for line in finding.lines])
+            yield f"{places}: {finding.kind}, {finding.sentence}"
+
+
 def _table(data_set: SetFindings) -> Group:
     parts: list[Text | Table] = [Text(line) for line in summarise(data_set)]
     if data_set.places:
@@ -154,6 +213,7 @@ def _table(data_set: SetFindings) -> Group:
             effect = data_set.effects[reason]
             table.add_row(str(len(places)), reason, effect, Text(REASONS[reason].rule), Text(_first_places(places)))
         parts.append(table)
+        parts += [Text(line) for line in list_advice(data_set)]
     return Group(*parts)
 
 
@@ -181,7 +241,7 @@ def list_files(data_set: SetFindings) -> str:
 def list_unknown_characters(data_set: SetFindings) -> str:
     """What the dictionary lacks, the most frequent first: ``'é' (12 times), 'ü' (3 times) and 5 more``."""
     counts = list(data_set.unknown_characters.items())
-    first = [f"{character!r} ({count} times)" for character, count in counts[:CHARACTERS_SHOWN]]
+    first = [f"{quote_character(character)} ({count} times)" for character, count in counts[:CHARACTERS_SHOWN]]
     more = len(counts) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 
@@ -213,17 +273,24 @@ def write_json(report: Report, file: PathLike) -> None:
     """
     text = json.dumps(to_data(report), ensure_ascii=False, indent=1)
     try:
-        Path(file).write_text(f"{text}\n", encoding="utf-8")
+        Path(file).write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"cannot write {file}: {error.strerror or error}.") from None
 
 
 def to_data(report: Report) -> dict[str, Any]:
     """The report as JSON can hold it, with every place."""
-    return {"notes": list(report.notes), **{data_set.mode: _set_to_data(data_set) for data_set in report.sets}}
+    dictionaries = [
+        {"file": str(dictionary.file), "findings": [finding._asdict() for finding in dictionary.findings]}
+        for dictionary in report.dictionaries
+    ]
+    sets = {data_set.mode: _set_to_data(data_set) for data_set in report.sets}
+    return {"notes": list(report.notes), "dictionaries": dictionaries, **sets}
 
 
 def _set_to_data(data_set: SetFindings) -> dict[str, Any]:
+    from .advice import advise
+
     lengths = data_set.text_lengths
     return {
         "label_files": [str(file) for file, _ in data_set.files],
@@ -235,7 +302,12 @@ def _set_to_data(data_set: SetFindings) -> dict[str, Any]:
         "text_lengths": [lengths[0], median(lengths), lengths[-1]] if lengths else None,
         "unknown_characters": data_set.unknown_characters,
         "findings": {
-            reason: {"rule": REASONS[reason].rule, "effect": data_set.effects[reason], "at": places}
+            reason: {
+                "rule": REASONS[reason].rule,
+                "effect": data_set.effects[reason],
+                "advice": advise(data_set, reason),
+                "at": places,
+            }
             for reason, places in data_set.places.items()
         },
         "note": data_set.note,

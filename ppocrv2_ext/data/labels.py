@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +17,16 @@ import numpy as np
 from shapely import Geometry, Polygon, box, set_precision
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, read_regular
+from .encoding import find_wide_encoding
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide
 IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with one of these texts
 LARGEST_COORDINATE = 1e6  # pixels
+LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
 GRID = 0.1  # pixels; corners of a mended outline are rounded to this
 TOLERANCE = 5  # pixels that a polygon may reach out of its picture: annotators click a little beside it
+SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class Entry(NamedTuple):
@@ -34,6 +39,7 @@ class Entry(NamedTuple):
     images: tuple[str, ...]  # the image names in ``name``; if there are several, PaddleOCR picks one at random
     label: str  # what is between the first tab and a second one
     reasons: tuple[str, ...]  # what is wrong with the line
+    columns: tuple[str, ...] = ()  # after the label, those that the data set reads: a width and a height
 
     @property
     def place(self) -> str:
@@ -48,43 +54,53 @@ class LabelCheck(NamedTuple):
     label: str = ""  # the label without what is broken
     boxes: int = 0  # in ``label``, if it is a scene's
     ignored_boxes: int = 0  # those of them whose text is ignored
+    extent: float = 0  # the largest coordinate of the label, as it was written
     text_length: int = 0  # characters, if it is a text
     unknown_characters: tuple[str, ...] = ()  # those of them that the dictionary lacks
+    frames: int = 0  # the fewest in which CTC can write the text
 
 
-def list_label_files(dataset: Mapping[str, Any]) -> list[Path]:
-    """The label files of a config's ``dataset``, in order. A config may name a single one without a list."""
-    files = dataset["label_file_list"]
-    return [Path(file) for file in ([files] if isinstance(files, str) else files)]
+def read_entries(file: PathLike, delimiter: str = "\t", with_sizes: bool = False) -> list[Entry]:
+    """Every line of a label file, also the blank and the broken ones. A file in UTF-16 or UTF-32 is converted.
 
-
-def read_entries(file: PathLike, delimiter: str = "\t") -> list[Entry]:
-    """Every line of a label file, also the blank and the broken ones.
-
+    Args:
+        with_sizes: whether each line must go on with the width and the height of its image.
     Raises:
         UserError: the file cannot be read.
     """
     file = Path(file)
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read the label file {file}: {error.strerror or error}.") from None
-    text = content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else content
-    mark = ["byte-order-mark"] if text is not content else []
+        content = read_regular(file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the label file {file}: {getattr(error, 'strerror', None) or error}.") from None
+    text, mark = _as_utf8(content)
     lines = text.split(b"\n")
     if lines[-1] == b"":  # what follows the last newline is not a line
         lines.pop()
-    return [_entry(file, n, line, delimiter, mark if n == 1 else []) for n, line in enumerate(lines, 1)]
+    return [_entry(file, n, line, delimiter, with_sizes, mark if n == 1 else ()) for n, line in enumerate(lines, 1)]
 
 
-def _entry(file: Path, number: int, line: bytes, delimiter: str, mark: Sequence[str]) -> Entry:
-    reasons = [*mark, *(["windows-line-end"] if line.endswith(b"\r") else [])]
+def _as_utf8(content: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """(the content of a label file in UTF-8 without a byte-order mark, what is wrong with the file)."""
+    if content.startswith(codecs.BOM_UTF8):
+        return content[len(codecs.BOM_UTF8) :], ("byte-order-mark",)
+    encoding = find_wide_encoding(content)
+    if encoding is None:
+        return content, ()
+    return content.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace"), ("utf-16-file",)
 
-    def without_sample(text, reason):
+
+def _entry(
+    file: Path, number: int, line: bytes, delimiter: str, with_sizes: bool, reasons: tuple[str, ...]
+) -> Entry:
+    if line.endswith(b"\r"):
+        line, reasons = line.rstrip(b"\r"), (*reasons, "windows-line-end")
+
+    def without_sample(text: str, reason: str) -> Entry:
         return Entry(file, number, text, None, (), "", (*reasons, reason))
 
     try:
-        text = line.rstrip(b"\r").decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError:
         return without_sample("", "not-utf8")
     if not text.strip():
@@ -92,8 +108,13 @@ def _entry(file: Path, number: int, line: bytes, delimiter: str, mark: Sequence[
     name, tab, rest = text.partition(delimiter)
     if not tab:
         return without_sample(text, "no-tab")
-    label, more, _ = rest.partition(delimiter)
-    return Entry(file, number, text, name, _images(name), label, (*reasons, *(["more-columns"] if more else [])))
+    label, more, rest = rest.partition(delimiter)
+    if not with_sizes:
+        return Entry(file, number, text, name, _images(name), label, (*reasons, "more-columns") if more else reasons)
+    columns = tuple(rest.split(delimiter))
+    if len(columns) != 2 or not all(SIZE_COLUMNS.fullmatch(column) and float(column) for column in columns):
+        return without_sample(text, "no-size")
+    return Entry(file, number, text, name, _images(name), label, reasons, columns)
 
 
 def _images(name: str) -> tuple[str, ...]:
@@ -108,12 +129,15 @@ def _images(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def check_detection_label(label: str, size: tuple[int, int] | None = None) -> LabelCheck:
+def check_detection_label(
+    label: str, size: tuple[int, int] | None = None, ignore_difficult: bool = False
+) -> LabelCheck:
     """Check the boxes of a scene.
 
     Args:
         label: JSON, [{"transcription": text, "points": [[x, y], ...]}, ...].
         size: of the picture; None if it is not known. Then no box counts as outside.
+        ignore_difficult: whether a box with ``"difficult": true`` becomes an ignored box.
     Returns:
         A check. In its label, a broken box whose outline can be used is an ignored box. Other broken boxes are left
         out.
@@ -124,18 +148,35 @@ def check_detection_label(label: str, size: tuple[int, int] | None = None) -> La
         return LabelCheck(("not-json",), label)
     if not isinstance(objects, list) or not all(_is_object(each) for each in objects):
         return LabelCheck(("not-objects",), label)
+    extent = max((_extent(each["points"]) for each in objects), default=0.0)
+    if 0 < extent <= 1 and any(isinstance(x, float) for each in objects for point in each["points"] for x in point):
+        return LabelCheck(("fraction-boxes",), label, extent=extent)
     checks = [(each, *check_polygon(each["points"], size)) for each in objects]
     reasons = [reason for _, reason, _ in checks if reason]
+    is_changed = bool(reasons)
     usable = [_mend(each, reason, outline) for each, reason, outline in checks if outline is not None]
+    difficult = [each for each in usable if each.get("difficult") is True and each["transcription"] not in IGNORED_TEXTS]
+    reasons += ["difficult-box"] * len(difficult)
+    if difficult and ignore_difficult:
+        usable = [{**each, "transcription": IGNORED_TEXTS[1]} if each in difficult else each for each in usable]
+        is_changed = True
     ignored = sum(each["transcription"] in IGNORED_TEXTS for each in usable)
-    if reasons:
+    if is_changed:
         # Half of a surrogate pair can be written as JSON, but not as UTF-8: it stays an escape.
         label = json.dumps(usable, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
     if ignored == len(usable):
         reasons.append("all-ignored" if usable else "no-text")
     if size is not None and max(size) > LONGEST_SHAPE * min(size):
         reasons.append("strip-image")
-    return LabelCheck(tuple(reasons), label, boxes=len(usable), ignored_boxes=ignored)
+    return LabelCheck(tuple(reasons), label, boxes=len(usable), ignored_boxes=ignored, extent=extent)
+
+
+def _extent(points: Any) -> float:
+    """The largest coordinate of one box; 0 if it has none, or what cannot be compared."""
+    try:
+        return float(max(abs(x) for point in points for x in point))
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _is_object(value: Any) -> bool:
@@ -158,6 +199,8 @@ def check_polygon(points: Any, size: tuple[int, int] | None = None) -> tuple[str
         outline of a broken box surrounds what can be seen of it, and crosses itself nowhere. It is None if nothing can
         be seen.
     """
+    if _is_plain_quadrangle(points, size):
+        return None, points
     try:
         corners = np.array(points, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -177,7 +220,36 @@ def check_polygon(points: Any, size: tuple[int, int] | None = None) -> tuple[str
         return "crossing", _corners(visible)
     if size is not None and not box(0, 0, *size).buffer(TOLERANCE, join_style="mitre").covers(polygon):
         return "partly-outside", _corners(visible)
+    if 2 * polygon.area < LEAST_WIDTH * polygon.length:
+        return "sliver", _corners(visible)
     return None, points
+
+
+def _is_plain_quadrangle(points: Any, size: tuple[int, int] | None) -> bool:
+    """Whether an outline has four corners in the picture, is convex and a few pixels wide: nothing is wrong with it.
+
+    Almost every box is such a one, and shapely would take 50 times as long to say so.
+    """
+    try:
+        (a, b), (c, d), (e, f), (g, h) = points
+        turns = (
+            (c - a) * (f - d) - (d - b) * (e - c),
+            (e - c) * (h - f) - (f - d) * (g - e),
+            (g - e) * (b - h) - (h - f) * (a - g),
+            (a - g) * (d - b) - (b - h) * (c - a),
+        )
+        width, height = size or (LARGEST_COORDINATE, LARGEST_COORDINATE)
+        area = abs((e - a) * (h - b) - (f - b) * (g - a) + (c - a) * (f - b) - (d - b) * (e - a))  # twice the area
+        perimeter = abs(c - a) + abs(d - b) + abs(e - c) + abs(f - d) + abs(g - e) + abs(h - f) + abs(a - g) + abs(b - h)
+        return bool(
+            (min(turns) > 0 or max(turns) < 0)
+            and area > 2 * (1 + GRID * perimeter)
+            and area > LEAST_WIDTH * perimeter
+            and 0 <= min(a, c, e, g) <= max(a, c, e, g) <= width
+            and 0 <= min(b, d, f, h) <= max(b, d, f, h) <= height
+        )
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _on_grid(shape: Geometry) -> Geometry:
@@ -196,7 +268,12 @@ def _corners(shape: Geometry) -> list[list[float]]:
 
 
 def check_recognition_label(
-    label: str, alphabet: Collection[str], longest: int | None = None, frames: int | None = None
+    label: str,
+    alphabet: Collection[str],
+    longest: int | None = None,
+    frames: int | None = None,
+    form: str | None = None,
+    most_known: int | None = None,
 ) -> LabelCheck:
     """Check the text of a line.
 
@@ -205,18 +282,37 @@ def check_recognition_label(
         alphabet: the dictionary's characters, a set.
         longest: the most characters a text may have (``Global.max_text_length``); None for any number.
         frames: how many frames the network has for the width of its input; None if it is not known.
+        form: the Unicode form that the text is brought into, "NFC" or "NFKC"; None to leave it as it is.
+        most_known: the most characters of the dictionary a text may have; None for any number.
     """
+    if is_detection_label(label):
+        return LabelCheck(("detection-label",), label)
+    written, label = label, unicodedata.normalize(form, label) if form else label
     known = [character for character in label if character in alphabet]
     unknown = tuple(character for character in label if character not in alphabet)
+    needed = count_frames(known)
     rules = {
+        "decomposed": label != written or bool(unknown) and _has_fewer(unknown, label, alphabet),
         "empty-label": not label,
-        "long-label": longest is not None and len(label) > longest,
+        "long-label": (longest is not None and len(label) > longest)
+        or (most_known is not None and len(known) > most_known),
         "unknown-character": bool(unknown),
         "no-known-character": bool(label) and not known,
-        "few-frames": frames is not None and count_frames(known) > frames,
+        "few-frames": frames is not None and needed > frames,
     }
     reasons = tuple(reason for reason, is_broken in rules.items() if is_broken)
-    return LabelCheck(reasons, label, text_length=len(label), unknown_characters=unknown)
+    return LabelCheck(reasons, label, text_length=len(label), unknown_characters=unknown, frames=needed)
+
+
+def is_detection_label(label: str) -> bool:
+    """Whether a label is that of a scene: a list of boxes, as PPOCRLabel writes it to Label.txt."""
+    return label.startswith("[") and '"points"' in label and '"transcription"' in label
+
+
+def _has_fewer(unknown: Sequence[str], label: str, alphabet: Collection[str]) -> bool:
+    """Whether the dictionary lacks less of the text's composed form."""
+    composed = unicodedata.normalize("NFC", label)
+    return composed != label and sum(character not in alphabet for character in composed) < len(unknown)
 
 
 def count_frames(text: Sequence[str]) -> int:

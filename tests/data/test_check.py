@@ -169,10 +169,13 @@ def test_without_an_encoder_of_labels_the_images_are_still_checked(folder):
 
 def test_other_kinds_of_sets_are_not_checked_and_a_note_says_so(folder):
     config = scenes(folder, GOOD_SCENES["sound"])
-    config["Eval"] = {"dataset": {"name": "LMDBDataSet"}}
+    config["Eval"] = {"dataset": {"name": "PubTabDataSet"}}
     report = check_data(config, WHEEL)
     assert [data_set.mode for data_set in report.sets] == ["Train"]
-    assert report.notes == ("Eval.dataset is not checked: it is a LMDBDataSet, not a SimpleDataSet.",)
+    assert report.notes == (
+        "Eval.dataset is not checked: it is a PubTabDataSet, not a SimpleDataSet, a MultiScaleDataSet or an"
+        " LMDBDataSet.",
+    )
 
 
 def test_web_addresses_are_missing_files_for_the_wheel_and_kept_for_a_clone(folder):
@@ -278,8 +281,7 @@ def test_the_report_as_json_has_every_place(folder):
 def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     few = scene("a.png", SQUARE, [[5, 5]], [[5, 5]])
     findings.print_report(check_data(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if "few-points" in line]
-    assert re.match(r"\s*8 ", row)
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if re.match(r"\s*8 +few-points", line)]
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
 
 

@@ -1,0 +1,281 @@
+"""Where a data set reads from: label files beside a folder of images, or LMDBs. What is missing is said in a sentence."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import UserError, did_you_mean
+from ..files import open_regular
+
+# OpenCV and shapely are imported inside functions: every command looks whether its files are there.
+if TYPE_CHECKING:
+    from .images import ImageCheck
+    from .labels import Entry
+
+# The names under which PaddleOCR knows the data sets that read label files. The second kind draws widths too.
+SIMPLE_SETS = frozenset({"SimpleDataSet", "TextDetDataset", "TextRecDataset", "KieDataset"})
+MULTI_SCALE_SETS = frozenset({"MultiScaleDataSet", "MSTextRecDataset"})
+LABEL_FILE_SETS = SIMPLE_SETS | MULTI_SCALE_SETS
+LMDB_SETS = frozenset({"LMDBDataSet"})
+CHECKED_SETS = LABEL_FILE_SETS | LMDB_SETS
+LMDB_FILE = "data.mdb"
+
+
+class Source(NamedTuple):
+    """A label file or an LMDB."""
+
+    file: Path
+    entries: list[Entry]
+    look: Callable[[str], ImageCheck]  # from the name of an image
+
+
+def list_label_files(dataset: Mapping[str, Any]) -> list[Path]:
+    """The label files of a config's ``dataset``, in order. A config may name a single one without a list."""
+    files = dataset["label_file_list"]
+    return [Path(file) for file in ([files] if isinstance(files, str) else files)]
+
+
+def require_sources(config: Mapping[str, Any], modes: Sequence[str]) -> None:
+    """Refuse files and folders that do not exist or are something else, empty ones, and a wrong ``ratio_list``.
+
+    Args:
+        config: a resolved config.
+        modes: sections to look at, of "Train" and "Eval".
+    Raises:
+        UserError: the sentence names the key of the config and the path that was looked for.
+    """
+    for mode in modes:
+        dataset = config[mode]["dataset"]
+        if dataset.get("name") in LMDB_SETS:
+            _require_folder(mode, dataset)
+            _lmdb_share(mode, dataset)
+            if not sum(map(count_lmdb, list_lmdbs(mode, dataset["data_dir"]))):
+                raise UserError(f"{mode}.dataset.data_dir: the LMDB in {dataset['data_dir']} has no samples.")
+            continue
+        if not dataset.get("label_file_list") and dataset.get("name") in LABEL_FILE_SETS:
+            raise UserError(f"{mode}.dataset.label_file_list must name the label files of the set.")
+        if "label_file_list" not in dataset:
+            continue  # another kind of set: PaddleOCR's to judge
+        _require_folder(mode, dataset)
+        if not isinstance(dataset.get("delimiter", "\t"), str) or dataset.get("delimiter") == "":
+            raise UserError(f"{mode}.dataset.delimiter must be a text such as '\\t', got {dataset['delimiter']!r}.")
+        for file in list_label_files(dataset):
+            _require_label_file(mode, file)
+        list_ratios(mode, dataset)
+
+
+def _require_folder(mode: str, dataset: Mapping[str, Any]) -> None:
+    key = f"{mode}.dataset.data_dir"
+    if not dataset.get("data_dir"):
+        raise UserError(f"{key} must name the folder that the images lie in.")
+    folder = Path(dataset["data_dir"])
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise UserError(f"{key}: {folder} is a file; name the folder that it lies in.")
+    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+    place = "" if folder.is_absolute() else f" in {Path.cwd()}"
+    raise UserError(f"{key}: there is no folder {folder}{place}{did_you_mean(folder.name, beside)}")
+
+
+def _require_label_file(mode: str, file: Path) -> None:
+    key = f"{mode}.dataset.label_file_list"
+    if file.is_dir():
+        inside = sorted(path.name for path in file.glob("*.txt"))
+        hint = f"; in it are {', '.join(inside[:5])}." if inside else ", and it holds no .txt; name a label file."
+        raise UserError(f"{key}: {file} is a folder{hint}")
+    if not file.exists():
+        beside = [path.name for path in file.parent.glob("*.txt")] if file.parent.is_dir() else []
+        place = "" if file.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"{key}: there is no file {file}{place}{did_you_mean(file.name, beside)}")
+    try:
+        with open_regular(file) as stream:
+            if any(line.strip() for line in stream):
+                return
+    except OSError as error:
+        raise UserError(f"{key}: cannot read {file}: {error.strerror or error}; name a label file.") from None
+    raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
+
+
+def list_ratios(mode: str, dataset: Mapping[str, Any]) -> list[float]:
+    """The share that ``ratio_list`` takes of each label file, or of each LMDB.
+
+    Raises:
+        UserError: a share is no number above 0 and up to 1, or there is not one for each label file.
+    """
+    if dataset.get("name") in LMDB_SETS:
+        return [_lmdb_share(mode, dataset)] * len(list_lmdbs(mode, dataset["data_dir"]))
+    files, ratios = list_label_files(dataset), dataset.get("ratio_list", 1.0)
+    ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
+    if not all(map(_is_share, ratios)) or len(ratios) != len(files):
+        raise UserError(
+            f"{mode}.dataset.ratio_list must hold a share above 0 and up to 1 for each of {len(files)} label files,"
+            f" got {ratios}."
+        )
+    return ratios
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
+
+
+def _lmdb_share(mode: str, dataset: Mapping[str, Any]) -> float:
+    """The one share that is taken of every LMDB. Their order is that of the disk, so each cannot have its own."""
+    ratios = dataset.get("ratio_list", 1.0)
+    shares = ratios if isinstance(ratios, list) and ratios else [ratios]
+    if not all(map(_is_share, shares)) or len(set(shares)) > 1:
+        raise UserError(
+            f"{mode}.dataset.ratio_list must hold one share above 0 and up to 1 for all of an LMDBDataSet,"
+            f" got {ratios}."
+        )
+    return shares[0]
+
+
+def count_samples(dataset: Mapping[str, Any], mode: str = "Train") -> list[int] | None:
+    """Numbers of samples, one for each label file (lines that are not blank) or LMDB; None for another kind of set."""
+    if dataset.get("name") in LMDB_SETS:
+        return [count_lmdb(folder) for folder in list_lmdbs(mode, dataset["data_dir"])]
+    if "label_file_list" not in dataset:
+        return None
+    return [_count_lines(file) for file in list_label_files(dataset)]
+
+
+def _count_lines(file: Path) -> int:
+    with open_regular(file) as stream:
+        return sum(1 for line in stream if line.strip())
+
+
+def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[Source]:
+    """The label files or LMDBs of a data set.
+
+    Args:
+        config: a resolved config whose ``mode`` is one of :data:`CHECKED_SETS`.
+        is_remote: whether an image may be at a web address.
+    Raises:
+        UserError: one cannot be read.
+    """
+    from .images import check_image
+    from .labels import read_entries
+
+    dataset, settings = config[mode]["dataset"], config["Global"]
+    limits = choose_limits(dataset, settings)
+    if dataset["name"] in LMDB_SETS:
+        return [_read_lmdb(folder, limits) for folder in list_lmdbs(mode, dataset["data_dir"])]
+    delimiter, with_sizes = dataset.get("delimiter", "\t"), bool(dataset.get("ds_width", False))
+    with_sizes = with_sizes and dataset["name"] in MULTI_SCALE_SETS
+    is_silent = settings.get("outside_images", "warn") == "allow"
+    look = functools.partial(check_image, **limits)
+    find = _Finder(Path(dataset["data_dir"]), is_remote, is_silent, look)
+    return [Source(file, read_entries(file, delimiter, with_sizes), find) for file in list_label_files(dataset)]
+
+
+def choose_limits(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of :func:`~.images.check_image` that a config chooses."""
+    decoding: Mapping[str, Any] = next(
+        (entry["DecodeImage"] or {} for entry in dataset.get("transforms") or () if "DecodeImage" in entry), {}
+    )
+    chosen = {"ignore_orientation": bool(decoding.get("ignore_orientation", False))}
+    if settings.get("max_image_pixels"):
+        chosen["most_pixels"] = settings["max_image_pixels"]
+    return {**chosen, "decode": settings.get("check_images", "header") == "decode"}
+
+
+class _Finder:
+    """Looks at an image that a label file names. Two files of one set share the looks, so each image has one."""
+
+    def __init__(self, folder: Path, is_remote: bool, may_lie_outside: bool, look: Callable[[str], ImageCheck]):
+        self.folder = str(folder)
+        self.base = os.path.join(os.path.abspath(folder), "")
+        self.is_remote = is_remote
+        self.may_lie_outside = may_lie_outside
+        self.look = look
+
+    def __call__(self, name: str) -> ImageCheck:
+        from .images import ImageCheck
+
+        # A clone of PaddleOCR can load an image from a web address. The wheel takes the address for a file name.
+        if self.is_remote and name.startswith(("http://", "https://")):
+            return ImageCheck(("remote-image",))
+        check = self.look(os.path.join(self.folder, name))
+        if self.may_lie_outside or not self._is_outside(name):
+            return check
+        return check._replace(reasons=("outside-image", *check.reasons))
+
+    def _is_outside(self, name: str) -> bool:
+        """Whether the path leads out of the folder. Links inside it are its owner's and may lead anywhere."""
+        if not os.path.isabs(name) and ".." not in name:
+            return False
+        return not os.path.normpath(os.path.join(self.base, name)).startswith(self.base)
+
+
+def list_lmdbs(mode: str, folder: str | os.PathLike) -> list[Path]:
+    """The LMDBs of a data set: PaddleOCR takes every folder without folders in it for one.
+
+    Raises:
+        UserError: one of them is none. PaddleOCR would end in a traceback.
+    """
+    leaves = sorted(Path(place) for place, folders, _ in os.walk(os.path.join(folder, "")) if not folders)
+    for leaf in leaves:
+        if not (leaf / LMDB_FILE).is_file():
+            what = "delete it or move it away" if len(leaves) > 1 or leaf != Path(folder) else "it is no LMDB"
+            raise UserError(
+                f"{mode}.dataset.data_dir: {leaf} holds no {LMDB_FILE}, and an LMDBDataSet takes every folder without"
+                f" folders in it for an LMDB; {what}."
+            )
+    return leaves
+
+
+def count_lmdb(folder: Path) -> int:
+    """The number of samples that an LMDB says it has.
+
+    Raises:
+        UserError: it cannot be opened, or does not say.
+    """
+    with _open_lmdb(folder).begin() as transaction:
+        number = transaction.get(b"num-samples")
+    try:
+        return max(0, int(number or b""))
+    except ValueError:
+        raise UserError(f"{folder}: the LMDB has no number under the key num-samples; write it again.") from None
+
+
+@functools.lru_cache(maxsize=64)  # a process may open an LMDB only once
+def _open_lmdb(folder: Path) -> Any:
+    import lmdb
+
+    try:
+        return lmdb.open(str(folder), readonly=True, lock=False, readahead=False, meminit=False, max_readers=126)
+    except lmdb.Error as error:
+        raise UserError(f"{folder}: cannot open the LMDB: {error}; copy or write it again.") from None
+
+
+def _read_lmdb(folder: Path, limits: Mapping[str, Any]) -> Source:
+    from .images import ImageCheck, check_image_bytes
+
+    environment = _open_lmdb(folder)
+
+    def look(name: str) -> ImageCheck:
+        with environment.begin() as transaction:
+            data = transaction.get(name.encode())
+        return ImageCheck(("no-entry",)) if data is None else check_image_bytes(data, **limits)
+
+    with environment.begin() as transaction:
+        entries = [_lmdb_entry(folder, n, transaction.get(b"label-%09d" % n)) for n in range(1, count_lmdb(folder) + 1)]
+    return Source(folder, entries, look)
+
+
+def _lmdb_entry(folder: Path, number: int, label: bytes | None) -> Entry:
+    from .labels import Entry
+
+    name = "image-%09d" % number
+    if label is None:
+        return Entry(folder, number, "", None, (), "", ("no-entry",))
+    try:
+        text = label.decode("utf-8")
+    except UnicodeDecodeError:
+        return Entry(folder, number, "", None, (), "", ("not-utf8",))
+    return Entry(folder, number, f"{name}\t{text}", name, (name,), text, ())
