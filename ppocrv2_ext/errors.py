@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_LISTED = 12  # a longer list of names helps nobody
+MOST_SHOWN = 300  # characters of an exception in a sentence
 
 
 class UserError(Exception):
@@ -24,3 +25,10 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(map(repr, known))}." if 0 < len(known) <= MOST_LISTED else "."
+
+
+def summarise(error: BaseException) -> str:
+    """An exception on one line of at most :data:`MOST_SHOWN` characters, with its class."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

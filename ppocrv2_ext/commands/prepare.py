@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +15,7 @@ import click
 from ..config import vocabulary, yaml_files
 from ..config.networks import with_least_matched
 from ..config.resolve import resolve
+from ..errors import UserError, summarise
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -81,10 +85,31 @@ def drop_broken_samples(
 
 
 def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[str] = ()) -> None:
-    """Run a script of PaddleOCR with ``-c FILE``, where the file holds ``config``. The script reads it at its start."""
+    """Run a script of PaddleOCR with ``-c FILE``, where the file holds ``config``. The script reads it at its start.
+
+    Raises:
+        UserError: the script ended in an exception. Its traceback is in the log file of the training, if there is one.
+        FloatingPointError: a loss or a weight became NaN or infinite.
+    """
     from ..host.run import run_script
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"
         yaml_files.write(config, file)
-        run_script(host, script, ["-c", str(file), *arguments])
+        try:
+            run_script(host, script, ["-c", str(file), *arguments])
+        except (UserError, FloatingPointError):
+            raise
+        except Exception as error:
+            raise UserError(_explain(script, error)) from error
+
+
+def _explain(script: str, error: Exception) -> str:
+    """The sentence for an exception of PaddleOCR or Paddle: what it says, and where it came from."""
+    logger = logging.getLogger("ppocr")
+    files = [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
+    for handler in files:
+        handler.emit(logger.makeRecord("ppocr", logging.ERROR, script, 0, "stopped", (), sys.exc_info()))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    whole = f"the traceback is in {files[0].baseFilename}" if files else "`ppocrv2 --debug` shows the traceback"
+    return f"PaddleOCR's {script} stopped at {last.filename}:{last.lineno} with {summarise(error)}; {whole}."

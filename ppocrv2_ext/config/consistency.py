@@ -144,7 +144,8 @@ def _detector_train_batch(config: dict) -> Iterator[str]:
 def _image_shapes(config: dict, mode: str) -> dict[str, list[int]]:
     """{transform: [channels, height, width]} of the transforms that resize lines."""
     shapes = {name: _transforms(config, mode).get(name, {}).get("image_shape") for name in LINE_RESIZERS}
-    return {name: shape for name, shape in shapes.items() if isinstance(shape, list) and len(shape) == 3}
+    whole = {name: shape for name, shape in shapes.items() if isinstance(shape, list) and len(shape) == 3}
+    return {name: shape for name, shape in whole.items() if all(isinstance(side, int) for side in shape)}
 
 
 def _input_channels(config: dict) -> Iterator[str]:
@@ -168,7 +169,7 @@ def _line_heights(config: dict) -> Iterator[str]:
     """A recognizer reads one row of frames: the strides of its backbone must bring the height of a line to 1."""
     for network in networks(config["Architecture"]).values():
         backbone, neck = network.get("Backbone") or {}, network.get("Neck") or {}
-        height = LINE_HEIGHTS.get(backbone.get("name"))
+        height = LINE_HEIGHTS.get(str(backbone.get("name")))
         if network.get("model_type") != "rec" or neck.get("name") != "SequenceEncoder" or height is None:
             continue
         if any(key in backbone for key in STRIDE_ARGUMENTS) or network.get("Transform"):
@@ -186,23 +187,28 @@ def _line_heights(config: dict) -> Iterator[str]:
 
 def _classes(config: dict) -> Iterator[str]:
     """The labels of a classifier, the classes of its head and those of its post-process are the same."""
-    transforms = {mode: _transforms(config, mode).get("ClsLabelEncode", {}) for mode in ("Train", "Eval")}
-    decoded = config["PostProcess"].get("label_list") if config["PostProcess"].get("name") == "ClsPostProcess" else None
-    lists = {
-        f"{mode}.dataset.transforms.ClsLabelEncode.label_list": t.get("label_list") for mode, t in transforms.items()
+    post_process = config["PostProcess"]
+    given: dict[str, Any] = {
+        f"{mode}.dataset.transforms.ClsLabelEncode.label_list": _transforms(config, mode)
+        .get("ClsLabelEncode", {})
+        .get("label_list")
+        for mode in ("Train", "Eval")
     }
-    lists["PostProcess.label_list"] = decoded
-    lists = {where: labels for where, labels in lists.items() if isinstance(labels, list)}
-    first = next(iter(lists), None)
+    if post_process.get("name") == "ClsPostProcess":
+        given["PostProcess.label_list"] = post_process.get("label_list")
+    lists = {where: list(map(str, labels)) for where, labels in given.items() if isinstance(labels, list)}
+    if not lists:
+        return
+    first, expected = next(iter(lists.items()))
     for where, labels in lists.items():
-        if len(set(map(str, labels))) < len(labels):
+        if len(set(labels)) < len(labels):
             yield f"{where} names a label twice: {labels!r}."
-        if first and list(map(str, labels)) != list(map(str, lists[first])):
-            yield f"{where} is {labels!r} and {first} is {lists[first]!r}; they must be the same."
+        if labels != expected:
+            yield f"{where} is {labels!r} and {first} is {expected!r}; they must be the same."
     for network in networks(config["Architecture"]).values():
         classes = (network.get("Head") or {}).get("class_dim")
-        if first and isinstance(classes, int) and classes != len(lists[first]):
-            yield f"Architecture.Head.class_dim is {classes}, but {first} names {len(lists[first])}: {lists[first]!r}."
+        if isinstance(classes, int) and classes != len(expected):
+            yield f"Architecture.Head.class_dim is {classes}, but {first} names {len(expected)}: {expected!r}."
 
 
 def _samplers(config: dict) -> Iterator[str]:

@@ -45,6 +45,7 @@ MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}
 OPTIMIZER_KEYS = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
 # Arguments that PaddleOCR's builders pass to components themselves; "did you mean" never proposes one.
 BUILDER_ARGUMENTS = GLOBAL_KEYS | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}
+MULTI_HEAD_PARTS = ("CTCHead", "SARHead", "NRTRHead")
 MULTI_LOSS_TERMS = ("CTCLoss", "SARLoss", "NRTRLoss")
 DATA_KEYS = {"dataset", "loader", "sampler"}
 DATASET_KEYS = {
@@ -121,6 +122,11 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
     problems = list(_find_problems(config, catalog))
+    if not any(problem.fatal for problem in problems):  # parts are compared if each of them is sound
+        problems += [
+            *map(Problem, find_conflicts(config)),
+            *(Problem(each, fatal=False) for each in find_doubts(config)),
+        ]
     fatal = [problem.sentence for problem in problems if problem.fatal and not problem.lacking]
     lacking = dict.fromkeys(problem.sentence for problem in problems if problem.lacking)
     if lacking:
@@ -144,23 +150,20 @@ def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
     for key, (_, effects) in CHOICES.items():
         yield from _wrong_choice("Global", config["Global"], key, effects)
     yield from map(Problem, find_expressions(config))
-    wrong_values = [
-        *find_wrong_settings(config),
-        *find_wrong_stops(config["Global"]),
-        *find_unusable_numbers(config["Architecture"]),
-    ]
-    yield from map(Problem, wrong_values)
+    yield from map(Problem, find_wrong_settings(config))
+    yield from map(Problem, find_wrong_stops(config["Global"]))
+    yield from map(Problem, find_unusable_numbers(config["Architecture"]))
     yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
     settings = config["Global"]
     yield from _component("PostProcess", "post-process", config["PostProcess"], catalog, settings=settings)
     yield from _component("Metric", "metric", config["Metric"], catalog)
+    if "base_metric_name" in config["Metric"]:
+        base = {"name": config["Metric"]["base_metric_name"]}
+        yield from _component("Metric.base_metric_name", "metric", base, catalog)
     yield from _optimizer(config["Optimizer"], catalog)
     for mode in ("Train", "Eval"):
         yield from _data(mode, config[mode], settings, catalog)
-    if not wrong_values:  # two settings are compared if each of them is sound
-        yield from map(Problem, find_conflicts(config))
-        yield from (Problem(sentence, fatal=False) for sentence in find_doubts(config))
 
 
 def _sections(config: dict) -> Iterator[Problem]:
@@ -213,6 +216,21 @@ def _architecture(architecture: dict, catalog: Catalog) -> Iterator[Problem]:
         yield from _unknown_keys(where, section, known)
         for part, kind in PART_KINDS.items():
             yield from _component(f"{where}.{part}", kind, section.get(part), catalog)
+        yield from _heads_of_multi_head(f"{where}.Head", section.get("Head") or {})
+
+
+def _heads_of_multi_head(where: str, head: dict) -> Iterator[Problem]:
+    if head.get("name") != "MultiHead":
+        return
+    parts = head.get("head_list")
+    if not isinstance(parts, list) or len(parts) < 2 or not all(isinstance(p, dict) and len(p) == 1 for p in parts):
+        yield Problem(f"{where}.head_list must be a list of two heads or more, got {shorten(parts)}.")
+        return
+    for name in (name for part in parts for name in part):
+        if name not in MULTI_HEAD_PARTS:
+            yield Problem(
+                f"{where}.head_list: a MultiHead has no {shorten(name)}{did_you_mean(name, MULTI_HEAD_PARTS)}"
+            )
 
 
 def _losses(loss: dict, catalog: Catalog) -> Iterator[Problem]:
@@ -238,7 +256,7 @@ def _optimizer(optimizer: dict, catalog: Catalog) -> Iterator[Problem]:
     regularizer = dict(optimizer.get("regularizer") or {})
     if regularizer:
         # PaddleOCR takes L2 for L2Decay.
-        if regularizer.get("name") not in catalog.names("regularizer"):
+        if str(regularizer.get("name")) not in catalog.names("regularizer"):
             regularizer["name"] = f"{regularizer.get('name')}Decay"
         yield from _component("Optimizer.regularizer", "regularizer", regularizer, catalog)
 
@@ -289,7 +307,7 @@ def _component(
         yield Problem(f"{where} must say which {kind} by `name`.")
         return
     if not isinstance(name, str) or name not in catalog.names(kind):
-        if name in catalog.names_in_clone(kind):
+        if isinstance(name, str) and name in catalog.names_in_clone(kind):
             yield Problem(f"{kind} {name!r}", lacking=True)
         else:
             yield Problem(f"{where}: there is no {kind} {shorten(name)}{did_you_mean(name, catalog.names(kind))}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import UserError
+from ..errors import UserError, summarise
 from ..registry import ARCHITECTURES, BACKBONES, HEADS, LOSSES, METRICS, NECKS, POST_PROCESSES, TRANSFORMS
 from .clone_parts import ARGUMENTS_IN_A_CLONE, NAMES_IN_A_CLONE
 from .construct import construct_beside_global
@@ -47,7 +47,7 @@ CONSTRUCTED = ("loss", "term of a loss", "transform", "post-process", "metric") 
 MOST_CALLS = 4  # functions through which an argument is followed
 
 
-def names(kind: str) -> set[str]:
+def names(kind: str) -> frozenset[str]:
     """Every name that a config may use for a component of ``kind``, a key of ``PACKAGES``: PaddleOCR's and ours."""
     return names_of_host(kind) | set(PACKAGES[kind][1])
 
@@ -95,6 +95,8 @@ def refusal(kind: str, name: str, options: dict[str, Any]) -> str | None:
         construct_beside_global(kind, ours[name], name, {**options, "character_dict_path": None})
     except UserError as error:
         return str(error)
+    except Exception as error:  # a value of a type that the component did not expect
+        return f"{kind} {name!r} cannot use its arguments: {summarise(error)}."
     return None
 
 
