@@ -23,12 +23,18 @@ WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weigh
 
 
 def require_data(config: dict, modes: Sequence[str]) -> None:
-    """Refuse label files, folders and LMDBs that do not exist or are empty, and a wrong ``ratio_list``.
+    """Refuse label files, folders and LMDBs that do not exist or are empty, a wrong ``ratio_list``, and transforms
+    that would fail on any picture.
 
     Args:
+        config: a config that :func:`.prepare.prepare_config` returned.
         modes: sections to look at, of "Train" and "Eval".
     """
+    from ..host.sound_sample import require_usable_transforms
+
     require_sources(config, modes)
+    for mode in modes:
+        require_usable_transforms(config, mode)
 
 
 def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
