@@ -21,7 +21,7 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, open_regular
 
 DEEPEST = 50  # containers in containers
 MOST_VALUES = 20_000_000  # in a file, those that it refers to several times counted as often
@@ -108,7 +108,7 @@ def read(path: PathLike) -> Any:
         UserError: it cannot be read, or is refused.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return load(stream, path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}.") from error

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
+from ..checkpoints import folder_lock, sets, states
+from ..checkpoints.paths import without_suffix
 from ..config import yaml_files
 from ..errors import UserError
 
 ENDLESS_SCHEDULES = ("Const", "Piecewise", "MultiStepDecay")  # the others end at a learning rate of 0
 
 
-def overrides(folder: str | Path) -> list[str]:
-    """The ``-o`` that ``--resume`` stands for: start from the last checkpoint in ``folder``, write into it."""
-    values = {"Global.checkpoints": Path(folder) / "latest", "Global.save_model_dir": folder}
+def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
+    """Keep other trainings out of ``folder`` while ``locks`` is open, and tidy up what a killed one left there.
+
+    Args:
+        rank: number of this process. Only the first one, 0, writes checkpoints, and needs the lock.
+    Raises:
+        UserError: another training is there.
+    """
+    if rank == 0 and Path(folder).is_dir():
+        locks.enter_context(folder_lock.hold(folder))
+        sets.tidy(folder)
+
+
+def overrides(folder: str | Path, rank: int = 0) -> list[str]:
+    """The ``-o`` that ``--resume`` stands for: start from the last good checkpoint in ``folder``, write into it.
+
+    If the newest is not whole, the one that is taken instead is announced on stderr by rank 0.
+
+    Raises:
+        UserError: no checkpoint is whole.
+    """
+    name, left_out = sets.find_last_good(folder)
+    if left_out and rank == 0:
+        click.echo(f"ppocrv2: {'; '.join(left_out)}; going on from {Path(folder) / name}.", err=True)
+    values = {"Global.checkpoints": Path(folder) / name, "Global.save_model_dir": folder}
     return [yaml_files.assignment(key, value) for key, value in values.items()]
+
+
+def is_finished(config: dict, rank: int = 0) -> bool:
+    """Whether the checkpoint has all its epochs. Rank 0 says so on stdout, with the best metric."""
+    checkpoint, epochs = without_suffix(config["Global"]["checkpoints"]), config["Global"]["epoch_num"]
+    position, record = sets.read_position(checkpoint), states.read_states(checkpoint)
+    done = position.finished_epochs if position else record.get("epoch", 0)
+    if done < epochs:
+        return False
+    indicator = config["Metric"].get("main_indicator", "acc")
+    best = record.get("best_model_dict", {}).get(indicator)
+    if rank == 0:
+        metric = "" if best is None else f", the best {indicator} is {best:.4f}"
+        click.echo(
+            f"{checkpoint} is finished: {done} of {epochs} epochs{metric}. To train longer, start from it with"
+            f" -o {yaml_files.assignment('Global.pretrained_model', checkpoint)} and another Global.save_model_dir."
+        )
+    return True
 
 
 def require_schedule(config: dict, folder: Path) -> None:
@@ -30,8 +73,6 @@ def require_schedule(config: dict, folder: Path) -> None:
     Raises:
         UserError: the schedule of the checkpoint has run out, or the config names one of another kind.
     """
-    from ..checkpoints.states import read_states
-
     file, latest = folder / "resolved.yml", folder / "latest"
     if not file.is_file():
         return
@@ -39,7 +80,7 @@ def require_schedule(config: dict, folder: Path) -> None:
     old, new = (each["Optimizer"].get("lr") or {} for each in (before, config))
     old_epochs, new_epochs = (each["Global"]["epoch_num"] for each in (before, config))
     ends = old.get("name") not in ENDLESS_SCHEDULES
-    if ends and new_epochs > old_epochs and read_states(latest).get("epoch", 0) >= old_epochs:
+    if ends and new_epochs > old_epochs and states.read_states(latest).get("epoch", 0) >= old_epochs:
         raise UserError(
             f"--resume {folder}: the schedule has run out after {old_epochs} epochs, at a learning rate of 0; to go on,"
             f" start from it with -o Global.pretrained_model={latest} and another Global.save_model_dir."
@@ -55,6 +96,17 @@ def require_schedule(config: dict, folder: Path) -> None:
         f"ppocrv2: the schedule was Optimizer.lr={old} over {old_epochs} epochs, and a resumed training keeps it;"
         f" to change it, start anew with -o Global.pretrained_model={latest}.",
         err=True,
+    )
+
+
+def describe_kept(folder: Path) -> str:
+    """What is kept of a training into ``folder`` that a signal ended, and the command to go on: half a sentence."""
+    position = sets.read_position(folder / "latest")
+    if position is None:
+        return f"no checkpoint is in {folder} yet."
+    return (
+        f"{folder / 'latest'} holds step {position.global_step}; go on with"
+        f" ppocrv2 train -c {folder / 'resolved.yml'} --resume {folder}"
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
+import click
+
+from .. import __version__, interrupts
 from ..config import networks, yaml_files
 from ..errors import UserError
 from . import requirements, resuming
@@ -28,28 +32,49 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
     Raises:
         UserError: something that the training needs is missing, or a loss or a weight became NaN or infinite.
     """
-    if resume:
-        overrides = [*resuming.overrides(resume), *overrides]
-    host, config = prepare_config(name, overrides, directory)
+    with interrupts.Interrupts() as signals:
+        try:
+            _train(name, overrides, directory, resume)
+        except interrupts.Interrupted:
+            signals.report = "no step was taken yet, and nothing was changed."
+    if signals.report:
+        click.echo(f"ppocrv2: stopped by a signal: {signals.report}", err=True)
+        sys.exit(128 + signals.number)
+
+
+def _train(name: str, overrides: Sequence[str], directory: str | None, resume: str | None) -> None:
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
-    requirements.require_data(config, ("Train", "Eval"))
-    # Dropping samples only lowers the count: too few lines are refused before a folder is made and every image read.
-    requirements.require_batch(config, requirements.count_lines(config["Train"]["dataset"]), ranks)
-    requirements.require_numpy(config)
-    requirements.require_weights(config, training=True)
-    requirements.require_centers(config)
-    folder = requirements.require_writable(config["Global"]["save_model_dir"])
-    config, counts = drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels", rank)
-    requirements.require_batch(config, counts.get("Train"), ranks)
-    if rank == 0:
+    with contextlib.ExitStack() as locks:
         if resume:
-            resuming.require_schedule(config, Path(resume))
-        _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
-    try:
-        with report_run(name, host):
-            run_host_script(host, "tools/train.py", config)
-    except FloatingPointError as error:
-        raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
+            resuming.lock(resume, rank, locks)
+            overrides = [*resuming.overrides(resume, rank), *overrides]
+        host, config = prepare_config(name, overrides, directory)
+        if resume and resuming.is_finished(config, rank):
+            return
+        requirements.require_data(config, ("Train", "Eval"))
+        # Dropping samples only lowers the count: too few lines are refused before a folder is made and all is read.
+        requirements.require_batch(config, requirements.count_lines(config["Train"]["dataset"]), ranks)
+        requirements.require_numpy(config)
+        requirements.require_weights(config, training=True)
+        requirements.require_centers(config)
+        folder = requirements.require_writable(config["Global"]["save_model_dir"])
+        if not (resume and folder.samefile(resume)):
+            resuming.lock(folder, rank, locks)
+        config, counts = drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels", rank)
+        requirements.require_batch(config, counts.get("Train"), ranks)
+        if rank == 0:
+            if resume:
+                resuming.require_schedule(config, Path(resume))
+            _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
+        try:
+            with report_run(name, host):
+                run_host_script(host, "tools/train.py", config)
+        except FloatingPointError as error:
+            raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
+        except interrupts.Interrupted:
+            interrupts.current().report = "the last step was not finished"
+        if interrupts.current().report:
+            interrupts.current().report += f"; {resuming.describe_kept(folder)}"
 
 
 def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:
@@ -67,7 +92,7 @@ def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> Abstract
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:
     """Leave the config and the log of a training in its output folder."""
-    from ..host.run import add_log_file
+    from ..host.log_file import add_log_file
 
     # A later training with this file starts from what its user names, not from where this one was resumed.
     anew = {**config, "Global": {**config["Global"], "checkpoints": None}}

@@ -161,7 +161,7 @@ def train_with_average(train: Callable) -> Callable:
         given["logger"].info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
         if settings.get("checkpoints"):
             _resume(average, model, Path(without_suffix(settings["checkpoints"]) + SUFFIX), given["logger"])
-        with _averaging(average, model, optimizer, train.__globals__):
+        with _averaging(average, model, optimizer, inspect.unwrap(train).__globals__):
             return train(*arguments, **options)
 
     return train_loop

@@ -14,7 +14,9 @@ import numpy as np
 import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
+from .. import interrupts
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
+from .steps import PlacedDataSet, PlacedSampler
 
 SHOWN = 8  # files named in one sentence
 
@@ -36,12 +38,21 @@ def describe_files(files: Sequence[str | None]) -> str:
 def build_loader(dataset: Any, **options: Any) -> Loader | paddle.io.DataLoader:
     """Stands in for ``paddle.io.DataLoader``: a :class:`Loader` if the dataset reports its failures, else Paddle's.
 
+    Both can begin at a place of the training, see :mod:`.steps`.
+
     Args:
         options: the arguments of Paddle's.
     """
+    if options.get("batch_sampler") is not None:
+        options["batch_sampler"] = PlacedSampler(options["batch_sampler"])
     if isinstance(dataset, ReportingDataSet):
         return Loader(dataset, **options)
-    return paddle.io.DataLoader(dataset=dataset, **options)
+    placed = PlacedDataSet(dataset, dataset)
+    return paddle.io.DataLoader(dataset=placed, worker_init_fn=_leave_to_parent, **options)
+
+
+def _leave_to_parent(worker: int) -> None:
+    interrupts.leave_to_parent()
 
 
 class Loader:
@@ -54,7 +65,10 @@ class Loader:
         self.dataset = dataset
         collate = _Collate(collate_fn or default_collate_fn)
         self._loader = paddle.io.DataLoader(
-            dataset=_Readings(dataset), collate_fn=collate, worker_init_fn=self._start_worker, **options
+            dataset=PlacedDataSet(_Readings(dataset), dataset),
+            collate_fn=collate,
+            worker_init_fn=self._start_worker,
+            **options,
         )
         self._seed()  # a loader without workers reads in this process
 
@@ -62,6 +76,7 @@ class Loader:
         # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits for
         # threads that the worker does not have, for ever. So the worker's garbage collection must not touch them.
         gc.freeze()
+        interrupts.leave_to_parent()
         self._seed()
 
     def _seed(self) -> None:
@@ -81,7 +96,8 @@ class Loader:
         """The batches of one epoch: :class:`Batch`, or what a collate function of PaddleOCR makes.
 
         Raises:
-            SampleError: in training, ``TRIES`` samples in a row failed; in evaluation, all did.
+            SampleError: in training, ``TRIES`` samples in a row failed; in evaluation, all did; or the samples of a
+                batch do not fit together.
         """
         training, failures, count = self.dataset.is_training, [], 0
         for collated in self._loader:
@@ -89,6 +105,8 @@ class Loader:
                 list(itertools.starmap(Failure, collated[key])) for key in ("failures", "other_failures", "fatal")
             )
             self.dataset.log_failures([*replaced, *others])
+            if collated["error"]:
+                raise SampleError(collated["error"])
             if fatal and training:
                 raise SampleError(failure_message(fatal))
             failures += replaced
@@ -127,12 +145,36 @@ class _Collate:
     def __call__(self, readings: list[Reading]) -> dict[str, Any]:
         usable = [reading for reading in readings if reading.sample is not None]
         failures = [list(map(list, reading.failures)) for reading in readings]
+        batch, error = self._collate(usable) if usable else (np.zeros(1), "")
         return {
             # Paddle takes a batch that holds no tensor for the end of the data.
-            "batch": self.collate_samples([reading.sample for reading in usable]) if usable else np.zeros(1),
+            "batch": batch,
+            # An exception here would be one in Paddle's reader thread.
+            "error": error,
             "files": [reading.file for reading in usable],
             "failures": list(itertools.chain.from_iterable(failures)),
             "other_failures": [list(failure) for reading in readings for failure in reading.other_failures],
             # In training these end the run: all the samples tried for one place of the batch.
             "fatal": next((each for each, reading in zip(failures, readings) if reading.sample is None), []),
         }
+
+    def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
+        """(the batch, "") or (anything, why the samples make none)."""
+        try:
+            return self.collate_samples([reading.sample for reading in usable]), ""
+        except Exception as error:
+            return np.zeros(1), _explain_collation(usable, error)
+
+
+def _explain_collation(readings: Sequence[Reading], error: Exception) -> str:
+    """The sentence for samples that make no batch. Usually their images have several sizes."""
+    first = readings[0]
+    for other in readings[1:]:
+        for position, (ours, theirs) in enumerate(zip(first.sample, other.sample)):
+            if np.shape(ours) != np.shape(theirs):
+                return (
+                    f"{first.file} and {other.file} make no batch: entry {position} of KeepKeys has the shapes"
+                    f" {np.shape(ours)} and {np.shape(theirs)}; resize or cut all images to one size, or set"
+                    " batch_size_per_card to 1."
+                )
+    return f"{describe_files([reading.file for reading in readings])} make no batch: {type(error).__name__}: {error}"

@@ -30,7 +30,19 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import best_network, catalog, collaborative_model, datasets, ema, loader, nan_guard, ranks, save_load, unpickling  # noqa: F401  (two of them only register)
+from . import (  # noqa: F401  (two of them only register)
+    best_network,
+    catalog,
+    collaborative_model,
+    datasets,
+    ema,
+    loader,
+    nan_guard,
+    ranks,
+    resume,
+    save_load,
+    unpickling,
+)
 from .construct import construct, construct_beside_global
 from .watching import train_watched
 
@@ -108,6 +120,7 @@ FUNCTIONS = (
     ("ppocr.losses", "build_loss", nan_guard.check_loss),
     ("ppocr.metrics", "build_metric", _extend_builder(METRICS, construct)),
     ("ppocr.postprocess", "build_post_process", _extend_builder(POST_PROCESSES, construct_beside_global)),
+    ("ppocr.data", "set_signal_handlers", resume.leave_signals),
     ("ppocr.data", "DataLoader", lambda theirs: loader.build_loader),
     ("ppocr.data.simple_dataset", "transform", datasets.name_failing_transform),
 )
@@ -123,6 +136,7 @@ CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
 # Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
+    ("tools.program", "train", resume.train_resumably),  # innermost: a checkpoint includes what the others save
     ("tools.program", "train", ema.train_with_average),
     ("tools.program", "train", train_watched),
     ("tools.program", "train", ranks.train_together),

@@ -14,6 +14,7 @@ None of this uses Paddle's operations: every rank has a connection to rank 0. Th
 ``("alive", None)``                    from all, every ``HEARTBEAT`` seconds
 ``("at", step)``                       to rank 0: I have come to this step
 ``("go", step)``                       from rank 0: all have come to this step
+``("ask", (subject, value))``           to rank 0: give this order
 ``("order", (step, subject, value))``  from rank 0: this holds from that step on
 ``("lost", (rank, why))``              from rank 0: this rank is lost
 =====================================  =============================================
@@ -114,6 +115,14 @@ class Ranks:
         with self._changed:
             return {subject: value for step, subject, value in self._orders if step <= self._step}
 
+    def ask(self, subject: str, value: Any) -> None:
+        """Let rank 0 give an order. It holds from a later step on, for all at once."""
+        if self.rank == 0:
+            self.order(subject, value)
+        else:
+            with self._changed:
+                self._send(0, "ask", (subject, value))
+
     def _arrive(self, rank: int, step: int) -> None:
         self._arrived[rank] = step
         self._release(min(self._arrived.values()))
@@ -168,6 +177,8 @@ class Ranks:
             self._arrive(rank, value)
         elif kind == "go":
             self._release(value)
+        elif kind == "ask":
+            self.order(*value)
         elif kind == "order":
             self._orders.append(value)
         elif kind == "lost":
@@ -226,6 +237,8 @@ class SingleRank:
         """Give an order."""
         self._orders[subject] = value
 
+    ask = order
+
     def orders(self) -> dict[str, Any]:
         """{subject: value}"""
         return self._orders
@@ -242,6 +255,11 @@ def order(subject: str, value: Any) -> None:
     """
     if dist.get_rank() == 0:
         _present[-1].order(subject, value)
+
+
+def ask(subject: str, value: Any) -> None:
+    """:func:`order` by any rank: rank 0 is asked to give it."""
+    _present[-1].ask(subject, value)
 
 
 def orders() -> dict[str, Any]:

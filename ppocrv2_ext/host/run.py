@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import runpy
 import sys
 from collections.abc import Sequence
-from os import PathLike
 
 from ..errors import UserError, did_you_mean
 from .find import Host
@@ -33,18 +31,3 @@ def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
             runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = own_arguments
-
-
-def add_log_file(path: str | PathLike[str]) -> None:
-    """Let PaddleOCR log to a file too, as its trainer intends to.
-
-    PaddleOCR 2.10 logs a warning while it is imported. That sets its logger up without a file, and the trainer does not
-    set it up again.
-    """
-    from ppocr.utils.logging import logger_initialized
-
-    logger = logging.getLogger("ppocr")
-    if logger.name in logger_initialized:
-        handler = logging.FileHandler(path, "a", encoding="utf-8")
-        handler.setFormatter(logger.handlers[0].formatter)
-        logger.addHandler(handler)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import paddle
 
-from ..checkpoints import loading, pdparams, states
-from ..checkpoints.paths import SAFE_SUFFIX, require_file
+from ..checkpoints import loading, pdparams, sets, states
+from ..checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
 from ..data import dictionary
 from ..errors import UserError
 
@@ -52,9 +53,7 @@ def check_load(load_model: Callable) -> Callable:
             params = pdparams.read_params(file)
             loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
             best = load_model(config, model, *rest, **options)
-            # On resume PaddleOCR sets the best accuracy to 0, and its next evaluation overwrites a better model.
-            recorded = states.read_best_metrics(file)
-            return {**best, **({"acc": recorded["acc"]} if "acc" in recorded else {})}
+            return {**best, **_read_progress(file)}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
             return load_model(config, model, *rest, **options)
@@ -62,6 +61,22 @@ def check_load(load_model: Callable) -> Callable:
         return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
 
     return load
+
+
+def _read_progress(file: Path) -> dict:
+    """The best accuracy, and where the training was.
+
+    On resume PaddleOCR sets the best accuracy to 0, so that its next evaluation overwrites a better model. It also
+    counts the steps anew.
+    """
+    record = states.read_states(file)
+    progress = {key: record["best_model_dict"][key] for key in ("acc",) if key in record.get("best_model_dict", {})}
+    if "global_step" in record:
+        progress["global_step"] = record["global_step"]
+    position = sets.read_position(without_suffix(file))
+    if position:
+        progress.update(start_epoch=position.finished_epochs + 1, global_step=position.global_step)
+    return progress
 
 
 def _load(model: paddle.nn.Layer, path: str, **options: Any) -> bool:

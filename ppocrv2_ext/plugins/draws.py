@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from paddle.io import get_worker_info
 
@@ -29,9 +31,24 @@ class Draws:
 
     def generator(self) -> np.random.Generator:
         """The generator of this process. A worker that was started for a new epoch gets a new one."""
-        worker = get_worker_info()
-        process = () if worker is None else (worker.id, worker.seed)
+        process = _describe_process()
         if self._generator is None or self._process != process:
             seed = np.random.randint(2**31) if self.seed is None else self.seed
             self._process, self._generator = process, np.random.default_rng([seed, *self._stream, *process])
         return self._generator
+
+    def restart(self, place: Sequence[int]) -> None:
+        """Begin anew, with the draws of one place in a training.
+
+        Args:
+            place: whole numbers >= 0, the first of which is the seed of the training. A seed of one's own replaces it.
+        """
+        own = place[0] if self.seed is None else self.seed
+        self._process = _describe_process()
+        self._generator = np.random.default_rng([own, *self._stream, *place[1:]])
+
+
+def _describe_process() -> tuple[int, ...]:
+    """(number, seed) of a worker of a data loader; () for the training process."""
+    worker = get_worker_info()
+    return () if worker is None else (worker.id, worker.seed)

@@ -26,7 +26,7 @@ def run(wheel, folder, monkeypatch):
 @pytest.fixture
 def host_inputs(monkeypatch):
     """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
-    from ppocrv2_ext.host import run as host_run
+    from ppocrv2_ext.host import log_file, run as host_run
 
     started = []
 
@@ -36,7 +36,7 @@ def host_inputs(monkeypatch):
         started.append({mode: "".join(f.read_text(encoding="utf-8") for f in files[mode]) for mode in files})
 
     monkeypatch.setattr(host_run, "run_script", run_script)
-    monkeypatch.setattr(host_run, "add_log_file", lambda file: None)
+    monkeypatch.setattr(log_file, "add_log_file", lambda file: None)
     return started
 
 

@@ -1,0 +1,239 @@
+"""The files of one checkpoint: all of them or none, and which checkpoint of a folder is the last good one.
+
+A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of the weights also ``.pdema``, and
+``latest.resume``. They keep PaddleOCR's names, and PaddleOCR can read them. ``.resume`` is ours, a JSON file:
+
+==============  ====================================================================================
+``files``       {name: [bytes, sha256]} of the other files
+``position``    the epoch (from 1), the steps taken in it and in all, and the number of steps of an epoch
+``...``         what else a resumed training needs to go on as if it had not stopped
+==============  ====================================================================================
+
+Files are written in three steps, and a process may be killed in any of them:
+
+1. ``.part-latest`` is a folder with the new files. It is removed if the training does not come to step 2.
+2. It is renamed to ``.whole-latest``. From here on the new checkpoint counts.
+3. Its files take the places of the old ones. :func:`tidy` does so if the training did not.
+
+No Paddle is needed here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import UserError
+from ..files import PathLike
+from . import pickles
+from .paths import SUFFIX
+
+RECORD_SUFFIX = ".resume"
+SUFFIXES = (SUFFIX, ".pdopt", ".states", ".pdema")  # of what PaddleOCR saves
+FORMAT = 1
+PART, WHOLE = ".part-", ".whole-"
+
+
+class Position(NamedTuple):
+    """Where a training is."""
+
+    epoch: int  # from 1
+    step: int  # steps taken in this epoch
+    global_step: int  # steps taken in all
+    steps_per_epoch: int
+
+    @property
+    def finished_epochs(self) -> int:
+        """Epochs of which every step was taken."""
+        return self.epoch if self.step >= self.steps_per_epoch else self.epoch - 1
+
+
+@contextlib.contextmanager
+def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterator[Path]:
+    """A context that gives an empty folder. The files written into it become one checkpoint in ``folder``.
+
+    Args:
+        prefix: how their names begin, such as "latest".
+        record: what ``.resume`` says beside the files.
+    Raises:
+        UserError: the disk is full or the folder is gone. What was in ``folder`` is as it was.
+    """
+    folder = Path(folder)
+    part, whole = folder / f"{PART}{prefix}", folder / f"{WHOLE}{prefix}"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()  # not its parents: a folder that is gone does not come again on another disk
+        part.mkdir()
+        yield part
+        files = {path.relative_to(part).as_posix(): _describe(path) for path in _list_files(part)}
+        text = json.dumps({"format": FORMAT, "files": files, **record})
+        (part / f"{prefix}{RECORD_SUFFIX}").write_text(text, encoding="utf-8")
+        _synchronize(part)
+        if whole.exists():
+            _move(whole, folder)
+        part.rename(whole)
+        _synchronize_folder(folder)
+        _move(whole, folder)
+    except OSError as error:
+        raise UserError(
+            f"cannot save {folder / prefix}: {error.strerror or error}; the checkpoints that were there are as they"
+            " were. Make room, or bring the folder back, and go on with --resume."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def tidy(folder: PathLike) -> None:
+    """Finish what a training that was killed has begun: a whole checkpoint takes its place, a part is removed.
+
+    Only for a folder in which no training runs.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    try:
+        for whole in Path(folder).glob(f"{WHOLE}*"):
+            _move(whole, Path(folder))
+        for part in Path(folder).glob(f"{PART}*"):
+            shutil.rmtree(part)
+    except OSError as error:
+        raise UserError(f"cannot tidy {folder} up: {error.strerror or error}.") from error
+
+
+def read_record(checkpoint: PathLike) -> dict[str, Any]:
+    """What ``.resume`` says of a checkpoint, which is given without suffix; empty if it has none.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    file = Path(f"{checkpoint}{RECORD_SUFFIX}")
+    if not file.is_file():
+        return {}
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise ValueError(f"format {record['format']}")
+        Position(**record["position"])
+        dict(record["files"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file} is no record of a checkpoint ({error}); without it the epoch begins anew.") from error
+    return record
+
+
+def read_position(checkpoint: PathLike) -> Position | None:
+    """Where the training of a checkpoint was; None if the checkpoint has no ``.resume``."""
+    record = read_record(checkpoint)
+    return Position(**record["position"]) if record else None
+
+
+def find_problem(checkpoint: PathLike) -> str | None:
+    """Why a checkpoint, given without suffix, cannot be gone on from, as half a sentence; None if it can."""
+    try:
+        record = read_record(checkpoint)
+    except UserError as error:
+        return str(error)
+    folder = Path(checkpoint).parent
+    for name, (size, digest) in record.get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes of {size}"
+        if _digest(path) != digest:
+            return f"{name} has changed since it was saved"
+    if record:
+        return None
+    for suffix in SUFFIXES:  # of a checkpoint that was saved without a record
+        path = Path(f"{checkpoint}{suffix}")
+        if path.is_file():
+            try:
+                pickles.read(path)
+            except UserError as error:
+                return str(error)
+    return None
+
+
+def find_last_good(folder: PathLike, prefix: str = "latest") -> tuple[str, list[str]]:
+    """The checkpoint of ``folder`` to go on from.
+
+    Args:
+        prefix: the one to prefer. If it is not whole, the others are tried, the newest first.
+    Returns:
+        (its name without suffix, why each one before was left out)
+    Raises:
+        UserError: none of them is whole.
+    """
+    folder, left_out = Path(folder), []
+    names = {path.name[: -len(SUFFIX)] for path in folder.glob(f"*{SUFFIX}")} - {prefix}
+    others = sorted(names, key=lambda name: _age(folder / name))
+    for name in [prefix, *others]:
+        if not (folder / f"{name}{SUFFIX}").is_file():
+            continue
+        problem = find_problem(folder / name)
+        if problem is None:
+            return name, left_out
+        left_out.append(f"{folder / name} is not whole: {problem}")
+    if left_out:
+        raise UserError(f"--resume {folder}: no checkpoint there is whole; {'; '.join(left_out)}.")
+    return prefix, []  # there is none at all: who reads it says so
+
+
+def _age(checkpoint: Path) -> float:
+    """A number that is lower for newer checkpoints."""
+    with contextlib.suppress(UserError):
+        position = read_position(checkpoint)
+        if position:
+            return -position.global_step
+    return -Path(f"{checkpoint}{SUFFIX}").stat().st_mtime * 1e-12  # after those with a record
+
+
+def _list_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _describe(path: Path) -> list:
+    return [path.stat().st_size, _digest(path)]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _move(whole: Path, folder: Path) -> None:
+    """Let the files of a whole checkpoint take their places. It can be done again after it was cut short."""
+    # The record goes last: as long as it is in `whole`, so is the checkpoint.
+    for path in sorted(_list_files(whole), key=lambda path: (path.suffix == RECORD_SUFFIX, path)):
+        target = folder / path.relative_to(whole)
+        target.parent.mkdir(exist_ok=True)
+        path.replace(target)
+        _synchronize_folder(target.parent)
+    shutil.rmtree(whole)
+
+
+def _synchronize(folder: Path) -> None:
+    for path in _list_files(folder):
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    for path in {folder, *(each.parent for each in _list_files(folder))}:
+        _synchronize_folder(path)
+
+
+def _synchronize_folder(folder: Path) -> None:
+    """Let the names in a folder reach the disk."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,88 @@
+"""SIGINT and SIGTERM end a training after its step, not in the middle of one.
+
+The first signal is noted; the loop looks at :attr:`Interrupts.number` between two steps. A second one ends the process
+at once. Outside the loop a signal ends the command at once too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """A signal ends the training. ``number`` is that of the signal."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Interrupts:
+    """A context in which signals are handled as this module says.
+
+    ``number`` is the signal that has come, or 0. ``in_loop`` says whether somebody looks at it. ``report`` is what
+    the loop has to say about its end, a sentence.
+    """
+
+    def __init__(self) -> None:
+        self.number, self.in_loop, self.report = 0, False, ""
+        self._process = os.getpid()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        _current.append(self)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _current.remove(self)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a process that was forked from this one
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        is_first, self.number = not self.number, number
+        if not (self.in_loop and is_first):
+            raise Interrupted(number)
+        name = signal.Signals(number).name
+        text = f"ppocrv2: {name}: the step is finished and saved; a second signal ends the training at once.\n"
+        os.write(sys.stderr.fileno(), text.encode())  # print may be in the middle of a line
+
+
+_current: list[Interrupts] = []
+
+
+def current() -> Interrupts:
+    """The innermost :class:`Interrupts`; one that no signal reaches where there is none."""
+    return _current[-1] if _current else Interrupts()
+
+
+def leave_to_parent() -> None:
+    """Let a process that reads data be ended by its parent alone.
+
+    Ctrl-C, and the SIGTERM of many job systems, reach every process of a training. The parent still needs the samples
+    of the step that it finishes.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        # Blocked here, and in the thread, which inherits it: so the thread receives each SIGTERM with its sender.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey, args=(os.getppid(), os._exit), daemon=True).start()
+
+
+def _obey(parent: int, end: Callable[[int], Any]) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    end(0)
