@@ -105,6 +105,7 @@ class Recorder(watching.Observer):
     def __init__(self, description: Description, file: Path, seconds: float = 0.0):
         self._description, self._file, self._before = description, file, seconds
         self._begun = monotonic()
+        self._events: list[history.Event] = []
         self._steps: list[watching.Step] = []  # since the last line
         self._epoch_steps = 0
         self._collected: EvaluatedSamples | None = None
@@ -113,6 +114,7 @@ class Recorder(watching.Observer):
     def record(self, event: history.Event) -> None:
         """Add a line to the history."""
         history.append(self._file, event)
+        self._events.append(event)
 
     def begin(self, training: watching.Training, watch: watching.Watch) -> None:
         """Write what is known before the first step."""
@@ -120,6 +122,7 @@ class Recorder(watching.Observer):
         self._watch = watch
         self._interval = max(1, int(training.config["Global"]["print_batch_step"]))
         self._begun = monotonic()
+        self._events = history.read_events(self._file)
         self._subject = _describe(training, self._description)
         versions = {**self._description.versions, "Paddle": paddle.__version__, "Python": platform.python_version()}
         time = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -219,7 +222,7 @@ class Recorder(watching.Observer):
     def _write_page(self) -> None:
         """A page that cannot be made must not end a training; a full disk does, in a sentence."""
         try:
-            write_page(self._file.with_name(PAGE_NAME), self._subject, history.read(self._file), self._samples)
+            write_page(self._file.with_name(PAGE_NAME), self._subject, history.join_runs(self._events), self._samples)
         except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
             self._training.logger.warning(f"{PAGE_NAME} could not be written: {error!r}")
 

@@ -242,20 +242,20 @@ def observing(choose: Callable[[Training], Sequence[Observer]]) -> Iterator[None
 
 
 def train_watched(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, watched by the observers of :func:`observing`, if there are any."""
+    """PaddleOCR's ``tools.program.train``, watched by the observers of :func:`observing`."""
     signature = inspect.signature(train)
     loop = inspect.unwrap(train).__globals__  # the names of `tools.program`, where the loop looks its functions up
 
     @functools.wraps(train)
     def train_loop(*arguments: Any, **options: Any) -> None:
+        if not _choose:
+            train(*arguments, **options)
+            return
         bound = signature.bind(*arguments, **options)
         given = bound.arguments
         training = _describe(given)
-        observers = _choose[-1](training) if _choose else ()
-        if not observers:
-            train(*arguments, **options)
-            return
-        watch = Watch(training, observers)
+        # A rank without observers of its own ends when rank 0 says so.
+        watch = Watch(training, _choose[-1](training))
         given["train_dataloader"] = _Loader(given["train_dataloader"], watch.batches)
         if given["valid_dataloader"] is not None:
             given["valid_dataloader"] = _Loader(given["valid_dataloader"], watch.validation_batches)
@@ -272,7 +272,12 @@ def _run(train: Callable[[], None], watch: Watch) -> None:
         watch.tell("begin", watch.training, watch)
         with contextlib.suppress(TrainingEnd):
             train()
-        outcome = watch.outcome or ("finished", "The training took all its steps.")
+        if watch.outcome:
+            outcome = watch.outcome
+        elif watch.step_number >= watch.training.last_step:
+            outcome = ("finished", "The training took all its steps.")
+        else:
+            outcome = ("interrupted", f"The training was interrupted after step {watch.step_number}.")
     except KeyboardInterrupt:
         outcome = ("interrupted", "The training was interrupted.")
         raise

@@ -126,24 +126,31 @@ def append(file: PathLike, event: Event) -> None:
 
 
 def read(file: PathLike, until: int | None = None) -> History:
-    """The history in a file. Lines that are cut, or that a later version wrote, are passed over.
+    """The history in a file, which need not exist. ``until`` as for :func:`join_runs`."""
+    return join_runs(read_events(file), until)
 
-    Args:
-        file: a file that need not exist.
-        until: the step from which a training goes on; what came after it is passed over. None to read all.
-    """
+
+def read_events(file: PathLike) -> list[Event]:
+    """The lines of a file. Those that are cut, or that a later version wrote, are passed over."""
     file = Path(file)
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-    events: list[Any] = []
-    for event in filter(None, map(_parse, lines)):
+    return list(filter(None, map(_parse, lines)))
+
+
+def join_runs(events: Sequence[Event], until: int | None = None) -> History:
+    """One training from the lines of all its runs.
+
+    Args:
+        until: the step from which a training goes on; what came after it is passed over. None to take all.
+    """
+    kept: list[Any] = []
+    for event in events:
         if isinstance(event, Run):
-            events = _forget_after(event.step, events)
-        events.append(event)
+            kept = _forget_after(event.step, kept)
+        kept.append(event)
     if until is not None:
-        events = _forget_after(until, events)
-    of_kind: dict[type, list[Any]] = {
-        kind: [event for event in events if type(event) is kind] for kind in EVENTS.values()
-    }
+        kept = _forget_after(until, kept)
+    of_kind = {kind: [event for event in kept if type(event) is kind] for kind in EVENTS.values()}
     *lists, ends = of_kind.values()
     return History(*lists, ends[-1] if ends else None)
 
