@@ -1,0 +1,177 @@
+"""Checkpoints whose files appear together, whenever the process that writes them is killed."""
+
+import errno
+import json
+import os
+import pickle
+
+import pytest
+
+from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.errors import UserError
+
+SUFFIXES = ("pdparams", "pdopt", "states")
+
+
+def record(step):
+    return {"position": Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)._asdict()}
+
+
+def save(folder, step, prefix="latest"):
+    with sets.writing(folder, prefix, record(step)) as part:
+        for suffix in SUFFIXES:
+            (part / f"{prefix}.{suffix}").write_bytes(pickle.dumps({"step": step}))
+
+
+def read_steps(folder, prefix="latest"):
+    """The step that each file of a checkpoint is from."""
+    return {pickle.loads((folder / f"{prefix}.{suffix}").read_bytes())["step"] for suffix in SUFFIXES}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_checkpoint_has_paddleocrs_names_and_a_record_and_nothing_else_is_left(tmp_path):
+    save(tmp_path, 5)
+    assert names(tmp_path) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
+    assert sets.read_position(tmp_path / "latest") == Position(1, 5, 5, 9)
+    assert sets.find_problem(tmp_path / "latest") is None
+
+
+class Kill(BaseException):
+    """Stands for the SIGKILL that a process does not notice: nothing after it runs."""
+
+
+CALLS = ("rename", "replace", "fsync", "mkdir", "unlink", "rmdir")  # of `os`: what the disk sees of a checkpoint
+
+
+def save_and_die(folder, step, at, monkeypatch):
+    """Save a checkpoint, killed before the call number ``at`` to the disk. False if there are fewer calls."""
+    count = 0
+
+    def watch(call):
+        def call_or_die(*arguments, **options):
+            nonlocal count
+            count += 1
+            if count >= at:  # what would clean up is not run either
+                raise Kill
+            return call(*arguments, **options)
+
+        return call_or_die
+
+    with monkeypatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(os, name, watch(getattr(os, name)))
+        try:
+            save(folder, step)
+        except Kill:
+            return True
+    return False
+
+
+def test_killed_at_any_call_to_the_disk_the_old_checkpoint_or_the_new_one_is_there_whole(tmp_path, monkeypatch):
+    outcomes, at = [], 1
+    while True:
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        save(folder, 1)
+        if not save_and_die(folder, 2, at, monkeypatch):
+            break
+        sets.tidy(folder)
+        assert names(folder) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
+        assert sets.find_problem(folder / "latest") is None
+        (step,) = read_steps(folder)
+        assert sets.read_position(folder / "latest").step == step
+        outcomes.append(step)
+        at += 1
+    assert outcomes == sorted(outcomes)  # up to a call it is the old one, from there on the new one
+    assert outcomes.count(1) > 5
+    assert outcomes.count(2) > 5
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
+    save(tmp_path, 1)
+
+    def fail(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(
+        UserError, match="cannot save .*latest: No space left on device; the checkpoints that were there"
+    ):
+        save(tmp_path, 2)
+    assert read_steps(tmp_path) == {1}
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+def test_a_folder_that_is_gone_is_one_sentence_and_is_not_made_again(tmp_path):
+    with pytest.raises(UserError, match="cannot save .*gone/out/latest: No such file or directory"):
+        save(tmp_path / "gone" / "out", 1)
+    assert not (tmp_path / "gone").exists()
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def change(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def remove(file):
+    file.unlink()
+
+
+@pytest.mark.parametrize(("damage", "problem"), [(cut, "bytes of"), (change, "has changed"), (remove, "is missing")])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_newest_of_the_other_checkpoints_is_found_when_the_last_is_damaged(suffix, damage, problem, tmp_path):
+    for step, prefix in ((3, "iter_epoch_3"), (5, "best_accuracy"), (4, "iter_epoch_4"), (6, "latest")):
+        save(tmp_path, step, prefix)
+    assert sets.find_last_good(tmp_path) == ("latest", [])
+    damage(tmp_path / f"latest.{suffix}")
+    if (damage, suffix) == (remove, "pdparams"):  # nothing tells that there was one
+        assert sets.find_last_good(tmp_path) == ("best_accuracy", [])
+        return
+    name, left_out = sets.find_last_good(tmp_path)
+    assert name == "best_accuracy"
+    assert len(left_out) == 1
+    assert problem in left_out[0]
+    damage(tmp_path / f"best_accuracy.{suffix}")
+    assert sets.find_last_good(tmp_path)[0] == "iter_epoch_4"
+
+
+def test_a_folder_in_which_no_checkpoint_is_whole_is_refused_with_each_reason(tmp_path):
+    for prefix in ("latest", "iter_epoch_1"):
+        save(tmp_path, 1, prefix)
+        cut(tmp_path / f"{prefix}.pdopt")
+    with pytest.raises(
+        UserError, match="no checkpoint there is whole; .*latest is not whole.*iter_epoch_1 is not whole"
+    ):
+        sets.find_last_good(tmp_path)
+
+
+def test_a_checkpoint_of_paddleocrs_own_has_no_record_and_is_read_to_see_if_it_is_whole(tmp_path):
+    for suffix in SUFFIXES:
+        (tmp_path / f"latest.{suffix}").write_bytes(pickle.dumps({"epoch": 1}))
+    assert sets.find_last_good(tmp_path) == ("latest", [])
+    cut(tmp_path / "latest.pdopt")
+    with pytest.raises(UserError, match=r"latest.pdopt cannot be read"):
+        sets.find_last_good(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", json.dumps({"format": 2}), '{"format": 1, "files": {}, "position": {}}']
+)
+def test_a_record_that_is_none_is_a_problem_of_the_checkpoint(text, tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "latest.resume").write_text(text)
+    assert "is no record of a checkpoint" in sets.find_problem(tmp_path / "latest")
+
+
+@pytest.mark.parametrize(("step", "finished"), [(0, 2), (8, 2), (9, 3)])
+def test_an_epoch_is_finished_when_all_its_steps_are_taken(step, finished):
+    assert Position(epoch=3, step=step, global_step=18 + step, steps_per_epoch=9).finished_epochs == finished
