@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, open_regular
 from .official import INSTALL
 
 # The layers of a block of MobileNetV3, in network order, as the older file of the angle classifier names them.
@@ -80,6 +80,7 @@ def load_onnx_graph(path: PathLike) -> tuple[Any, dict[str, np.ndarray]]:
     except ImportError as error:
         raise UserError(f"reading {path} needs the package onnx; {INSTALL}.") from error
     try:
+        open_regular(path).close()  # a pipe would never end
         graph = onnx.load(str(path)).graph
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error

@@ -10,11 +10,14 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+from .characters import quote_character
+from .dictionary import is_one_row
 from .findings import Sample, SetFindings, list_unknown_characters
 from .reasons import REASONS
 
 WIDTH_STEP = 32  # pixels; widths of inputs are multiples of it
 PIXELS_PER_FRAME = 4
+SHOWN = 5  # characters named in one sentence
 
 
 def advise(data_set: SetFindings, reason: str) -> str:
@@ -43,14 +46,27 @@ def _few_frames(data_set: SetFindings, samples: list[Sample]) -> str:
 
 
 def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
-    count, file = len(data_set.unknown_characters), data_set.rules.dictionary or "the dictionary"
-    if set(data_set.unknown_characters) == {" "} and not data_set.rules.space:
+    unknown, file = data_set.unknown_characters, data_set.rules.dictionary or "the dictionary"
+    if set(unknown) == {" "} and not data_set.rules.space:
         return f"{_share(data_set, samples)} have a space; set Global.use_space_char=true"
-    return (
-        f"{_share(data_set, samples)} have {count} characters that {file} lacks:"
-        f" {list_unknown_characters(data_set)}; add them to a copy of it and name that in Global.character_dict_path,"
-        " or set Global.unknown_characters=skip to leave these lines out"
-    )
+    if is_one_row(data_set.rules.alphabet):
+        return f"{file} has all its characters on one line; put each on its own line"
+    listed = list_unknown_characters(data_set, SHOWN)
+    steps = [
+        f"{_share(data_set, samples)} have {len(unknown)} characters that {file} lacks, such as {listed}",
+        "add them to a copy of it and name that in Global.character_dict_path",
+        "or set Global.unknown_characters=skip to leave these lines out",
+    ]
+    unseen = [character for character in unknown if unicodedata.category(character) in ("Cf", "Cc")]
+    if unseen:
+        steps.insert(1, f"delete {', '.join(map(quote_character, unseen[:SHOWN]))} from the labels, it shows nothing")
+    return "; ".join(steps)
+
+
+def _no_known_character(data_set: SetFindings, samples: list[Sample]) -> str:
+    if is_one_row(data_set.rules.alphabet):
+        return f"{data_set.rules.dictionary} has all its characters on one line; put each on its own line"
+    return REASONS["no-known-character"].advice
 
 
 def _decomposed(data_set: SetFindings, samples: list[Sample]) -> str:
@@ -67,7 +83,9 @@ def _decomposed(data_set: SetFindings, samples: list[Sample]) -> str:
 def _missing_image(data_set: SetFindings, samples: list[Sample]) -> str:
     folder, sample = data_set.rules.data_dir, samples[0]
     name = next((name for name in sample.entry.images if not _is_file(folder / name)), sample.entry.images[0])
-    looked = f"{_share(data_set, samples)} name an image that is not there, the first is {os.path.abspath(folder / name)}"
+    looked = (
+        f"{_share(data_set, samples)} name an image that is not there, the first is {os.path.abspath(folder / name)}"
+    )
     other = _find_elsewhere(folder, name, sample.entry.file.parent)
     return f"{looked}; {other}" if other else f"{looked}; set {data_set.mode}.dataset.data_dir to the folder above it"
 
@@ -84,7 +102,9 @@ def _find_elsewhere(folder: Path, name: str, label_folder: Path) -> str | None:
         for start in range(1, len(parts)):
             shorter = Path(*parts[start:])
             if _is_file(base / shorter):
-                return f"there is {base / shorter}: names begin with {Path(*parts[:start])} too much for data_dir={base}"
+                return (
+                    f"there is {base / shorter}: names begin with {Path(*parts[:start])} too much for data_dir={base}"
+                )
     if "\\" in name and _is_file(folder / name.replace("\\", "/")):
         return "write / in place of \\ in the label file"
     if name != name.strip() and _is_file(folder / name.strip()):
@@ -146,6 +166,7 @@ ADVICE: dict[str, Callable[[SetFindings, list[Sample]], str]] = {
     "long-label": _long_label,
     "few-frames": _few_frames,
     "unknown-character": _unknown_character,
+    "no-known-character": _no_known_character,
     "decomposed": _decomposed,
     "missing-image": _missing_image,
     "huge-image": _huge_image,

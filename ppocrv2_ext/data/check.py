@@ -20,6 +20,7 @@ from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
 from .images import MOST_PIXELS, ImageCheck
 from .labels import (
     Entry,
+    Form,
     LabelCheck,
     check_class_label,
     check_detection_label,
@@ -74,7 +75,11 @@ def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
     check_label, rules = LABEL_CHECKERS[encoder](config, transforms) if encoder else (_accept_any_label, Rules())
     effects = list_effects(mode, settings)
     sources = read_sources(config, mode, host.kind == "checkout")
-    images = _look_at_images(sources, f"{mode}: images")
+    try:
+        images = _look_at_images(sources, f"{mode}: images")
+    finally:
+        for source in sources:
+            source.close()
     checks = [[_check_entry(entry, images[source.look], check_label) for entry in source.entries] for source in sources]
     if _look_like_percent(checks, [images[source.look].values() for source in sources]):
         checks = [[_doubt_percent(check) for check in each] for each in checks]
@@ -125,7 +130,9 @@ def _look_in_threads(look: Callable[[str], ImageCheck], names: Sequence[str], ti
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is one of ours
             results: Iterable[list[ImageCheck]] = threads.map(lambda chunk: list(map(look, chunk)), chunks)
             bar = Console(stderr=True)
-            for checks in track(results, title, len(chunks), console=bar, transient=True, disable=not sys.stderr.isatty()):
+            for checks in track(
+                results, title, len(chunks), console=bar, transient=True, disable=not sys.stderr.isatty()
+            ):
                 yield from checks
     finally:
         threads.shutdown(cancel_futures=True)
@@ -187,7 +194,7 @@ def _for_text(encoder: str, fewer: int, has_frames: bool) -> Callable[[Mapping, 
     return for_text
 
 
-def _unicode_form(settings: Mapping[str, Any]) -> str | None:
+def _unicode_form(settings: Mapping[str, Any]) -> Form | None:
     """The Unicode form that texts are brought into, or None."""
     form = settings.get("unicode_form", "as-written")
     return None if form == "as-written" else form
@@ -244,8 +251,10 @@ def _check_dictionary(config: Mapping[str, Any], mode: str) -> DictionaryReport 
     """What is unusual about the dictionary of a recognizer's data set; None if it has none."""
     transforms = _list_transforms(config[mode]["dataset"])
     encoder = next((name for name in TEXT_ENCODERS if name in transforms), None)
-    settings = {**transforms.get(encoder, {}), **config["Global"]}
-    path = settings.get("character_dict_path") if encoder else None
+    if encoder is None:
+        return None
+    settings = {**transforms[encoder], **config["Global"]}
+    path = settings.get("character_dict_path")
     if not path:
         return None
     return DictionaryReport(Path(path), tuple(check_dictionary(path, bool(settings.get("use_space_char", False)))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,8 +89,11 @@ def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Ite
     if has_mark:
         sentence = "a byte-order mark stands before the first character; it is taken off. Save the file without it."
         yield DictionaryFinding("byte-order-mark", (1,), sentence)
-    if len(characters) == 1 and is_wide[0]:
-        sentence = f"all {len(characters[0])} characters are on one line, which makes one class; put each on its own line."
+    if is_one_row(characters):
+        sentence = (
+            f"all {max(map(len, characters))} characters are on one line, which makes one class;"
+            " put each on its own line."
+        )
         yield DictionaryFinding("one-row", (1,), sentence)
         return
     if any(is_wide):
@@ -116,6 +119,12 @@ def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Ite
             " Delete the line or set use_space_char=false before the first training."
         )
         yield DictionaryFinding("space-twice", lines([text == " " for text in characters]), sentence)
+
+
+def is_one_row(characters: Collection[str]) -> bool:
+    """Whether the characters of a dictionary are one text of several, beside the space of ``use_space_char``."""
+    rows = [text for text in characters if text != " "]
+    return len(rows) == 1 and len(rows[0]) > 1
 
 
 def without_mark(path: PathLike) -> bytes | None:

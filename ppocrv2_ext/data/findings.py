@@ -54,6 +54,9 @@ class Rules(NamedTuple):
     classes: tuple[Any, ...] = ()  # label_list
 
 
+NO_RULES = Rules()
+
+
 class DictionaryReport(NamedTuple):
     """What is unusual about a dictionary."""
 
@@ -77,7 +80,7 @@ class SetFindings:
     files: Sequence[tuple[Path, list[Sample]]]
     effects: Mapping[str, str]
     note: str | None
-    rules: Rules = Rules()
+    rules: Rules = NO_RULES
 
     @functools.cached_property
     def samples(self) -> list[Sample]:
@@ -187,7 +190,7 @@ def warn(report: Report) -> None:
 
 
 def list_advice(data_set: SetFindings) -> Iterator[str]:
-    """A line for each finding that asks for something: ``  long-label: 369 of 3000 lines are ...; set Global.max_text_length=44.``"""
+    """A line for each finding that asks for something: ``  long-label: 369 of 3000 lines are longer than 25; ...``"""
     from .advice import advise
 
     for reason in data_set.places:
@@ -238,10 +241,10 @@ def list_files(data_set: SetFindings) -> str:
     return ", ".join(str(file) for file, _ in data_set.files)
 
 
-def list_unknown_characters(data_set: SetFindings) -> str:
+def list_unknown_characters(data_set: SetFindings, shown: int = CHARACTERS_SHOWN) -> str:
     """What the dictionary lacks, the most frequent first: ``'é' (12 times), 'ü' (3 times) and 5 more``."""
     counts = list(data_set.unknown_characters.items())
-    first = [f"{quote_character(character)} ({count} times)" for character, count in counts[:CHARACTERS_SHOWN]]
+    first = [f"{quote_character(character)} ({count} times)" for character, count in counts[:shown]]
     more = len(counts) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 

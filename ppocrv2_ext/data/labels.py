@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from shapely import Geometry, Polygon, box, set_precision
@@ -26,6 +26,7 @@ LARGEST_COORDINATE = 1e6  # pixels
 LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
 GRID = 0.1  # pixels; corners of a mended outline are rounded to this
 TOLERANCE = 5  # pixels that a polygon may reach out of its picture: annotators click a little beside it
+Form = Literal["NFC", "NFKC"]
 SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -90,9 +91,7 @@ def _as_utf8(content: bytes) -> tuple[bytes, tuple[str, ...]]:
     return content.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace"), ("utf-16-file",)
 
 
-def _entry(
-    file: Path, number: int, line: bytes, delimiter: str, with_sizes: bool, reasons: tuple[str, ...]
-) -> Entry:
+def _entry(file: Path, number: int, line: bytes, delimiter: str, with_sizes: bool, reasons: tuple[str, ...]) -> Entry:
     if line.endswith(b"\r"):
         line, reasons = line.rstrip(b"\r"), (*reasons, "windows-line-end")
 
@@ -155,12 +154,14 @@ def check_detection_label(
     reasons = [reason for _, reason, _ in checks if reason]
     is_changed = bool(reasons)
     usable = [_mend(each, reason, outline) for each, reason, outline in checks if outline is not None]
-    difficult = [each for each in usable if each.get("difficult") is True and each["transcription"] not in IGNORED_TEXTS]
+    difficult = [
+        each for each in usable if each.get("difficult") is True and each["transcription"] not in IGNORED_TEXTS
+    ]
     reasons += ["difficult-box"] * len(difficult)
     if difficult and ignore_difficult:
         usable = [{**each, "transcription": IGNORED_TEXTS[1]} if each in difficult else each for each in usable]
         is_changed = True
-    ignored = sum(each["transcription"] in IGNORED_TEXTS for each in usable)
+    ignored = sum(map(_is_ignored, usable))
     if is_changed:
         # Half of a surrogate pair can be written as JSON, but not as UTF-8: it stays an escape.
         label = json.dumps(usable, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -169,6 +170,10 @@ def check_detection_label(
     if size is not None and max(size) > LONGEST_SHAPE * min(size):
         reasons.append("strip-image")
     return LabelCheck(tuple(reasons), label, boxes=len(usable), ignored_boxes=ignored, extent=extent)
+
+
+def _is_ignored(value: dict) -> bool:
+    return value["transcription"] in IGNORED_TEXTS
 
 
 def _extent(points: Any) -> float:
@@ -240,7 +245,9 @@ def _is_plain_quadrangle(points: Any, size: tuple[int, int] | None) -> bool:
         )
         width, height = size or (LARGEST_COORDINATE, LARGEST_COORDINATE)
         area = abs((e - a) * (h - b) - (f - b) * (g - a) + (c - a) * (f - b) - (d - b) * (e - a))  # twice the area
-        perimeter = abs(c - a) + abs(d - b) + abs(e - c) + abs(f - d) + abs(g - e) + abs(h - f) + abs(a - g) + abs(b - h)
+        perimeter = (
+            abs(c - a) + abs(d - b) + abs(e - c) + abs(f - d) + abs(g - e) + abs(h - f) + abs(a - g) + abs(b - h)
+        )
         return bool(
             (min(turns) > 0 or max(turns) < 0)
             and area > 2 * (1 + GRID * perimeter)
@@ -272,7 +279,7 @@ def check_recognition_label(
     alphabet: Collection[str],
     longest: int | None = None,
     frames: int | None = None,
-    form: str | None = None,
+    form: Form | None = None,
     most_known: int | None = None,
 ) -> LabelCheck:
     """Check the text of a line.
@@ -292,7 +299,7 @@ def check_recognition_label(
     unknown = tuple(character for character in label if character not in alphabet)
     needed = count_frames(known)
     rules = {
-        "decomposed": label != written or bool(unknown) and _has_fewer(unknown, label, alphabet),
+        "decomposed": label != written or (bool(unknown) and _has_fewer(unknown, label, alphabet)),
         "empty-label": not label,
         "long-label": (longest is not None and len(label) > longest)
         or (most_known is not None and len(known) > most_known),

@@ -47,9 +47,7 @@ REASONS: dict[str, Reason] = {
         LINE,
         "save the file as UTF-8, such as by `iconv -f GB18030 -t UTF-8 OLD > NEW` if it is in Chinese",
     ),
-    "utf-16-file": Reason(
-        "a label file must be UTF-8 text, and this one is UTF-16", MENDED, "save the file as UTF-8"
-    ),
+    "utf-16-file": Reason("a label file must be UTF-8 text, and this one is UTF-16", MENDED, "save the file as UTF-8"),
     "byte-order-mark": Reason(
         "the mark at the start of the file would be part of the first image's name",
         MENDED,
@@ -159,7 +157,9 @@ REASONS: dict[str, Reason] = {
     # classification
     "unknown-class": Reason("the label must be in label_list, whose entries must be text: '0', not 0", LINE),
     # an LMDB
-    "no-entry": Reason("an LMDB must have an image and a label for each number up to num-samples", LINE, "write it again"),
+    "no-entry": Reason(
+        "an LMDB must have an image and a label for each number up to num-samples", LINE, "write the LMDB again"
+    ),
 }
 
 

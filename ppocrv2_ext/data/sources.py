@@ -1,7 +1,8 @@
-"""Where a data set reads from: label files beside a folder of images, or LMDBs. What is missing is said in a sentence."""
+"""Where a data set reads from: label files and a folder of images, or LMDBs. A sentence says what is missing."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ class Source(NamedTuple):
     file: Path
     entries: list[Entry]
     look: Callable[[str], ImageCheck]  # from the name of an image
+    close: Callable[[], object] = bool  # what to call when nobody looks any more; a process may open an LMDB only once
 
 
 def list_label_files(dataset: Mapping[str, Any]) -> list[Path]:
@@ -219,13 +221,12 @@ def list_lmdbs(mode: str, folder: str | os.PathLike) -> list[Path]:
         UserError: one of them is none. PaddleOCR would end in a traceback.
     """
     leaves = sorted(Path(place) for place, folders, _ in os.walk(os.path.join(folder, "")) if not folders)
-    for leaf in leaves:
-        if not (leaf / LMDB_FILE).is_file():
-            what = "delete it or move it away" if len(leaves) > 1 or leaf != Path(folder) else "it is no LMDB"
-            raise UserError(
-                f"{mode}.dataset.data_dir: {leaf} holds no {LMDB_FILE}, and an LMDBDataSet takes every folder without"
-                f" folders in it for an LMDB; {what}."
-            )
+    lacking = [leaf for leaf in leaves if not (leaf / LMDB_FILE).is_file()]
+    if lacking:
+        hint = "an LMDBDataSet takes every folder without folders in it for an LMDB, so move this one away"
+        if len(lacking) == len(leaves):
+            hint = f"so {folder} is no LMDB; for label files and pictures, set {mode}.dataset.name=SimpleDataSet"
+        raise UserError(f"{mode}.dataset.data_dir: {lacking[0]} holds no {LMDB_FILE}, {hint}.")
     return leaves
 
 
@@ -235,7 +236,12 @@ def count_lmdb(folder: Path) -> int:
     Raises:
         UserError: it cannot be opened, or does not say.
     """
-    with _open_lmdb(folder).begin() as transaction:
+    with contextlib.closing(_open_lmdb(folder)) as environment:
+        return _count(folder, environment)
+
+
+def _count(folder: Path, environment: Any) -> int:
+    with environment.begin() as transaction:
         number = transaction.get(b"num-samples")
     try:
         return max(0, int(number or b""))
@@ -243,7 +249,6 @@ def count_lmdb(folder: Path) -> int:
         raise UserError(f"{folder}: the LMDB has no number under the key num-samples; write it again.") from None
 
 
-@functools.lru_cache(maxsize=64)  # a process may open an LMDB only once
 def _open_lmdb(folder: Path) -> Any:
     import lmdb
 
@@ -263,15 +268,16 @@ def _read_lmdb(folder: Path, limits: Mapping[str, Any]) -> Source:
             data = transaction.get(name.encode())
         return ImageCheck(("no-entry",)) if data is None else check_image_bytes(data, **limits)
 
+    numbers = range(1, _count(folder, environment) + 1)
     with environment.begin() as transaction:
-        entries = [_lmdb_entry(folder, n, transaction.get(b"label-%09d" % n)) for n in range(1, count_lmdb(folder) + 1)]
-    return Source(folder, entries, look)
+        entries = [_lmdb_entry(folder, number, transaction.get(b"label-%09d" % number)) for number in numbers]
+    return Source(folder, entries, look, environment.close)
 
 
 def _lmdb_entry(folder: Path, number: int, label: bytes | None) -> Entry:
     from .labels import Entry
 
-    name = "image-%09d" % number
+    name = f"image-{number:09d}"
     if label is None:
         return Entry(folder, number, "", None, (), "", ("no-entry",))
     try:

@@ -123,6 +123,8 @@ FUNCTIONS = (
     ("ppocr.data", "set_signal_handlers", resume.leave_signals),
     ("ppocr.data", "DataLoader", lambda theirs: loader.build_loader),
     ("ppocr.data.simple_dataset", "transform", datasets.name_failing_transform),
+    ("ppocr.data.lmdb_dataset", "transform", datasets.name_failing_transform),
+    ("ppocr.data.lmdb_dataset", "lmdb", datasets.share_lmdbs),
 )
 # Modules in which PaddleOCR looks a component up by its name: module, components, and what stands there for each.
 NAMESPACES = (
@@ -132,7 +134,10 @@ NAMESPACES = (
 )
 # Classes of PaddleOCR: module, base class, and what makes ours from it and from each class of the module that inherits
 # from it, whatever their names there.
-CLASSES = (("ppocr.data", "SimpleDataSet", datasets.extend_dataset),)
+CLASSES = (
+    ("ppocr.data", "SimpleDataSet", datasets.extend_dataset),
+    ("ppocr.data", "LMDBDataSet", datasets.extend_lmdb),
+)
 # Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
