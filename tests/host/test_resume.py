@@ -1,7 +1,7 @@
 """A training that goes on from its checkpoint takes the steps that it would have taken without a stop."""
 
+import pickle
 import random
-import shutil
 import signal
 
 import numpy as np
@@ -11,6 +11,8 @@ from drawn_words import draw_words
 
 from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.commands.train import train
+from ppocrv2_ext.config import locate, read
+from ppocrv2_ext.config.resolve import transform_names
 
 DETECTOR = "det/ch_PP-OCRv2_det_dml"
 RECOGNIZER = "rec/ch_PP-OCRv2_rec_finetune"
@@ -57,7 +59,9 @@ def words(folder, name):
     """Overrides for a single narrow recognizer, or for the two of UDML, on words that are augmented at random."""
     changes = [change for change in draw_words(folder) if ".RecAug." not in change]
     if name == RECOGNIZER:
-        changes = [c.replace("Architecture.Models.Student.", "Architecture.") for c in changes if "Models.Teacher" not in c]
+        changes = [
+            c.replace("Architecture.Models.Student.", "Architecture.") for c in changes if "Models.Teacher" not in c
+        ]
         changes += ["Global.pretrained_model="]
     return [*changes, "Global.cal_metric_during_train=false", "Train.dataset.transforms.RecAug.tia_prob=1"]
 
@@ -88,3 +92,83 @@ def test_a_recognizer_that_was_stopped_and_killed_ends_as_one_that_was_not(name,
     places = run(name, *overrides, "Global.save_model_dir=parts", resume="parts")
     assert [place[-2:] for place in places] == [(2, 0), (2, 1), (3, 0), (3, 1)]
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def scenes(samples, folder):
+    """Overrides for a training of detectors on real scenes cut to 96 x 96, with Copy-Paste."""
+    labels = (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:4]
+    (folder / "scenes.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    transforms = transform_names(read(locate(DETECTOR))["Train"]["dataset"])
+    crop = next(name for name in ("RandomSceneCrop", "EastRandomCropData") if name in transforms)
+    return [
+        *(f"{mode}.dataset.data_dir={samples / 'icdar2015_scenes'}" for mode in ("Train", "Eval")),
+        *(f"{mode}.dataset.label_file_list=[scenes.txt]" for mode in ("Train", "Eval")),
+        f"Train.dataset.transforms.{crop}.size=[96,96]",
+        *("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Train.loader.batch_size_per_card=2"),
+        *("Global.use_gpu=false", "Global.print_batch_step=1", "Global.eval_batch_step=[0,1000]"),
+    ]
+
+
+@pytest.mark.slow
+def test_detectors_that_were_stopped_end_as_those_that_were_not(run, samples, tmp_path):
+    overrides = [*scenes(samples, tmp_path), "Global.epoch_num=2"]
+    run(DETECTOR, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(DETECTOR, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(DETECTOR, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_average_and_order_of_shares_go_on_too_with_several_loader_processes(run, tmp_path):
+    overrides = [
+        *words(tmp_path, RECOGNIZER),
+        *("Global.use_ema=true", "Global.epoch_num=2", "Train.loader.num_workers=2"),
+        *("Train.dataset.ratio_list=[0.75]", "Train.loader.batch_size_per_card=3"),  # six lines, others in each epoch
+    ]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+    averages = [pickles.read(tmp_path / folder / "latest.pdema") for folder in ("parts", "whole")]
+    assert averages[0]["step"] == averages[1]["step"] == 4
+    for state in ("train_state", "ema_state"):
+        for name, value in pickles.without_tensor_names(averages[0][state]).items():
+            np.testing.assert_equal(value, pickles.without_tensor_names(averages[1][state])[name], err_msg=name)
+
+
+def test_a_finished_training_says_so_and_takes_no_step(run, tmp_path, capsys):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1"]
+    run(RECOGNIZER, *overrides)
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
+    assert run(RECOGNIZER, *overrides, resume="out") == []
+    assert "out/latest is finished: 1 of 1 epochs" in capsys.readouterr().out
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
+    assert {**before, ".training": 0} == {**after, ".training": 0}  # the lock names the last process
+
+
+def test_a_better_model_that_was_saved_after_the_checkpoint_is_not_overwritten(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", "Global.eval_batch_step=[0,1]"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=4)
+    record = tmp_path / "out" / "best_accuracy.states"
+    better = pickles.read(record)
+    better["best_model_dict"]["acc"] = 0.9  # as if the third step had read nine words in ten
+    record.write_bytes(pickle.dumps(better, protocol=2))
+    weights = (tmp_path / "out" / "best_accuracy.pdparams").read_bytes()
+    run(RECOGNIZER, *overrides, resume="out")
+    assert (tmp_path / "out" / "best_accuracy.pdparams").read_bytes() == weights
+    assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] == 0.9
+
+
+def test_the_last_good_checkpoint_is_taken_when_the_newest_is_cut(run, tmp_path, capfd):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=3"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=5)  # two epochs are saved
+    optimizer = tmp_path / "out" / "latest.pdopt"
+    optimizer.write_bytes(optimizer.read_bytes()[:-9])
+    places = run(RECOGNIZER, *overrides, resume="out")
+    assert [place[-2:] for place in places] == [(3, 0), (3, 1)]
+    said = capfd.readouterr().err
+    assert "out/latest is not whole: latest.pdopt has" in said
+    assert "going on from out/iter_epoch_2" in said
