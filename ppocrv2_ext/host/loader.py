@@ -15,6 +15,7 @@ import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
 from .. import interrupts
+from ..errors import summarise
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
 
@@ -35,24 +36,17 @@ def describe_files(files: Sequence[str | None]) -> str:
     return f"{len(files)} image{'s' * (len(files) != 1)}: {', '.join(map(str, files[:SHOWN]))}{more}"
 
 
-def build_loader(dataset: Any, **options: Any) -> Loader | paddle.io.DataLoader:
-    """Stands in for ``paddle.io.DataLoader``: a :class:`Loader` if the dataset reports its failures, else Paddle's.
+def build_loader(dataset: Any, **options: Any) -> Loader:
+    """Stands in for ``paddle.io.DataLoader``: a :class:`Loader`, which can begin at a place of the training.
 
-    Both can begin at a place of the training, see :mod:`.steps`.
+    See :mod:`.steps` for the places.
 
     Args:
         options: the arguments of Paddle's.
     """
     if options.get("batch_sampler") is not None:
         options["batch_sampler"] = PlacedSampler(options["batch_sampler"])
-    if isinstance(dataset, ReportingDataSet):
-        return Loader(dataset, **options)
-    placed = PlacedDataSet(dataset, dataset)
-    return paddle.io.DataLoader(dataset=placed, worker_init_fn=_leave_to_parent, **options)
-
-
-def _leave_to_parent(worker: int) -> None:
-    interrupts.leave_to_parent()
+    return Loader(dataset, **options)
 
 
 class Loader:
@@ -61,7 +55,7 @@ class Loader:
     An exception in Paddle's reader thread would make the training process wait for ever.
     """
 
-    def __init__(self, dataset: ReportingDataSet, collate_fn: Callable | None = None, **options: Any):
+    def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
         collate = _Collate(collate_fn or default_collate_fn)
         self._loader = paddle.io.DataLoader(
@@ -97,14 +91,16 @@ class Loader:
 
         Raises:
             SampleError: in training, ``TRIES`` samples in a row failed; in evaluation, all did; or the samples of a
-                batch do not fit together.
+                batch do not fit together; or a sample failed of a dataset that does not report its failures.
         """
-        training, failures, count = self.dataset.is_training, [], 0
+        reports = isinstance(self.dataset, ReportingDataSet)
+        training, failures, count = not reports or self.dataset.is_training, [], 0
         for collated in self._loader:
             replaced, others, fatal = (
                 list(itertools.starmap(Failure, collated[key])) for key in ("failures", "other_failures", "fatal")
             )
-            self.dataset.log_failures([*replaced, *others])
+            if reports:
+                self.dataset.log_failures([*replaced, *others])
             if collated["error"]:
                 raise SampleError(collated["error"])
             if fatal and training:
@@ -113,7 +109,7 @@ class Loader:
             count += len(collated["files"])
             if collated["files"]:
                 batch = collated["batch"]
-                yield Batch(batch, collated["files"]) if isinstance(batch, list) else batch
+                yield Batch(batch, collated["files"]) if reports and isinstance(batch, list) else batch
         if failures and not count:
             raise SampleError(failure_message(failures))
         if failures:
@@ -125,7 +121,7 @@ class Loader:
 class _Readings(paddle.io.Dataset):
     """A dataset as the workers see it: each item is a :class:`Reading`."""
 
-    def __init__(self, dataset: ReportingDataSet):
+    def __init__(self, dataset: Any):
         super().__init__()
         self.dataset = dataset
 
@@ -133,7 +129,12 @@ class _Readings(paddle.io.Dataset):
         return len(self.dataset)
 
     def __getitem__(self, index: Any) -> Reading:
-        return self.dataset.read(index)
+        if isinstance(self.dataset, ReportingDataSet):
+            return self.dataset.read(index)
+        try:
+            return Reading(self.dataset[index], None, [], [])
+        except Exception as error:  # it would leave the training waiting
+            return Reading(None, None, [Failure(None, summarise(error))], [])
 
 
 class _Collate:

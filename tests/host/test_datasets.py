@@ -349,13 +349,16 @@ def test_a_multi_scale_dataset_gives_the_sizes_asked_for_and_stops_too(data, log
         found[(64, 32, 0)]
 
 
-def test_other_datasets_get_paddles_own_loader(data):
+def test_other_datasets_give_the_batches_of_paddles_own_loader(data):
     import paddle
 
-    from ppocrv2_ext.host import loader as loader_module
+    from ppocrv2_ext.host.loader import build_loader
 
-    other = paddle.io.TensorDataset([paddle.ones([2, 1])])
-    assert type(loader_module.build_loader(other, batch_size=2)) is paddle.io.DataLoader
+    other = paddle.io.TensorDataset([paddle.arange(6).reshape([3, 2])])
+    ours, theirs = (list(make(other, batch_size=2)) for make in (build_loader, paddle.io.DataLoader))
+    assert [[field.tolist() for field in batch] for batch in ours] == [
+        [field.tolist() for field in batch] for batch in theirs
+    ]
 
 
 def test_unplugging_brings_paddleocrs_classes_back(data, monkeypatch):
@@ -404,3 +407,122 @@ def test_the_seed_decides_the_augmentation_and_each_epoch_differs(data, logged, 
     assert first == again
     assert first != other
     assert first[0] != first[1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_samples_of_unequal_shapes_end_in_a_sentence_that_names_two_of_them(data, logged, tmp_path, workers):
+    write(tmp_path, a="x", b="y")
+    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((20, 40, 3), np.uint8))
+    batches = loader(tmp_path, logger=logged[0], mode="Eval", batch=2, workers=workers)
+    with pytest.raises(data.SampleError, match=r"a.png and b.png make no batch: entry 0 .* \(20, 30, 3\) and \(20, 40"):
+        list(batches)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_exception_in_a_dataset_that_reports_nothing_ends_the_loop(data, workers):
+    import paddle
+
+    from ppocrv2_ext.host.loader import build_loader
+
+    class Broken(paddle.io.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            raise RuntimeError("the file is gone")
+
+    with pytest.raises(data.SampleError, match="RuntimeError: the file is gone"):
+        list(build_loader(Broken(), batch_size=2, num_workers=workers))
+
+
+def test_the_sentence_of_our_own_transform_is_passed_on(data, logged, tmp_path):
+    from ppocrv2_ext.errors import UserError
+
+    class Ours:
+        def __call__(self, sample):
+            raise UserError("`size` must be [width, height].")
+
+    write(tmp_path, a="x")
+    found = dataset(tmp_path, logger=logged[0], mode="Eval")
+    found.ops.insert(1, Ours())
+    with pytest.raises(data.SampleError, match=r"^a.png: Ours: `size` must be \[width, height\].; `ppocrv2 check"):
+        found[0]
+
+
+def make_lmdb(folder, labels, without=()):
+    """An LMDB of ``labels``; the picture of number n has the grey value 10 n."""
+    import lmdb
+
+    folder.mkdir(parents=True)
+    environment = lmdb.open(str(folder), map_size=2**22)
+    with environment.begin(write=True) as transaction:
+        transaction.put(b"num-samples", str(len(labels)).encode())
+        for number, label in enumerate(labels, 1):
+            picture = cv2.imencode(".png", np.full((20, 30, 3), 10 * number, np.uint8))[1].tobytes()
+            entries = {b"label-%09d" % number: label.encode(), b"image-%09d" % number: picture}
+            for key, value in entries.items():
+                if number not in without:
+                    transaction.put(key, value)
+    environment.close()
+
+
+def lmdb_config(folder, mode="Train", **options):
+    made = config(folder, mode=mode, keep=("image", "label"), name="LMDBDataSet")
+    made[mode]["dataset"].update(options)
+    return made
+
+
+def lmdb_labels(folder, logger, mode="Train", seed=0, **options):
+    import ppocr.data
+
+    found = ppocr.data.LMDBDataSet(lmdb_config(folder, mode, **options), mode, logger, seed)
+    return [found[index][1] for index in range(len(found))]
+
+
+def test_training_and_evaluation_may_read_the_same_lmdb(data, logged, tmp_path):
+    make_lmdb(tmp_path / "x", ["a", "b"])
+    assert lmdb_labels(tmp_path, logged[0]) == lmdb_labels(tmp_path, logged[0], "Eval") == ["a", "b"]
+
+
+def test_a_broken_sample_of_an_lmdb_is_named_and_left_out_of_the_metrics(data, logged, tmp_path):
+    from ppocr.data import build_dataloader
+
+    make_lmdb(tmp_path / "x", ["a", "b", "c"], without=[2])
+    batches = build_dataloader(lmdb_config(tmp_path, "Eval"), "Eval", "cpu", logged[0], seed=0)
+    assert greys(batches) == [10, 30]
+    assert f"not used: {tmp_path}/x:2: the LMDB has no image or no label of this number" in logged[1]
+
+
+def test_the_ratio_list_of_an_lmdb_takes_a_share_of_each_and_another_one_in_another_epoch(data, logged, tmp_path):
+    make_lmdb(tmp_path / "x", [f"x{number}" for number in range(20)])
+    make_lmdb(tmp_path / "y", [f"y{number}" for number in range(10)])
+    first, other = (lmdb_labels(tmp_path, logged[0], seed=seed, ratio_list=0.5) for seed in (1, 2))
+    assert [sum(label.startswith(name) for label in first) for name in "xy"] == [10, 5]
+    assert len(other) == 15
+    assert set(first) != set(other)
+
+
+def test_corrections_replace_labels_of_an_lmdb_and_leave_samples_out(data, logged, tmp_path):
+    make_lmdb(tmp_path / "x", ["a", "b", "c"])
+    file = tmp_path / "corrections.json"
+    file.write_text(json.dumps({str(tmp_path / "x"): {"1": None, "3": "C"}}), encoding="utf-8")
+    assert lmdb_labels(tmp_path, logged[0], corrections=str(file)) == ["b", "C"]
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_the_ratio_list_of_a_multi_scale_set_draws_from_all_lines(data, logged, tmp_path, sized):
+    write(tmp_path, **dict.fromkeys("abcdefghij", "x"))
+    lines = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "labels.txt").write_text("\n".join(f"{line}\t30\t20" for line in lines), encoding="utf-8")
+    made = config(tmp_path, name="MultiScaleDataSet")
+    made["Train"]["dataset"].update(ratio_list=[0.5], ds_width=sized)
+    import ppocr.data
+
+    drawn = set()
+    for seed in range(6):
+        found = ppocr.data.MultiScaleDataSet(copy.deepcopy(made), "Train", logged[0], seed)
+        assert len(found) == 5
+        for number in range(5):
+            found[(30, 20, number, 1.5 if sized else None)]
+            drawn.add(found.file)
+    assert len(drawn) == 10
