@@ -104,23 +104,25 @@ class CMLLoss(nn.Layer):
     def _losses(self, predicts: dict[str, Any], batch: Sequence[Any]) -> dict[str, Tensor]:
         outputs = {name: _read_maps(predicts, name) for name in self.students}
         labels = _read_labels(batch, outputs)
+        # The three maps of a student are taken apart once, so that their gradients are put together once.
+        maps_of = {name: output.astype("float32").unbind(1) for name, output in outputs.items()}
         mask = labels[3]
         terms = {}
         if self.gt_weight:
-            for name, output in outputs.items():
+            for name, output in maps_of.items():
                 loss = maps.db_loss(output, labels, self.probability_loss, self.alpha, self.beta)
                 terms[f"gt_{name}"] = self.gt_weight, loss
         for one, other in self.pairs:
-            loss = self.mutual_loss(outputs[one][:, 0], outputs[other][:, 0])
+            loss = self.mutual_loss(maps_of[one][0], maps_of[other][0])
             terms[f"mutual_{one}_{other}"] = self.mutual_weight, loss
         if self.teacher is not None:
             probability = _read_teacher_map(predicts, self.teacher, mask)
             text = maps.teacher_text(probability, self.threshold, self.dilation)
             # A NaN is not above the threshold, so it would silently become background. This makes the terms NaN.
-            text = text + 0 * probability.sum()
-            for name, output in outputs.items():
+            broken = 0 * probability.sum()
+            for name, output in maps_of.items():
                 loss = maps.distillation_loss(output, text, mask, self.probability_loss, self.gamma)
-                terms[f"distill_{name}"] = self.distill_weight, loss
+                terms[f"distill_{name}"] = self.distill_weight, loss + broken
         return weighted_sum(terms)
 
 

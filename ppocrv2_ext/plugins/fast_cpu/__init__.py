@@ -1,13 +1,15 @@
 """Fast kernels for training on a CPU. Each stands beside Paddle's operator and computes the same.
 
-=============  ===============================================================================================
-``depthwise``  depthwise convolution, and the function that gives it to the layers of a model
-``norm``       BatchNorm and hardswish in one pass
-``ctc``        CTC over thousands of classes
-``memory``     when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
-``kernels``    the loops, compiled by numba
-=============  ===============================================================================================
+===============  ===============================================================================================
+``depthwise``    depthwise convolution, and the function that gives it to the layers of a model
+``norm``         BatchNorm and hardswish in one pass
+``ctc``          CTC over thousands of classes
+``maps``         the losses of a detector's maps
+``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
+``kernels``      the loops of networks, compiled by numba
+``map_kernels``  the loops of losses of maps
+===============  ===============================================================================================
 
-``depthwise`` and ``norm`` need the optional package numba (``pip install ppocrv2-ext[fast]``). Without it, on a GPU, in
-half precision and in static graphs Paddle's operators run.
+``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``). Without it, on
+a GPU, in half precision and in static graphs Paddle's operators run.
 """

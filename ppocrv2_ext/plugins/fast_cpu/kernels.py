@@ -11,6 +11,7 @@ instructions. A line has a few columns more than the output; what they hold is n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,12 +25,19 @@ ZERO, HALF, ONE, THREE, SIX = (np.float32(number) for number in (0, 0.5, 1, 3, 6
 SIXTH, THIRD = np.float32(1 / 6), np.float32(1 / 3)
 
 
-def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(kernel: Callable[..., Any], **options: bool) -> Callable[..., Any]:
     """``kernel`` compiled, without the interpreter lock; kept on disk if a folder for it can be written."""
+    # Python raises on a division by 0; the check would keep a loop from vector instructions.
+    compile_kernel = functools.partial(numba.njit, nogil=True, fastmath=FAST_MATH, error_model="numpy", **options)
     try:
-        return numba.njit(nogil=True, fastmath=FAST_MATH, cache=True)(kernel)
+        return compile_kernel(cache=True)(kernel)
     except RuntimeError:  # neither the folder of the package nor the user's cache can be written
-        return numba.njit(nogil=True, fastmath=FAST_MATH)(kernel)
+        return compile_kernel()(kernel)
+
+
+def inlined(part: Callable[..., Any]) -> Callable[..., Any]:
+    """A part of a kernel, compiled into each loop that calls it, so that the loop becomes vector instructions."""
+    return compiled(part, forceinline=True)
 
 
 @compiled
