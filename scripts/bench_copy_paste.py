@@ -112,7 +112,7 @@ def main(labels: Path | None, paddleocr: str | None, rounds: int, seed: int) -> 
     real = read_samples(labels, PICTURES) if labels else []
     pictures = [each["image"] for each in real]
     pictures = pictures or [rng.integers(0, 256, (720, 1280, 3), dtype=np.uint8) for _ in range(PICTURES)]
-    cases = {f"{boxes} boxes": [draw_boxes(rng, image, boxes) for image in pictures] for boxes in (5, 20, 100)}
+    cases = {f"{boxes} boxes": [draw_boxes(rng, image, boxes) for image in pictures] for boxes in (5, 20, 100, 300)}
     if real:
         cases[f"as labelled ({np.mean([len(each['polys']) for each in real]):.1f})"] = real
     ops = {"stock": CopyPaste(), "ours": TextCopyPaste()}

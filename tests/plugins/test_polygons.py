@@ -39,6 +39,30 @@ def test_coverages_add_up_to_the_areas_in_either_direction():
         np.testing.assert_allclose(shares, coverages(alone[None])[0], atol=1e-6)
 
 
+def shares_one_line_at_a_time(polygon):
+    """The coverage of one convex polygon: on each of 8 lines of a row, the part of each pixel between two crossings."""
+    width, height = np.ceil(polygon.max(axis=0)).astype(int) + 1
+    shares, edges = np.zeros((height, width)), [*zip(polygon, np.roll(polygon, -1, axis=0))]
+    for number in range(8 * height):
+        y = (number + 0.5) / 8 - 0.5
+        x = [a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0]) for a, b in edges if (a[1] <= y) != (b[1] <= y)]
+        if x:
+            left, right = np.arange(width) - 0.5, np.arange(width) + 0.5
+            shares[number // 8] += np.clip(np.minimum(right, max(x)) - np.maximum(left, min(x)), 0, 1) / 8
+    return shares
+
+
+def test_500_coverages_equal_those_of_a_plain_loop():
+    rng, polygons = np.random.default_rng(3), []
+    for _ in range(500):
+        angles = np.sort(rng.uniform(0, 2 * np.pi, 4))
+        size = rng.uniform(0.5, 12, 2) * ([1, 1e-9] if rng.random() < 0.02 else 1)  # some are almost a line
+        polygon = np.stack([np.cos(angles), np.sin(angles)], axis=1) * size
+        polygons.append(polygon - polygon.min(axis=0) + rng.uniform(0, 0.999, 2))
+    for shares, polygon in zip(coverages(np.stack(polygons)), polygons):
+        np.testing.assert_allclose(shares, shares_one_line_at_a_time(polygon), atol=1e-6)
+
+
 def test_each_shape_is_put_at_its_first_free_place():
     obstacles = Obstacles(np.array([SQUARE], float), [0.0], 50, 50)
     corners = np.array([[[0, 0], [12, 12], [13, 0], [30, 30]]] * 2)

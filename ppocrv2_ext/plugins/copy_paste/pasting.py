@@ -7,7 +7,6 @@ here: in a detection config the IaaAugment that follows does that, to the old an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -146,20 +145,23 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
     image = image.copy()
     if not pastes:
         return image
-    polygons = np.stack([one.polygon for one in pastes])
-    corners = np.floor(polygons.min(axis=1)).astype(int)
-    for (_, matrix, _), (x, y), weight in zip(pastes, corners.tolist(), coverages(polygons - corners[:, None])):
+    polygons, matrices = (np.array([getattr(one, name) for one in pastes]) for name in ("polygon", "matrix"))
+    corners = np.floor(polygons.min(axis=1))
+    # A strong reduction would alias: sample more finely, then average.
+    finer = np.ceil(0.5 / np.hypot(*matrices[:, :, 0].T))[:, None]
+    matrices[:, :, 2] -= corners
+    matrices *= finer[..., None]
+    matrices[:, :, 2] += (finer - 1) / 2
+    weights = coverages(polygons - corners[:, None])
+    fields = zip(matrices, corners.astype(int).tolist(), finer[:, 0].astype(int).tolist(), weights)
+    for matrix, (x, y), times, weight in fields:
         h, w = weight.shape
-        # A strong reduction would alias: sample more finely, then average.
-        finer = math.ceil(0.5 / math.hypot(*matrix[:, 0]))
-        local = finer * (matrix - [[0, 0, x], [0, 0, y]])
-        local[:, 2] += (finer - 1) / 2
-        patch = cv2.warpAffine(other_image, local, (w * finer, h * finer), borderMode=cv2.BORDER_REPLICATE)
-        if finer > 1:
+        patch = cv2.warpAffine(other_image, matrix, (w * times, h * times), borderMode=cv2.BORDER_REPLICATE)
+        if times > 1:
             patch = cv2.resize(patch, (w, h), interpolation=cv2.INTER_AREA)
         softer = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_CONSTANT)
         # At least 1/2 along the outline, so that the visible part of the pasted text still matches its label.
-        weight = np.minimum(weight, np.maximum(softer, 0.5, out=softer))
+        np.minimum(weight, np.maximum(softer, 0.5, out=softer), out=softer)
         below = image[y : y + h, x : x + w]
-        below[...] = cv2.blendLinear(patch, below, weight, 1 - weight)
+        cv2.blendLinear(patch, below, softer, 1 - softer, dst=below)
     return image

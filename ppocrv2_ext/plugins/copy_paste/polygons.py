@@ -10,13 +10,18 @@ import cv2
 import numpy as np
 
 ROWS = 8  # scan lines per pixel in `coverages`
+FEW = 8  # places that `Obstacles` tries before it tries all
 BORDER = 2  # pixels around the mask of `Obstacles`, and by how many its outlines may be wrong
 
 
 def areas(polygons: np.ndarray) -> np.ndarray:
     """(N,) areas in square pixels, >= 0, of (N, P, 2) polygons, or a scalar for one (P, 2). Shoelace formula."""
     polygons = _from_first_point(polygons)
-    return np.abs(_cross(polygons, _next_points(polygons)).sum(axis=-1)) / 2
+    return _areas(polygons, _next_points(polygons))
+
+
+def _areas(points: np.ndarray, next_points: np.ndarray) -> np.ndarray:
+    return np.abs(_cross(points, next_points).sum(axis=-1)) / 2
 
 
 def short_sides(polygons: np.ndarray) -> np.ndarray:
@@ -26,9 +31,10 @@ def short_sides(polygons: np.ndarray) -> np.ndarray:
     text it is the width of the band, where a bounding rectangle would be far too high.
     """
     polygons = _from_first_point(polygons)
-    along = _next_points(polygons) - polygons
+    following = _next_points(polygons)
+    along = following - polygons
     half_perimeter = np.hypot(along[..., 0], along[..., 1]).sum(axis=-1) / 2
-    return (half_perimeter - np.sqrt(np.maximum(half_perimeter**2 - 4 * areas(polygons), 0))) / 2
+    return (half_perimeter - np.sqrt(np.maximum(half_perimeter**2 - 4 * _areas(polygons, following), 0))) / 2
 
 
 def are_simple(polygons: np.ndarray) -> np.ndarray:
@@ -58,28 +64,32 @@ def coverages(polygons: np.ndarray) -> list[np.ndarray]:
     widths, heights = np.ceil(start.max(axis=1)).astype(np.intp).T + 1
     # All images share one row of cells. In it every line of an image has two cells more than the image is wide.
     strides = widths + 2
-    ends = np.cumsum(heights * strides)
+    ends = (heights * strides).cumsum()
+    begins = ends - heights * strides
     # Scan line k lies at y = (k + 1/2) / ROWS - 1/2. An edge crosses the lines from its upper end up to its lower one,
     # without the lower end itself.
-    first = np.ceil((np.minimum(y0, y1) + 0.5) * ROWS - 0.5).astype(np.intp)
-    count = np.ceil((np.maximum(y0, y1) + 0.5) * ROWS - 0.5).astype(np.intp) - first
-    edge = np.repeat(np.arange(len(first)), count)
-    line = np.arange(len(edge)) + (first - np.cumsum(count) + count)[edge]
-    slope = np.divide(x1 - x0, y1 - y0, out=np.zeros_like(x0), where=count > 0)
-    crossing = (
-        x0[edge] + ((line + 0.5) / ROWS - 0.5 - y0[edge]) * slope[edge] + 0.5
-    )  # 0 is the border of the first pixel
-    column = crossing.astype(np.intp)
-    sign = np.where(y1 > y0, 1 / ROWS, -1 / ROWS)[edge]
+    first = np.ceil((np.minimum(y0, y1) + 0.5) * ROWS - 0.5)
+    count = (np.ceil((np.maximum(y0, y1) + 0.5) * ROWS - 0.5) - first).astype(np.intp)
+    slope = (x1 - x0) / np.where(count > 0, y1 - y0, 1)
+    # For each edge: x at its first line, where 0 is the border of the first pixel; x from line to line; its sign;
+    # how many lines the edges before it cross; its first line; the first cell and the stride of its image.
+    crossing = x0 + ((first + 0.5) / ROWS - 0.5 - y0) * slope + 0.5
+    sign = np.where(y1 > y0, 1 / ROWS, -1 / ROWS)
+    owner = np.arange(len(start)).repeat(start.shape[1])
+    edges = np.stack([crossing, slope / ROWS, sign, count.cumsum() - count, first, begins[owner], strides[owner]])
+    crossing, step, sign, before, line, begin, stride = edges.repeat(count, axis=1)
+    number = np.arange(len(line)) - before
+    line += number
+    crossing += number * step
+    column = np.floor(crossing)
     right = sign * (crossing - column)  # the part of the pixel to the left of the crossing goes to the next cell
-    owner = edge // start.shape[1]
-    cell = (ends - heights * strides)[owner] + line // ROWS * strides[owner] + column
+    cell = (begin + np.floor(line / ROWS) * stride + column).astype(np.intp)
     steps = np.bincount(np.concatenate([cell, cell + 1]), np.concatenate([sign - right, right]), minlength=ends[-1])
     # The entries of every line add up to zero, so a single running sum serves all lines.
     shares = np.cumsum(steps, out=steps)
     shares = np.minimum(np.abs(shares, out=shares), 1, out=shares).astype(np.float32)
-    layout = zip((ends - heights * strides).tolist(), ends.tolist(), strides.tolist())
-    return [shares[begin:stop].reshape(-1, stride)[:, :-2] for begin, stop, stride in layout]
+    layout = zip(begins.tolist(), ends.tolist(), strides.tolist())
+    return [shares[start:stop].reshape(-1, width)[:, :-2] for start, stop, width in layout]
 
 
 def pad_polygons(polygons: np.ndarray, points: int) -> np.ndarray:
@@ -99,8 +109,11 @@ class Obstacles:
 
     def __init__(self, polygons: np.ndarray, limits: np.ndarray, height: int, width: int) -> None:
         finite = np.isfinite(polygons).all(axis=(1, 2))
-        self._polygons = list(polygons[finite])
-        self._table = _table(polygons[finite], np.asarray(limits)[finite])
+        if not finite.all():
+            polygons, limits = polygons[finite], np.asarray(limits)[finite]
+        self._polygons = polygons
+        self._placed: list[np.ndarray] = []
+        self._table = _table(polygons, limits)
         self._height_width = height, width
         self._mask: np.ndarray | None = None
 
@@ -125,34 +138,44 @@ class Obstacles:
 
     def _place(self, shape: np.ndarray, entry: np.ndarray, corners: np.ndarray) -> np.ndarray | None:
         """Place one (P, 2) shape with its column (7, 1) of the table; return its corner, None if no place is free."""
-        area, limits, covered = self._table[4:]
-        xy = corners.T[:, :, None]
-        sides = np.minimum(xy + entry[2:4, None], self._table[2:4, None]) - np.maximum(xy, self._table[:2, None])
-        sides = np.maximum(sides, 0, out=sides)
-        shares = sides[0] * sides[1] / area  # (K, N)
-        free = (covered + shares <= limits).all(axis=1)
-        if free.any():
-            first = int(free.argmax())
-            covered += shares[first]
-        else:
-            free_corner = self._first_free_corner(shape, corners)
-            if free_corner is None:
-                return None
-            first = free_corner
+        first = self._first_free_box(entry, corners)
+        if first is None:
+            first = self._first_free_corner(shape, corners)
+        if first is None:
+            return None
         corner = corners[first]
-        entry[:2, 0] += corner
-        entry[2:4, 0] += corner
+        entry[:4, 0] += (*corner, *corner)
         self._table = np.concatenate([self._table, entry], axis=1)
-        self._polygons.append(shape + corner)
+        self._placed.append(shape + corner)
         if self._mask is not None:
-            _fill(self._mask, shape + corner + BORDER)
+            _fill(self._mask, self._placed[-1] + BORDER)
         return corner
+
+    def _first_free_box(self, entry: np.ndarray, corners: np.ndarray) -> int | None:
+        """Index of the first corner at which the box covers no obstacle too much, or None. What it covers is noted.
+
+        The first few corners are tried alone: in most pictures one of them is free.
+        """
+        area, limits, covered = self._table[4:]
+        room = (limits - covered) * area
+        for start, stop in ((0, FEW), (FEW, len(corners))):
+            xy = corners[start:stop].T.astype(np.float32)[:, :, None]
+            sides = np.minimum(xy + entry[2:4, None], self._table[2:4, None])
+            sides -= np.maximum(xy, self._table[:2, None])
+            np.maximum(sides, 0, out=sides)
+            shared = np.multiply(sides[0], sides[1], out=sides[0])  # (corners, N)
+            free = (shared <= room).all(axis=1)
+            if free.any():
+                index = int(free.argmax())
+                covered += shared[index] / area
+                return start + index
+        return None
 
     def _first_free_corner(self, shape: np.ndarray, corners: np.ndarray) -> int | None:
         """Index of the first corner at which the shape touches no obstacle; None if there is none."""
         if self._mask is None:  # most pictures have so much room that they never need it
             self._mask = np.zeros([side + 2 * BORDER for side in self._height_width], dtype=np.uint8)
-            for polygon in self._polygons:
+            for polygon in (*self._polygons, *self._placed):
                 _fill(self._mask, polygon + BORDER)
         w, h = (np.ceil(shape.max(axis=0)).astype(int) + 1 + 2 * BORDER).tolist()
         # OpenCV may leave out pixels that an outline only touches. The dilation by the border brings them back.
@@ -171,7 +194,7 @@ class Obstacles:
 
 def _table(polygons: np.ndarray, limits: float | np.ndarray) -> np.ndarray:
     """(7, N): half-open box of the touched pixels (x0, y0, x1, y1), area, share that may be covered, covered share."""
-    table = np.zeros((7, len(polygons)))
+    table = np.zeros((7, len(polygons)), dtype=np.float32)
     table[:2] = np.floor(polygons.min(axis=1)).T
     table[2:4] = np.ceil(polygons.max(axis=1)).T + 1
     table[4] = np.maximum(areas(polygons), 1)
