@@ -4,6 +4,9 @@ Shape legend: B batch, H height, W width. All arrays are C-contiguous. A row is 
 What a map is compared with needs no gradient: a label, a mask.
 """
 
+# mypy: disable-error-code="assignment"
+# In compiled loops a number has the type that numba gives it.
+
 from __future__ import annotations
 
 import math
