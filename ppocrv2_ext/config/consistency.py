@@ -20,6 +20,9 @@ STRIDE = 32  # pixels; the maps of a detector have the size of the picture only 
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
 # Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
 LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
+CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
+# Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
+CHANNELS_LAST = (*LINE_RESIZERS, *CHANNELS_FIRST, "DetResizeForTest", "EastRandomCropData", "IaaAugment", "RecAug")
 # Backbones that divide the height of a line by 32 in all, and whose neck needs it to become 1: {backbone: height}.
 LINE_HEIGHTS = {"LCNet": 32, "MobileNetV1Enhance": 32, "MobileNetV3": 32}
 LARGEST_BATCH = 64 * 2**30  # bytes of pictures
@@ -42,6 +45,7 @@ def find_conflicts(config: dict) -> Iterator[str]:
     yield from _detector_eval_batch(config)
     yield from _image_first(config)
     yield from _centers_in_float32(config)
+    yield from _order_of_transforms(config)
     yield from _input_channels(config)
     yield from _line_heights(config)
     yield from _classes(config)
@@ -146,6 +150,18 @@ def _image_shapes(config: dict, mode: str) -> dict[str, list[int]]:
     shapes = {name: _transforms(config, mode).get(name, {}).get("image_shape") for name in LINE_RESIZERS}
     whole = {name: shape for name, shape in shapes.items() if isinstance(shape, list) and len(shape) == 3}
     return {name: shape for name, shape in whole.items() if all(isinstance(side, int) for side in shape)}
+
+
+def _order_of_transforms(config: dict) -> Iterator[str]:
+    """KeepKeys makes the batch, so it is last; what works on pixels comes before the channels go first."""
+    for mode in ("Train", "Eval"):
+        entries = [name for entry in config[mode]["dataset"].get("transforms") or () for name in entry]
+        if "KeepKeys" in entries and entries[-1] != "KeepKeys":
+            yield f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch, got {entries[-1]}."
+        first = next((index for index, name in enumerate(entries) if name in CHANNELS_FIRST), len(entries))
+        for name in entries[first + 1 :]:
+            if name in CHANNELS_LAST:
+                yield f"{mode}.dataset.transforms: {name} must come before {entries[first]}: it takes (H, W, 3) pixels."
 
 
 def _input_channels(config: dict) -> Iterator[str]:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from ..host import Host
 
 LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
-NO_PICTURE_AFTER = {"NormalizeImage", "ToCHWImage", "KeepKeys"}  # they return something else than (H, W, 3) pixels
+NO_PICTURE_AFTER = {
+    "NormalizeImage",
+    "NormalizeToCHW",
+    "ToCHWImage",
+    "KeepKeys",
+}  # they return something else than (H, W, 3) pixels
 
 
 def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:

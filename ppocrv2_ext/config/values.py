@@ -210,6 +210,10 @@ ARGUMENTS: dict[str, Rule] = {
     "unclip_ratio": above(0, 100),
     "max_candidates": whole(1, 10**6),
     "ohem_ratio": nothing_or(real(0, 10**6)),
+    "main_indicator": TEXT,
+    "base_metric_name": TEXT,
+    "model_name": nothing_or(either(TEXT, NAMES)),
+    "networks": nothing_or(NAMES),
     "hidden_size": CHANNELS,
     "hidden_dims": CHANNELS,
     "mid_channels": nothing_or(CHANNELS),
@@ -218,6 +222,18 @@ ARGUMENTS: dict[str, Rule] = {
     "disable_se": FLAG,
     "loss_config_list": Rule("a list of `- name: {key: value}`", lambda value: isinstance(value, list)),
     "weight": NUMBERS,
+}
+NETWORKS: dict[str, Rule] = {  # the values of Architecture, or of each of its Models, that are no parts
+    "model_type": one_of("det", "rec", "cls", "e2e", "kie", "table", "sr"),
+    "algorithm": TEXT,
+    "name": TEXT,
+    "in_channels": CHANNELS,
+    "return_all_feats": FLAG,
+    "freeze_norm": FLAG,
+    "freeze_params": FLAG,
+    "pretrained": NO_PATH,
+    "pretrained_min_matched": nothing_or(PROBABILITY),
+    "perturbation": nothing_or(real(0, 100)),
 }
 PROBABILITIES = re.compile(r"(.*_)?prob")  # names of arguments
 WIDTH_OF_BACKBONE = above(0, 16)  # the `scale` of a backbone

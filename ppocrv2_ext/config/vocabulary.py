@@ -16,7 +16,7 @@ from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
 from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
 from .stopping import find_wrong_stops
-from .values import find_unusable_numbers, find_wrong_settings, rules_of_component
+from .values import NETWORKS, find_unusable_numbers, find_wrong_settings, find_wrong_values, rules_of_component
 from .yaml_files import shorten
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
@@ -214,6 +214,7 @@ def _architecture(architecture: dict, catalog: Catalog) -> Iterator[Problem]:
         ]
     for where, section, known in sections:
         yield from _unknown_keys(where, section, known)
+        yield from map(Problem, find_wrong_values(where, section, NETWORKS))
         for part, kind in PART_KINDS.items():
             yield from _component(f"{where}.{part}", kind, section.get(part), catalog)
         yield from _heads_of_multi_head(f"{where}.Head", section.get("Head") or {})

@@ -49,8 +49,10 @@ def run(count: int, seed: int, folder: Path, clone: str | None = None, commands:
         outcome = _prepare(kind, file, f"{base_name}, case {number} of seed {seed}", clone, canary)
         files.append((kind, file, outcome))
         yield outcome
-    for kind, file, outcome in random.Random(seed).sample(files, min(commands, len(files))):
-        yield _run_command(kind, file, outcome, clone, canary)
+    for verdict in ("works", "refuses"):  # half of the commands each: a config that is taken must be fit to train
+        own = [case for case in files if case[2].verdict == verdict and case[0] != "nothing"]
+        for kind, file, outcome in random.Random(seed).sample(own, min((commands + 1) // 2, len(own))):
+            yield _run_command(kind, file, outcome, clone, canary)
 
 
 def _read_bases(clone: str | None) -> list[tuple[str, dict]]:
