@@ -109,13 +109,17 @@ def config_options(command: Callable) -> Callable:
     metavar="NAME",
     help="Of several networks in FILE [default: the better one by the record beside it, else Student].",
 )
+@click.option("--model", metavar="NAME", help="v4, v5, v6-tiny or v6-small instead of PP-OCRv2; needs a clone.")
 @host_option
-def weights(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
+def weights(
+    kind: str, output: str, source: str | None, network: str | None, model: str | None, directory: str | None
+) -> None:
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from.
 
     `lcnet` converts the ImageNet weights that PaddleClas publishes for PPLCNet: a start for the backbone LCNet.
+    --model takes the official weights of PP-OCRv4, v5 or v6, whose networks a clone of PaddleOCR has.
     """
-    commands.weights.weights(kind, output, source, network, directory)
+    commands.weights.weights(kind, output, source, network, directory, model)
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
@@ -201,6 +205,88 @@ def export(
 ) -> None:
     """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
     commands.export.export(name, overrides, directory, output, onnx, network)
+
+
+def model_options(command: Callable) -> Callable:
+    """Decorator that adds ``--det DIR --rec DIR --cls DIR|none --engine NAME``."""
+    for option in (
+        click.option(
+            "--engine",
+            type=click.Choice(["onnxruntime", "openvino", "paddle"]),
+            default="onnxruntime",
+            show_default=True,
+            help="What runs the models.",
+        ),
+        click.option(
+            "--cls",
+            metavar="DIR|none",
+            help="A folder with an exported classifier of directions, or none [default: the official one].",
+        ),
+        click.option("--rec", metavar="DIR", help="A folder with an exported recognizer [default: the official one]."),
+        click.option("--det", metavar="DIR", help="A folder with an exported detector [default: the official one]."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command(short_help="Read whole pictures: images, PDF files, folders.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH ...")
+@model_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "picture", "pdf-text"]),
+    default="text",
+    show_default=True,
+    help="picture: boxes and texts drawn; pdf-text: a PDF whose text can be searched.",
+)
+@click.option(
+    "--min-score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Drop less certain lines."
+)
+@click.option("--output", metavar="DIR", help="Write one file for each into DIR [default: to standard output].")
+def ocr(
+    paths: tuple[str, ...],
+    det: str | None,
+    rec: str | None,
+    cls: str | None,
+    engine: str,
+    form: str,
+    min_score: float,
+    output: str | None,
+) -> None:
+    """Read whole pictures: find the lines of text, turn those on their head, and read them.
+
+    Exits with 1 if a file could not be read; the others are. It needs no PaddleOCR, and Paddle only as an engine.
+    """
+    sys.exit(commands.ocr.read_pictures(paths, det, rec, cls, engine, form, output, min_score))
+
+
+@main.command("eval-system", short_help="Evaluate detector and recognizer together on labelled pictures.")
+@model_options
+@click.option(
+    "--data", required=True, metavar="LABELS", help="A label file of pictures: image<TAB>[{transcription, points}]."
+)
+@click.option("--data-dir", metavar="DIR", help="What its images are relative to [default: its folder].")
+@click.option(
+    "--min-score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Drop less certain lines."
+)
+@click.option(
+    "--worst", type=click.IntRange(0), default=5, show_default=True, help="How many of the worst pictures are shown."
+)
+@click.option("--json", "report_file", metavar="FILE", help="Write all numbers, of each picture too, to FILE.")
+def eval_system(
+    det: str | None,
+    rec: str | None,
+    cls: str | None,
+    engine: str,
+    data: str,
+    data_dir: str | None,
+    min_score: float,
+    worst: int,
+    report_file: str | None,
+) -> None:
+    """Evaluate detector and recognizer together: precision, recall and F1 of boxes, and of boxes with their texts."""
+    sys.exit(commands.eval_system.evaluate(det, rec, cls, engine, data, data_dir, min_score, worst, report_file))
 
 
 @main.command()

@@ -1,7 +1,11 @@
-"""Exported models, and reading text lines with one. PaddleOCR and a training config are not needed here.
+"""Exported models, and reading pictures with them. PaddleOCR and a training config are not needed here.
 
 - ``model_folder``: the files of an exported model, and the description of its input.
-- ``engine``: runs a model, with Paddle or onnxruntime.
+- ``settings``: what that description says about each stage of reading.
+- ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs that onnxruntime runs faster.
 - ``onnx_conversion``: converts a model to ONNX and compares the two.
-- ``read``: reads images of text lines with an exported recognizer.
+- ``read``: opens images, and reads those of one line of text.
+- ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
+- ``sources``, ``formats``: the files that are read, and what is written of them.
+- ``evaluation``: how well whole pictures are read.
 """

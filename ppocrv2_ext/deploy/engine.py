@@ -1,10 +1,12 @@
-"""The two engines that run an exported model: Paddle inference and onnxruntime.
+"""The engines that run an exported model on a CPU: onnxruntime, OpenVINO and Paddle inference.
 
-An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32.
+An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32. Several threads may call
+it at once. Paddle's takes one of them after the other.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,14 +14,43 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import PathLike
-from .model_folder import find_model_files
+from .graph import read_graph
+from .model_folder import ONNX_FILE, find_model_files
 
 Engine = Callable[[np.ndarray], np.ndarray]
+ENGINES = ("onnxruntime", "openvino", "paddle")
 
 
-def load_paddle_engine(model_dir: PathLike) -> Engine:
+def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
+    """A model in one of :data:`ENGINES`.
+
+    Args:
+        model: the folder of an exported model, or for the two engines that run ONNX also an ONNX file.
+        name: which engine.
+        threads: that one call uses; 0 for the engine's own choice.
+    Raises:
+        UserError: the engine is not installed, there is no such model, or the engine cannot load it.
+    """
+    path = Path(model)
+    if name == "paddle":
+        if path.is_file():
+            raise UserError(f"{path} is an ONNX file, which Paddle does not run; give an exported folder.")
+        return load_paddle_engine(path, threads)
+    if path.is_dir():
+        if not (path / ONNX_FILE).is_file():
+            find_model_files(path)  # says it better where there is no model at all
+            raise UserError(
+                f"{path} has no {ONNX_FILE}, which {name} runs; export with --onnx, or read with --engine paddle."
+            )
+        path = path / ONNX_FILE
+    return load_openvino_engine(path, threads) if name == "openvino" else load_onnx_engine(path, threads)[0]
+
+
+def load_paddle_engine(model_dir: PathLike, threads: int = 0) -> Engine:
     """An exported model in Paddle inference, on the CPU.
 
+    Args:
+        threads: that one call uses; 0 for Paddle's own choice.
     Raises:
         UserError: Paddle is not installed, a file of the model is missing, or Paddle cannot load it.
     """
@@ -31,6 +62,8 @@ def load_paddle_engine(model_dir: PathLike) -> Engine:
     config = inference.Config(str(program), str(params))
     config.disable_gpu()
     config.disable_glog_info()
+    if threads:
+        config.set_cpu_math_library_num_threads(threads)
     if program.suffix == ".json" and b"_interp" in program.read_bytes():
         config.disable_mkldnn()  # oneDNN, Paddle 3.3's default, cannot run a detector's upsampling
     try:
@@ -42,18 +75,23 @@ def load_paddle_engine(model_dir: PathLike) -> Engine:
     source = predictor.get_input_handle(predictor.get_input_names()[0])
     target = predictor.get_output_handle(predictor.get_output_names()[0])
 
+    lock = threading.Lock()
+
     def run(inputs: np.ndarray) -> np.ndarray:
-        source.reshape(inputs.shape)
-        source.copy_from_cpu(np.ascontiguousarray(inputs, dtype=np.float32))
-        predictor.run()
-        return target.copy_to_cpu()
+        with lock:
+            source.reshape(inputs.shape)
+            source.copy_from_cpu(np.ascontiguousarray(inputs, dtype=np.float32))
+            predictor.run()
+            return target.copy_to_cpu()
 
     return run
 
 
-def load_onnx_engine(onnx_file: PathLike) -> tuple[Engine, dict[str, str]]:
+def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dict[str, str]]:
     """An ONNX file in onnxruntime, on the CPU.
 
+    Args:
+        threads: that one call uses; 0 for as many as there are cores.
     Returns:
         (engine, the metadata of the file as {key: text})
     Raises:
@@ -65,8 +103,11 @@ def load_onnx_engine(onnx_file: PathLike) -> tuple[Engine, dict[str, str]]:
         raise UserError("reading with ONNX needs onnxruntime; run `pip install onnxruntime`.") from error
     if not Path(onnx_file).is_file():
         raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only: it warns of parts of a graph that are not needed
     try:
-        session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(read_graph(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private
         raise UserError(f"onnxruntime cannot load {onnx_file} ({_first_line(error)}).") from error
     name = session.get_inputs()[0].name
@@ -75,6 +116,38 @@ def load_onnx_engine(onnx_file: PathLike) -> tuple[Engine, dict[str, str]]:
         return session.run(None, {name: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
 
     return run, dict(session.get_modelmeta().custom_metadata_map)
+
+
+def load_openvino_engine(onnx_file: PathLike, threads: int = 0) -> Engine:
+    """An ONNX file in OpenVINO, on the CPU, in single precision.
+
+    Args:
+        threads: that one call uses; 0 for as many as there are cores.
+    Raises:
+        UserError: openvino is not installed, there is no such file, or OpenVINO cannot load it.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise UserError("--engine openvino needs OpenVINO; run `pip install openvino`.") from error
+    if not Path(onnx_file).is_file():
+        raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
+    # One stream for each caller of one thread; 0 leaves the number of threads open.
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": "AUTO" if threads == 1 else "1"}
+    core = openvino.Core()
+    try:
+        model = core.compile_model(core.read_model(str(onnx_file)), "CPU", hints)
+    except Exception as error:  # OpenVINO raises RuntimeError for all it cannot do
+        raise UserError(f"OpenVINO cannot load {onnx_file} ({_first_line(error)}).") from error
+    local = threading.local()
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        if not hasattr(local, "request"):
+            local.request = model.create_infer_request()
+        result = local.request.infer([np.ascontiguousarray(inputs, dtype=np.float32)])
+        return np.array(result[model.output(0)])  # a copy: the request writes its next output there
+
+    return run
 
 
 def _first_line(error: Exception) -> str:

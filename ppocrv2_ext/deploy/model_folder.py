@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..files import PathLike
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
+ONNX_FILE = "inference.onnx"  # beside the program, written by `export --onnx`
 
 
 class ModelDescription(NamedTuple):
@@ -49,17 +50,27 @@ def find_exported_models(directory: PathLike) -> list[Path]:
     return [path for path in candidates if any((path / name).is_file() for name in PROGRAMS)]
 
 
-def read_description(model_dir: PathLike) -> ModelDescription:
-    """Read ``inference.yml``. For a network of a distillation model, it is one folder up.
+def find_description(model_dir: PathLike) -> Path:
+    """The path of ``inference.yml``. For a network of a distillation model, it is one folder up.
 
     Raises:
-        UserError: the file is missing or is not what PaddleOCR's exporter writes.
+        UserError: there is none.
     """
     folder = Path(model_dir)
     candidates = [folder / "inference.yml", folder.absolute().parent / "inference.yml"]
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         raise UserError(f"{candidates[0]} is missing: it says how to prepare images; export the model again.")
+    return path
+
+
+def read_description(model_dir: PathLike) -> ModelDescription:
+    """Read ``inference.yml``. For a network of a distillation model, it is one folder up.
+
+    Raises:
+        UserError: the file is missing or is not what PaddleOCR's exporter writes.
+    """
+    path = find_description(model_dir)
     try:
         with open(path, encoding="utf-8") as file:
             content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -14,11 +14,10 @@ import numpy as np
 from ..errors import UserError
 from ..files import PathLike, atomic_write
 from .engine import load_onnx_engine, load_paddle_engine
-from .model_folder import find_exported_models, find_model_files, read_description
+from .model_folder import ONNX_FILE, find_exported_models, find_model_files, read_description
 
 OPSET = 14  # the first with HardSwish
 TOLERANCE = 1e-4  # of a probability, on images 320 pixels wide; Paddle 2.6 is off by 2.4e-4 on a line of 600
-FILE_NAME = "inference.onnx"
 CHARACTERS, IMAGE_SHAPE = "character", "image_shape"  # keys of the metadata; RapidOCR reads the first
 
 
@@ -95,7 +94,7 @@ def convert_and_compare(directory: PathLike) -> list[Path]:
     folders = find_exported_models(directory) or [Path(directory)]
     files = []
     for folder in folders:
-        file = convert_to_onnx(folder, folder / FILE_NAME)
+        file = convert_to_onnx(folder, folder / ONNX_FILE)
         difference = measure_difference(folder, file, _probes(read_description(folder).image_shape))
         click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {difference:.1e}")
         if not difference <= TOLERANCE:

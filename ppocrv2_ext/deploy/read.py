@@ -19,8 +19,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..errors import UserError
 from ..files import PathLike
 from .engine import Engine, load_onnx_engine, load_paddle_engine
-from .model_folder import ModelDescription, find_model_files, read_description
-from .onnx_conversion import CHARACTERS, FILE_NAME, IMAGE_SHAPE
+from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
+from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 
 WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
 
@@ -100,7 +100,8 @@ def ctc_greedy(probabilities: np.ndarray, characters: Sequence[str]) -> list[tup
     """
     if len(characters) != probabilities.shape[2]:
         raise ValueError(f"`characters` must have C={probabilities.shape[2]} entries, got {len(characters)}.")
-    classes, best = probabilities.argmax(2), probabilities.max(2)
+    classes = probabilities.argmax(2)
+    best = np.take_along_axis(probabilities, classes[..., None], 2)[..., 0]
     writes = classes != 0  # (B, T): whether a frame writes a character
     writes[:, 1:] &= classes[:, 1:] != classes[:, :-1]
     texts = ["".join(characters[c] for c in row[own]) for row, own in zip(classes, writes)]
@@ -172,7 +173,7 @@ def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
         return load_paddle_engine(model), read_description(model)
     if engine != "onnx":
         raise ValueError(f"`engine` must be 'onnx' or 'paddle', got {engine!r}.")
-    run, metadata = load_onnx_engine(model / FILE_NAME if model.is_dir() else model)
+    run, metadata = load_onnx_engine(model / ONNX_FILE if model.is_dir() else model)
     if CHARACTERS in metadata and IMAGE_SHAPE in metadata:
         shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
         return run, ModelDescription(shape, metadata[CHARACTERS].split("\n"))

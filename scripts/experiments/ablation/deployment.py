@@ -15,8 +15,7 @@ import numpy as np
 
 from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
-from ppocrv2_ext.deploy.model_folder import ModelDescription, find_model_files, read_description
-from ppocrv2_ext.deploy.onnx_conversion import FILE_NAME
+from ppocrv2_ext.deploy.model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from ppocrv2_ext.deploy.read import line_width, load_image, resize_line
 from ppocrv2_ext.files import PathLike
 
@@ -72,7 +71,7 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
     engines, inputs = {}, {}
     for key, folder in folders.items():
         target = folder / MODEL
-        file = target / FILE_NAME
+        file = target / ONNX_FILE
         engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
         inputs[key] = read_test_inputs(data, read_description(target))
     return {key: statistics.median(times) for key, times in time_in_turns(engines, inputs).items()}

@@ -1,0 +1,125 @@
+"""`eval-system`: detector and recognizer together, on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UserError
+from ..files import atomic_write
+
+if TYPE_CHECKING:
+    from ..deploy.evaluation import Counts, PageScore
+
+WRONG_SHOWN = 3  # texts of one picture
+
+
+def evaluate(
+    det: str | None,
+    rec: str | None,
+    cls: str | None,
+    engine: str,
+    data: str,
+    data_dir: str | None = None,
+    least_score: float = 0.5,
+    worst: int = 5,
+    report_file: str | None = None,
+) -> int:
+    """Read labelled pictures, and print how many boxes and texts are right.
+
+    Args:
+        det, rec, cls, engine, least_score: as :class:`~ppocrv2_ext.deploy.ocr.OCR` takes them.
+        data: a label file, ``image<TAB>[{"transcription", "points"}, ...]``.
+        data_dir: what its images are relative to; None for its folder.
+        worst: how many of the worst pictures are shown.
+        report_file: JSON with all numbers; None for none.
+    Returns:
+        0, or 1 if a line or a picture could not be read: the others count.
+    Raises:
+        UserError: the file has no labelled picture, or a model is missing.
+    """
+    from ..deploy.evaluation import Counts, score_page
+    from ..deploy.ocr import OCR
+
+    samples, problems = _read_labels(data, data_dir)
+    reader = OCR(det, rec, cls, engine, least_score=least_score)
+    scores: dict[str, PageScore] = {}
+    for (path, labels), page in zip(samples, reader.read_many(path for path, _ in samples)):
+        if isinstance(page, Exception):
+            problems.append(f"{path}: {page}")
+            continue
+        scores[str(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
+    for problem in problems:
+        click.echo(f"ppocrv2: {problem}.", err=True)
+    if not scores:
+        raise UserError(f"{data}: none of its pictures could be read.")
+    names = list(next(iter(scores.values())).end_to_end)
+    detection = sum((score.detection for score in scores.values()), Counts())
+    end_to_end = {name: sum((score.end_to_end[name] for score in scores.values()), Counts()) for name in names}
+    _print(detection, end_to_end, scores, worst)
+    if report_file:
+        pages = {path: _describe(score.detection, score.end_to_end) for path, score in scores.items()}
+        content = {"pictures": len(scores), **_describe(detection, end_to_end), "pages": pages}
+        with atomic_write(report_file) as part:
+            part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    return 1 if problems else 0
+
+
+def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list]], list[str]]:
+    """([(image, [(points, text), ...]), ...], what is wrong with the other lines)"""
+    from ..data.labels import read_entries
+
+    folder = Path(data_dir) if data_dir else Path(data).parent
+    samples, problems = [], []
+    for entry in read_entries(data):
+        if not entry.text:
+            continue
+        try:
+            boxes = [(box["points"], str(box["transcription"])) for box in json.loads(entry.label)]
+            if any(len(points) < 3 for points, _ in boxes):
+                raise ValueError("a box has fewer than 3 points")
+        except (ValueError, KeyError, TypeError) as error:
+            problems.append(f"{entry.place}: no labels of a picture ({error})")
+            continue
+        samples.append((folder / entry.images[0], boxes))
+    if not samples:
+        raise UserError(f'{data} has no labelled picture: a line is image<TAB>[{{"transcription", "points"}}, ...].')
+    return samples, problems
+
+
+def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, PageScore], worst: int) -> None:
+    from rich.table import Table
+
+    from ..tables import plain
+
+    table = Table("", "precision", "recall", "F1", "right", box=None, pad_edge=False)
+    for name, c in [("boxes", detection), *((f"boxes and texts, {name}", c) for name, c in end_to_end.items())]:
+        table.add_row(name, *(f"{value:.3f}" for value in (c.precision, c.recall, c.f1)), str(c.right))
+    click.echo("\n".join(plain(table, 110)))
+    click.echo(f"{detection.labelled} labelled boxes, {detection.found} found, in {len(scores)} pictures.")
+    for name, counts in end_to_end.items():
+        share = counts.right / detection.right if detection.right else 0.0
+        click.echo(f"Of the {detection.right} boxes that were found, {share:.3f} are read right, {name}.")
+    first = next(iter(end_to_end))
+    order = sorted(scores.items(), key=lambda item: item[1].end_to_end[first].f1)[:worst]
+    if order:
+        click.echo("Worst first:")
+    for path, score in order:
+        counts = score.end_to_end[first]
+        texts = ", ".join(f"{read!r} for {label!r}" for label, read in score.wrong[:WRONG_SHOWN])
+        missed = counts.labelled - score.detection.right
+        click.echo(
+            f"  {counts.f1:.3f}  {path}: {missed} of {counts.labelled} boxes missed" + (f"; {texts}" if texts else "")
+        )
+
+
+def _describe(detection: Counts, end_to_end: dict[str, Counts]) -> dict:
+    """The numbers as JSON has them."""
+
+    def numbers(counts: Counts) -> dict:
+        return {**counts._asdict(), "precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
+
+    return {"detection": numbers(detection), "end_to_end": {name: numbers(c) for name, c in end_to_end.items()}}

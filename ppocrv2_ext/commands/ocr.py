@@ -1,0 +1,167 @@
+"""`ocr`: read whole pictures with the official models or exported ones. It needs no PaddleOCR, and Paddle only as an
+engine."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UserError
+from ..files import atomic_write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..deploy.ocr import OCR, Line
+    from ..deploy.sources import Picture
+
+SUFFIXES = {"text": ".txt", "json": ".json", "picture": ".png", "pdf-text": ".pdf"}
+NOWHERE = Path()  # in place of a file: standard output
+NEEDS_OUTPUT = ("picture", "pdf-text")  # not for a terminal
+
+
+def read_pictures(
+    paths: Sequence[str],
+    det: str | None = None,
+    rec: str | None = None,
+    cls: str | None = None,
+    engine: str = "onnxruntime",
+    form: str = "text",
+    output: str | None = None,
+    least_score: float = 0.5,
+) -> int:
+    """Read pictures and write what they say, to standard output or into a folder.
+
+    Args:
+        paths: images, PDF files and folders of them.
+        det, rec, cls, engine, least_score: as :class:`~ppocrv2_ext.deploy.ocr.OCR` takes them.
+        form: a key of SUFFIXES.
+        output: the folder for one file each; None for standard output, in the order of ``paths``.
+    Returns:
+        0, or 1 if a file could not be read: the others are.
+    Raises:
+        UserError: a path, an engine or a model is missing, or a file cannot be written.
+    """
+    if form in NEEDS_OUTPUT and not output:
+        raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
+    from ..deploy.ocr import OCR
+    from ..deploy.sources import find_files, open_pictures
+
+    files = find_files(paths)
+    targets = _name_targets(files, output, SUFFIXES[form])
+    reader = OCR(det, rec, cls, engine, least_score=least_score)
+    unread, parts = 0, []
+    with _progress(len(files)) as advance:
+        for picture, lines in _read_in_order(reader, open_pictures(files)):
+            if lines is None or picture.pixels is None:
+                unread += 1
+                click.echo(f"ppocrv2: {picture.name}: {picture.problem}.", err=True)
+            else:
+                parts.append(_render(form, picture, picture.pixels, lines, targets.get(picture.path, NOWHERE)))
+            if picture.page == picture.pages:
+                if parts:
+                    _write(
+                        form, picture.path, parts, targets.get(picture.path, NOWHERE), form == "text" and len(files) > 1
+                    )
+                parts = []
+                advance()
+    if unread:
+        click.echo(f"ppocrv2: {unread} could not be read.", err=True)
+    return 1 if unread else 0
+
+
+def _read_in_order(reader: OCR, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, list[Line] | None]]:
+    """Each picture with its lines, or with None where there is a problem. Several are read at once."""
+    waiting: list[Picture] = []
+
+    def sound_pixels():
+        for picture in pictures:
+            waiting.append(picture)
+            if picture.pixels is not None:
+                yield picture.pixels
+
+    for page in reader.read_many(sound_pixels()):
+        while waiting[0].pixels is None:
+            yield waiting.pop(0), None
+        picture = waiting.pop(0)
+        if isinstance(page, Exception):
+            yield picture._replace(pixels=None, problem=str(page)), None
+        else:
+            yield picture, page
+    yield from ((picture, None) for picture in waiting)
+
+
+def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dict[Path, Path]:
+    """{file: what is written for it}; files of one name keep their own suffix before the new one.
+
+    Raises:
+        UserError: two files would be written to one place.
+    """
+    if not output:
+        return {}
+    stems = [file.stem for file in files]
+    targets = {
+        file: Path(output) / f"{file.stem if stems.count(file.stem) == 1 else file.name}{suffix}" for file in files
+    }
+    places: dict[Path, Path] = {}
+    for file, target in targets.items():
+        if target in places:
+            raise UserError(f"{places[target]} and {file} would both be written to {target}; read them one by one.")
+        places[target] = file
+    return targets
+
+
+def _render(form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path) -> Any:
+    """What is kept of a page until its file is written: without the pixels, of which a long PDF has too many.
+
+    A picture for people is written at once.
+    """
+    from ..deploy import formats
+
+    if form == "text":
+        return formats.as_text(lines)
+    if form == "json":
+        return formats.as_json(lines, picture.path, picture.page, pixels.shape)
+    if form == "pdf-text":
+        return formats.as_pdf_page(lines, pixels)
+    from ..preview.fonts import load_label_font
+
+    place = target if picture.pages == 1 else target.with_name(f"{target.stem}-{picture.page}{target.suffix}")
+    with atomic_write(place) as part:
+        formats.as_picture(lines, pixels, load_label_font).save(part)
+    return None
+
+
+def _write(form: str, file: Path, parts: list[Any], target: Path, with_heading: bool) -> None:
+    """Write the pages of one file; ``target`` NOWHERE is standard output."""
+    from ..deploy import formats
+
+    if form == "pdf-text":
+        with atomic_write(target) as part:
+            part.write_bytes(formats.as_pdf(parts))
+    elif form in ("text", "json"):
+        text = ("\n" if form == "text" else "").join(parts)
+        if target == NOWHERE:
+            click.echo((f"== {file}\n" if with_heading else "") + text, nl=False)
+        else:
+            with atomic_write(target) as part:
+                part.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _progress(total: int):
+    """A bar on standard error, if that is a terminal and there is more than one file; a function that advances it."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)

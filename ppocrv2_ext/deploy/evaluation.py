@@ -1,0 +1,124 @@
+"""How well whole pictures are read: boxes, texts in matched boxes, and both together.
+
+A box counts as found as in PaddleOCR's DetMetric, which follows ICDAR 2015: its intersection over union with a labelled
+box is above a half, and each box is matched once. Labels ``###`` and ``*`` are not readable: they count for nothing,
+and neither does a found box of which more than a half lies in one of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+
+from ..data.labels import IGNORED_TEXTS
+
+LEAST_OVERLAP = 0.5  # of intersection over union
+
+
+class Counts(NamedTuple):
+    """What precision, recall and F1 are made of."""
+
+    right: int = 0
+    found: int = 0
+    labelled: int = 0
+
+    def __add__(self, other: tuple) -> Counts:
+        return Counts(*(a + b for a, b in zip(self, other)))
+
+    @property
+    def precision(self) -> float:
+        """The right ones of those found, in [0, 1]; 0 if none was found."""
+        return self.right / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The right ones of those labelled, in [0, 1]; 0 if none is labelled."""
+        return self.right / self.labelled if self.labelled else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall; 1 if nothing is labelled and nothing was found."""
+        return 2 * self.right / (self.found + self.labelled) if self.found + self.labelled else 1.0
+
+
+def keep_text(text: str) -> str:
+    """The text with single spaces, as it must be read."""
+    return " ".join(text.split())
+
+
+def fold_text(text: str) -> str:
+    """The text without case and spaces."""
+    return "".join(text.split()).casefold()
+
+
+TEXT_RULES: dict[str, Callable[[str], str]] = {"exact": keep_text, "without case and spaces": fold_text}
+
+
+class PageScore(NamedTuple):
+    """The counts of one picture."""
+
+    detection: Counts
+    end_to_end: dict[str, Counts]  # by the keys of TEXT_RULES; right: found, with the right text
+    wrong: list[tuple[str, str]]  # (labelled, read) in matched boxes, of the texts that differ
+
+
+def score_page(labels: Sequence[tuple[Any, str]], found: Sequence[tuple[Any, str]]) -> PageScore:
+    """Compare what was found in a picture with its labels.
+
+    Args:
+        labels, found: (polygon (N, 2) in pixels, text).
+    """
+    pairs, kept, cared = match_boxes([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
+    texts = [(labels[i][1], found[j][1]) for i, j in pairs]
+    end_to_end = {
+        name: Counts(sum(rule(a) == rule(b) for a, b in texts), kept, cared) for name, rule in TEXT_RULES.items()
+    }
+    wrong = [(a, b) for a, b in texts if keep_text(a) != keep_text(b)]
+    return PageScore(Counts(len(pairs), kept, cared), end_to_end, wrong)
+
+
+def match_boxes(
+    labelled: Sequence[Any], texts: Sequence[str], found: Sequence[Any]
+) -> tuple[list[tuple[int, int]], int, int]:
+    """Which found box is which labelled one.
+
+    Args:
+        labelled, found: polygons, (N, 2) in pixels.
+        texts: of the labelled ones.
+    Returns:
+        (pairs of positions in ``labelled`` and ``found``, how many found boxes count, how many labelled boxes count)
+    """
+    ours, theirs = _polygons(found), _polygons(labelled)
+    cared = np.array([text not in IGNORED_TEXTS for text in texts], bool)
+    shared = shapely.area(shapely.intersection(theirs[:, None], ours[None, :])).reshape(len(theirs), len(ours))
+    areas = shapely.area(ours)
+    inside = shared[~cared] > LEAST_OVERLAP * np.maximum(areas, 1e-9)
+    kept = ~inside.any(0) if len(inside) else np.ones(len(ours), bool)
+    union = shapely.area(theirs)[:, None] + areas[None, :] - shared
+    overlap = shared / np.maximum(union, 1e-9)
+    pairs, free = [], kept.copy()
+    for i in np.flatnonzero(cared):
+        candidates = np.flatnonzero(free & (overlap[i] > LEAST_OVERLAP))
+        if len(candidates):
+            pairs.append((int(i), int(candidates[0])))
+            free[candidates[0]] = False
+    return pairs, int(kept.sum()), int(cared.sum())
+
+
+def _polygons(outlines: Sequence[Any]) -> np.ndarray:
+    shapes = [shapely.Polygon(np.asarray(points, float)) for points in outlines]
+    return np.array([shape if shape.is_valid else shapely.make_valid(shape) for shape in shapes], object)
+
+
+def count_shared(labelled: Iterable[str], found: Iterable[str]) -> Counts:
+    """Words, or characters, that a page and its reading share, wherever they are.
+
+    Args:
+        labelled, found: the words or the characters; each occurrence counts.
+    """
+    ours, theirs = Counter(found), Counter(labelled)
+    return Counts(sum((ours & theirs).values()), sum(ours.values()), sum(theirs.values()))

@@ -1,0 +1,144 @@
+"""Cut lines of text out of a picture, turn those that stand on their head, and read them.
+
+The results equal those of PaddleOCR's tools/infer/predict_cls.py, and of predict_rec.py with one line in a batch. A
+result does not depend on the other lines, as it does in PaddleOCR, where the longest line of a batch sets the width.
+
+Pictures and lines are (H, W, 3) uint8 BGR. B batch, T frames, C classes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from ..errors import UserError
+from .engine import Engine
+from .read import ctc_greedy, name_classes, resize_line
+from .settings import LineSettings
+
+UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
+TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a line is turned (cls_thresh)
+BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
+
+Map = Callable[[Callable, Iterable], Iterator]  # such as the built-in map, or that of a pool of threads
+
+
+def measure_box(box: np.ndarray) -> tuple[int, int]:
+    """(width, height) of the line in a box, whole pixels, at least 1.
+
+    Args:
+        box: (4, 2) float32, clockwise from the upper left corner.
+    """
+    top, right, bottom, left = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
+    return max(1, int(max(top, bottom))), max(1, int(max(left, right)))
+
+
+def is_upright(box: np.ndarray) -> bool:
+    """Whether the line in a box is written upwards or downwards."""
+    width, height = measure_box(box)
+    return height / width >= UPRIGHT_RATIO
+
+
+def cut_line(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The line in a box, straightened by one perspective warp, and turned by a quarter if it is upright.
+
+    As get_rotate_crop_image in PaddleOCR's tools/infer/utility.py.
+
+    Args:
+        image: the picture.
+        box: (4, 2) float32, clockwise from the upper left corner.
+    """
+    width, height = measure_box(box)
+    target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    warp = cv2.getPerspectiveTransform(np.ascontiguousarray(box, np.float32), target)
+    line = cv2.warpPerspective(image, warp, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(np.rot90(line)) if is_upright(box) else line
+
+
+def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
+    """The corners of a box clockwise from the one at which its text begins.
+
+    Args:
+        box: (4, 2), clockwise from the upper left corner.
+        turned: whether the line that was cut out stands on its head.
+    """
+    return np.roll(box, 2 * turned - is_upright(box), axis=0)
+
+
+def reading_width(line: np.ndarray, height: int, least: int) -> int:
+    """The width at which a line is read, pixels: ``least``, or for a longer line all it needs, in PaddleOCR's rounding.
+
+    Args:
+        line: (h, w, 3).
+        height: that the line is resized to, pixels.
+    """
+    return int(height * max(least / height, line.shape[1] / line.shape[0]))
+
+
+def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:
+    """Which lines run together: lines of one width, so nothing is padded, at most ``size`` of them, the longest first.
+
+    Returns:
+        Lists of positions in ``widths``; each position is in one of them.
+    """
+    groups = defaultdict(list)
+    for position, width in enumerate(widths):
+        groups[width].append(position)
+    return [
+        groups[width][start : start + size]
+        for width in sorted(groups, reverse=True)
+        for start in range(0, len(groups[width]), size)
+    ]
+
+
+def find_turned(lines: Sequence[np.ndarray], engine: Engine, settings: LineSettings, run: Map = map) -> list[bool]:
+    """Whether each line stands on its head.
+
+    Args:
+        engine: from lines (B, 3, H, W) to probabilities (B, 2) of upright and turned.
+        settings: of the classifier.
+        run: how the batches are run; a pool's map runs several at once.
+    """
+
+    def classify(batch: list[int]) -> np.ndarray:
+        return engine(np.stack([resize_line(lines[i], settings.height, settings.width) for i in batch]))
+
+    batches = plan_batches([settings.width] * len(lines))
+    turned = [False] * len(lines)
+    for batch, probabilities in zip(batches, run(classify, batches)):
+        for position, row in zip(batch, probabilities):
+            turned[position] = bool(row.argmax() == 1 and row[1] > TURN_SCORE)
+    return turned
+
+
+def read_texts(
+    lines: Sequence[np.ndarray], engine: Engine, settings: LineSettings, run: Map = map
+) -> list[tuple[str, float]]:
+    """The text of each line, and the mean probability of its characters; 0 for no text.
+
+    Args:
+        engine: from lines (B, 3, H, W) to probabilities (B, T, C).
+        settings: of the recognizer.
+        run: how the batches are run; a pool's map runs several at once.
+    Raises:
+        UserError: the dictionary does not fit the model.
+    """
+    if settings.dictionary is None:
+        raise UserError("the recognizer has no dictionary; export it again.")
+    dictionary = settings.dictionary
+    widths = [reading_width(line, settings.height, settings.width) for line in lines]
+
+    def read(batch: list[int]) -> list[tuple[str, float]]:
+        inputs = np.stack([resize_line(lines[i], settings.height, widths[i]) for i in batch])
+        probabilities = engine(inputs)
+        return ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
+
+    batches = plan_batches(widths)
+    texts = [("", 0.0)] * len(lines)
+    for batch, readings in zip(batches, run(read, batches)):
+        for position, reading in zip(batch, readings):
+            texts[position] = reading
+    return texts

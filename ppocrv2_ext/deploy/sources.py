@@ -1,0 +1,108 @@
+"""The pictures that paths stand for: images, the pages of PDF and TIFF files, and all of them in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..errors import UserError
+from ..files import PathLike
+from .read import load_image, to_bgr
+
+IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
+PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
+POINTS_PER_INCH = 72  # the unit of PDF
+LARGEST_PIXELS = 10**8  # of a drawn page; a larger page is drawn at less than PDF_RESOLUTION
+
+
+class Picture(NamedTuple):
+    """One picture to read, or why there is none."""
+
+    path: Path
+    page: int  # from 1 on
+    pages: int  # of the file
+    pixels: np.ndarray | None  # (H, W, 3) uint8 BGR
+    problem: str | None = None  # one sentence without the path
+
+    @property
+    def name(self) -> str:
+        """``path``, or ``path, page n`` of a file with several."""
+        return f"{self.path}, page {self.page}" if self.pages > 1 else str(self.path)
+
+
+def find_files(paths: Sequence[PathLike]) -> list[Path]:
+    """The files that paths stand for: each itself, and of a folder its images and PDF files, by name.
+
+    Raises:
+        UserError: a path does not exist, or a folder has no picture.
+    """
+    files = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
+            if not inside:
+                known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+                raise UserError(f"{path} has no picture: files are looked for that end in {known} or pdf.")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise UserError(f"there is no file or folder {path}.")
+    return files
+
+
+def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
+    """The pictures in files, one after the other. A file that cannot be read is one Picture with a problem."""
+    for file in files:
+        try:
+            if file.suffix.lower() == ".pdf":
+                yield from _open_pdf(file)
+            elif file.suffix.lower() in (".tif", ".tiff"):
+                yield from _open_tiff(file)
+            else:
+                yield Picture(file, 1, 1, load_image(file))
+        except (OSError, ValueError, MemoryError) as error:
+            yield Picture(file, 1, 1, None, getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def _open_tiff(file: Path) -> Iterator[Picture]:
+    with Image.open(file) as image:
+        pages = getattr(image, "n_frames", 1)
+        if pages > 1:
+            for page in range(pages):
+                image.seek(page)
+                yield Picture(file, page + 1, pages, to_bgr(np.asarray(image.convert("RGB"))[..., ::-1]))
+            return
+    yield Picture(file, 1, 1, load_image(file))
+
+
+def _open_pdf(file: Path) -> Iterator[Picture]:
+    pdfium = _import_pdfium()
+    try:
+        document = pdfium.PdfDocument(file)
+    except pdfium.PdfiumError as error:
+        locked = "assword" in str(error)
+        raise ValueError("the PDF needs a password" if locked else f"not a PDF that can be opened ({error})") from None
+    try:
+        for number in range(len(document)):
+            page = document[number]
+            width, height = page.get_size()
+            scale = min(PDF_RESOLUTION / POINTS_PER_INCH, (LARGEST_PIXELS / max(1.0, width * height)) ** 0.5)
+            pixels = np.array(page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy())
+            yield Picture(file, number + 1, len(document), to_bgr(pixels))
+    finally:
+        document.close()
+
+
+def _import_pdfium() -> Any:
+    try:
+        import pypdfium2
+    except ImportError as error:
+        raise UserError(
+            "reading a PDF needs pypdfium2; run `pip install '.[pdf]'` in the folder of this package."
+        ) from error
+    return pypdfium2

