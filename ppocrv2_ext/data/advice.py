@@ -86,25 +86,24 @@ def _missing_image(data_set: SetFindings, samples: list[Sample]) -> str:
     looked = (
         f"{_share(data_set, samples)} name an image that is not there, the first is {os.path.abspath(folder / name)}"
     )
-    other = _find_elsewhere(folder, name, sample.entry.file.parent)
-    return f"{looked}; {other}" if other else f"{looked}; set {data_set.mode}.dataset.data_dir to the folder above it"
+    key = f"{data_set.mode}.dataset.data_dir"
+    other = _find_elsewhere(folder, name, sample.entry.file.parent, key)
+    return f"{looked}; {other}" if other else f"{looked}; set {key} to the folder that the names start from"
 
 
-def _find_elsewhere(folder: Path, name: str, label_folder: Path) -> str | None:
+def _find_elsewhere(folder: Path, name: str, label_folder: Path, key: str) -> str | None:
     """Where an image lies that is not where it was looked for: in another folder, or under a similar name."""
     if "\0" in name:
         return None
     parts = Path(name).parts
     for base in (label_folder, folder.parent, Path()):
         if _is_file(base / name):
-            return f"there is {base / name}: data_dir={base}"
+            return f"there is {base / name}: set {key}={base}"
     for base in (folder, label_folder):
         for start in range(1, len(parts)):
             shorter = Path(*parts[start:])
             if _is_file(base / shorter):
-                return (
-                    f"there is {base / shorter}: names begin with {Path(*parts[:start])} too much for data_dir={base}"
-                )
+                return f"there is {base / shorter}: names begin with {Path(*parts[:start])} too much for {key}={base}"
     if "\\" in name and _is_file(folder / name.replace("\\", "/")):
         return "write / in place of \\ in the label file"
     if name != name.strip() and _is_file(folder / name.strip()):

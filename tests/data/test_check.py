@@ -1,6 +1,7 @@
 """Broken samples are found before training, listed with their places, and left out."""
 
 import json
+import os
 import re
 import time
 from types import SimpleNamespace
@@ -8,8 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from ppocrv2_ext.data import clean, findings
+from ppocrv2_ext.data.advice import advise
 from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.labels import read_entries
+from ppocrv2_ext.data.reasons import REASONS
+from ppocrv2_ext.data.sources import count_samples, list_ratios, require_sources
 from ppocrv2_ext.errors import UserError
 
 WHEEL = SimpleNamespace(kind="wheel")
@@ -319,3 +323,283 @@ def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv
     assert f"metrics are of {len(GOOD_SCENES) + 1} lines" in log
     assert "RecursionError" not in log
     assert "not used" not in log  # nothing was left for the data loop to stumble on
+
+
+def test_every_reason_has_a_next_step():
+    from ppocrv2_ext.data.advice import ADVICE
+
+    assert [name for name, reason in REASONS.items() if not reason.advice and name not in ADVICE] == []
+
+
+def test_the_advice_on_long_texts_gives_the_value_to_set(folder):
+    data_set = train_set(words(folder, "a.png\tabc", "a.png\tabcabca", "a.png\tabcabcabc", max_text_length=6))
+    assert advise(data_set, "long-label") == (
+        "2 of 3 lines are longer than 6; the longest has 9, set Global.max_text_length=9"
+    )
+
+
+def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
+    data_set = train_set(words(folder, "a.png\taaaaaaaaaa", width=32))
+    assert advise(data_set, "few-frames") == (
+        "1 of 1 lines need more than 8 frames; the longest needs 19, make the width of RecResizeImg.image_shape 96"
+    )
+    assert not train_set(words(folder, "a.png\taaaaaaaaaa", width=96)).places
+
+
+def test_a_missing_space_asks_for_use_space_char(folder):
+    assert "set Global.use_space_char=true" in advise(train_set(words(folder, "a.png\ta b")), "unknown-character")
+
+
+def test_characters_that_do_not_show_are_named_by_code_point(folder):
+    data_set = train_set(words(folder, "a.png\ta\u0301b\u200b"))
+    assert "U+0301 (COMBINING ACUTE ACCENT) (1 times)" in findings.list_unknown_characters(data_set)
+    assert "delete U+200B (ZERO WIDTH SPACE) from the labels" in advise(data_set, "unknown-character")
+
+
+def test_composed_texts_are_suggested_or_written(folder):
+    config = words(folder, "a.png\tcafe\u0301")
+    write(folder / "dictionary.txt", *"cafeé")
+    assert advise(train_set(config), "decomposed").endswith("form (NFC); set Global.unicode_form=NFC")
+    config["Global"]["unicode_form"] = "NFC"
+    data_set = train_set(config)
+    assert counts(data_set) == {"decomposed": 1}
+    (file,) = clean.write_clean_files(data_set, folder / "labels")
+    assert file.read_text(encoding="utf-8") == "a.png\tcafé\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "data_dir", "advice"),
+    [
+        ("images/a.png", "images/a.png", "images", "there is images/a.png: set Train.dataset.data_dir=."),
+        ("old/images/a.png", "images/a.png", "images", "names begin with old/images too much"),
+        ("b.png", "more/b.png", "images", "there is more/b.png: set Train.dataset.data_dir=more"),
+        ("a.PNG", "images/a.png", "images", "there is images/a.png"),
+        ("sub\\a.png", "images/sub/a.png", "images", "write / in place of"),
+        (" a.png", "images/a.png", "images", "take the spaces around ' a.png'"),
+    ],
+)
+def test_the_advice_on_missing_images_says_where_they_are(folder, monkeypatch, name, place, data_dir, advice):
+    monkeypatch.chdir(folder)
+    for each in ("images", "more", os.path.dirname(place)):
+        (folder / each).mkdir(exist_ok=True)
+    (folder / "a.png").rename(folder / place)
+    write(folder / "more" / "words.txt", f"{name}\tabc")
+    config = words(folder, "unused")
+    config["Train"]["dataset"].update(data_dir=data_dir, label_file_list=["more/words.txt"])
+    said = advise(train_set(config), "missing-image")
+    assert f"the first is {folder / data_dir / name}" in said
+    assert advice in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "reasons", "is_doubtful", "usable"),
+    [({}, 2, True, 3), ({"outside_images": "allow"}, 0, False, 3), ({"outside_images": "skip"}, 2, False, 1)],
+)
+def test_images_outside_data_dir_are_named_allowed_or_skipped(folder, setting, reasons, is_doubtful, usable):
+    inside = folder / "inside"
+    inside.mkdir()
+    (folder / "grey.png").rename(inside / "grey.png")
+    config = words(folder, "../a.png\tabc", f"{folder / 'a.png'}\tabc", f"{inside / 'grey.png'}\tabc", **setting)
+    config["Train"]["dataset"]["data_dir"] = str(inside)
+    data_set = train_set(config)
+    assert len(data_set.places.get("outside-image", ())) == reasons
+    assert (data_set.is_doubtful, len(data_set.usable_samples)) == (is_doubtful, usable)
+
+
+def test_boxes_in_percent_are_doubted_in_a_whole_set_of_large_pictures(folder):
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(folder / "large.png"), np.zeros((720, 1280, 3), np.uint8))
+    lines = [scene("large.png", [[x, 10], [x + 30, 10], [x + 30, 40]]) for x in (10, 40, 70)]
+    assert counts(train_set(scenes(folder, *lines))) == {"percent-boxes": 3}
+    assert counts(train_set(scenes(folder, *lines, scene("large.png", [[900, 10], [990, 10], [990, 40]])))) == {}
+    assert counts(train_set(scenes(folder, *[line.replace("large", "a") for line in lines]))) == {}
+
+
+def test_an_image_above_the_limit_of_the_config_is_left_out(folder):
+    assert counts(train_set(words(folder, "a.png\tabc", max_image_pixels=9999))) == {"huge-image": 1}
+    assert counts(train_set(words(folder, "a.png\tabc", max_image_pixels=10000))) == {}
+
+
+def test_difficult_boxes_are_ignored_where_the_config_says_so(folder):
+    line = scene("a.png", SQUARE, SQUARE).replace('"points"', '"difficult": true, "points"', 1)
+    kept = train_set(scenes(folder, line))
+    ignored = train_set(scenes(folder, line, difficult_boxes="ignore"))
+    assert counts(kept) == counts(ignored) == {"difficult-box": 1}
+    assert (kept.ignored_boxes, ignored.ignored_boxes) == (0, 1)
+    assert (kept.needs_rewriting, ignored.needs_rewriting) == (False, True)
+
+
+def test_labels_of_a_recognizer_given_to_a_detector_are_called_that(folder):
+    with pytest.raises(UserError, match=r"plain texts, as a recognizer's labels \(rec_gt.txt\) are"):
+        clean.require_usable(check_data(scenes(folder, "a.png\tEXIT", "a.png\tNORTH"), WHEEL))
+
+
+def test_labels_of_a_detector_given_to_a_recognizer_are_called_that(folder):
+    with pytest.raises(UserError, match=r"one of detection \(PPOCRLabel's Label.txt\), and a recognizer reads texts"):
+        clean.require_usable(check_data(words(folder, GOOD_SCENES["sound"]), WHEEL))
+
+
+def test_a_dictionary_in_one_row_is_what_the_error_names(folder):
+    config = words(folder, "a.png\tabc")
+    write(folder / "dictionary.txt", "abc")
+    with pytest.raises(UserError, match="has all its characters on one line; put each on its own line"):
+        clean.require_usable(check_data(config, WHEEL))
+
+
+def test_training_reads_a_dictionary_without_its_byte_order_mark(folder):
+    config = words(folder, "a.png\tabc")
+    write(folder / "dictionary.txt", b"\xef\xbb\xbfa\nb\nc\n")
+    report = check_data(config, WHEEL, ("Train",))
+    assert [finding.kind for finding in report.dictionaries[0].findings] == ["byte-order-mark"]
+    assert report.sets[0].places == {}
+    changed = clean.with_clean_label_files(config, report, folder / "labels")["Global"]["character_dict_path"]
+    assert (folder / "labels" / "dictionary.txt").read_bytes() == b"a\nb\nc\n"
+    assert changed == str(folder / "labels" / "dictionary.txt")
+
+
+@pytest.mark.parametrize(("encoder", "most"), [("MultiLabelEncode", 4), ("SARLabelEncode", 4), ("AttnLabelEncode", 5)])
+def test_texts_behind_other_encoders_are_checked_with_the_length_that_each_takes(folder, encoder, most):
+    config = words(
+        folder, f"a.png\t{'abcabc'[:most]}", f"a.png\t{'abcabc'[: most + 1]}", "a.png\ta€", max_text_length=6
+    )
+    config["Train"]["dataset"]["transforms"][1] = {encoder: None}
+    config["Global"]["unknown_characters"] = "fail"
+    report = check_data(config, WHEEL, ("Train",))
+    assert {reason: places[0][-1] for reason, places in report.sets[0].places.items()} == {
+        "long-label": "2",
+        "unknown-character": "3",
+    }
+    assert "set Global.max_text_length=7" in advise(report.sets[0], "long-label")
+    with pytest.raises(UserError, match="words.txt:3: the dictionary lacks '€'"):
+        clean.require_usable(report)
+
+
+def test_behind_an_encoder_that_is_not_known_the_note_says_what_has_no_effect(folder):
+    config = words(folder, "a.png\ta€", unknown_characters="fail")
+    config["Train"]["dataset"]["transforms"][1] = {"SRNLabelEncode": None}
+    assert "labels are not checked, and Global.unknown_characters has no effect" in train_set(config).note
+
+
+def test_a_multi_scale_set_is_checked_and_its_columns_are_kept(folder):
+    config = words(folder, "a.png\tabc\t100\t100\r", "a.png\tabc", "nowhere.png\tabc\t3\t4")
+    config["Train"]["dataset"].update(name="MultiScaleDataSet", ds_width=True)
+    data_set = train_set(config)
+    assert counts(data_set) == {"windows-line-end": 1, "no-size": 1, "missing-image": 1}
+    (file,) = clean.write_clean_files(data_set, folder / "labels")
+    assert file.read_text(encoding="utf-8") == "a.png\tabc\t100\t100\n"
+
+
+def make_lmdb(folder, entries):
+    """An LMDB of (label, name of a picture) pairs; None for what is missing."""
+    import lmdb
+
+    place = folder / "lmdb" / "words"
+    place.mkdir(parents=True)
+    with lmdb.open(str(place), map_size=2**22) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b"num-samples", str(len(entries)).encode())
+        for number, (label, picture) in enumerate(entries, 1):
+            if label is not None:
+                transaction.put(b"label-%09d" % number, label.encode())
+            if picture is not None:
+                transaction.put(b"image-%09d" % number, (folder / picture).read_bytes())
+    return place
+
+
+def lmdb_words(folder, *entries, **settings):
+    place = make_lmdb(folder, entries)
+    config = words(folder, "unused", **settings)
+    config["Train"]["dataset"].update(name="LMDBDataSet", data_dir=str(place.parent))
+    return config, place
+
+
+def test_an_lmdb_is_checked_as_label_files_are(folder):
+    lines = [("abc", "a.png"), ("a€", "grey.png"), ("abc", "broken.png"), (None, "a.png"), ("abc", None), ("", "a.png")]
+    config, place = lmdb_words(folder, *lines)
+    assert train_set(config).places == {
+        "broken-image": [f"{place}:3"],
+        "grey-image": [f"{place}:2"],
+        "empty-label": [f"{place}:6"],
+        "unknown-character": [f"{place}:2"],
+        "no-entry": [f"{place}:4", f"{place}:5"],
+    }
+
+
+def test_broken_samples_of_an_lmdb_become_corrections(folder):
+    config, place = lmdb_words(
+        folder, ("abc", "a.png"), ("abc", "broken.png"), ("\uff21", "a.png"), unicode_form="NFKC"
+    )
+    write(folder / "dictionary.txt", *"abcA")
+    report = check_data(config, WHEEL, ("Train",))
+    changed = clean.with_clean_label_files(config, report, folder / "labels")["Train"]["dataset"]
+    corrections = json.loads((folder / "labels" / "train" / "lmdb-corrections.json").read_text(encoding="utf-8"))
+    assert changed["corrections"] == str(folder / "labels" / "train" / "lmdb-corrections.json")
+    assert corrections == {str(place): {"2": None, "3": "A"}}
+    assert clean.fix(report, folder / "fixed") == [
+        "Train: an LMDB is not written anew; a training leaves its broken samples out by itself."
+    ]
+
+
+def test_the_share_of_an_lmdb_is_one_for_all(folder):
+    config, _ = lmdb_words(folder, *[("abc", "a.png")] * 4)
+    dataset = config["Train"]["dataset"]
+    assert count_samples(dataset) == [4]
+    assert list_ratios("Train", {**dataset, "ratio_list": 0.5}) == [0.5]
+    for wrong in (0, 1.5, [0.5, 0.2], [], True):
+        with pytest.raises(UserError, match="ratio_list must hold one share above 0 and up to 1"):
+            list_ratios("Train", {**dataset, "ratio_list": wrong})
+
+
+SOURCES = {  # what is there in place of the data set: {how: what the sentence says}
+    "no folder": (lambda folder, dataset: dataset.update(data_dir="nowhere"), "there is no folder nowhere in "),
+    "a file as folder": (lambda folder, dataset: dataset.update(data_dir="words.txt"), "words.txt is a file"),
+    "no file": (lambda folder, dataset: dataset.update(label_file_list=["word.txt"]), "did you mean 'words.txt'"),
+    "a folder as file": (
+        lambda folder, dataset: ((folder / "l.txt").mkdir(), dataset.update(label_file_list=["l.txt"])),
+        "l.txt is a folder, and it holds no .txt",
+    ),
+    "a pipe": (
+        lambda folder, dataset: (os.mkfifo(folder / "p.txt"), dataset.update(label_file_list=["p.txt"])),
+        "p.txt: it is a pipe",
+    ),
+    "a device": (lambda folder, dataset: dataset.update(label_file_list=["/dev/zero"]), "/dev/zero: it is a device"),
+    "an empty file": (
+        lambda folder, dataset: ((folder / "e.txt").touch(), dataset.update(label_file_list=["e.txt"])),
+        "e.txt is empty",
+    ),
+    "an empty delimiter": (lambda folder, dataset: dataset.update(delimiter=""), "delimiter must be a text"),
+    "a folder that is no LMDB": (
+        lambda folder, dataset: ((folder / "x").mkdir(), dataset.update(name="LMDBDataSet", data_dir="x")),
+        "x holds no data.mdb, so x is no LMDB; for label files and pictures, set Train.dataset.name=SimpleDataSet",
+    ),
+    "a stray folder beside an LMDB": (
+        lambda folder, dataset: (
+            make_lmdb(folder, [("abc", "a.png")]),
+            (folder / "lmdb" / ".ipynb_checkpoints").mkdir(),
+            dataset.update(name="LMDBDataSet", data_dir="lmdb"),
+        ),
+        r"lmdb/.ipynb_checkpoints holds no data.mdb, an LMDBDataSet takes every folder .* move this one away",
+    ),
+    "an LMDB that is cut": (
+        lambda folder, dataset: (
+            os.truncate(make_lmdb(folder, [("abc", "a.png")]) / "data.mdb", 100),
+            dataset.update(name="LMDBDataSet", data_dir="lmdb"),
+        ),
+        "lmdb/words: cannot open the LMDB",
+    ),
+    "an LMDB without samples": (
+        lambda folder, dataset: (make_lmdb(folder, []), dataset.update(name="LMDBDataSet", data_dir="lmdb")),
+        "the LMDB in lmdb has no samples",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SOURCES)
+def test_a_data_set_that_is_not_there_is_refused_in_one_sentence(folder, monkeypatch, how):
+    monkeypatch.chdir(folder)
+    config = words(folder, "a.png\tabc")
+    spoil, sentence = SOURCES[how]
+    spoil(folder, config["Train"]["dataset"])
+    with pytest.raises(UserError, match=sentence):
+        require_sources(config, ("Train",))

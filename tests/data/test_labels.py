@@ -1,16 +1,20 @@
 """Lines, labels and images: the reasons of broken ones, and sound ones unchanged."""
 
+import io
 import json
+import os
+import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from shapely import Polygon, box
 
-from ppocrv2_ext.data.images import check_image
+from ppocrv2_ext.data.images import check_image, check_image_bytes
 from ppocrv2_ext.data.labels import (
     check_class_label,
     check_detection_label,
@@ -20,6 +24,7 @@ from ppocrv2_ext.data.labels import (
     read_entries,
 )
 from ppocrv2_ext.data.reasons import REASONS, list_effects
+from ppocrv2_ext.errors import UserError
 
 SIZE = (100, 60)
 SQUARE = [[10, 10], [30, 10], [30, 20], [10, 20]]
@@ -142,7 +147,7 @@ def test_nothing_lies_outside_a_picture_of_unknown_size():
 coordinates = st.one_of(st.integers(-150, 250), st.floats(-1e7, 1e7), st.sampled_from([float("nan"), float("inf")]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(coordinates, coordinates).map(list), max_size=7))
 def test_the_outline_of_any_broken_polygon_is_valid_and_lies_in_the_picture(points):
     reason, outline = check_polygon(points, SIZE)
@@ -298,3 +303,188 @@ def test_a_scene_that_is_a_strip_is_left_out_of_training_and_evaluation(size, re
     check = check_detection_label(label, size)
     assert (check.reasons, check.label) == (reasons, label)
     assert list_effects("Train")["strip-image"] == list_effects("Eval")["strip-image"] == "line left out"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_label_file_in_utf_16_is_read_and_told_once(tmp_path, encoding):
+    lines = "a.png\tEXIT\nb.png\t北京\nc.png\tNorth Exit\n"
+    entries = read(tmp_path, lines.encode(encoding))
+    assert [(entry.name, entry.label) for entry in entries] == [
+        ("a.png", "EXIT"),
+        ("b.png", "北京"),
+        ("c.png", "North Exit"),
+    ]
+    assert [entry.reasons for entry in entries] == [("utf-16-file",), (), ()]
+
+
+def test_a_utf_8_file_with_a_nul_in_it_is_not_taken_for_utf_16(tmp_path):
+    (entry, _) = read(tmp_path, b"a.png\tEX\0IT\nb.png\tNORTH\n")
+    assert (entry.label, entry.reasons) == ("EX\0IT", ())
+
+
+def test_a_label_file_that_is_no_file_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in ((tmp_path / "pipe", "a pipe"), (tmp_path, "a folder"), ("/dev/zero", "a device")):
+        with pytest.raises(UserError, match=f"cannot read the label file .*{reason}"):
+            read_entries(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "reasons"),
+    [
+        ("a.png\tEXIT\t30\t20", ("30", "20"), ()),
+        ("a.png\tEXIT\t30.5\t20", ("30.5", "20"), ()),
+        ("a.png\tEXIT", (), ("no-size",)),
+        ("a.png\tEXIT\t30", (), ("no-size",)),
+        ("a.png\tEXIT\t30\t0", (), ("no-size",)),
+        ("a.png\tEXIT\t30\t20\t1", (), ("no-size",)),
+        ("a.png\tEXIT\twide\thigh", (), ("no-size",)),
+    ],
+)
+def test_a_set_that_reads_widths_needs_a_width_and_a_height_on_each_line(tmp_path, line, columns, reasons):
+    (tmp_path / "words.txt").write_text(line, encoding="utf-8")
+    (entry,) = read_entries(tmp_path / "words.txt", with_sizes=True)
+    assert (entry.columns, entry.reasons) == (columns, reasons)
+
+
+@pytest.mark.parametrize("thickness", [0.05, 0.5, 0.99])
+def test_a_sliver_becomes_an_ignored_box(thickness):
+    points = [[10, 10], [90, 10], [90, 10 + thickness], [10, 10 + thickness]]
+    reason, outline = check_polygon(points, SIZE)
+    assert reason == ("zero-area" if 80 * thickness < 1 or outline is None else "sliver")
+    assert REASONS["sliver"].effect == "box ignored"
+
+
+def test_paddleocr_makes_border_maps_of_all_boxes_that_pass(wheel):
+    from ppocr.data.imaug.make_border_map import MakeBorderMap
+
+    rng, border_map, passed = np.random.default_rng(7), MakeBorderMap(), 0
+    for angle, width, height in zip(
+        rng.uniform(0, np.pi, 1000), rng.uniform(1, 60, 1000), 10 ** rng.uniform(-1, 0.7, 1000)
+    ):
+        across, down = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+        corners = np.outer([-1, 1, 1, -1], across * width / 2) + np.outer([-1, -1, 1, 1], down * height / 2) + 40
+        if check_polygon(corners.tolist(), (80, 80))[0] is None:
+            scene = {"image": np.zeros((80, 80, 3)), "polys": corners[None], "ignore_tags": [False]}
+            passed += int(border_map(scene)["threshold_mask"].any())
+    assert passed > 300
+
+
+def test_a_box_that_passes_at_a_glance_passes_the_thorough_check(monkeypatch):
+    from ppocrv2_ext.data import labels
+
+    rng = np.random.default_rng(7)
+    boxes = [
+        (rng.uniform(0, 90, 2) + rng.choice([0.3, 1, 4]) * rng.normal(size=(4, 2)) + np.array(SQUARE) - 20).tolist()
+        for _ in range(3000)
+    ]
+    plain = [points for points in boxes if labels._is_plain_quadrangle(points, SIZE)]
+    assert len(plain) > 500
+    monkeypatch.setattr(labels, "_is_plain_quadrangle", lambda *_: False)
+    assert all(check_polygon(points, SIZE) == (None, points) for points in plain)
+
+
+def test_boxes_in_fractions_are_named_as_such():
+    label = objects([[0.1, 0.2], [0.5, 0.2], [0.5, 0.9], [0.1, 0.9]])
+    assert check_detection_label(label, SIZE).reasons == ("fraction-boxes",)
+
+
+def test_difficult_boxes_are_kept_and_named_or_ignored_where_the_config_says_so():
+    label = json.dumps([{"transcription": text, "points": SQUARE, "difficult": text == "A"} for text in ("A", "B")])
+    kept, ignored = (check_detection_label(label, SIZE, ignore) for ignore in (False, True))
+    assert kept.reasons == ignored.reasons == ("difficult-box",)
+    assert kept.label == label
+    assert [each["transcription"] for each in json.loads(ignored.label)] == ["###", "B"]
+
+
+def test_a_detection_label_given_to_a_recognizer_is_named_as_such():
+    assert check_recognition_label(objects(SQUARE), frozenset("abc"), longest=5).reasons == ("detection-label",)
+    assert check_recognition_label("[06]", frozenset("[06]"), longest=5).reasons == ()
+
+
+DECOMPOSED = "cafe\u0301"
+
+
+def test_a_text_that_the_dictionary_has_in_composed_form_is_told():
+    check = check_recognition_label(DECOMPOSED, frozenset("cafeé"))
+    assert check.reasons == ("decomposed", "unknown-character")
+    assert check_recognition_label(DECOMPOSED, frozenset("cafe")).reasons == ("unknown-character",)
+    assert check_recognition_label(DECOMPOSED, frozenset("cafe\u0301")).reasons == ()
+
+
+def test_a_text_is_brought_into_the_form_that_the_config_says():
+    check = check_recognition_label(DECOMPOSED, frozenset("cafeé"), form="NFC")
+    assert (check.reasons, check.label) == (("decomposed",), "café")
+    assert check_recognition_label("\uff21\uff22", frozenset("AB"), form="NFKC").label == "AB"
+
+
+def test_an_image_that_is_no_file_has_a_reason_and_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", tmp_path, "/dev/zero"):
+        assert check_image(path).reasons == ("not-a-file",)
+
+
+def png(width, height, rows, color=2, spoil=()):
+    """A PNG whose header says ``height`` and whose data have ``rows``. Checksums are wrong for kinds in ``spoil``."""
+
+    def chunk(kind, data):
+        checksum = zlib.crc32(kind + data) ^ (kind in spoil)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
+    data = zlib.compress(bytes(1 + width * (3 if color == 2 else 1)) * rows)
+    text = chunk(b"tEXt", b"a\0b")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + text + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_a_png_of_gigabytes_is_refused_by_its_header():
+    assert check_image_bytes(png(30000, 30000, 1, color=0)) == (("grey-image", "huge-image"), (30000, 30000))
+
+
+@pytest.mark.parametrize("suffix", ["BMP", "JPEG", "WEBP", "TIFF", "GIF"])
+def test_the_limit_of_pixels_holds_for_every_format(suffix):
+    file = io.BytesIO()
+    Image.fromarray(pixels(40, 60, 3)).save(file, suffix)
+    assert "huge-image" in check_image_bytes(file.getvalue(), most_pixels=2399).reasons
+    assert "huge-image" not in check_image_bytes(file.getvalue(), most_pixels=2400).reasons
+
+
+def test_a_radiance_picture_is_measured_before_it_is_decoded():
+    content = cv2.imencode(".hdr", np.ones((20, 30, 3), np.float32))[1].tobytes()
+    assert check_image_bytes(content).size == (30, 20)
+    assert check_image_bytes(content.replace(b"-Y 20 +X 30", b"-Y 90000 +X 90000")).reasons == ("huge-image",)
+
+
+def test_pictures_that_lie_about_their_size_are_broken():
+    assert check_image_bytes(png(2000, 2000, 2000)).reasons == ()
+    assert check_image_bytes(png(2000, 2000, 1999)).reasons == ("broken-image",)
+    jpeg = cv2.imencode(".jpg", pixels(64, 64, 3))[1].tobytes()
+    place = jpeg.index(b"\xff\xc0") + 5
+    assert check_image_bytes(jpeg[:place] + struct.pack(">HH", 9000, 9000) + jpeg[place + 4 :]).reasons == (
+        "broken-image",
+    )
+
+
+def test_a_wrong_checksum_counts_where_a_decoder_counts_it():
+    assert check_image_bytes(png(30, 20, 20, spoil=(b"IDAT",))).reasons == ("broken-image",)
+    assert check_image_bytes(png(30, 20, 20, spoil=(b"tEXt",))).reasons == ()
+
+
+def test_a_header_longer_than_what_is_read_first_is_read_on(tmp_path):
+    jpeg = cv2.imencode(".jpg", pixels(20, 30, 3))[1].tobytes()
+    long = jpeg[:2] + (b"\xff\xe2" + struct.pack(">H", 65535) + bytes(65533)) * 2 + jpeg[2:]
+    (tmp_path / "a.jpg").write_bytes(long)
+    assert check_image(tmp_path / "a.jpg") == ((), (30, 20))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_picture_found_whole_decodes_and_a_decoded_one_has_no_other_findings(suffix):
+    content, rng = cv2.imencode(suffix, pixels(40, 60, 3))[1].tobytes(), np.random.default_rng(7)
+    for _ in range(200):
+        spoilt = bytearray(content)
+        spoilt[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
+        by_header, decoded = (check_image_bytes(bytes(spoilt), decode=decode) for decode in (False, True))
+        if suffix == ".png" or "broken-image" in by_header.reasons:
+            assert by_header == decoded
+        else:
+            assert decoded.reasons in (by_header.reasons, ("broken-image",))
