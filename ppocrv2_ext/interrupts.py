@@ -38,10 +38,19 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        self._before = self.install()
         _current.append(self)
         return self
+
+    def install(self) -> dict[int, Any]:
+        """Handle the signals from now on. Paddle installs handlers of its own when it is imported.
+
+        Returns:
+            {signal: its handler before}
+        """
+        if threading.current_thread() is not threading.main_thread():  # Python allows handlers only there
+            return {}
+        return {number: signal.signal(number, self._handle) for number in SIGNALS}
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _current.remove(self)
@@ -64,9 +73,9 @@ class Interrupts:
 _current: list[Interrupts] = []
 
 
-def current() -> Interrupts:
-    """The innermost :class:`Interrupts`; one that no signal reaches where there is none."""
-    return _current[-1] if _current else Interrupts()
+def current() -> Interrupts | None:
+    """The innermost :class:`Interrupts`; None where there is none."""
+    return _current[-1] if _current else None
 
 
 def leave_to_parent() -> None:

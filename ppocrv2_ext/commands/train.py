@@ -34,7 +34,7 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
     """
     with interrupts.Interrupts() as signals:
         try:
-            _train(name, overrides, directory, resume)
+            _train(name, overrides, directory, resume, signals)
         except interrupts.Interrupted:
             signals.report = "no step was taken yet, and nothing was changed."
     if signals.report:
@@ -42,13 +42,20 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         sys.exit(128 + signals.number)
 
 
-def _train(name: str, overrides: Sequence[str], directory: str | None, resume: str | None) -> None:
+def _train(
+    name: str,
+    overrides: Sequence[str],
+    directory: str | None,
+    resume: str | None,
+    signals: interrupts.Interrupts,
+) -> None:
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
     with contextlib.ExitStack() as locks:
         if resume:
             resuming.lock(resume, rank, locks)
             overrides = [*resuming.overrides(resume, rank), *overrides]
         host, config = prepare_config(name, overrides, directory)
+        signals.install()  # again: Paddle is imported now
         if resume and resuming.is_finished(config, rank):
             return
         requirements.require_data(config, ("Train", "Eval"))
@@ -72,9 +79,9 @@ def _train(name: str, overrides: Sequence[str], directory: str | None, resume: s
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
         except interrupts.Interrupted:
-            interrupts.current().report = "the last step was not finished"
-        if interrupts.current().report:
-            interrupts.current().report += f"; {resuming.describe_kept(folder)}"
+            signals.report = "the last step was not finished"
+        if signals.report:
+            signals.report += f"; {resuming.describe_kept(folder)}"
 
 
 def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:

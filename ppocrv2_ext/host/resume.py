@@ -44,12 +44,13 @@ def train_resumably(train: Callable) -> Callable:
     def train_loop(*arguments: Any, **options: Any) -> None:
         bound = signature.bind(*arguments, **options)
         survive_full_disk(bound.arguments["logger"])
-        run = _Run(bound.arguments, loop)
-        with _replace(loop, run.functions()), _watching_signals():
-            try:
-                train(*bound.args, **bound.kwargs)
-            except interrupts.Interrupted as error:
-                run.save_after_signal(error.number)
+        with _watching_signals() as signals:
+            run = _Run(bound.arguments, loop, signals)
+            with _replace(loop, run.functions()):
+                try:
+                    train(*bound.args, **bound.kwargs)
+                except interrupts.Interrupted:
+                    run.save_after_signal()
 
     return train_loop
 
@@ -65,10 +66,11 @@ class _Run:
     Args:
         given: the arguments of ``train``, which are changed to go on from the checkpoint of ``Global.checkpoints``.
         loop: the global names of ``tools.program``.
+        signals: those that have come, and where to say what was done.
     """
 
-    def __init__(self, given: dict[str, Any], loop: Mapping[str, Any]):
-        self._given = given
+    def __init__(self, given: dict[str, Any], loop: Mapping[str, Any], signals: interrupts.Interrupts):
+        self._given, self._signals = given, signals
         self._save, self._build_loader = loop["save_model"], loop.get("build_dataloader")
         self._settings = given["config"]["Global"]
         self._steps_per_epoch = given["step_pre_epoch"]
@@ -164,9 +166,8 @@ class _Run:
 
     def _stop_if_asked(self) -> None:
         """End the loop after a signal, on all ranks between the same two steps."""
-        number = interrupts.current().number
-        if number:
-            ranks.ask(SIGNAL, number)
+        if self._signals.number:
+            ranks.ask(SIGNAL, self._signals.number)
         if ranks.orders().get(SIGNAL):
             raise interrupts.Interrupted(ranks.orders()[SIGNAL])
 
@@ -193,14 +194,15 @@ class _Run:
             }
         return record
 
-    def save_after_signal(self, number: int) -> None:
+    def save_after_signal(self) -> None:
         """Save ``latest`` after the last step that was finished."""
+        self._signals.number = ranks.orders()[SIGNAL]  # it may have come to another rank
         if self._global_step == 0:
-            interrupts.current().report = "no step was taken yet, nothing is saved"
+            self._signals.report = "no step was taken yet, nothing is saved"
             return
         if dist.get_rank() == 0 and self._global_step != self._saved_at:
             self._save_latest()
-        interrupts.current().report = f"step {self._global_step}, in epoch {max(1, self._epoch)}, was the last"
+        self._signals.report = f"step {self._global_step}, in epoch {max(1, self._epoch)}, was the last"
 
     def _save_latest(self) -> None:
         given, folder = self._given, self._settings["save_model_dir"]
@@ -253,13 +255,22 @@ class _Messages:
 
 
 @contextlib.contextmanager
-def _watching_signals() -> Iterator[None]:
-    current = interrupts.current()
-    current.in_loop = True
-    try:
-        yield
-    finally:
-        current.in_loop = False
+def _watching_signals() -> Iterator[interrupts.Interrupts]:
+    """The signals of the command `train`, while its loop looks at them.
+
+    For another command that runs the loop: signals of its own, after which the process exits with their code.
+    """
+    with contextlib.ExitStack() as own:
+        signals = interrupts.current() or own.enter_context(interrupts.Interrupts())
+        if not signals.number:
+            signals.install()  # again: Paddle may have started devices
+        signals.in_loop = True
+        try:
+            yield signals
+        finally:
+            signals.in_loop = False
+    if signals.report and interrupts.current() is None:
+        raise SystemExit(128 + signals.number)
 
 
 @contextlib.contextmanager
