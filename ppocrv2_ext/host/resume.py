@@ -49,7 +49,8 @@ def train_resumably(train: Callable) -> Callable:
             with _replace(loop, run.functions()):
                 try:
                     train(*bound.args, **bound.kwargs)
-                except interrupts.Interrupted:
+                except _StepEnd as end:
+                    signals.number = end.number
                     run.save_after_signal()
 
     return train_loop
@@ -58,6 +59,14 @@ def train_resumably(train: Callable) -> Callable:
 def leave_signals(set_handlers: Callable) -> Callable:
     """In place of PaddleOCR's ``set_signal_handlers``, whose handler kills the whole process group with SIGKILL."""
     return functools.wraps(set_handlers)(lambda: None)
+
+
+class _StepEnd(BaseException):
+    """Leaves the loop between two steps, since a signal has come to this rank or to another."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
 
 
 class _Run:
@@ -169,7 +178,7 @@ class _Run:
         if self._signals.number:
             ranks.ask(SIGNAL, self._signals.number)
         if ranks.orders().get(SIGNAL):
-            raise interrupts.Interrupted(ranks.orders()[SIGNAL])
+            raise _StepEnd(ranks.orders()[SIGNAL])
 
     def _save_whole(
         self, model: Any, optimizer: Any, model_path: str, logger: Any, config: dict, *rest: Any, **options: Any
@@ -196,7 +205,6 @@ class _Run:
 
     def save_after_signal(self) -> None:
         """Save ``latest`` after the last step that was finished."""
-        self._signals.number = ranks.orders()[SIGNAL]  # it may have come to another rank
         if self._global_step == 0:
             self._signals.report = "no step was taken yet, nothing is saved"
             return
