@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +67,7 @@ def _train(
         folder = requirements.require_writable(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
+        written = {mode: requirements.count_lines(config[mode]["dataset"]) for mode in ("Train", "Eval")}
         config, counts = drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels", rank)
         requirements.require_batch(config, counts.get("Train"), ranks)
         if rank == 0:
@@ -74,7 +75,7 @@ def _train(
                 resuming.require_schedule(config, Path(resume))
             _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
         try:
-            with report_run(name, host):
+            with report_run(name, host, list_losses(written, counts)):
                 run_host_script(host, "tools/train.py", config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
@@ -82,6 +83,25 @@ def _train(
             signals.report = "the last step was not finished"
         if signals.report:
             signals.report += f"; {resuming.describe_kept(folder)}"
+
+
+def list_losses(written: Mapping[str, Sequence[int] | None], usable: Mapping[str, Sequence[int]]) -> list[str]:
+    """A sentence for each section of the data that has lines which are left out.
+
+    Args:
+        written: {section: numbers of lines in its label files}, None where they are not counted.
+        usable: {section: numbers of lines that can be used}, of the sections that were checked.
+    """
+    sentences = []
+    for mode, counts in usable.items():
+        lines = sum(written.get(mode) or counts)
+        lost = lines - sum(counts)
+        if lost:
+            fate = "nothing is learnt from them" if mode == "Train" else "the metrics do not count them"
+            sentences.append(
+                f"{mode}: broken lines are left out, {lost} of {lines}; {fate}. `ppocrv2 check` lists them."
+            )
+    return sentences
 
 
 def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:

@@ -63,7 +63,7 @@ def draw_chart(
         curves: one or several; their colours are :data:`COLOURS` in order.
         title: what the chart shows, read out to those who do not see it.
         marked: an x at which a dashed line stands.
-        percent: whether the values are shares, to be written as percentages.
+        percent: whether the values are shares in [0, 1], to be written as percentages.
         logarithmic: let the y axis be logarithmic if the values differ by more than :data:`LOGARITHMIC_FROM`.
     Returns:
         "" if no curve has a point.
@@ -75,6 +75,9 @@ def draw_chart(
         return ""
     logarithmic = logarithmic and min(ys) > 0 and max(ys) / min(ys) > LOGARITHMIC_FROM
     (left, right), (low, high) = _range(xs), _range([math.log10(y) for y in ys] if logarithmic else ys)
+
+    if percent:
+        low, high = max(low, 0.0), min(high, 1.0)
 
     def place(x: float, y: float) -> tuple[float, float]:
         height = math.log10(y) if logarithmic else y

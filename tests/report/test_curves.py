@@ -75,6 +75,12 @@ def test_shares_are_written_as_percentages():
     )
 
 
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_an_axis_of_shares_stays_between_nothing_and_all(value):
+    ticks = re.findall(r">([-\d.]+)%<", draw_chart([Curve("acc", [(5, value)])], "acc", percent=True))
+    assert all(0 <= float(tick) <= 100 for tick in ticks)
+
+
 def test_thinning_keeps_the_mean_and_the_limit():
     points = [(float(x), float(x % 7)) for x in range(1000)]
     few = thin_out(points, 250)
