@@ -8,6 +8,7 @@
 - ``center_loss/``: CTC with center loss, and the head that holds the centers
 - ``ctc/``: CTC losses, and the alignment of a label with the frames of its line
 - ``direction/``: a classifier that says which way up a line of text is
+- ``detection_samples/``: crops and windows of scenes with their maps, faster than PaddleOCR makes them
 - ``window``: training windows for detection, at the scale of evaluation
 - ``distillation``: several networks in one model, some of them frozen
 - ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
@@ -22,6 +23,7 @@ from .center_loss import head, loss  # noqa: F401
 from .cml import loss as cml_loss  # noqa: F401
 from .copy_paste import transform  # noqa: F401
 from .ctc import losses  # noqa: F401
+from .detection_samples import border_map, normalise, scene_crop, scene_window, shrink_map  # noqa: F401
 from .direction import classifier, span, turning  # noqa: F401
 from .recognition_samples import augment, encode, resize  # noqa: F401
 from .udml import loss as udml_loss  # noqa: F401

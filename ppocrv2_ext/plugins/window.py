@@ -64,6 +64,11 @@ def cut(array: np.ndarray, corner: Sequence[int], window_hw: Sequence[int]) -> n
     return window
 
 
+def pad(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An (H, W) or (H, W, C) array, with 0 added below and at the right up to the given size, which is not smaller."""
+    return array if array.shape[:2] == (height, width) else cut(array, (0, 0), (height, width))
+
+
 def are_visible(polygons: np.ndarray, height: int, width: int) -> np.ndarray:
     """(N,) booleans: the bounding box of each of (N, P, 2) polygons overlaps a picture of ``height`` x ``width``."""
     return (polygons.max(axis=1) > 0).all(axis=1) & (polygons.min(axis=1) < [width, height]).all(axis=1)
@@ -87,6 +92,8 @@ class KeepVisibleText:
 @TRANSFORMS.register
 class RandomTextWindow:
     """Cuts one random window out of the image and its four maps, right after MakeShrinkMap.
+
+    RandomSceneWindow does the same before the maps are made, several times faster; the shipped configs have that.
 
     The maps are made for the whole picture before the cut, so text at the border of the window keeps its labels. Where
     the window reaches past a small picture the masks are 0: nothing is learnt there.

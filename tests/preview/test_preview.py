@@ -207,7 +207,7 @@ def equal(one, other):
 @pytest.mark.usefixtures("wheel")
 class TestScenes:
     def test_without_augmentation_a_sample_is_the_picture_in_the_file(self, scenes, tmp_path):
-        augmentation = ("TextCopyPaste", "IaaAugment", "EastRandomCropData")
+        augmentation = ("TextCopyPaste", "RandomSceneCrop")
         samples, _ = draw(without(scenes(), *augmentation), 4)
         assert sorted(sample.name for sample in samples) == ["0.png", "1.png", "2.png", "3.png"]
         for sample in samples:
@@ -250,7 +250,7 @@ class TestScenes:
 
     def test_transforms_that_make_neither_scenes_nor_lines_are_refused(self, scenes):
         kept = "Train.dataset.transforms.KeepKeys.keep_keys=[image]"
-        augmentation = ("TextCopyPaste", "IaaAugment", "EastRandomCropData", "MakeBorderMap", "MakeShrinkMap")
+        augmentation = ("TextCopyPaste", "RandomSceneCrop", "TextBorderMap", "TextShrinkMap")
         with pytest.raises(UserError, match="preview shows scenes"):
             draw(without(scenes(kept), "DetLabelEncode", *augmentation))
 

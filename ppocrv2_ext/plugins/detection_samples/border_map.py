@@ -1,0 +1,198 @@
+"""The threshold map of DB (Liao et al., AAAI 2020): 1 on the outline of a text, less and less away from it.
+
+Shape legend: N outlines, P points each, last axis (x, y) in pixels; H, W the sides of the sample.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...config.numbers import number, share
+from ...registry import TRANSFORMS
+from ..window import pad
+from .outlines import Frame, fill, frame_of, lengths, offset, read_outlines, signed_areas
+
+LARGE = 4096  # pixels of a box from which on an outline is drawn by itself
+MOST_TOGETHER = 64  # outlines drawn at once
+
+
+def draw_border_maps(
+    outlines: np.ndarray, height: int, width: int, frame: Frame, shrink_ratio: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How close each pixel is to an outline, and where that counts.
+
+    The closeness is 1 on an outline and falls to 0 at the distance D = A (1 - shrink_ratio ** 2) / L on both sides,
+    with the area A and the perimeter L.
+
+    Args:
+        outlines: (N, P, 2) of readable text, in pixels of the sample. They may reach out of it.
+        height, width: of the part of the sample that shows the picture, which begins at the first pixel.
+        frame: where the whole picture lies.
+        shrink_ratio: in [0, 1).
+    Returns:
+        (closeness, mask), each (H, W) float32. The closeness is in [0, 1]; the mask is 1 up to D outside of an outline.
+    """
+    closeness, mask = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    areas = np.abs(signed_areas(outlines))
+    # An outline without length has no area either.
+    reaches = areas * (1 - shrink_ratio**2) / np.maximum(lengths(outlines), 1e-9)
+    corner = np.array(frame[:2])  # the library rounds towards the first pixel of the picture
+    groups: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+    for index in np.flatnonzero(areas > 0).tolist():
+        for around in offset(outlines[index] - corner, reaches[index])[:1]:
+            around = around + corner.astype(np.int32)
+            low, high = around.min(axis=0), around.max(axis=0) + 1
+            box = [*np.maximum(low, 0).tolist(), *np.minimum(high, [width, height]).tolist()]
+            size = box[2] - box[0], box[3] - box[1]
+            if min(size) > 0:
+                fill(mask, around, 1, frame)
+                is_large = size[0] * size[1] > LARGE
+                group = (index,) if is_large else (-(-size[0] // 16), -(-size[1] // 16))
+                groups.setdefault(group, []).append((index, box))
+    for members in groups.values():
+        for first in range(0, len(members), MOST_TOGETHER):
+            indexes, boxes = zip(*members[first : first + MOST_TOGETHER])
+            _draw_closeness(closeness, outlines[list(indexes)], reaches[list(indexes)], np.array(boxes))
+    return closeness, mask
+
+
+def _draw_closeness(closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray) -> None:
+    """Draw (N, P, 2) outlines, all at once, each into its box (x, y, end_x, end_y) of the map."""
+    width, height = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
+    x, y = boxes[:, :1] + np.arange(width), boxes[:, 1:2] + np.arange(height)
+    if len(outlines) == 1:
+        squares = square_distances_near(outlines[0], x[0], y[0], reaches[0])[None]
+    else:
+        squares = square_distances(outlines, x, y)
+    reaches = reaches.astype(np.float32)[:, None, None]
+    distances = np.sqrt(squares, out=squares)
+    distances /= -reaches
+    distances += 1
+    for values, (left, top, right, bottom) in zip(distances, boxes.tolist()):
+        part = closeness[top:bottom, left:right]
+        np.maximum(part, values[: bottom - top, : right - left], out=part)
+
+
+class _Edges(NamedTuple):
+    """What the distances need of each edge. Everything is a sum of a part that depends on x and one that depends on y.
+
+    The last two axes of each are (1, W) for x and (H, 1) for y; before them there is one axis of edges.
+    """
+
+    start_x: np.ndarray  # square distance from the start
+    start_y: np.ndarray
+    line_x: np.ndarray  # distance from the line through the edge, with a sign
+    line_y: np.ndarray
+    angle_x: np.ndarray  # (pixel - start) . (pixel - end): > 0 where a pixel sees the edge under less than 90 degrees
+    angle_y: np.ndarray
+
+
+def _measure_edges(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Edges:
+    """The edges of (..., P, 2) outlines, for the columns (..., W) and the rows (..., H)."""
+    ends = np.concatenate([outlines[..., 1:, :], outlines[..., :1, :]], axis=-2)
+    along = ends - outlines
+    along /= np.maximum(np.hypot(along[..., :1], along[..., 1:]), 1e-9)
+    dx, dy = x[..., None, :] - outlines[..., :1], y[..., None, :] - outlines[..., 1:]
+    terms = (
+        *(dx**2, dy**2),
+        *(along[..., 1:] * dx, -along[..., :1] * dy),
+        *(dx * (x[..., None, :] - ends[..., :1]), dy * (y[..., None, :] - ends[..., 1:])),
+    )
+    # The angles stay in float64: a pixel jumps where they change their sign.
+    exact = [term if number >= 4 else term.astype(np.float32) for number, term in enumerate(terms)]
+    return _Edges(*(term[..., :, None] if number % 2 else term[..., None, :] for number, term in enumerate(exact)))
+
+
+def square_distances(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The square of DB's distance between each pixel of a grid and an outline, for many outlines, each with its grid.
+
+    A pixel that sees an edge under 90 degrees or more has its distance from the line through that edge. Others have
+    their distance from the nearer end of the edge, also beside its middle: DB's own program has it so, and PaddleOCR's.
+
+    Args:
+        outlines: (N, P, 2) pixels.
+        x, y: (N, W) and (N, H) coordinates of the columns and of the rows.
+    Returns:
+        (N, H, W) float32.
+    """
+    edges = _measure_edges(outlines, x, y)
+    lines = np.square(edges.line_x + edges.line_y)
+    lines[edges.angle_x > -edges.angle_y] = np.inf
+    # The distance from the line is never more than that from an end, so the ends may count everywhere.
+    return np.minimum((edges.start_x + edges.start_y).min(axis=-3), lines.min(axis=-3))
+
+
+def square_distances_near(outline: np.ndarray, x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
+    """:func:`square_distances` for a single outline, up to a distance: it looks at each edge only where that matters.
+
+    Args:
+        outline: (P, 2) pixels.
+        x, y: (W,) and (H,) coordinates of the columns and of the rows, in steps of 1.
+        reach: the distance that counts, in pixels, >= 0.
+    Returns:
+        (H, W) float32, at most ``reach ** 2``.
+    """
+    edges = _measure_edges(outline, x, y)
+    starts, ends = outline - [x[0], y[0]], np.roll(outline, -1, axis=0) - [x[0], y[0]]
+    # An end matters up to `reach` from it. An edge matters up to `reach` from it, inside the circle over the edge.
+    middle, radius = (starts + ends) / 2, np.hypot(*(ends - starts).T)[:, None] / 2
+    around_starts = _slices(starts - reach, starts + reach)
+    around_edges = _slices(
+        np.maximum(np.minimum(starts, ends) - reach, middle - radius),
+        np.minimum(np.maximum(starts, ends) + reach, middle + radius),
+    )
+    result = np.full((len(y), len(x)), reach**2, np.float32)
+    for edge, (rows, columns) in enumerate(around_starts):
+        part = result[rows, columns]
+        np.minimum(part, edges.start_x[edge, :, columns] + edges.start_y[edge, rows], out=part)
+    for edge, (rows, columns) in enumerate(around_edges):
+        part = result[rows, columns]
+        lines = edges.line_x[edge, :, columns] + edges.line_y[edge, rows]
+        lines *= lines
+        np.copyto(lines, np.inf, where=edges.angle_x[edge, :, columns] > -edges.angle_y[edge, rows])
+        np.minimum(part, lines, out=part)
+    return result
+
+
+def _slices(low: np.ndarray, high: np.ndarray) -> list[tuple[slice, slice]]:
+    """(rows, columns) of the pixels in each of (P, 2) closed boxes, and perhaps a few more."""
+    low, high = np.maximum(np.floor(low), 0).astype(int), np.maximum(np.ceil(high) + 1, 0).astype(int)
+    return [(slice(y, end_y), slice(x, end_x)) for (x, y), (end_x, end_y) in zip(low.tolist(), high.tolist())]
+
+
+@TRANSFORMS.register
+class TextBorderMap:
+    """Does the work of PaddleOCR's MakeBorderMap, with its arguments: adds `threshold_map` and `threshold_mask`.
+
+    Text that is too small to have a border gets none, where PaddleOCR refuses the sample.
+
+    Args:
+        shrink_ratio: in [0, 1). The larger it is, the narrower the border.
+        thresh_min: the lowest value of the map, in [0, 1].
+        thresh_max: the highest, on an outline, in [thresh_min, 1].
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(self, shrink_ratio: float = 0.4, thresh_min: float = 0.3, thresh_max: float = 0.7) -> None:
+        self.shrink_ratio = share(shrink_ratio, "shrink_ratio")
+        self.thresh_min = number(thresh_min, "thresh_min", 0, 1)
+        self.thresh_max = number(thresh_max, "thresh_max", self.thresh_min, 1)
+
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A copy of a sample with two more maps, (H, W) float32.
+
+        Args:
+            data: a sample with `image` (H, W, C) or (H, W), `polys` (N, P, 2) and `ignore_tags`.
+        Raises:
+            UserError: a coordinate of an outline is not a finite number.
+        """
+        frame, size = frame_of(data), data["image"].shape[:2]
+        outlines = read_outlines(data["polys"])[~np.asarray(data["ignore_tags"], bool)]
+        height, width = min(size[0], frame.bottom), min(size[1], frame.right)
+        closeness, mask = draw_border_maps(outlines, height, width, frame, self.shrink_ratio)
+        closeness *= self.thresh_max - self.thresh_min
+        closeness += self.thresh_min
+        return {**data, "threshold_map": pad(closeness, *size), "threshold_mask": pad(mask, *size)}
