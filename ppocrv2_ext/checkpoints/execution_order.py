@@ -18,8 +18,8 @@ from ..files import PathLike
 from .inference_graph import load_onnx_graph
 
 # A tensor of one element may be a weight, such as the scale of PaddleOCR's LearnableAffineBlock, or a constant of the
-# export, such as the 6 of a hard swish. Paddle's names of weights tell them apart.
-SCALAR_WEIGHT = re.compile(r".+_\d+\.[wb]_\d+")
+# export, such as the 6 of a hard swish. Paddle's names of weights tell them apart, and those of biases in another shape.
+SCALAR_WEIGHT = re.compile(r".+_\d+\.[wb]_\d+|.*\breshape(\.\d+)+")
 
 
 def read_in_order(path: PathLike) -> list[tuple[str, np.ndarray]]:

@@ -178,16 +178,29 @@ def convert_to_parameters(tensors: Mapping[str, np.ndarray], state_dict: Mapping
         for layer in queue:
             tensor = next(iter(layer.values()))
             raise UserError(f"the network has no {kind} for tensor {tensor!r}: the file holds another network.")
-    branch = _threshold_branch(params, {name: state_dict[name] for name in state_dict if name not in own})
-    notes = [
+    branch = start_threshold_branch(params, state_dict)
+    params.update(branch.params)
+    return Conversion({name: params[name] for name in state_dict}, branch.notes)
+
+
+def start_threshold_branch(params: Mapping[str, np.ndarray], state_dict: Mapping[str, Any]) -> Conversion:
+    """The start of the threshold branch of a DBHead, which no inference file has.
+
+    Args:
+        params: {name: array} of the rest of the network.
+        state_dict: {name: anything with a shape} of the whole network.
+    Returns:
+        The tensors of ``head.thresh`` alone, and a note. Neither for a network without this branch.
+    """
+    branch = _threshold_branch(params, {name: state_dict[name] for name in state_dict if THRESHOLD_BRANCH.search(name)})
+    note = (
         f"{len(branch)} tensors of head.thresh, a branch no inference file has: a copy of head.binarize,"
         f" its last layer set to give {THRESHOLD} everywhere"
-    ]
-    params.update(branch)
-    return Conversion({name: params[name] for name in state_dict}, notes if branch else [])
+    )
+    return Conversion(branch, [note] if branch else [])
 
 
-def _threshold_branch(params, state_dict):
+def _threshold_branch(params: Mapping[str, np.ndarray], state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """``head.thresh`` as a copy of ``head.binarize`` in ``params``, its last layer set to give :data:`THRESHOLD`."""
     branch = {}
     for name, parameter in state_dict.items():

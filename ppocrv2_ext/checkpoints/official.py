@@ -82,14 +82,24 @@ def _official(kind: str) -> Official:
     return OFFICIAL[kind]
 
 
-def _find_in_package(relative: str) -> Path:
-    spec = importlib.util.find_spec(PACKAGE)  # finds, does not import: the package pulls in an OCR engine
+def find_in_package(package: str, relative: str, requirement: str, install: str) -> Path:
+    """The path of a file of an installed package, which is not imported.
+
+    Args:
+        package: its name in Python.
+        relative: the file, relative to the folder of the package.
+        requirement: the package as pip knows it, with its version.
+        install: what to do when it is not there, as a clause for the message.
+    Raises:
+        UserError: the package is not installed, or has no such file.
+    """
+    spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
         if (Path(folder) / relative).is_file():
             return Path(folder) / relative
-    problem = f"{folders[0]} has no {relative}" if folders else f"the package {PACKAGE}=={VERSION} is not installed"
-    raise UserError(f"{problem}; {INSTALL}, or pass the file with `--from FILE`.")
+    problem = f"{folders[0]} has no {relative}" if folders else f"the package {requirement} is not installed"
+    raise UserError(f"{problem}; {install}, or pass the file with `--from FILE`.")
 
 
 def locate(kind: str) -> Path:
@@ -100,7 +110,7 @@ def locate(kind: str) -> Path:
     Raises:
         UserError: there is no such kind, or the package is not installed.
     """
-    return _find_in_package(_official(kind).file)
+    return find_in_package(PACKAGE, _official(kind).file, f"{PACKAGE}=={VERSION}", INSTALL)
 
 
 def name_checkpoint(kind: str) -> str:
@@ -110,7 +120,18 @@ def name_checkpoint(kind: str) -> str:
 
 def verify(path: PathLike, kind: str) -> None:
     """Raise UserError unless the file at ``path`` is, byte for byte, the official one of ``kind``."""
-    expected, digest = _official(kind).sha256, hashlib.sha256()
+    verify_digest(path, _official(kind).sha256, f"the official {kind} model", f"{PACKAGE}=={VERSION}")
+
+
+def verify_digest(path: PathLike, expected: str, name: str, requirement: str) -> None:
+    """Raise UserError unless the file at ``path`` has this sha256.
+
+    Args:
+        expected: hexadecimal digits.
+        name: what the file should be, for the message.
+        requirement: the package that carries it, with its version.
+    """
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
             for block in iter(lambda: file.read(1 << 20), b""):
@@ -119,6 +140,6 @@ def verify(path: PathLike, kind: str) -> None:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
     if digest.hexdigest() != expected:
         raise UserError(
-            f"{path} is not the official {kind} model: its sha256 should be {expected}, got {digest.hexdigest()}; "
-            f"install {PACKAGE}=={VERSION} again."
+            f"{path} is not {name}: its sha256 should be {expected}, got {digest.hexdigest()}; "
+            f"install {requirement} again."
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
+from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from . import requirements
 
@@ -20,7 +21,12 @@ BACKBONE_SHARE = 0.75
 
 
 def weights(
-    kind: str, output: str, source: str | None = None, network: str | None = None, directory: str | None = None
+    kind: str,
+    output: str,
+    source: str | None = None,
+    network: str | None = None,
+    directory: str | None = None,
+    model: str | None = None,
 ) -> None:
     """Write official or trained weights as a checkpoint to fine-tune from, and print how they match the network.
 
@@ -33,10 +39,14 @@ def weights(
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file, or where there is no record for Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
+        model: one of PP-OCRv4, v5 or v6 (:data:`ppocrv2_ext.checkpoints.newer_models.NEWER_MODELS`); None for
+            PP-OCRv2. ``source`` is then an ONNX file of the same network.
     Raises:
         UserError: the file is neither, does not hold the whole network, or the folder cannot be written to.
     """
-    if kind == "lcnet":
+    if model:
+        _write_newer(kind, model, output, source, network, directory)
+    elif kind == "lcnet":
         _write_lcnet(output, source, network, directory)
     else:
         _write_network(kind, output, source, network, directory)
@@ -65,6 +75,44 @@ def _write_network(kind: str, output: str, source: str | None, network: str | No
     for note in notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={without_suffix(written)}")
+
+
+def _write_newer(
+    kind: str, model: str, output: str, source: str | None, network: str | None, directory: str | None
+) -> None:
+    from ..checkpoints import execution_order, inference_graph, newer_models, pdparams
+    from ..config import yaml_files
+    from ..config.vocabulary import CLONE_NEEDED
+    from ..host import build_network, connect, merging
+
+    if network:
+        raise UserError(f"--network {network}: a file of --model {model} holds one network; leave --network out.")
+    published = newer_models.find_newer_model(kind, model)
+    config = yaml_files.read(yaml_files.locate(published.config))
+    host = connect(directory)
+    if host.kind != "checkout":
+        raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
+    file = require_file("--from", source) if source else newer_models.locate_newer_model(published)
+    dictionary = host.root / config["Global"]["character_dict_path"] if kind == "rec" else None
+    architecture = {**config["Architecture"], "freeze_norm": False}
+    if dictionary:
+        classes = read_dictionary(dictionary, space=config["Global"]["use_space_char"])
+        architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}
+    try:
+        net = build_network(architecture)
+    except AssertionError as error:  # of PaddleOCR's builders, which list what they know
+        backbone = architecture["Backbone"]["name"]
+        raise UserError(f"--model {model}: the clone {host.root} has no {backbone}; update it.") from error
+    shape = config["Global"]["d2s_train_image_shape"]
+    used = merging.list_parameters_in_order(net, shape)
+    params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
+    click.echo(f"All {len(params)} weights of {file} fit {published.checkpoint}.")
+    branch = inference_graph.start_threshold_branch(params, net.state_dict())
+    folder, name = _find_target(output, published.checkpoint)
+    written = pdparams.write_checkpoint({**params, **branch.params}, folder, name, dictionary)
+    for note in branch.notes:
+        click.echo(note)
+    click.echo(f"Written to {written}; fine-tune from it with -c {published.config}")
 
 
 def _find_target(output: str, name: str) -> tuple[Path, str]:

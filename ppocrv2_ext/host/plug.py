@@ -37,6 +37,7 @@ from . import (  # noqa: F401  (two of them only register)
     datasets,
     ema,
     loader,
+    merging,
     nan_guard,
     ranks,
     resume,
@@ -65,6 +66,25 @@ def _extend_builder(registry: Registry, make: Callable) -> Callable:
         return build_any
 
     return extend
+
+
+def _allow_merged(build_model: Callable) -> Callable:
+    """``build_model``, where ``Architecture`` of a single network may say ``merged``.
+
+    The members of ``Models`` merge theirs before they load their own weights, see :mod:`.collaborative_model`.
+    """
+
+    @functools.wraps(build_model)
+    def build(config: dict) -> Any:
+        parts = merging.read_parts(config.get("merged"))
+        for name, network in (config.get("Models") or {}).items():
+            if network.get("merged") and config.get("name") not in ARCHITECTURES:
+                raise UserError(f"Architecture.Models.{name}.merged needs `Architecture.name: CollaborativeModel`.")
+        model = build_model({key: value for key, value in config.items() if key != "merged"})
+        merging.merge_branches(model, parts)
+        return model
+
+    return build
 
 
 def _allow_freeze_norm(build_model: Callable) -> Callable:
@@ -114,6 +134,7 @@ FUNCTIONS = (
     ("ppocr.modeling.backbones", "build_backbone", _extend_builder(BACKBONES, construct)),
     ("ppocr.modeling.necks", "build_neck", _extend_builder(NECKS, construct)),
     ("ppocr.modeling.heads", "build_head", _extend_builder(HEADS, construct)),
+    ("ppocr.modeling.architectures", "build_model", _allow_merged),
     ("ppocr.modeling.architectures", "build_model", _allow_freeze_norm),
     ("ppocr.modeling.architectures", "build_model", _speed_up),
     ("ppocr.losses", "build_loss", _extend_builder(LOSSES, construct)),

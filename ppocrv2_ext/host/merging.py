@@ -1,0 +1,84 @@
+"""Networks whose training branches are merged, ``Architecture.merged``, and the order in which a network runs.
+
+PP-OCRv3 and later train some convolutions as several parallel branches. PaddleOCR's exporter merges each of them into
+one convolution (``rep`` of its layers; ``ppocr/utils/export_model.py``). What is published for them is merged, so a
+network that starts from it has to be merged too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import paddle
+from paddle import nn
+
+from ..errors import UserError
+
+PARTS = ("backbone", "neck", "head")
+
+
+def read_parts(value: Any) -> tuple[str, ...]:
+    """The parts that ``merged`` of a config names.
+
+    Args:
+        value: true for all parts, false or None for none, or a list of :data:`PARTS`.
+    Raises:
+        UserError: it is something else.
+    """
+    if value is None or isinstance(value, bool):
+        return PARTS if value else ()
+    unknown = [part for part in value if part not in PARTS] if isinstance(value, list) else [value]
+    if unknown:
+        raise UserError(f"`Architecture.merged` takes true, false, or a list of {', '.join(PARTS)}; got {value!r}.")
+    return tuple(value)
+
+
+def merge_branches(network: nn.Layer, parts: Sequence[str] = PARTS) -> int:
+    """Merge the parallel branches of ``network`` in place, as PaddleOCR's exporter does.
+
+    In evaluation mode the result is the same before and after, up to rounding.
+
+    Args:
+        parts: of :data:`PARTS`. The files of PP-OCRv4 and v5 come from an exporter that left the head as it was.
+    Returns:
+        How many layers were merged; 0 for a network that has no branches.
+    """
+    count = 0
+    for part in parts:
+        layers = getattr(network, part).sublayers(include_self=True) if hasattr(network, part) else []
+        for layer in layers:
+            if hasattr(layer, "rep") and not getattr(layer, "is_repped", False):
+                layer.rep()
+                count += 1
+    return count
+
+
+def list_parameters_in_order(network: nn.Layer, image_shape: Sequence[int]) -> list[tuple[str, Any]]:
+    """The parameters and statistics that ``network`` uses to read one image, in the order of use, each once.
+
+    Parts that run only in training, such as the threshold branch of DBHead, are left out.
+
+    Args:
+        image_shape: (C, H, W) of the image.
+    Returns:
+        [(name as in the state_dict, tensor), ...]
+    """
+    names = {id(tensor): name for name, tensor in network.state_dict().items()}
+    order = {}
+
+    def note(layer: nn.Layer, _: Any) -> None:
+        for tensor in (*layer._parameters.values(), *layer._buffers.values()):
+            if tensor is not None and id(tensor) in names:
+                order[names[id(tensor)]] = tensor
+
+    hooks = [layer.register_forward_pre_hook(note) for layer in network.sublayers(include_self=True)]
+    training = network.training
+    network.eval()
+    with paddle.no_grad():
+        network(paddle.zeros([1, *image_shape]))
+    for hook in hooks:
+        hook.remove()
+    if training:
+        network.train()
+    return list(order.items())
