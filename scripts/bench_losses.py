@@ -6,11 +6,17 @@ Forward and backward on the CPU, with the same tensors in the same process, taki
 and quartiles. `extra MB` is what Paddle's allocator holds at its peak, without the inputs; Paddle 2.6 cannot reset the
 peak, so there it is an upper bound. Center loss is compared with NumPy in float64. PaddleOCR has nothing to compare the
 last rows with: they are what the running centers add to a training step.
+
+The second table is the loss of collaborative mutual learning, on maps of a detector. `formula` is ours in Paddle's
+operators, `loops` the compiled loops that a CPU runs. `published` has BCE with OHEM and the Bernoulli divergence, the
+other form is PaddleOCR's. PaddleOCR's own sorts all pixels in both, to select the hardest ones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -24,14 +30,18 @@ from paddle.base import core
 from rich.console import Console
 from rich.table import Table
 
+from ppocrv2_ext.config import read
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
+from ppocrv2_ext.plugins.cml.loss import CMLLoss
 from ppocrv2_ext.plugins.ctc.alignment import align
+from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
 CLASSES, ARGMAX, CENTER = "center_loss, classes given", "center_loss, classes by arg-max", "PaddleOCR's CenterLoss"
 MUTUAL, DML = "mutual_kl", "PaddleOCR's DMLLoss"
+STOCK_CML = "PaddleOCR's own"
 RIVALS = {CLASSES: CENTER, ARGMAX: CENTER, MUTUAL: DML}
 
 
@@ -94,6 +104,64 @@ def make_ops(case: dict[str, Any], stock: Mapping[str, Callable]) -> dict[str, C
     }
 
 
+def make_scenes(scenes: int, side: int, seed: int) -> tuple[dict[str, Any], list[Any]]:
+    """What a detector's loss gets, with text on about a twentieth of the pixels: (outputs of the networks, batch)."""
+    rng = np.random.default_rng(seed)
+    shape = scenes, side, side
+    text = np.zeros(shape, np.float32)
+    for scene in text:
+        for x, y in rng.integers(0, side - side // 6, (15, 2)):
+            scene[y : y + rng.integers(side // 48, side // 16), x : x + rng.integers(side // 16, side // 6)] = 1
+    logits = rng.normal(0, 2, (3, scenes, 3, side, side)).astype(np.float32)
+    logits[:, :, [0, 2]] += 5 * text[:, None] - 3
+    predicts = {
+        name: {"maps": paddle.to_tensor(1 / (1 + np.exp(-maps)), stop_gradient=name == "Teacher")}
+        for name, maps in zip(("Student", "Student2", "Teacher"), logits)
+    }
+    labels = rng.uniform(0.3, 0.7, shape).astype(np.float32), text, text, np.ones(shape, np.float32)
+    return predicts, [None, *map(paddle.to_tensor, labels)]
+
+
+def measure_cml(
+    scenes: int, side: int, rounds: int, stock: Callable | None, seed: int
+) -> dict[str, tuple[list[float], float]]:
+    """Forward and backward of CMLLoss, taking turns: {name: (milliseconds of each round, value)}."""
+    predicts, batch = make_scenes(scenes, side, seed)
+    losses = {"published": CMLLoss(), "PaddleOCR's form": CMLLoss(main_loss="dice", mutual="stock")}
+    runs = {f"{form}, loops": (loss, contextlib.nullcontext) for form, loss in losses.items()}
+    runs.update({f"{form}, formula": (loss, paddle_only) for form, loss in losses.items()})
+    if stock is not None:
+        runs[STOCK_CML] = stock, contextlib.nullcontext
+    results = {name: ([], 0.0) for name in runs}
+    for turn in range(-1, rounds):  # the first round warms up
+        for name in list(runs)[:: 1 if turn % 2 else -1]:
+            loss, context = runs[name]
+            for output in predicts.values():
+                output["maps"].clear_gradient(False)
+            with context():
+                start = time.perf_counter()
+                value = loss(predicts, batch)["loss"].sum()
+                value.backward()
+                elapsed = 1000 * (time.perf_counter() - start)
+            times = results[name][0]
+            results[name] = [*times, *([elapsed] if turn >= 0 else [])], float(value)
+    return results
+
+
+def print_cml(console: Console, results: dict[str, tuple[list[float], float]], scenes: int, side: int) -> None:
+    """Print what :func:`measure_cml` measured."""
+    table = Table(f"CML, {scenes} x {side} x {side}", "ms", "faster than PaddleOCR", "than the formula", "value")
+    for name, (times, value) in results.items():
+        low, middle, high = np.percentile(times, [25, 50, 75])
+        rivals = STOCK_CML, name.replace("loops", "formula")
+        faster = [
+            f"{np.median(results[rival][0]) / middle:.1f} x" if rival in results and rival != name else "-"
+            for rival in rivals
+        ]
+        table.add_row(name, f"{middle:.0f} [{low:.0f}, {high:.0f}]", *faster, f"{value:.5f}")
+    console.print(table)
+
+
 def compute_reference(case: dict[str, Any]) -> tuple[float, np.ndarray]:
     """Center loss and its gradient, with NumPy in float64."""
     x = case["features"].numpy().astype(np.float64).reshape(-1, case["features"].shape[-1])
@@ -139,6 +207,18 @@ def measure_times(ops: Mapping[str, Callable[[], Any]], case: dict[str, Any], ro
     return times
 
 
+def load_stock_cml(directory: str | None) -> Callable | None:
+    """The loss of PaddleOCR's own CML config; None if there is no clone."""
+    try:
+        from ppocr.losses.combined_loss import CombinedLoss
+        from ppocr.losses.distillation_loss import DistillationDilaDBLoss  # noqa: F401  (the wheel has none)
+    except ImportError:
+        return None
+    config = connect(directory).root / "configs/det/ch_PP-OCRv2/ch_PP-OCRv2_det_cml.yml"
+    options = read(str(config))["Loss"]
+    return CombinedLoss(**{key: value for key, value in options.items() if key != "name"})
+
+
 def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable], str]:
     """Load PaddleOCR's losses.
 
@@ -171,13 +251,48 @@ def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable]
 @click.option("--classes", type=click.IntRange(2), default=6625, show_default=True)
 @click.option("--size", type=click.IntRange(1), default=96, show_default=True, help="Features per frame.")
 @click.option("--characters", type=click.IntRange(1), default=25, show_default=True, help="Of the longest label.")
+@click.option(
+    "--scenes", type=click.IntRange(1), default=8, show_default=True, help="For CML; --side by --side pixels."
+)
+@click.option("--side", type=click.IntRange(48), default=960, show_default=True)
+@click.option("--only-cml", is_flag=True, help="Leave the first table out.")
 @click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(
-    paddleocr: str | None, lines: int, frames: int, classes: int, size: int, characters: int, rounds: int, seed: int
+    paddleocr: str | None,
+    lines: int,
+    frames: int,
+    classes: int,
+    size: int,
+    characters: int,
+    scenes: int,
+    side: int,
+    only_cml: bool,
+    rounds: int,
+    seed: int,
 ) -> None:
     """Time and memory of our losses beside PaddleOCR's; accuracy of center loss."""
     paddle.set_device("cpu")
+    console = Console(highlight=False, width=140)
+    if not only_cml:
+        print_text_losses(console, paddleocr, lines, frames, classes, size, characters, rounds, seed)
+    connect(paddleocr)
+    print_cml(console, measure_cml(scenes, side, rounds, load_stock_cml(paddleocr), seed), scenes, side)
+    console.print(f"{rounds} rounds, commit {provenance()['commit'] or 'none'}, load {os.getloadavg()[0]:.1f}")
+
+
+def print_text_losses(
+    console: Console,
+    paddleocr: str | None,
+    lines: int,
+    frames: int,
+    classes: int,
+    size: int,
+    characters: int,
+    rounds: int,
+    seed: int,
+) -> None:
+    """Measure and print the losses of a recognizer."""
     case = make_case(lines, frames, classes, size, characters, seed)
     stock, about = load_stock(paddleocr, case["centers"])
     ops = make_ops(case, stock)
@@ -193,7 +308,6 @@ def main(
         share = f"1/{memory[rival] / memory[name]:.1f}" if rival else "-"
         cells = [f"{error:.1e}" for error in accuracy.get(name, ())] or ["-", "-"]
         table.add_row(name, f"{middle:.2f} [{low:.2f}, {high:.2f}]", faster, f"{memory[name]:.2f}", share, *cells)
-    console = Console(highlight=False, width=140)
     console.print(table)
     console.print(
         f"{about}\nB={lines} T={frames} C={classes} D={size}, labels up to {characters}, {rounds} rounds, seed {seed},"

@@ -1,16 +1,21 @@
-"""Time a training step of the recognizer on a CPU by the fast kernels, beside Paddle's operators.
+"""Time a training step of the recognizer, or of collaborative mutual learning, on a CPU by the fast kernels.
 
     python scripts/bench_step.py
+    python scripts/bench_step.py --cml --lines 4 --widths 640 --paddleocr DIR
 
 The same network and batch, in one process, taking turns. Each width and number of threads has a process of its own, and
 so has each peak of memory. `PaddleOCR` is its CTCLoss over Paddle's operators, `plain` our CTC over Paddle's operators,
-`fast` our CTC and network by the fast kernels. Times are seconds, median and quartiles. `MKL_DEBUG_CPU_TYPE=5` is set
-where the environment does not say otherwise: it doubles the speed of Paddle's matrix products on an AMD CPU, in every
-column. `--keep-memory` tells the C library to keep freed memory instead of giving it back to the system at every step.
+`fast` our CTC and network by the fast kernels. With `--cml` the networks are two students and a teacher, `--lines`
+counts square scenes, and `PaddleOCR` is the model and the loss of its own CML config, which only a clone has.
+
+Times are seconds, median and quartiles. `MKL_DEBUG_CPU_TYPE=5` is set where the environment does not say otherwise: it
+doubles the speed of Paddle's matrix products on an AMD CPU, in every column. `--keep-memory` tells the C library to
+keep freed memory instead of giving it back to the system at every step.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -29,6 +34,7 @@ from rich.table import Table
 from ppocrv2_ext.host import build_network, connect
 
 WAYS = ("PaddleOCR", "plain", "fast")
+STOCK_CML = "configs/det/ch_PP-OCRv2/ch_PP-OCRv2_det_cml.yml"
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "500000000"}
 CLASSES = 6625
 RECOGNIZER = {
@@ -88,10 +94,74 @@ def make_runs(lines: int, width: int, freeze_norm: bool) -> dict[str, dict[str, 
     }
 
 
-def measure(lines: int, width: int, freeze_norm: bool, rounds: int) -> dict[str, dict[str, list[float]]]:
+def make_cml_runs(scenes: int, side: int, stock: str | None) -> dict[str, dict[str, Callable[[], float]]]:
+    """As :func:`make_runs`, for two students and a teacher on square scenes.
+
+    Args:
+        stock: PaddleOCR's CML config; None leaves ``PaddleOCR`` out.
+    """
+    import paddle
+
+    from ppocrv2_ext import config
+    from ppocrv2_ext.host.construct import construct
+    from ppocrv2_ext.plugins.cml.loss import CMLLoss
+    from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
+
+    def build(architecture: dict) -> paddle.nn.Layer:
+        from ppocr.modeling.architectures import build_model
+
+        paddle.seed(0)
+        architecture = json.loads(json.dumps(architecture))  # an alias in YAML would make two students one
+        for network in architecture["Models"].values():
+            network["pretrained"] = None
+        return build_model(architecture)
+
+    ours = config.read(config.locate("det/ch_PP-OCRv2_det_cml"))
+    options = {key: value for key, value in ours["Loss"].items() if key != "name"}
+    learners = {"fast": (build(ours["Architecture"]), construct("loss", CMLLoss, "CMLLoss", options))}
+    learners["plain"] = learners["fast"]
+    if stock:
+        from ppocr.losses import build_loss
+
+        theirs = config.read(stock)
+        learners["PaddleOCR"] = build(theirs["Architecture"]), build_loss(theirs["Loss"])
+        learners["PaddleOCR"][0].set_state_dict(learners["fast"][0].state_dict())
+    optimizers = {
+        way: paddle.optimizer.Adam(1e-6, parameters=[p for p in model.parameters() if p.trainable])
+        for way, (model, _) in learners.items()
+    }
+    images = paddle.randn([scenes, 3, side, side])
+    rng = np.random.default_rng(0)
+    labels = [rng.uniform(0.3, 0.7, (scenes, side, side)), *(np.zeros((3, scenes, side, side)))]
+    labels[3][:] = 1
+    for scene in range(scenes):
+        for x, y in rng.integers(0, side - side // 8, (20, 2)):
+            labels[1][scene, y : y + side // 16 + 8, x : x + side // 8] = 1
+            labels[2][scene, y + 4 : y + side // 16, x + 4 : x + side // 8 - 4] = 1
+    batch = [images, *(paddle.to_tensor(label.astype(np.float32)) for label in labels)]
+
+    def train(way: str) -> float:
+        model, loss_of = learners[way]
+        model.train()
+        loss = loss_of(model(images), batch)["loss"].sum()
+        loss.backward()
+        optimizers[way].step()
+        optimizers[way].clear_grad()
+        return float(loss)
+
+    def run_plain(way: str) -> float:
+        with paddle_only():
+            return train(way)
+
+    return {
+        "train": {way: functools.partial(train if way == "fast" else run_plain, way) for way in WAYS if way in learners}
+    }
+
+
+def measure(tasks: dict[str, dict[str, Callable[[], float]]], rounds: int) -> dict[str, dict[str, list[float]]]:
     """Time all ways, which take turns: {"train" or "evaluate": {way: seconds of each round}}."""
     times = {}
-    for task, runs in make_runs(lines, width, freeze_norm).items():
+    for task, runs in tasks.items():
         times[task] = {way: [] for way in runs}
         for turn in range(-1, rounds):  # the first round warms up
             for way in list(runs)[:: 1 if turn % 2 else -1]:
@@ -118,6 +188,8 @@ def run_child(arguments: list[str], threads: int, keep_memory: bool) -> dict:
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--train-norm", is_flag=True, help="BatchNorm with statistics of the batch [default: freeze_norm].")
 @click.option("--keep-memory", is_flag=True, help="Let the C library keep freed memory, in every column.")
+@click.option("--cml", is_flag=True, help="Collaborative mutual learning of detectors; `--widths` is a scene's side.")
+@click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR, with `--cml`.")
 @click.option("--child", type=click.Choice(["times", *WAYS]), hidden=True)
 def main(
     widths: tuple[int, ...],
@@ -126,29 +198,41 @@ def main(
     rounds: int,
     train_norm: bool,
     keep_memory: bool,
+    cml: bool,
+    paddleocr: str | None,
     child: str | None,
 ) -> None:
-    """Time a training step and an evaluation of the recognizer on a CPU."""
+    """Time a training step and an evaluation on a CPU."""
     if child:
-        connect()
+        host = connect(paddleocr)
+        stock = str(host.root / STOCK_CML) if paddleocr else None
+        runs = make_cml_runs(lines, widths[0], stock) if cml else make_runs(lines, widths[0], not train_norm)
         if child == "times":
-            print(json.dumps(measure(lines, widths[0], not train_norm, rounds)))
+            print(json.dumps(measure(runs, rounds)))
         else:
-            run = make_runs(lines, widths[0], not train_norm)["train"][child]
+            run = runs["train"][child]
             for _ in range(3):
                 run()
             print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
         return
+    ways = [way for way in WAYS if way != "PaddleOCR" or not cml or paddleocr]
     table = Table(
-        "32 pixels by", "threads", "what", *WAYS, "faster than PaddleOCR", "than plain", "peak MB: " + ", ".join(WAYS)
+        "side" if cml else "32 pixels by",
+        "threads",
+        "what",
+        *WAYS,
+        "faster than PaddleOCR",
+        "than plain",
+        "peak MB: " + ", ".join(ways),
     )
     for width in widths:
         shared = ["--widths", str(width), "--lines", str(lines), *(["--train-norm"] if train_norm else [])]
+        shared += [*(["--cml"] if cml else []), *(["--paddleocr", paddleocr] if paddleocr else [])]
         for count in threads:
             times = run_child([*shared, "--rounds", str(rounds), "--child", "times"], count, keep_memory)
-            peaks = [run_child([*shared, "--child", way], count, keep_memory) for way in WAYS]
-            for task, ways in times.items():
-                quartiles = {way: np.percentile(values, [25, 50, 75]) for way, values in ways.items()}
+            peaks = [run_child([*shared, "--child", way], count, keep_memory) for way in ways]
+            for task, seconds in times.items():
+                quartiles = {way: np.percentile(values, [25, 50, 75]) for way, values in seconds.items()}
                 cells = [
                     "{1:.2f} [{0:.2f}, {2:.2f}]".format(*quartiles[way]) if way in quartiles else "-" for way in WAYS
                 ]
@@ -160,7 +244,8 @@ def main(
     console = Console(highlight=False, width=160)
     console.print(table)
     console.print(
-        f"{lines} lines, {CLASSES} classes, {rounds} rounds, {'batch statistics' if train_norm else 'freeze_norm'},"
+        f"{lines} {'scenes' if cml else f'lines, {CLASSES} classes'}, {rounds} rounds,"
+        f" {'batch statistics' if train_norm or cml else 'freeze_norm'},"
         f" {'freed memory kept, ' if keep_memory else ''}commit {provenance()['commit'] or 'none'},"
         f" {platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
