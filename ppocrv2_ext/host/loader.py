@@ -18,6 +18,7 @@ from .. import interrupts
 from ..errors import summarise
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
+from .worker_memory import keep_freed_memory
 
 SHOWN = 8  # files named in one sentence
 
@@ -70,6 +71,7 @@ class Loader:
         # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits for
         # threads that the worker does not have, for ever. So the worker's garbage collection must not touch them.
         gc.freeze()
+        keep_freed_memory()
         interrupts.leave_to_parent()
         self._seed()
 
