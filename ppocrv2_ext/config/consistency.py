@@ -20,6 +20,11 @@ STRIDE = 32  # pixels; the maps of a detector have the size of the picture only 
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
 # Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
 LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
+CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the labels of a classifier: their default
+    "ClsLabelEncode": None,
+    "RandomHalfTurn": ["0", "180"],
+    "HalfTurnByName": ["0", "180"],
+}
 CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
 # Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
 CHANNELS_LAST = (*LINE_RESIZERS, *CHANNELS_FIRST, "DetResizeForTest", "EastRandomCropData", "IaaAugment", "RecAug")
@@ -204,12 +209,12 @@ def _line_heights(config: dict) -> Iterator[str]:
 def _classes(config: dict) -> Iterator[str]:
     """The labels of a classifier, the classes of its head and those of its post-process are the same."""
     post_process = config["PostProcess"]
-    given: dict[str, Any] = {
-        f"{mode}.dataset.transforms.ClsLabelEncode.label_list": _transforms(config, mode)
-        .get("ClsLabelEncode", {})
-        .get("label_list")
-        for mode in ("Train", "Eval")
-    }
+    given: dict[str, Any] = {}
+    for mode in ("Train", "Eval"):
+        for name, arguments in _transforms(config, mode).items():
+            if name in CLASS_LABELLERS:
+                labels = arguments.get("label_list", CLASS_LABELLERS[name])
+                given[f"{mode}.dataset.transforms.{name}.label_list"] = labels
     if post_process.get("name") == "ClsPostProcess":
         given["PostProcess.label_list"] = post_process.get("label_list")
     lists = {where: list(map(str, labels)) for where, labels in given.items() if isinstance(labels, list)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -124,6 +124,7 @@ SETTINGS: dict[str, Rule] = {
     "Global.max_image_pixels": nothing_or(whole(1, 10**12)),
     "Global.check_images": one_of("header", "decode"),
     "Global.rank_timeout": above(0, 10**7),
+    "Global.allow_no_gradient": nothing_or(NAMES),
     "Global.pretrained_min_matched": PROBABILITY,
     "Global.scale_loss": above(0),
     "Global.amp_level": one_of("O0", "O1", "O2"),
@@ -292,19 +293,25 @@ def find_wrong_settings(config: Mapping[str, Any]) -> Iterator[str]:
             yield from find_wrong_values(".".join(steps), {key: node[key]}, {key: rule})
 
 
-def rules_of_component(kind: str, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
-    """{argument: rule} of a component, from :data:`ARGUMENTS` and from its signature."""
+def rules_of_component(
+    kind: str, names: Collection[str], parameters: Mapping[str, inspect.Parameter]
+) -> dict[str, Rule]:
+    """{argument: rule} of a component.
+
+    Args:
+        kind: such as "backbone".
+        names: the arguments that it reads.
+        parameters: those of them that are in its signature.
+    """
     rules = {}
-    for name, parameter in parameters.items():
-        hinted = parameter.annotation is not parameter.empty
-        rule = (rule_of_parameter(parameter) if hinted else None) or ARGUMENTS.get(name) or rule_of_parameter(parameter)
-        if PROBABILITIES.fullmatch(name):
-            rule = PROBABILITY
-        if name == "scale" and kind == "backbone" and not isinstance(parameter.default, str):
+    for name in names:
+        parameter = parameters.get(name)
+        rule = PROBABILITY if PROBABILITIES.fullmatch(name) else ARGUMENTS.get(name)
+        if name == "scale" and kind == "backbone" and not (parameter and isinstance(parameter.default, str)):
             rule = WIDTH_OF_BACKBONE
-        if name == "image_shape":
-            rule = SHAPE
-        if rule:
+        if rule is None and parameter is not None:
+            rule = rule_of_parameter(parameter)
+        if rule is not None:
             rules[name] = rule
     return rules
 

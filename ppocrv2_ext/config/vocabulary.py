@@ -34,7 +34,7 @@ GLOBAL_KEYS = {
     save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
     use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
     use_wandb use_xpu
-    early_stop max_minutes pretrained_min_matched rank_timeout
+    allow_no_gradient early_stop max_minutes pretrained_min_matched rank_timeout
     check_images difficult_boxes max_image_pixels outside_images unicode_form
     """.split(),
 }
@@ -106,6 +106,7 @@ class Problem(NamedTuple):
 
     sentence: str
     fatal: bool = True  # False for a leftover that may do no harm
+    late: bool = False  # it may follow from another problem, and is told if there is none
     lacking: bool = False  # the sentence is what the wheel lacks and a clone of PaddleOCR has, such as "a head 'X'"
 
 
@@ -122,6 +123,8 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
     problems = list(_find_problems(config, catalog))
+    if any(problem.fatal and not problem.late for problem in problems):
+        problems = [problem for problem in problems if not problem.late]
     if not any(problem.fatal for problem in problems):  # parts are compared if each of them is sound
         problems += [
             *map(Problem, find_conflicts(config)),
@@ -341,7 +344,7 @@ def _component(
         options = {**component, **settings}
         sentence = catalog.refusal(kind, name, {key: value for key, value in options.items() if key != "name"})
         if sentence:
-            yield Problem(f"{where}: {sentence}")
+            yield Problem(f"{where}: {sentence}", late=True)
 
 
 def _adds_a_word(key: str, known: str) -> bool:
@@ -351,7 +354,7 @@ def _adds_a_word(key: str, known: str) -> bool:
 
 def _wrong_values(where: str, kind: str, component: dict, signatures: Collection[Any]) -> Iterator[Problem]:
     """Values of another type, or out of the range. Of several classes of one name, one has to take the value."""
-    rules = [rules_of_component(kind, signature.parameters) for signature in signatures]
+    rules = [rules_of_component(kind, signature.names, signature.parameters) for signature in signatures]
     for key, value in component.items():
         refusing = [rule[key] for rule in rules if key in rule and not rule[key].accepts(value)]
         if key != "name" and refusing and len(refusing) == len(rules):

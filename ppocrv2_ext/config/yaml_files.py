@@ -81,9 +81,9 @@ class _Loader(yaml.SafeLoader):
             value = super().construct_object(node, deep=deep)
         except (UserError, yaml.YAMLError):
             raise
-        except Exception as error:  # the constructors of PyYAML fail in many ways on what a tag or a number says
-            reason = f"it is no {node.tag.rpartition(':')[2]}"
-            raise UserError(f"{_place(node)}: cannot read {shorten(node.value)}, {reason} ({error}).") from None
+        except Exception:  # the constructors of PyYAML fail in many ways on what a tag or a number says
+            kind = node.tag.rpartition(":")[2]
+            raise UserError(f"{_place(node)}: {shorten(node.value)} cannot be read as {kind}.") from None
         problem = _find_problem(value)
         if problem:
             raise UserError(f"{_place(node)}: {problem}")
