@@ -80,7 +80,8 @@ class ProgressBar(Observer):
         """Move the bar on."""
         now = monotonic()
         seconds, self._last = now - self._last, now
-        weight = 1.0 if not self._seconds_per_step else SMOOTHING
+        # The first step of a run compiles kernels and starts readers: the second one takes its place.
+        weight = 1.0 if step.number <= self._training.first_step + 2 else SMOOTHING
         self._seconds_per_step += weight * (seconds - self._seconds_per_step)
         self._speed += weight * (step.samples / max(seconds, 1e-9) - self._speed)
         for term, value in step.terms.items():

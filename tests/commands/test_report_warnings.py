@@ -10,7 +10,8 @@ def test_lines_that_are_left_out_are_counted_over_all_label_files():
 
 
 def test_in_an_evaluation_they_are_missing_from_the_metrics():
-    assert list_losses({"Eval": [4]}, {"Eval": [1]})[0].startswith("Eval: broken lines are left out, 3 of 4; the metrics")
+    sentence = list_losses({"Eval": [4]}, {"Eval": [1]})[0]
+    assert sentence.startswith("Eval: broken lines are left out, 3 of 4; the metrics")
 
 
 def test_sets_that_are_not_checked_or_not_counted_are_passed_over():
