@@ -36,6 +36,7 @@ from . import (  # noqa: F401  (two of them only register)
     collaborative_model,
     datasets,
     ema,
+    first_step,
     loader,
     merging,
     nan_guard,
@@ -164,6 +165,7 @@ LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
     ("tools.program", "train", resume.train_resumably),  # innermost: a checkpoint includes what the others save
     ("tools.program", "train", ema.train_with_average),
+    ("tools.program", "train", first_step.train_audited),
     ("tools.program", "train", train_watched),
     ("tools.program", "train", ranks.train_together),
 )
