@@ -19,6 +19,7 @@ from experiments.fuzz import is_wrong, write_table
 
 SUITES = {  # name: the module with its `run` and `COUNT`
     "configs": "experiments.fuzz.configs",
+    "data": "experiments.fuzz.data",
 }
 
 

@@ -170,8 +170,13 @@ def print_report(report: Report, stderr: bool = False) -> None:
     console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal:
         console.width = 1000
+    console.print(report_parts(report))
+
+
+def report_parts(report: Report) -> Group:
+    """What :func:`print_report` prints."""
     notes = [*list_dictionary_findings(report), *report.notes]
-    console.print(Group(*map(_table, report.sets), *map(Text, notes)))
+    return Group(*map(_table, report.sets), *map(Text, notes))
 
 
 def warn(report: Report) -> None:

@@ -150,7 +150,7 @@ def check_detection_label(
     extent = max((_extent(each["points"]) for each in objects), default=0.0)
     if 0 < extent <= 1 and any(isinstance(x, float) for each in objects for point in each["points"] for x in point):
         return LabelCheck(("fraction-boxes",), label, extent=extent)
-    checks = [(each, *check_polygon(each["points"], size)) for each in objects]
+    checks = [(each, *_check_box(each, size)) for each in objects]
     reasons = [reason for _, reason, _ in checks if reason]
     is_changed = bool(reasons)
     usable = [_mend(each, reason, outline) for each, reason, outline in checks if outline is not None]
@@ -182,6 +182,12 @@ def _extent(points: Any) -> float:
         return float(max(abs(x) for point in points for x in point))
     except (TypeError, ValueError, OverflowError):
         return 0.0
+
+
+def _check_box(value: dict, size: tuple[int, int] | None) -> tuple[str | None, Any]:
+    """As :func:`check_polygon`; a thin box whose text is ignored is sound, as no maps are made of it."""
+    reason, outline = check_polygon(value["points"], size)
+    return (None, value["points"]) if reason == "sliver" and _is_ignored(value) else (reason, outline)
 
 
 def _is_object(value: Any) -> bool:

@@ -86,7 +86,8 @@ def _make_label(config: dict, entries: list[dict]) -> str | None:
     if any(name in arguments for name in TEXT_ENCODERS):
         dictionary = settings.get("character_dict_path")
         characters = read_dictionary(dictionary, space=False)[1:] if dictionary else ["a"]
-        return next((character for character in characters if len(character) == 1), None)
+        # From the end: PaddleOCR takes a byte-order mark for a part of the first one.
+        return next((character for character in reversed(characters) if len(character) == 1), None)
     return None
 
 

@@ -26,7 +26,8 @@ def run(wheel, folder, monkeypatch):
 @pytest.fixture
 def host_inputs(monkeypatch):
     """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
-    from ppocrv2_ext.host import log_file, run as host_run
+    from ppocrv2_ext.host import log_file
+    from ppocrv2_ext.host import run as host_run
 
     started = []
 
@@ -133,3 +134,47 @@ def test_training_that_cannot_go_well_is_refused(run, folder, host_inputs, lines
     assert result.exit_code == 2, result.output
     assert message in result.output.splitlines()[-1]
     assert not host_inputs
+
+
+@pytest.mark.parametrize(("more", "code"), [((), 1), (("Global.outside_images=allow",), 0)])
+def test_check_names_images_outside_data_dir_unless_they_are_allowed(run, folder, more, code):
+    (folder / "inside").mkdir()
+    write(folder / "words.txt", "../a.png\tEXIT")
+    inside = [f"{mode}.dataset.data_dir=inside" for mode in ("Train", "Eval")]
+    result = run("check", "-c", FINETUNE, *overrides("words.txt", *inside, *more))
+    assert result.exit_code == code, result.output
+    assert ("outside-image" in result.output) == (code == 1)
+
+
+def test_the_json_of_check_says_what_to_do(run, folder):
+    write(folder / "words.txt", SOUND, f"a.png\t{'NORTH' * 6}")
+    run("check", "-c", FINETUNE, *overrides("words.txt"), "--json", "check.json")
+    found = json.loads((folder / "check.json").read_text(encoding="utf-8"))["Train"]["findings"]["long-label"]
+    assert found["advice"] == "1 of 2 lines are longer than 25; the longest has 30, set Global.max_text_length=30"
+
+
+def test_a_dictionary_of_a_windows_editor_is_told_and_used(run, folder, host_inputs):
+    write(folder / "words.txt", SOUND, SOUND)
+    write(folder / "letters.txt", b"\xef\xbb\xbfE\n", *"XIT")
+    settings = ("Global.character_dict_path=letters.txt", "Global.use_space_char=false")
+    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED, *settings))
+    assert result.exit_code == 0, result.output
+    assert "letters.txt:1: byte-order-mark" in result.output
+    assert (folder / "out" / "labels" / "letters.txt").read_text(encoding="utf-8") == "E\nX\nI\nT\n"
+
+
+def test_a_folder_in_place_of_the_label_file_is_called_a_folder(run, folder):
+    (folder / "words.txt").mkdir()
+    result = run("check", "-c", FINETUNE, *overrides("words.txt"))
+    assert result.exit_code == 2
+    assert "words.txt is a folder" in result.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "setting", ["check_images=all", "unicode_form=NFD", "difficult_boxes=yes", "max_image_pixels=0"]
+)
+def test_a_setting_of_the_check_that_does_not_exist_is_refused(run, folder, setting):
+    write(folder / "words.txt", SOUND)
+    result = run("check", "-c", FINETUNE, *overrides("words.txt", f"Global.{setting}"))
+    assert result.exit_code == 2, result.output
+    assert f"Global.{setting.partition('=')[0]}" in result.output

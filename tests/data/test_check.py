@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.data.sources import count_samples, list_ratios, require_sources
 from ppocrv2_ext.errors import UserError
 
+ROOT = Path(__file__).resolve().parents[2]
 WHEEL = SimpleNamespace(kind="wheel")
 CHECKOUT = SimpleNamespace(kind="checkout")
 SQUARE = [[10, 10], [80, 10], [80, 40], [10, 40]]
@@ -603,3 +605,14 @@ def test_a_data_set_that_is_not_there_is_refused_in_one_sentence(folder, monkeyp
     spoil(folder, config["Train"]["dataset"])
     with pytest.raises(UserError, match=sentence):
         require_sources(config, ("Train",))
+
+
+def test_every_kind_of_broken_data_set_ends_as_it_should(tmp_path, monkeypatch):
+    """One of each kind. ``scripts/fuzz.py data`` makes hundreds, and gives some to the command."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from experiments.fuzz import is_wrong
+    from experiments.fuzz.data import KINDS, run
+
+    outcomes = list(run(len(KINDS), 7, tmp_path))
+    assert len(outcomes) > 60
+    assert [outcome for outcome in outcomes if is_wrong(outcome)] == []
