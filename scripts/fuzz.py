@@ -1,6 +1,7 @@
 """Feed the command with broken and hostile input, made from a seed, and count how it ends.
 
     python scripts/fuzz.py configs
+    python scripts/fuzz.py files kills
     python scripts/fuzz.py configs --count 1000 --seed 8 --paddleocr CLONE --commands 40
 
 Each case must end in a sentence: exit code 0, 1 or 2 within its time limit, no traceback, and no code of the input run.
@@ -20,6 +21,8 @@ from experiments.fuzz import is_wrong, write_table
 SUITES = {  # name: the module with its `run` and `COUNT`
     "configs": "experiments.fuzz.configs",
     "data": "experiments.fuzz.data",
+    "files": "experiments.fuzz.files",
+    "kills": "experiments.fuzz.kills",
 }
 
 

