@@ -107,6 +107,7 @@ class Problem(NamedTuple):
     sentence: str
     fatal: bool = True  # False for a leftover that may do no harm
     late: bool = False  # it may follow from another problem, and is told if there is none
+    of_stand_in: bool = False  # about an argument of a stand-in of the wheel, which a clone may take
     lacking: bool = False  # the sentence is what the wheel lacks and a clone of PaddleOCR has, such as "a head 'X'"
 
 
@@ -130,8 +131,9 @@ def check(config: dict, catalog: Catalog) -> list[str]:
             *map(Problem, find_conflicts(config)),
             *(Problem(each, fatal=False) for each in find_doubts(config)),
         ]
-    fatal = [problem.sentence for problem in problems if problem.fatal and not problem.lacking]
     lacking = dict.fromkeys(problem.sentence for problem in problems if problem.lacking)
+    problems = [problem for problem in problems if not problem.lacking and not (lacking and problem.of_stand_in)]
+    fatal = [problem.sentence for problem in problems if problem.fatal]
     if lacking:
         fatal.insert(0, f"this config {CLONE_NEEDED}: the wheel has no {', no '.join(lacking)}.")
     if fatal:
@@ -335,7 +337,9 @@ def _component(
             continue
         close = difflib.get_close_matches(key, known - BUILDER_ARGUMENTS, n=1, cutoff=0.75)
         if closed or (close and not _adds_a_word(key, close[0])):
-            yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, known - BUILDER_ARGUMENTS)}")
+            hint = did_you_mean(key, known - BUILDER_ARGUMENTS)
+            of_stand_in = not catalog.is_complete() and name in catalog.names_in_clone(kind)
+            yield Problem(f"{where}: {kind} {name!r} takes no {key!r}{hint}", of_stand_in=of_stand_in)
         elif None not in reads:
             yield Problem(f"{where}: {kind} {name!r} does not read {key!r}; it has no effect.", fatal=False)
     wrong = list(_wrong_values(where, kind, component, signatures))

@@ -62,7 +62,9 @@ ARGUMENTS_IN_A_CLONE: dict[tuple[str, str], frozenset[str]] = {  # (kind, name):
         ("backbone", "MobileNetV3"): "disable_se hardswish large large_stride model_name relu scale small small_stride",
         ("backbone", "ResNet_vd"): "dcn_stage layers out_indices relu",
         ("neck", "DBFPN"): "out_channels use_asf",
-        ("neck", "SequenceEncoder"): "cascadernn encoder_type hidden_size reshape",
+        ("neck", "SequenceEncoder"): """
+            encoder_type hidden_size dims depth hidden_dims use_guide num_heads mlp_ratio kernel_size drop_rate
+        """,
         ("head", "CTCHead"): "fc_decay mid_channels out_channels return_feats use_guide",
         ("head", "ClsHead"): "class_dim",
         ("head", "DBHead"): "aux_in_channels fix_nan k kernel_list",
