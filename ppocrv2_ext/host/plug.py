@@ -1,6 +1,6 @@
 """Put every registered component, and our checks, where PaddleOCR finds them.
 
-The four tables below, and that of :mod:`.unpickling`, list everything that is replaced in PaddleOCR. Its scripts bind
+The five tables below, and that of :mod:`.unpickling`, list everything that is replaced in PaddleOCR. Its scripts bind
 most of it by name when ``tools.program`` is imported, so :func:`plug_in` runs before.
 """
 
@@ -37,6 +37,7 @@ from . import (  # noqa: F401  (two of them only register)
     datasets,
     ema,
     first_step,
+    frame_maxima,
     loader,
     merging,
     nan_guard,
@@ -160,6 +161,8 @@ CLASSES = (
     ("ppocr.data", "SimpleDataSet", datasets.extend_dataset),
     ("ppocr.data", "LMDBDataSet", datasets.extend_lmdb),
 )
+# Methods of PaddleOCR's classes: module, class, method, and what makes ours from PaddleOCR's.
+METHODS = (("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),)
 # Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
@@ -198,6 +201,9 @@ def plug_in() -> None:
         for name, value in list(vars(module).items()):
             if isinstance(value, type) and issubclass(value, base):
                 _replace(module, name, extend(value))
+    for module_name, class_name, method, extend in METHODS:
+        owner = getattr(importlib.import_module(module_name), class_name)
+        _replace(owner, method, extend(getattr(owner, method)))
 
 
 @contextlib.contextmanager
