@@ -16,6 +16,7 @@ from ..errors import UserError, did_you_mean
 from ..preview.costs import Cost
 from ..preview.samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
+from .worker_memory import keep_freed_memory
 
 SOURCE = "ppocrv2_source"  # key of a sample for what its file holds: (bytes, label)
 
@@ -43,6 +44,7 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
     ops, keys = _split_keep_keys(dataset.ops)
     dataset.ops = [*ops, _return_all_keys]
     first = next(indexes)
+    keep_freed_memory()  # as loading workers do, whose costs are shown
     data = dataset[first]  # libraries load on their first call: this sample is not timed
     for key in keys:
         if key not in data:
@@ -55,14 +57,15 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
     samples, laps = [], []
     for index in islice(chain([first], indexes), count):
         start = perf_counter()
-        samples.append(dataset[index])
+        data = dataset[index]
         elapsed = 1000 * (perf_counter() - start)
         lap = [stopwatch.lap() for stopwatch in stopwatches]
         laps.append([*lap, elapsed - sum(lap)])
+        samples.append(_describe(data, ops, config["Train"]["dataset"]))
     names = [*(type(stopwatch).__name__ for stopwatch in stopwatches), "(reading files)"]
     refused = [*(stopwatch.calls - stopwatch.results for stopwatch in stopwatches), 0]
     costs = [Cost(name, list(times), number) for name, times, number in zip(names, zip(*laps), refused)]
-    return [_describe(data, ops, config["Train"]["dataset"]) for data in samples], costs
+    return samples, costs
 
 
 def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:

@@ -19,22 +19,29 @@ MOST_TOGETHER = 64  # outlines drawn at once
 
 
 def draw_border_maps(
-    outlines: np.ndarray, height: int, width: int, frame: Frame, shrink_ratio: float
+    outlines: np.ndarray,
+    height: int,
+    width: int,
+    frame: Frame,
+    shrink_ratio: float,
+    thresh_min: float = 0.0,
+    thresh_max: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """How close each pixel is to an outline, and where that counts.
 
-    The closeness is 1 on an outline and falls to 0 at the distance D = A (1 - shrink_ratio ** 2) / L on both sides,
-    with the area A and the perimeter L.
+    The closeness is ``thresh_max`` on an outline. On both sides it falls to ``thresh_min`` at the distance
+    D = A (1 - shrink_ratio ** 2) / L, with the area A and the perimeter L.
 
     Args:
         outlines: (N, P, 2) of readable text, in pixels of the sample. They may reach out of it.
         height, width: of the part of the sample that shows the picture, which begins at the first pixel.
         frame: where the whole picture lies.
         shrink_ratio: in [0, 1).
+        thresh_min, thresh_max: the lowest and the highest closeness.
     Returns:
-        (closeness, mask), each (H, W) float32. The closeness is in [0, 1]; the mask is 1 up to D outside of an outline.
+        (closeness, mask), each (H, W) float32. The mask is 1 up to D outside of an outline.
     """
-    closeness, mask = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    closeness, mask = np.full((height, width), thresh_min, np.float32), np.zeros((height, width), np.float32)
     areas = np.abs(signed_areas(outlines))
     # An outline without length has no area either.
     reaches = areas * (1 - shrink_ratio**2) / np.maximum(lengths(outlines), 1e-9)
@@ -54,25 +61,31 @@ def draw_border_maps(
     for members in groups.values():
         for first in range(0, len(members), MOST_TOGETHER):
             indexes, boxes = zip(*members[first : first + MOST_TOGETHER])
-            _draw_closeness(closeness, outlines[list(indexes)], reaches[list(indexes)], np.array(boxes))
+            outlines_here, reaches_here = outlines[list(indexes)], reaches[list(indexes)]
+            _draw_closeness(closeness, outlines_here, reaches_here, np.array(boxes), (thresh_min, thresh_max))
     return closeness, mask
 
 
-def _draw_closeness(closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray) -> None:
-    """Draw (N, P, 2) outlines, all at once, each into its box (x, y, end_x, end_y) of the map."""
+def _draw_closeness(
+    closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray, values: tuple[float, float]
+) -> None:
+    """Draw (N, P, 2) outlines, all at once, each into its box (x, y, end_x, end_y) of the map.
+
+    ``values`` are those at the distance ``reaches`` and on an outline.
+    """
     width, height = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
     x, y = boxes[:, :1] + np.arange(width), boxes[:, 1:2] + np.arange(height)
     if len(outlines) == 1:
         squares = square_distances_near(outlines[0], x[0], y[0], reaches[0])[None]
     else:
         squares = square_distances(outlines, x, y)
-    reaches = reaches.astype(np.float32)[:, None, None]
-    distances = np.sqrt(squares, out=squares)
-    distances /= -reaches
-    distances += 1
-    for values, (left, top, right, bottom) in zip(distances, boxes.tolist()):
+    low, high = values
+    near = np.sqrt(squares, out=squares)
+    near *= ((low - high) / reaches).astype(np.float32)[:, None, None]
+    near += high
+    for drawn, (left, top, right, bottom) in zip(near, boxes.tolist()):
         part = closeness[top:bottom, left:right]
-        np.maximum(part, values[: bottom - top, : right - left], out=part)
+        np.maximum(part, drawn[: bottom - top, : right - left], out=part)
 
 
 class _Edges(NamedTuple):
@@ -192,7 +205,7 @@ class TextBorderMap:
         frame, size = frame_of(data), data["image"].shape[:2]
         outlines = read_outlines(data["polys"])[~np.asarray(data["ignore_tags"], bool)]
         height, width = min(size[0], frame.bottom), min(size[1], frame.right)
-        closeness, mask = draw_border_maps(outlines, height, width, frame, self.shrink_ratio)
-        closeness *= self.thresh_max - self.thresh_min
-        closeness += self.thresh_min
+        closeness, mask = draw_border_maps(
+            outlines, height, width, frame, self.shrink_ratio, self.thresh_min, self.thresh_max
+        )
         return {**data, "threshold_map": pad(closeness, *size), "threshold_mask": pad(mask, *size)}
