@@ -33,11 +33,11 @@ WAYS = {"plain": paddle_only, "fast": contextlib.nullcontext}
 
 
 def make_evaluation(
-    name: str, labels: Path, listed: Path, count: int, batch: int, weights: str | None
+    root: Path, name: str, labels: Path, listed: Path, count: int, batch: int, weights: str | None
 ) -> tuple[Any, ...]:
     """(network, loader of ``count`` pictures, post-process, metric, model type) of a shipped config.
 
-    ``listed`` is the label file that is written for them.
+    ``root`` is PaddleOCR's folder, ``listed`` the label file that is written for them.
     """
     from ppocr.data import build_dataloader
     from ppocr.metrics import build_metric
@@ -46,6 +46,9 @@ def make_evaluation(
 
     config = configs.read(configs.locate(name))
     settings = {**config["Global"], "distributed": False, "use_gpu": False}
+    if settings.get("character_dict_path"):
+        settings["character_dict_path"] = str(root / settings["character_dict_path"])
+    config["Global"] = settings
     post_process = build_post_process(config["PostProcess"], settings)
     classes = getattr(post_process, "character", None)
     if classes:
@@ -54,7 +57,7 @@ def make_evaluation(
     listed.write_text("\n".join(lines[i % len(lines)] for i in range(count)) + "\n", encoding="utf-8")
     config["Eval"]["dataset"].update(data_dir=str(labels.parent), label_file_list=[str(listed)])
     config["Eval"]["loader"].update(num_workers=0, batch_size_per_card=batch)
-    loader = build_dataloader({**config, "Global": settings}, "Eval", paddle.get_device(), logging.getLogger("bench"))
+    loader = build_dataloader(config, "Eval", paddle.get_device(), logging.getLogger("bench"))
     network = build_model(config["Architecture"])
     if weights:
         network.set_state_dict(paddle.load(weights))
@@ -100,7 +103,7 @@ def main(
     """Time whole evaluations on a CPU."""
     cv2.setNumThreads(1)
     paddle.set_device("cpu")
-    connect()
+    root = connect().root
     tasks = (
         ("det/ch_PP-OCRv2_det_student", scenes, scene_count, 1, det_weights),
         ("rec/ch_PP-OCRv2_rec", words, word_count, 32, rec_weights),
@@ -110,7 +113,7 @@ def main(
         if labels is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            evaluation = make_evaluation(name, labels, Path(folder) / "labels.txt", count, batch, weights)
+            evaluation = make_evaluation(root, name, labels, Path(folder) / "labels.txt", count, batch, weights)
             times, metrics = measure(evaluation, rounds)
         quartiles = {way: np.percentile(values, [25, 50, 75]) for way, values in times.items()}
         cells = ["{1:.1f} [{0:.1f}, {2:.1f}]".format(*quartiles[way]) for way in WAYS]
