@@ -261,6 +261,47 @@ def ocr(
     sys.exit(commands.ocr.read_pictures(paths, det, rec, cls, engine, form, output, min_score))
 
 
+@main.command(short_help="Compare two exported recognizers line by line.")
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
+@click.option(
+    "--data", multiple=True, required=True, metavar="LABELS", help="A label file, image<TAB>text; may be given again."
+)
+@click.option(
+    "--data-dir",
+    "data_dirs",
+    multiple=True,
+    metavar="DIR",
+    help="What the images are relative to, once for each --data [default: the folder of LABELS].",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["onnxruntime", "openvino", "paddle"]),
+    default="onnxruntime",
+    show_default=True,
+    help="What runs the models.",
+)
+@click.option("--ignore-case", is_flag=True, help="Upper and lower case are the same.")
+@click.option("--ignore-space", is_flag=True, help="Spaces do not count.")
+@click.option("--output", "page", metavar="FILE.html", help="Write a page with the pictures of what changed.")
+def compare(
+    before: str,
+    after: str,
+    data: tuple[str, ...],
+    data_dirs: tuple[str, ...],
+    engine: str,
+    ignore_case: bool,
+    ignore_space: bool,
+    page: str | None,
+) -> None:
+    """Compare two exported recognizers line by line: what the second one mends, what it breaks, what they confuse.
+
+    BEFORE and AFTER are folders, or `official`. Name your own test lines, and a set that must not be forgotten, each
+    with --data. Exits with 1 if a line could not be read.
+    """
+    sys.exit(commands.compare.compare(before, after, data, engine, ignore_case, ignore_space, page, data_dirs))
+
+
 @main.command("eval-system", short_help="Evaluate detector and recognizer together on labelled pictures.")
 @model_options
 @click.option(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..files import PathLike, atomic_write
 from .curves import COLOURS, Curve, draw_chart, format_number
 from .history import End, Evaluation, History
 from .samples import LineSamples, SceneSamples
+from .templates import load_template
 
 FILE_NAME = "report.html"
 CONFUSIONS_SHOWN = 24
@@ -62,7 +61,8 @@ def write_page(file: PathLike, subject: Subject, history: History, samples: Samp
 def render_page(subject: Subject, history: History, samples: Samples | None) -> str:
     """The report as HTML."""
     best = find_best(history.evaluations)
-    return _template().render(
+    return _load().render(
+        now=_now,
         subject=subject,
         history=history,
         run=history.runs[-1] if history.runs else None,
@@ -209,11 +209,5 @@ def _now() -> str:
     return datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
 
 
-@functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined  # imported at the first report, not at the start of a training
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(points=_points, metric=lambda value, key: format_metric(key, value))
-    environment.globals.update(now=_now)
-    return environment.from_string((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
+def _load() -> Any:
+    return load_template("page.html", {"points": _points, "metric": lambda value, key: format_metric(key, value)})

@@ -147,7 +147,7 @@ def test_the_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "report.html"
     page.write_page(file, SUBJECT, HISTORY, None)
     before = file.read_bytes()
-    monkeypatch.setattr(page.Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "disk full")))
+    monkeypatch.setattr("pathlib.Path.write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "disk full")))
     with pytest.raises(UserError, match="disk full"):
         page.write_page(file, SUBJECT, EMPTY, None)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -1,0 +1,142 @@
+"""`compare`: two exported recognizers on the same lines, such as before and after a fine-tune."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..report.comparison import Comparison
+
+OFFICIAL = "official"  # in place of a folder: the official PP-OCRv2 recognizer
+BATCH = 64  # lines that are read before the next images are opened
+CONFUSIONS_PRINTED = 8
+
+Reader = Callable[[Sequence["np.ndarray"]], list]
+
+
+def compare(
+    before: str,
+    after: str,
+    data: Sequence[str],
+    engine: str,
+    ignore_case: bool = False,
+    ignore_space: bool = False,
+    page: str | None = None,
+    data_dirs: Sequence[str] = (),
+) -> int:
+    """Read the lines of label files with two recognizers, and print what the second one mends and breaks.
+
+    Args:
+        before, after: folders of exported recognizers, or "official".
+        data: label files, ``image<TAB>text``, such as the own test lines and a set that should not be forgotten.
+        engine: as :class:`~ppocrv2_ext.deploy.ocr.OCR` takes it.
+        ignore_case, ignore_space: what does not count when texts are compared.
+        page: an HTML file with the pictures; None for none.
+        data_dirs: what the images of each label file are relative to; empty for the folder of the file.
+    Returns:
+        0, or 1 if a line could not be read: the others count.
+    Raises:
+        UserError: a model is missing or is no recognizer, a label file has no line that can be read, or there are not
+            as many folders of images as label files.
+    """
+    if data_dirs and len(data_dirs) != len(data):
+        raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
+    from ..report.comparison import Comparison, write_comparison
+
+    readers = [_load_reader(folder, engine) for folder in (before, after)]
+    comparisons, problems = [], []
+    for labels, folder in zip(data, data_dirs or [str(Path(labels).parent) for labels in data]):
+        comparison = Comparison(labels, lambda text: _normalize(text, ignore_case, ignore_space))
+        for names, texts, images in _read_batches(labels, Path(folder), problems):
+            read = [reader(images) for reader in readers]
+            for name, text, image, (one, _), (other, _) in zip(names, texts, images, *read):
+                comparison.add(name, text, one, other, lambda image=image: image[:, :, ::-1])
+        if not comparison.count:
+            raise UserError(f"{labels}: none of its lines could be read.")
+        comparisons.append(comparison)
+    for problem in problems:
+        click.echo(f"ppocrv2: {problem}.", err=True)
+    _print(comparisons)
+    if page:
+        write_comparison(page, (_name(before), _name(after)), comparisons)
+        click.echo(f"Written to {page}")
+    return 1 if problems else 0
+
+
+def _name(folder: str) -> str:
+    return "the official recognizer" if folder == OFFICIAL else folder
+
+
+def _load_reader(folder: str, engine: str) -> Reader:
+    """From lines (H, W, 3) BGR to [(text, score), ...]."""
+    from ..checkpoints import official
+    from ..deploy.engine import load_engine
+    from ..deploy.lines import read_texts
+    from ..deploy.settings import official_settings, read_settings
+
+    if folder == OFFICIAL:
+        file = official.locate("rec")
+        official.verify(file, "rec")
+        run, settings = load_engine(file, engine, 0), official_settings("rec")
+    else:
+        if not Path(folder).is_dir():
+            raise UserError(f"{folder}: there is no such folder; export a recognizer with `ppocrv2 export`.")
+        run, settings = load_engine(folder, engine, 0), read_settings(folder, "rec")
+    return lambda lines: read_texts(lines, run, settings)
+
+
+def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[tuple[list[str], list[str], list]]:
+    """(names, texts, images) of a few lines at a time. What cannot be read is added to ``problems``."""
+    from ..data.labels import read_entries
+    from ..deploy.ocr import open_image
+
+    names, texts, images = [], [], []
+    for entry in read_entries(labels):
+        if not entry.text:
+            continue
+        try:
+            images.append(open_image(folder / entry.images[0]))
+        except (OSError, ValueError, IndexError) as error:
+            problems.append(f"{entry.place}: {error}")
+            continue
+        names.append(entry.images[0])
+        texts.append(entry.label)
+        if len(images) == BATCH:
+            yield names, texts, images
+            names, texts, images = [], [], []
+    if images:
+        yield names, texts, images
+
+
+def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
+    text = re.sub(r"\s", "", text) if ignore_space else text
+    return text.casefold() if ignore_case else text
+
+
+def _print(comparisons: Sequence[Comparison]) -> None:
+    from rich.table import Table
+
+    from ..tables import plain
+
+    table = Table("", "lines", "before", "after", "mended", "broken", box=None, pad_edge=False)
+    for each in comparisons:
+        shares = (f"{each.share_before:.3f}", f"{each.share_after:.3f}")
+        table.add_row(each.title, str(each.count), *shares, str(each.mended_count), str(each.broken_count))
+    click.echo("\n".join(plain(table, 110)))
+    for each in comparisons:
+        for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
+            listed = ", ".join(
+                f"{confusion.written or 'nothing'} as {confusion.read or 'nothing'} ({count})"
+                for confusion, count in confusions.most_common(CONFUSIONS_PRINTED)
+            )
+            if listed:
+                click.echo(f"{what} confusions in {each.title}: {listed}")

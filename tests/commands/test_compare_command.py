@@ -1,0 +1,67 @@
+"""`compare` through the command line, with readers that need no model."""
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import compare
+
+
+@pytest.fixture
+def run(monkeypatch, samples):
+    """Run the command. The reader "right" knows every label, "short" leaves the last character out."""
+    labels = dict(
+        line.split("\t") for line in (samples / "icdar2015_words" / "test.txt").read_text("utf-8").splitlines()
+    )
+    texts = list(labels.values())
+
+    def load(folder, engine):
+        read = iter(texts)
+        return lambda lines: [(next(read)[: None if folder == "right" else -1], 0.9) for _ in lines]
+
+    monkeypatch.setattr(compare, "_load_reader", load)
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, ["compare", *map(str, arguments)])
+
+    return invoke
+
+
+def test_every_line_that_only_the_first_one_reads_is_broken(run, samples, tmp_path):
+    labels = samples / "icdar2015_words" / "test.txt"
+    count = len(labels.read_text("utf-8").splitlines())
+    result = run("right", "short", "--data", labels, "--output", tmp_path / "page.html")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[1].split()[1:] == [str(count), "1.000", "0.000", "0", str(count)]
+    assert (tmp_path / "page.html").is_file()
+
+
+def test_a_line_without_its_image_is_named_and_the_others_count(run, samples, tmp_path):
+    labels = tmp_path / "labels.txt"
+    lines = (samples / "icdar2015_words" / "test.txt").read_text("utf-8").splitlines()
+    labels.write_text("\n".join([*lines, "gone.png\tgone"]), encoding="utf-8")
+    result = run("right", "right", "--data", labels, "--data-dir", samples / "icdar2015_words")
+    assert result.exit_code == 1
+    assert f"labels.txt:{len(lines) + 1}" in result.output
+
+
+def test_a_label_file_of_which_nothing_can_be_read_is_refused(run, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("gone.png\tgone\n")
+    result = run("right", "right", "--data", labels)
+    assert result.exit_code == 2
+    assert "none of its lines could be read" in result.output
+
+
+def test_a_folder_of_images_is_needed_for_each_label_file(run, samples):
+    labels = samples / "icdar2015_words" / "test.txt"
+    result = run("right", "right", "--data", labels, "--data", labels, "--data-dir", samples)
+    assert result.exit_code == 2
+    assert "give --data-dir once for each --data, got 1 for 2" in result.output
+
+
+def test_a_model_that_is_not_there_is_refused(samples):
+    labels = samples / "icdar2015_words" / "test.txt"
+    result = CliRunner().invoke(main, ["compare", "nowhere", "nowhere", "--data", str(labels)])
+    assert result.exit_code == 2
+    assert "nowhere: there is no such folder" in result.output
