@@ -1,7 +1,7 @@
 """Samples a second of our training transforms beside PaddleOCR's own, from the same files.
 
-    python scripts/bench_pipeline.py --labels DIR/train.txt
-    python scripts/bench_pipeline.py --labels DIR/train.txt --workers 1,2,4
+    python scripts/bench_pipeline.py --labels DIR/train.txt --words DIR/words.txt
+    python scripts/bench_pipeline.py --labels DIR/train.txt --words DIR/words.txt --workers 1,2,4
 
 Each side has a process of its own, and they take turns. Without ``--workers`` each makes samples as one worker does,
 and times are of the processor, so that other processes count little. With ``--workers`` whole batches come through the
@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ppocrv2_ext import config
-from ppocrv2_ext.config.resolve import with_copy_paste_index
+from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.host.worker_memory import keep_freed_memory
@@ -52,12 +52,20 @@ MAPS = [
     {"MakeShrinkMap": {"shrink_ratio": 0.4, "min_text_size": 8}},
 ]
 MAP_KEYS = ["image", "threshold_map", "threshold_mask", "shrink_map", "shrink_mask"]
-DECODE_SCENE = [{"DecodeImage": {"img_mode": "BGR", "channel_first": False}}, {"DetLabelEncode": None}]
+DECODE = {"DecodeImage": {"img_mode": "BGR", "channel_first": False}}
+DECODE_SCENE = [DECODE, {"DetLabelEncode": None}]
 
 
 def augment(*steps: tuple[str, dict]) -> dict:
     """PaddleOCR's IaaAugment with some steps."""
     return {"IaaAugment": {"augmenter_args": [{"type": kind, "args": args} for kind, args in steps]}}
+
+
+def augment_line(tia: float, crop: float, reverse: float, others: float, hsv_aug: float) -> dict:
+    """PaddleOCR's RecAug with some probabilities; ``others`` is that of noise, of a shift and of a blur."""
+    options = {"tia": tia, "crop": crop, "reverse": reverse, "hsv_aug": hsv_aug}
+    options.update(dict.fromkeys(("noise", "jitter", "blur"), others))
+    return {"RecAug": {f"{name}_prob": value for name, value in options.items()}}
 
 
 class Pipeline(NamedTuple):
@@ -67,6 +75,7 @@ class Pipeline(NamedTuple):
     theirs: list[dict]  # transforms, without KeepKeys
     labels: Path  # when none are given
     stages: dict[str, tuple[str, ...]]  # {what is done: the transforms of both sides that do it}
+    times: int = 1  # how many times ``--count`` samples a round has; lines are small
 
 
 SCENE_STAGES = {
@@ -81,6 +90,16 @@ SCENE_STAGES = {
     "normalise": ("NormalizeImage", "ToCHWImage", "NormalizeToCHW"),
 }
 SCENES = SAMPLES / "icdar2015_scenes" / "train.txt"
+LINE_STAGES = {
+    "read, decode": ("DecodeImage",),
+    "turn, cut": ("RandomHalfTurn", "RandomSpan"),
+    "augment": ("RecAug", "TextLineAugment"),
+    "encode": ("CTCLabelEncode", "ClsLabelEncode", "TextLineEncode"),
+    "resize, normalise": ("RecResizeImg", "TextLineResize"),
+}
+WORDS = SAMPLES / "icdar2015_words" / "train.txt"
+LINES_TIMES = 25
+LINE_KEYS = {"KeepKeys": {"keep_keys": ["image", "label", "length"]}}
 PIPELINES = {
     "detection": Pipeline(
         "det/ch_PP-OCRv2_det_cml",
@@ -112,6 +131,47 @@ PIPELINES = {
         SCENES,
         SCENE_STAGES,
     ),
+    "recognition": Pipeline(
+        "rec/ch_PP-OCRv2_rec",
+        [
+            DECODE,
+            {"RecAug": None},
+            {"CTCLabelEncode": None},
+            {"RecResizeImg": {"image_shape": [3, 32, 320]}},
+            LINE_KEYS,
+        ],
+        WORDS,
+        LINE_STAGES,
+        LINES_TIMES,
+    ),
+    "recognition fine-tune": Pipeline(
+        "rec/ch_PP-OCRv2_rec_finetune",
+        [
+            DECODE,
+            augment_line(0.2, 0.2, 0.1, 0.1, 0.2),
+            {"CTCLabelEncode": None},
+            {"RecResizeImg": {"image_shape": [3, 32, 128]}},
+            LINE_KEYS,
+        ],
+        WORDS,
+        LINE_STAGES,
+        LINES_TIMES,
+    ),
+    "direction": Pipeline(
+        "cls/textline_orientation_lcnet",
+        [
+            DECODE,
+            {"RandomHalfTurn": None},
+            {"RandomSpan": None},
+            {"ClsLabelEncode": None},
+            augment_line(0.3, 0.3, 0.2, 0.1, 0.3),
+            {"RecResizeImg": {"image_shape": [3, 32, 96]}},
+            {"KeepKeys": {"keep_keys": ["image", "label"]}},
+        ],
+        WORDS,
+        LINE_STAGES,
+        LINES_TIMES,
+    ),
 }
 
 
@@ -123,7 +183,7 @@ def build_loader(pipeline: Pipeline, labels: Path, side: str, workers: int = 0) 
     """
     from ppocr.data import build_dataloader
 
-    settings = config.read(config.locate(pipeline.config))
+    settings, _ = resolve(config.read(config.locate(pipeline.config)), connect())
     dataset = {**settings["Train"]["dataset"], "data_dir": str(labels.parent), "label_file_list": [str(labels)]}
     if side == "PaddleOCR":
         names = [name for entry in pipeline.theirs for name in entry]
@@ -163,16 +223,15 @@ def time_samples(dataset: Any, indexes: list[int], count: int) -> Iterator[float
         yield count / (time.process_time() - start)
 
 
-def time_batches(make_loader: Callable[[], Any], workers: int, batches: int) -> Iterator[float]:
-    """Yields samples for each second of the clock that a loader delivers after its first batches."""
+def time_batches(loader: Any, workers: int, batches: int) -> Iterator[float]:
+    """Yields samples for each second of the clock that a loader delivers, after what its workers have in store."""
+    stream = _repeat(loader)
     while True:
-        stream = _repeat(make_loader())
-        for _ in range(workers):
+        for _ in range(2 * workers):
             next(stream)
         start = time.perf_counter()
         samples = sum(len(batch[0]) for batch in itertools.islice(stream, batches))
         yield samples / (time.perf_counter() - start)
-        stream.close()
 
 
 def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, count: int, batches: int) -> None:
@@ -182,21 +241,22 @@ def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, count: int,
 
     cv2.setNumThreads(1)
     np.random.seed(0)
+    samples = count * pipeline.times
     seconds: dict[str, float] = {}
     if side == "PaddleOCR":
         ppocr.data.DataLoader = paddle.io.DataLoader  # ours lets its workers keep memory
     if workers:
-        turns = time_batches(lambda: build_loader(pipeline, labels, side, workers), workers, batches)
+        turns = time_batches(build_loader(pipeline, labels, side, workers), workers, batches)
     else:
         if side == "ours":
             keep_freed_memory()
         dataset = build_loader(pipeline, labels, side).dataset
         dataset.ops = [Stopwatch(op, seconds) for op in dataset.ops]
-        turns = time_samples(dataset, np.random.default_rng(0).permutation(len(dataset)).tolist(), count)
+        turns = time_samples(dataset, np.random.default_rng(0).permutation(len(dataset)).tolist(), samples)
     for _ in sys.stdin:
         seconds.clear()
         rate = next(turns)
-        costs = {name: 1000 * value / count for name, value in seconds.items()}
+        costs = {name: 1000 * value / samples for name, value in seconds.items()}
         print(f"\n{MARK}{json.dumps([rate, costs])}", flush=True)
 
 
@@ -257,7 +317,7 @@ def tabulate_stages(pipeline: Pipeline, costs: dict[str, dict[str, list[float]]]
         rounds = [[costs[side][name] for name in names if name in costs[side]] for side in SIDES]
         if all(rounds):
             theirs, ours = (np.median(np.sum(each, axis=0)) for each in rounds)
-            table.add_row(stage, f"{theirs:.1f}", f"{ours:.1f}", f"{theirs / ours:.1f} x")
+            table.add_row(stage, f"{theirs:.3g}", f"{ours:.3g}", f"{theirs / ours:.1f} x")
     return table
 
 
@@ -265,14 +325,17 @@ def tabulate_stages(pipeline: Pipeline, costs: dict[str, dict[str, list[float]]]
 @click.option("--pipeline", "names", type=click.Choice(list(PIPELINES)), multiple=True, help="[default: all]")
 @click.option("--labels", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="SimpleDataSet labels with pictures beside them [default: tests/samples].")  # fmt: skip
+@click.option("--words", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help="The same for the pipelines of lines.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1), default=9, show_default=True)
-@click.option("--count", type=click.IntRange(1), default=12, show_default=True, help="Samples of a round.")
+@click.option("--count", type=click.IntRange(1), default=12, show_default=True, help="Scenes of a round.")
 @click.option("--workers", metavar="N,N", default="0", help="Measure the loader with so many workers instead.")
 @click.option("--batches", type=click.IntRange(1), default=6, show_default=True, help="Of a round, with --workers.")
 @click.option("--child", type=click.Choice(SIDES), hidden=True)
 def main(
     names: tuple[str, ...],
     labels: Path | None,
+    words: Path | None,
     rounds: int,
     count: int,
     workers: str,
@@ -293,15 +356,17 @@ def main(
     stages = []
     for name, number in itertools.product(names or PIPELINES, numbers):
         pipeline = PIPELINES[name]
-        shared = ["--pipeline", name, "--labels", str(labels or pipeline.labels), "--workers", str(number)]
+        file = {SCENES: labels, WORDS: words}[pipeline.labels] or pipeline.labels
+        shared = ["--pipeline", name, "--labels", str(file), "--workers", str(number)]
         rates, costs = measure([*shared, "--count", str(count), "--batches", str(batches)], rounds)
         table.add_row(name, str(number or "-"), *(summarise(rates[side]) for side in SIDES), summarise_ratio(rates))
         stages += [] if number else [tabulate_stages(pipeline, costs)]
     console = Console(highlight=False, width=120)
     console.print(table, *stages)
+    console.print(f"{labels or 'tests/samples'}, {words or 'tests/samples'}; {rounds} rounds")
     console.print(
-        f"{labels or 'tests/samples'}; {rounds} rounds; commit {provenance()['commit'] or 'none'}, PaddleOCR "
-        f"{host.version}, OpenCV {cv2.__version__}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        f"commit {provenance()['commit'] or 'none'}, PaddleOCR {host.version}, OpenCV {cv2.__version__}, "
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
 
 

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.config.names import SUBSTITUTES
+from ppocrv2_ext.config.resolve import resolve
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.recognition_samples.augment import Probabilities
 from ppocrv2_ext.plugins.recognition_samples.encode import TextLineEncode
 from ppocrv2_ext.plugins.recognition_samples.resize import NORMALISED, TextLineResize
 
+CHANGES = [f"{name}_prob" for name in Probabilities._fields]
 CHARACTERS = "abcXYZ日本0"
 
 
@@ -134,3 +139,30 @@ def test_the_input_is_not_modified(dictionary):
     TextLineResize([3, 32, 100])(TextLineEncode(4, dictionary)(data))
     assert data["label"] == "abc"
     assert data["image"].shape == (2, 3, 3)
+
+
+# The shipped configs
+
+SHIPPED = [name for name in yaml_files.built_in() if name.split("/")[0] in ("rec", "cls") and "PP-OCRv2" in name]
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "cls/textline_orientation_lcnet"])
+def test_without_augmentation_a_shipped_config_gives_the_sample_that_paddleocrs_transforms_give(wheel, samples, name):
+    from ppocr.data import imaug
+
+    config, _ = resolve(yaml_files.read(yaml_files.locate(name)), wheel)
+    theirs = {ours: stock for stock, substitutes in SUBSTITUTES.items() for ours in substitutes}
+    words, pair = samples / "icdar2015_words", []
+    file, text = (words / "train.txt").read_text(encoding="utf-8").splitlines()[0].split("\t")
+    for names in ({}, theirs):
+        entries = []
+        for entry in config["Train"]["dataset"]["transforms"]:
+            ((component, options),) = entry.items()
+            options = dict(options or {})
+            options = dict.fromkeys(CHANGES, 0) if component == "TextLineAugment" else options
+            entries.append({names.get(component, component): options})
+        ops = imaug.create_operators(entries, {**config["Global"], "seed": 1})
+        pair.append(imaug.transform({"image": (words / file).read_bytes(), "label": text}, ops))
+    assert len(pair[0]) == len(pair[1]) >= 2
+    for ours, stock in zip(*pair):
+        np.testing.assert_array_equal(ours, stock)
