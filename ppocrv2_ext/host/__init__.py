@@ -11,7 +11,8 @@ what plug puts in                    construct (components from a config), colla
 what watches a training              recording (history and report, with evaluated_samples), progress (the bar),
                                      stopping (early, or by a budget), visualdl
 what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
-                                     (a trained network over the training lines), draw_samples (for the preview)
+                                     (a trained network over the training lines), draw_samples (for the preview),
+                                     sound_sample (do the transforms work on a sound picture?)
 ===================================  =============================================================================
 """
 

@@ -30,7 +30,7 @@ def construct(kind: str, component: Callable, name: str, options: Mapping[str, A
         raise UserError(f"{kind} {name!r} needs `{missing[0]}` in the config; it has {sorted(options)}.")
     try:
         return component(**options)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"{kind} {name!r} in the config: {error}") from error
 
 
