@@ -106,6 +106,10 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: it warns of parts of a graph that are not needed
+    options.enable_mem_pattern = False  # it plans memory for each new size of a picture, and keeps all of it
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # a waiting thread leaves its core to others
     try:
         session = onnxruntime.InferenceSession(read_graph(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private

@@ -8,8 +8,8 @@ for line in OCR().read("receipt.jpg"):
 
 from __future__ import annotations
 
-import functools
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -72,11 +72,11 @@ class OCR:
         self.engine, self.least_score = engine, least_score
         self.threads = threads or count_cores()
         self._models = {"det": det, "rec": rec, "cls": cls}
-        self._detector_settings = self._read_settings("det")
-        self._detector = functools.cache(self._load_detector)
-        # One call of the recognizer or the classifier takes one thread; several of them run side by side.
-        kinds = ("rec",) if cls == NO_CLASSIFIER else ("rec", "cls")
-        self._readers = {kind: (self._load(kind, 1), self._read_settings(kind)) for kind in kinds}
+        kinds = [kind for kind in self._models if cls != NO_CLASSIFIER or kind != "cls"]
+        settings = {kind: self._read_settings(kind) for kind in kinds}
+        self._detector = Detector(take_turns(self._load("det", self.threads)), settings["det"])
+        # A call of the recognizer or the classifier takes one thread; several of them run side by side.
+        self._readers = {kind: (self._load(kind, 1), settings[kind]) for kind in kinds if kind != "det"}
         self._pool = ThreadPoolExecutor(self.threads)
 
     def read(self, image: ImageSource) -> list[Line]:
@@ -89,10 +89,10 @@ class OCR:
             UserError: the models do not fit together.
         """
         run = self._pool.map if self.threads > 1 else map
-        return self._read(open_image(image), self._detector(self.threads), run)
+        return self._read(open_image(image), run)
 
     def read_many(self, images: Iterable[ImageSource]) -> Iterator[Page]:
-        """The lines of each picture, in the order of ``images``, several pictures at once. Best for a folder.
+        """The lines of each picture, in the order of ``images``. The next is looked at while one is read.
 
         Args:
             images: as :meth:`read` takes them. A few are taken ahead.
@@ -101,23 +101,22 @@ class OCR:
         Raises:
             UserError: the models do not fit together.
         """
-        detector = self._detector(1)
         waiting: deque[Future] = deque()
         for image in images:
-            waiting.append(self._pool.submit(self._read_or_explain, image, detector))
+            waiting.append(self._pool.submit(self._read_or_explain, image))
             if len(waiting) > self.threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
-    def _read_or_explain(self, image: ImageSource, detector: Detector) -> Page:
+    def _read_or_explain(self, image: ImageSource) -> Page:
         try:
-            return self._read(open_image(image), detector, map)
+            return self._read(open_image(image), map)
         except (OSError, ValueError) as error:
             return error
 
-    def _read(self, pixels: np.ndarray, detector: Detector, run: Map) -> list[Line]:
-        boxes = sort_boxes(detector(pixels))
+    def _read(self, pixels: np.ndarray, run: Map) -> list[Line]:
+        boxes = sort_boxes(self._detector(pixels))
         lines = [cut_line(pixels, box) for box in boxes]
         turned = [False] * len(lines)
         if "cls" in self._readers:
@@ -150,8 +149,16 @@ class OCR:
         official.verify(file, kind)
         return load_engine(file, self.engine, threads)
 
-    def _load_detector(self, threads: int) -> Detector:
-        return Detector(self._load("det", threads), self._detector_settings)
+
+def take_turns(engine: Engine) -> Engine:
+    """``engine`` for one caller at a time. A detector uses all cores and most of the memory; two use twice as much."""
+    lock = threading.Lock()
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        with lock:
+            return engine(inputs)
+
+    return run
 
 
 def count_cores() -> int:

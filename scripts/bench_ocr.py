@@ -1,0 +1,199 @@
+"""Time reading whole pictures, and how right the text is: this project beside its peers, with the same files.
+
+    python scripts/bench_ocr.py --data LABELS [--data LABELS] --pictures 60
+    python scripts/bench_ocr.py --data LABELS --peer rapidocr=/venv/bin/python --peer paddleocr=.venv/bin/python
+    python scripts/bench_ocr.py --data LABELS --without "fused graph" --without arena
+    python scripts/bench_ocr.py --data LABELS --server SERVER     # made by scripts/experiments/bench_ocr/server.py
+
+Every system is a process of its own, loaded once. They take turns: one group of pictures by each, then the next group.
+So a busy machine slows all of them, and the ratio of two in a group says more than a time. `images/s` are of groups;
+`p50` and `p95` of single pictures. `ratio` is the time of a system divided by ours in the same group, `cpu` the same of
+processor time, both as median [quartiles]. Text is compared with the readable labels: words, and characters without
+spaces, wherever they are on the page. A peer is NAME=PYTHON or NAME:ENGINE=PYTHON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from experiments.bench_ocr import worker
+from experiments.records import provenance
+from rich.console import Console
+from rich.table import Table
+
+from ppocrv2_ext.checkpoints import official
+from ppocrv2_ext.data.labels import IGNORED_TEXTS, read_entries
+from ppocrv2_ext.deploy.evaluation import Counts, count_shared
+from ppocrv2_ext.deploy.settings import locate_official_dictionary
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = "ours"
+
+
+class System:
+    """A process of ``worker.py``.
+
+    Args:
+        name: what the table calls it.
+        kind: a key of worker.SYSTEMS.
+        python: the interpreter.
+        options: of the worker.
+    """
+
+    def __init__(self, name: str, kind: str, python: str, options: dict) -> None:
+        self.name, self.answers, self.singles, self.starts = name, [], [], []
+        self.command = [python, worker.__file__, kind, json.dumps(options)]
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen:
+        # One thread each for OpenCV and OpenMP: what works side by side is the engine's and the system's own choice.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
+        )
+        self._answer(process)
+        return process
+
+    def _answer(self, process: subprocess.Popen) -> dict:
+        for line in process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise click.ClickException(f"{self.name} ended with {process.wait()}; run {self.command[:3]} to see why.")
+
+    def ask(self, paths: list[str], process: subprocess.Popen | None = None) -> dict:
+        """Read pictures, one after the other or as the system likes best."""
+        process = process or self.process
+        process.stdin.write(json.dumps(paths) + "\n")
+        process.stdin.flush()
+        return self._answer(process)
+
+    def measure_start(self, path: str) -> None:
+        """Seconds from the start of a process to the text of its first picture."""
+        clock = time.perf_counter()
+        process = self._start()
+        self.ask([path], process)
+        self.starts.append(time.perf_counter() - clock)
+        process.stdin.close()
+        process.wait()
+
+
+def read_samples(files: tuple[str, ...], count: int) -> list[tuple[str, list[str]]]:
+    """(picture, texts that can be read) of labelled pictures, ``count`` of each label file."""
+    samples = []
+    for file in files:
+        entries = [entry for entry in read_entries(file) if entry.images][:count]
+        for entry in entries:
+            texts = [box["transcription"] for box in json.loads(entry.label)]
+            path = Path(file).parent / entry.images[0]
+            if cv2.imread(str(path)) is not None:
+                samples.append((str(path), [text for text in texts if text not in IGNORED_TEXTS]))
+    return samples
+
+
+def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple[float, float]:
+    """F1 of (words, characters), both in [0, 1], over all pictures together."""
+    words = characters = Counts()
+    for (_, labels), texts in zip(samples, pages):
+        words += count_shared(" ".join(labels).split(), " ".join(texts).split())
+        characters += count_shared("".join("".join(labels).split()), "".join("".join(texts).split()))
+    return words.f1, characters.f1
+
+
+def spread(values: list[float]) -> str:
+    """Median and quartiles."""
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+
+
+@click.command(help=__doc__.partition("\n")[0])
+@click.option("--data", "files", multiple=True, required=True, metavar="LABELS", help="Labelled pictures; repeatable.")
+@click.option("--pictures", default=60, show_default=True, help="Of each label file.")
+@click.option("--group", "size", default=4, show_default=True, help="Pictures in a group.")
+@click.option("--peer", "peers", multiple=True, metavar="NAME[:ENGINE]=PYTHON", help=f"One of {list(worker.SYSTEMS)}.")
+@click.option("--engine", "engines", multiple=True, default=["onnxruntime"], help="Of ours; the first is the measure.")
+@click.option("--without", multiple=True, type=click.Choice(list(worker.WITHOUT)), help="Ours without a speed-up.")
+@click.option("--server", metavar="DIR", help="det.onnx and rec.onnx of the server networks.")
+@click.option("--single/--no-single", default=True, help="Time single pictures too.")
+@click.option("--starts", default=3, show_default=True, help="How often each system is started anew.")
+def main(files, pictures, size, peers, engines, without, server, single, starts):
+    official_files = {kind: str(official.locate(kind)) for kind in ("det", "rec", "cls")}
+    base = {**official_files, "dictionary": str(locate_official_dictionary().resolve())}
+    systems = [
+        System(OURS if i == 0 else f"{OURS}, {name}", OURS, sys.executable, {**base, "engine": name})
+        for i, name in enumerate(engines)
+    ]
+    for name in without:
+        systems.append(System(f"without {name}", OURS, sys.executable, {**base, "engine": engines[0], "without": name}))
+    for peer in peers:
+        name, _, python = peer.partition("=")
+        kind, _, engine = name.partition(":")
+        systems.append(System(name, kind, python, {**base, "engine": engine or "onnxruntime"}))
+    if server:
+        networks = {f"server_{kind}": str(Path(server) / f"{kind}.onnx") for kind in ("det", "rec")}
+        systems.append(System("server", "server", sys.executable, {**base, **networks, "engine": engines[0]}))
+    samples = read_samples(files, pictures)
+    paths = [path for path, _ in samples]
+    for system in systems:
+        system.ask(paths[:2])  # warm
+    for number, start in enumerate(range(0, len(paths), size)):
+        turn = number % len(systems)
+        for system in systems[turn:] + systems[:turn]:
+            system.answers.append(system.ask(paths[start : start + size]))
+    for path in paths[:: max(1, len(paths) // 20)] if single else ():
+        for system in systems:
+            system.singles.append(system.ask([path])["seconds"])
+    with tempfile.TemporaryDirectory() as folder:
+        small = str(Path(folder) / "small.png")
+        picture = np.full((120, 420, 3), 255, np.uint8)
+        cv2.putText(picture, "HELLO WORLD", (30, 75), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (0, 0, 0), 3)
+        cv2.imwrite(small, picture)
+        for _ in range(starts):
+            for system in systems:
+                system.measure_start(small)
+    report(systems, samples, len(paths))
+    print(
+        f"The official det, rec and cls have {sum(os.path.getsize(f) for f in official_files.values()) / 1e6:.2f} MB."
+    )
+    print(json.dumps(provenance(), default=str))
+
+
+def report(systems: list[System], samples: list, count: int) -> None:
+    """Print the table."""
+    columns = ("system", "ratio", "cpu", "images/s", "p50 s", "p95 s", "start s", "MiB", "words F1", "chars F1")
+    table = Table(*columns, title=f"{count} pictures, in groups, taking turns")
+    ours = systems[0]
+    for system in systems:
+        ratios, processor = (
+            spread([a[key] / b[key] for a, b in zip(system.answers, ours.answers)]) for key in ("seconds", "cpu")
+        )
+        words, characters = score(samples, [texts for answer in system.answers for texts in answer["texts"]])
+        p50, p95 = np.percentile(system.singles, (50, 95)) if system.singles else (float("nan"),) * 2
+        table.add_row(
+            system.name,
+            ratios,
+            processor,
+            f"{count / sum(answer['seconds'] for answer in system.answers):.2f}",
+            f"{p50:.2f}",
+            f"{p95:.2f}",
+            f"{min(system.starts):.2f}" if system.starts else "",
+            f"{max(answer['memory'] for answer in system.answers):.0f}",
+            f"{words:.3f}",
+            f"{characters:.3f}",
+        )
+    Console(width=150).print(table)
+    for system in systems:
+        system.process.stdin.close()
+        system.process.wait()
+
+
+if __name__ == "__main__":
+    main()
