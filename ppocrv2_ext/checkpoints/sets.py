@@ -11,7 +11,7 @@ A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of
 
 Files are written in three steps, and a process may be killed in any of them:
 
-1. ``.part-latest`` is a folder with the new files. It is removed if the training does not come to step 2.
+1. ``.saving-latest`` is a folder with the new files. It is removed if the training does not come to step 2.
 2. It is renamed to ``.whole-latest``. From here on the new checkpoint counts.
 3. Its files take the places of the old ones. :func:`tidy` does so if the training did not.
 
@@ -37,7 +37,7 @@ from .paths import SUFFIX
 RECORD_SUFFIX = ".resume"
 SUFFIXES = (SUFFIX, ".pdopt", ".states", ".pdema")  # of what PaddleOCR saves
 FORMAT = 1
-PART, WHOLE = ".part-", ".whole-"
+PART, WHOLE = ".saving-", ".whole-"
 
 
 class Position(NamedTuple):
@@ -103,6 +103,8 @@ def tidy(folder: PathLike) -> None:
             _move(whole, Path(folder))
         for part in Path(folder).glob(f"{PART}*"):
             shutil.rmtree(part)
+        for part in Path(folder).glob(".part-*"):  # of `files.atomic_write`
+            part.unlink()
     except OSError as error:
         raise UserError(f"cannot tidy {folder} up: {error.strerror or error}.") from error
 

@@ -175,3 +175,10 @@ def test_a_record_that_is_none_is_a_problem_of_the_checkpoint(text, tmp_path):
 @pytest.mark.parametrize(("step", "finished"), [(0, 2), (8, 2), (9, 3)])
 def test_an_epoch_is_finished_when_all_its_steps_are_taken(step, finished):
     assert Position(epoch=3, step=step, global_step=18 + step, steps_per_epoch=9).finished_epochs == finished
+
+
+def test_what_a_killed_training_left_of_other_files_is_removed_too(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / ".part-77-resolved.yml").write_text("cut", encoding="utf-8")
+    sets.tidy(tmp_path)
+    assert not [name for name in names(tmp_path) if name.startswith(".")]

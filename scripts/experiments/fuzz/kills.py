@@ -119,7 +119,7 @@ def _describe_rest(output: Path) -> str:
     """What a killed training left of a checkpoint that it was saving."""
     if any(output.glob(f"{sets.WHOLE}*")):
         return "a whole checkpoint was not in its place yet"
-    return "a part was left" if any(output.glob(f"{sets.PART}*")) else "nothing was left"
+    return "a part was left" if any(output.glob(f"{sets.PART}*")) else "no checkpoint was begun"
 
 
 def _find_announced(log: Path) -> int:
