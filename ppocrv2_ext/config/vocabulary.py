@@ -360,9 +360,9 @@ def _wrong_values(where: str, kind: str, component: dict, signatures: Collection
     """Values of another type, or out of the range. Of several classes of one name, one has to take the value."""
     rules = [rules_of_component(kind, signature.names, signature.parameters) for signature in signatures]
     for key, value in component.items():
-        refusing = [rule[key] for rule in rules if key in rule and not rule[key].accepts(value)]
-        if key != "name" and refusing and len(refusing) == len(rules):
-            yield Problem(f"`{where}.{key}` must be {refusing[0].words}, got {shorten(value)}.")
+        own = [rule[key] for rule in rules if key in rule]
+        if key != "name" and own and not any(rule.accepts(value) for rule in own):
+            yield Problem(f"`{where}.{key}` must be {own[0].words}, got {shorten(value)}.")
 
 
 def _wrong_choice(where: str, section: dict, key: str, values: Collection[str]) -> Iterator[Problem]:
