@@ -28,16 +28,16 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
         sets.tidy(folder)
 
 
-def overrides(folder: str | Path, rank: int = 0) -> list[str]:
+def overrides(folder: str | Path) -> list[str]:
     """The ``-o`` that ``--resume`` stands for: start from the last good checkpoint in ``folder``, write into it.
 
-    If the newest is not whole, the one that is taken instead is announced on stderr by rank 0.
+    If the newest is not whole, the one that is taken instead is announced on stderr.
 
     Raises:
         UserError: no checkpoint is whole.
     """
     name, left_out = sets.find_last_good(folder)
-    if left_out and rank == 0:
+    if left_out:
         click.echo(f"ppocrv2: {'; '.join(left_out)}; going on from {Path(folder) / name}.", err=True)
     values = {"Global.checkpoints": Path(folder) / name, "Global.save_model_dir": folder}
     return [yaml_files.assignment(key, value) for key, value in values.items()]

@@ -16,7 +16,7 @@ import click
 from .. import __version__, interrupts
 from ..config import networks, yaml_files
 from ..errors import UserError
-from . import requirements, resuming
+from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _train(
     with contextlib.ExitStack() as locks:
         if resume:
             resuming.lock(resume, rank, locks)
-            overrides = [*resuming.overrides(resume, rank), *overrides]
+            overrides = [*node.once(resume, "resume", lambda: resuming.overrides(resume), locks), *overrides]
         host, config = prepare_config(name, overrides, directory)
         signals.install()  # again: Paddle is imported now
         if resume and resuming.is_finished(config, rank):
@@ -68,7 +68,7 @@ def _train(
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
         written = {mode: requirements.count_lines(config[mode]["dataset"]) for mode in ("Train", "Eval")}
-        config, counts = drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels", rank)
+        config, counts = node.once(folder, "check", lambda: _check(host, config, folder), locks)
         requirements.require_batch(config, counts.get("Train"), ranks)
         if rank == 0:
             if resume:
@@ -102,6 +102,11 @@ def list_losses(written: Mapping[str, Sequence[int] | None], usable: Mapping[str
                 f"{mode}: broken lines are left out, {lost} of {lines}; {fate}. `ppocrv2 check` lists them."
             )
     return sentences
+
+
+def _check(host: Host, config: dict, folder: Path) -> list:
+    """[config without the broken samples, numbers of the others], as :func:`.prepare.drop_broken_samples`."""
+    return list(drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels"))
 
 
 def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:
