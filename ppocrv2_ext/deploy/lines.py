@@ -1,7 +1,8 @@
 """Cut lines of text out of a picture, turn those that stand on their head, and read them.
 
-The results equal those of PaddleOCR's tools/infer/predict_cls.py, and of predict_rec.py with one line in a batch. A
-result does not depend on the other lines, as it does in PaddleOCR, where the longest line of a batch sets the width.
+The results equal those of PaddleOCR's tools/infer/predict_cls.py and, for lines that fit the recognizer's width, of
+predict_rec.py with one line in a batch. A longer line gets an empty end of fixed width. In PaddleOCR its end depends on
+the other lines: the longest line of a batch sets the width.
 
 Pictures and lines are (H, W, 3) uint8 BGR. B batch, T frames, C classes.
 """
@@ -21,6 +22,9 @@ from .settings import LineSettings
 
 UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
 TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a line is turned (cls_thresh)
+# Pixels. Of 516 long lines of receipts, the official recognizer reads 0.603 right without an empty end, 0.618 with 32
+# pixels, 0.626 with 64. It was trained on lines that mostly have one.
+EMPTY_END = 64
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
 
 Map = Callable[[Callable, Iterable], Iterator]  # such as the built-in map, or that of a pool of threads
@@ -69,13 +73,14 @@ def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
 
 
 def reading_width(line: np.ndarray, height: int, least: int) -> int:
-    """The width at which a line is read, pixels: ``least``, or for a longer line all it needs, in PaddleOCR's rounding.
+    """The width at which a line is read, pixels: ``least``, or for a longer line all it needs and EMPTY_END.
 
     Args:
         line: (h, w, 3).
         height: that the line is resized to, pixels.
     """
-    return int(height * max(least / height, line.shape[1] / line.shape[0]))
+    needed = int(height * line.shape[1] / line.shape[0])
+    return needed + EMPTY_END if needed > least else least
 
 
 def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:

@@ -26,6 +26,7 @@ OFFICIAL_CLS = {
 }
 OFFICIAL_CONFIGS = {"det": "det/ch_PP-OCRv2_det_student", "rec": "rec/ch_PP-OCRv2_rec"}
 OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder of the official recognizer
+KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
 
 
@@ -62,12 +63,7 @@ def read_settings(model_dir: PathLike, kind: str) -> Any:
         UserError: the file is missing or broken, or the model is of another kind, or of a kind that is not read here.
     """
     path = find_description(model_dir)
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path} ({error}); export the model again.") from error
-    return parse_settings(content, kind, path)
+    return parse_settings(_read_yaml(path), kind, path)
 
 
 def official_settings(kind: str) -> Any:
@@ -76,8 +72,17 @@ def official_settings(kind: str) -> Any:
     Raises:
         UserError: the package that has the dictionary is not installed.
     """
+    return parse_settings(describe_official(kind), kind, OFFICIAL_CONFIGS.get(kind, "the official classifier"))
+
+
+def describe_official(kind: str) -> dict[str, Any]:
+    """What the ``inference.yml`` of an official model would hold, if it had been exported here.
+
+    Raises:
+        UserError: the package that has the dictionary is not installed.
+    """
     if kind not in OFFICIAL_CONFIGS:
-        return parse_settings(OFFICIAL_CLS, kind, "the official classifier")
+        return OFFICIAL_CLS
     config = yaml_files.read(yaml_files.locate(OFFICIAL_CONFIGS[kind]))
     content = {
         "PreProcess": {"transform_ops": config["Eval"]["dataset"]["transforms"]},
@@ -86,7 +91,27 @@ def official_settings(kind: str) -> Any:
     if kind == "rec":
         text = locate_official_dictionary().read_text(encoding="utf-8")
         content["PostProcess"]["character_dict"] = text.rstrip("\n").split("\n")
-    return parse_settings(content, kind, OFFICIAL_CONFIGS[kind])
+    return content
+
+
+def find_kind(model_dir: PathLike) -> str:
+    """What the model of an exported folder is, by its ``inference.yml``: "det", "rec" or "cls".
+
+    Raises:
+        UserError: the file is missing, or describes no model that is read here.
+    """
+    path = find_description(model_dir)
+    content = _read_yaml(path)
+    try:
+        name = str(content["PostProcess"]["name"])
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is not what the exporter writes: no PostProcess.name; export the model again."
+        ) from error
+    kind = next((kind for part, kind in KINDS.items() if part in name), None)
+    if kind is None:
+        raise UserError(f"{path} describes a model with {name}, which is not read here; there are {', '.join(KINDS)}.")
+    return kind
 
 
 def locate_official_dictionary() -> Path:
@@ -118,6 +143,14 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
         raise UserError(
             f"{source} is not what the exporter writes ({type(error).__name__}: {error}); export the model again."
         ) from error
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path} ({error}); export the model again.") from error
 
 
 def _detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:

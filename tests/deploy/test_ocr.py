@@ -107,9 +107,9 @@ class TestLines:
         starts = [lines.begin_at_text(box, turned)[0].tolist() for box in (flat, upright) for turned in (False, True)]
         assert starts == [[0, 0], [9, 3], [3, 0], [0, 9]]
 
-    def test_a_line_longer_than_the_models_width_gets_all_it_needs(self):
+    def test_a_line_longer_than_the_models_width_gets_all_it_needs_and_an_empty_end(self):
         image = np.zeros((16, 401, 3), np.uint8)
-        assert lines.reading_width(image, 32, 320) == 802
+        assert lines.reading_width(image, 32, 320) == 802 + lines.EMPTY_END
         assert lines.reading_width(image[:, :20], 32, 320) == 320
 
 
