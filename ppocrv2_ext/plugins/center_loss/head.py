@@ -28,6 +28,18 @@ def linear_with_decay(in_features: int, out_features: int, l2_decay: float) -> n
     return nn.Linear(in_features, out_features, weight_attr=attr, bias_attr=attr)
 
 
+def _make_guide(channels: int) -> nn.Sequential:
+    """A depthwise convolution over five frames and a pointwise one, (B, channels, T) to the same shape."""
+    return nn.Sequential(
+        nn.Conv1D(channels, channels, 5, padding=2, groups=channels, bias_attr=False),
+        nn.BatchNorm1D(channels),
+        nn.Hardswish(),
+        nn.Conv1D(channels, channels, 1, bias_attr=False),
+        nn.BatchNorm1D(channels),
+        nn.Hardswish(),
+    )
+
+
 class CenterHeadOutput(NamedTuple):
     """What :class:`CenterCTCHead` returns in training.
 
@@ -55,6 +67,7 @@ class CenterCTCHead(nn.Layer):
         centers: path of a file that ``ppocrv2 centers`` wrote; None to start without centers. ``Global.checkpoints``
             resumes a training and replaces these centers by those of the checkpoint. ``Global.pretrained_model`` and
             ``pretrained`` do not replace them.
+        use_guide: two convolutions over the frames before the linear layers, as in PaddleOCR's PP-OCRv6.
     Raises:
         ValueError: ``mid_channels`` or ``centers`` has the wrong type.
         UserError: there is no such file of centers, or it has other shapes.
@@ -67,8 +80,10 @@ class CenterCTCHead(nn.Layer):
         fc_decay: float = 0.0004,
         mid_channels: Optional[int] = None,
         centers: Optional[str] = None,
+        use_guide: bool = False,
     ) -> None:
         super().__init__()
+        self.guide_layer = _make_guide(in_channels) if use_guide else None
         if mid_channels is None:
             self.fc = linear_with_decay(in_channels, out_channels, fc_decay)
         else:
@@ -93,6 +108,8 @@ class CenterCTCHead(nn.Layer):
         Returns:
             :class:`CenterHeadOutput` in float32 in training, (B, T, C) probabilities in evaluation.
         """
+        if self.guide_layer is not None:
+            x = self.guide_layer(x.transpose([0, 2, 1])).transpose([0, 2, 1])
         features = x if self.mid_channels is None else self.fc1(x)
         logits = (self.fc if self.mid_channels is None else self.fc2)(features)
         if not self.training:
