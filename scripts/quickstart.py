@@ -1,4 +1,4 @@
-"""Fine-tune the official PP-OCRv2 recognizer, export it, convert it to ONNX, and show what it reads before and after.
+"""Fine-tune the official PP-OCRv2 recognizer, export it, and show what it reads: lines before and after, a whole picture.
 
 Every step is a `ppocrv2` command that is printed before it runs, so you can do the same by hand.
 """
@@ -97,8 +97,18 @@ def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[s
     rows = [(data / images[index], labels[index], before[index], after[index]) for index in sorted(order)]
     report.draw_sheet(rows, output / "before_after.png")
     console.print(grid)
+    page = output / "page.png"
+    report.compose_page([load_image(data / images[index]) for index in sorted(order)], page)
+    reading = ("ocr", page, "--rec", tuned / "inference", "--cls", "none", "--output", output / "read")
+    run_command(log, "Find and read the lines of a whole picture (5 s)", *reading, "--format", "picture")
     console.print(f"Done in {(time.time() - start_time) / 60:.1f} minutes. In {output}:")
-    for file in ("before_after.md", "before_after.png", "finetuned/inference/inference.onnx", "log.txt"):
+    for file in (
+        "before_after.md",
+        "before_after.png",
+        "read/page.png",
+        "finetuned/inference/inference.onnx",
+        "log.txt",
+    ):
         console.print(f"  {file}")
 
 
