@@ -1,4 +1,4 @@
-"""Fine-tune the official PP-OCRv2 recognizer, export it, and show what it reads: lines before and after, a whole picture.
+"""Fine-tune the official PP-OCRv2 recognizer, export it, and show what it reads before and after, and on a whole page.
 
 Every step is a `ppocrv2` command that is printed before it runs, so you can do the same by hand.
 """
