@@ -207,7 +207,7 @@ def test_a_fine_tune_can_be_evaluated_exported_and_read_with_on_the_wheel(
 
 def undo_epochs_after(folder, epoch):
     """Make ``folder`` look as if the training had stopped after ``epoch``."""
-    for suffix in ("pdparams", "pdopt", "states"):
+    for suffix in ("pdparams", "pdopt", "states", "resume"):
         shutil.copy(folder / f"iter_epoch_{epoch}.{suffix}", folder / f"latest.{suffix}")
 
 

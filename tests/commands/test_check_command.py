@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from ppocrv2_ext import config
 from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import node
 
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 
@@ -98,13 +99,19 @@ def test_training_gets_the_usable_lines_and_reports_the_others(run, folder, host
 
 
 def test_every_process_trains_on_the_same_lines_and_only_the_first_reports(run, folder, host_inputs, monkeypatch):
-    monkeypatch.setenv("PADDLE_TRAINER_ID", "1")
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
     write(folder / "words.txt", *[SOUND] * 4, BROKEN)
-    result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
-    assert host_inputs[0]["Train"] == f"{SOUND}\n" * 4
-    assert "nowhere" not in result.output
-    assert "words.txt" not in result.output
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    # Both processes are one here: the first leaves its result where the second one looks, as if it were still at work.
+    monkeypatch.setattr(node.Path, "unlink", lambda *_, **__: None)
+    outputs = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("PADDLE_TRAINER_ID", rank)
+        monkeypatch.setenv("PADDLE_RANK_IN_NODE", rank)
+        outputs.append(run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED)).output)
+    assert [inputs["Train"] for inputs in host_inputs] == [f"{SOUND}\n" * 4] * 2
+    assert "nowhere" in outputs[0]
+    assert "nowhere" not in outputs[1]
+    assert "words.txt" not in outputs[1]
 
 
 def test_evaluation_reports_how_many_lines_it_does_not_count_and_leaves_no_file(run, folder, host_inputs):

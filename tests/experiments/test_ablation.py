@@ -157,11 +157,8 @@ class TestScratch:
     @pytest.mark.parametrize("key", ["mobilenet", "lcnet", "udml", "both"])
     def test_all_rows_see_images_of_one_size_in_batches_of_one_size(self, key, inputs):
         config = self._settings(key, inputs)
-        sizes = [
-            entry["RecResizeImg"]["image_shape"]
-            for entry in config["Train"]["dataset"]["transforms"]
-            if "RecResizeImg" in entry
-        ]
+        options = [value for entry in config["Train"]["dataset"]["transforms"] for value in entry.values()]
+        sizes = [each["image_shape"] for each in options if isinstance(each, dict) and "image_shape" in each]
         assert sizes == [[3, 32, 64]]
         assert config["Train"]["loader"]["batch_size_per_card"] == 32
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError
 
 from ..processes import CommandError, Processes
@@ -72,7 +73,7 @@ class Ablation:
         self.settings = {row.key: self._make_settings(row, adjust) for row in (task.baseline, *rows)}
         self.lines = trials.read_training_lines(inputs.data)
         for row in rows:
-            requirements.require_data(self.settings[row.key].config, ("Train", "Eval"))
+            require_sources(self.settings[row.key].config, ("Train", "Eval"))
             requirements.require_weights(self.settings[row.key].config, training=True)
 
     def _make_settings(self, row: Row, adjust: Callable[[dict], dict]) -> Settings:

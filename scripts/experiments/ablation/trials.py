@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ppocrv2_ext.checkpoints.paths import with_suffix
 from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.config.names import SUBSTITUTES
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
@@ -132,7 +133,11 @@ def _schedule_overrides(task: Task, row: Row) -> Iterator[str]:
 
 def _look_up(node: Any, path: str) -> Any:
     for step in path.split("."):
-        node = node[step] if isinstance(node, dict) else next(entry[step] for entry in node if step in entry)
+        if isinstance(node, dict):
+            node = node[step]
+        else:
+            names = (step, *SUBSTITUTES.get(step, ()))
+            node = next(entry[name] for entry in node for name in names if name in entry)
     return node
 
 
