@@ -7,6 +7,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext.plugins.ctc.alignment import align, is_feasible
+from ppocrv2_ext.plugins.fast_cpu import memory
 
 C = 4
 
@@ -69,6 +70,43 @@ def test_the_path_matches_a_slow_viterbi_on_long_lines():
     scores = _scores(len(labels), 25, seed=2)
     for path, label, row in zip(_align(scores, labels), labels, scores):
         assert path.tolist() == _viterbi(row, label)
+
+
+@pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
+def test_the_compiled_loop_finds_the_paths_of_paddles_operators_in_600_random_batches():
+    rng = np.random.RandomState(5)
+    for case in range(600):
+        lines, frames, longest = (int(rng.randint(1, most)) for most in (4, 30, 9))
+        scores = rng.randn(lines, frames, C) * rng.choice([1, 10, 1e4])
+        if case % 3 == 0:
+            scores = scores.round()  # paths with equal scores
+        if case % 5 == 0:
+            scores[rng.rand(*scores.shape) < 0.2] = -np.inf
+        arguments = (
+            paddle.to_tensor(scores.astype("float32")),
+            paddle.to_tensor(rng.randint(1, C, (lines, longest))),
+            paddle.to_tensor(rng.randint(0, longest + 1, lines)),
+            paddle.to_tensor(rng.randint(1, frames + 1, lines)) if case % 2 else None,
+        )
+        path = align(*arguments)
+        with memory.paddle_only():
+            assert (path == align(*arguments)).all()
+
+
+def test_paddles_operators_match_a_slow_viterbi_too():
+    rng = np.random.RandomState(6)
+    labels = [rng.randint(1, C, rng.randint(0, 12)).tolist() for _ in range(12)]
+    for frames in (1, 2, 7, 24, 25):
+        scores = _scores(len(labels), frames, seed=frames)
+        with memory.paddle_only():
+            paths = _align(scores, labels)
+        for path, label, row in zip(paths, labels, scores):
+            assert path.tolist() == (_viterbi(row, label) or [0] * frames)
+
+
+@pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
+def test_scores_that_are_not_numbers_end_in_a_path_of_known_classes():
+    assert set(_align(np.full((2, 6, C), np.nan, "float32"), [[1, 2], [3]]).ravel()) <= set(range(C))
 
 
 def test_the_path_reads_as_the_label_whatever_the_scores():

@@ -8,6 +8,7 @@ from ppocrv2_ext.plugins.center_loss.head import CenterCTCHead
 from ppocrv2_ext.plugins.center_loss.loss import CTCCenterLoss
 from ppocrv2_ext.plugins.cml import maps
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
+from ppocrv2_ext.plugins.ctc import alignment
 from ppocrv2_ext.plugins.ctc import losses as ctc_losses
 from ppocrv2_ext.plugins.fast_cpu import maps as fast_maps
 from ppocrv2_ext.plugins.terms import find_broken_term
@@ -19,7 +20,8 @@ READS = ("numpy", "tolist", "item", "__bool__", "__float__", "__int__", "__index
 @pytest.fixture
 def reads(monkeypatch):
     """The names of the calls that bring a tensor to the host, when no tensor counts as one of the CPU."""
-    for module, name in ((maps, "can_view"), (fast_maps, "can_use"), (ctc_losses, "on_cpu"), (ctc_losses, "can_view")):
+    parts = ((maps, "can_view"), (fast_maps, "can_use"), (ctc_losses, "on_cpu"), (ctc_losses, "can_view"))
+    for module, name in (*parts, (alignment, "can_use")):
         monkeypatch.setattr(module, name, lambda *tensors: False)
     calls = []
     for name in READS:

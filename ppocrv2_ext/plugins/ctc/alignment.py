@@ -2,13 +2,18 @@
 
 Shape legend: B lines, T frames, C classes, L >= 1 the longest label, S = 2 L + 1 states: blank, first character,
 blank, second character, ..., blank. Class 0 is the blank. CTC is by Graves et al., ICML 2006.
+
+On a CPU one compiled loop does it, where numba is installed (:mod:`~..fast_cpu.path_kernels`). Elsewhere Paddle's
+operators do, and find the same paths.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import paddle
 from paddle import Tensor
 
+from ..fast_cpu.memory import can_use, run_in_parts, view
 from .frames import gather_classes, length_mask, to_float32
 
 UNREACHABLE = -1e30  # far below the score of any path, and finite: the sum of two must not be NaN
@@ -51,11 +56,23 @@ def align(log_probs: Tensor, labels: Tensor, lengths: Tensor, frames: Tensor | N
     # The only path of an empty label is all blank, which is also what an infeasible label must get.
     lengths = paddle.where(is_feasible(labels, lengths, frames), lengths, paddle.zeros_like(lengths))
     states = _interleave_blanks(paddle.zeros_like(labels), labels)  # (B, S)
+    if can_use(log_probs) and labels.place.is_cpu_place():
+        return _trace_on_cpu(log_probs, states, lengths, frames)
     scores, steps = _best_scores(_emissions(log_probs, labels), states)
     inside = paddle.arange(width).unsqueeze(1) < frames  # (T, B)
     last = _last_states(scores, lengths, frames)
     path = _trace_back(steps * inside.unsqueeze(2).astype("int64"), last)
     return paddle.take_along_axis(states, path, 1) * inside.t().astype("int64")
+
+
+def _trace_on_cpu(log_probs: Tensor, states: Tensor, lengths: Tensor, frames: Tensor) -> Tensor:
+    from ..fast_cpu.path_kernels import trace_paths
+
+    log_probs = log_probs.contiguous()
+    paths = np.zeros(log_probs.shape[:2], np.int64)
+    arrays = (each.numpy() for each in (states, lengths, frames))
+    run_in_parts(trace_paths, len(paths), view(log_probs), *arrays, paths)
+    return paddle.to_tensor(paths)
 
 
 def _interleave_blanks(blanks: Tensor, characters: Tensor) -> Tensor:
@@ -83,21 +100,24 @@ def _best_scores(emissions: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         (T, B, S) scores of the best path that ends in each state, and (T, B, S) int64 in 0..2: how many states that
         path moved on since the frame before. The steps of the first frame mean nothing.
     """
-    first = paddle.arange(states.shape[1]) < 2
-    skips = (states != 0) & (states != states.roll(2, axis=1)) & ~first
+    lines, count = states.shape
+    positions = paddle.arange(count)
+    skips = (states != 0) & (states != states.roll(2, axis=1)) & (positions >= 2)
+    allowed = paddle.stack([paddle.ones_like(skips), (positions >= 1).expand(states.shape), skips], axis=2)
+    penalties = (1 - allowed.astype(emissions.dtype)) * UNREACHABLE  # (B, S, 3), of moving on by 0, 1 or 2 states
+    sources = positions.unsqueeze(1) - paddle.arange(3)  # (S, 3), the states that it moves on from
+    sources = (sources.clip(min=0) + count * paddle.arange(lines).reshape([lines, 1, 1])).flatten()
+    # Three operators a frame: on a GPU the number of operators is what costs time.
+    costs = (emissions.unsqueeze(3) + penalties).flatten(start_axis=1).unbind(0)
     unreachable = paddle.full_like(emissions[0], UNREACHABLE)
-    skip_penalty = paddle.where(skips, paddle.zeros_like(unreachable), unreachable)
-    wall = unreachable[:, :2]
-    scores = [paddle.where(first.expand(states.shape), emissions[0], unreachable)]
-    for emission in emissions.unbind(0)[1:]:
-        padded = paddle.concat([wall, scores[-1]], axis=1)
-        best = paddle.maximum(scores[-1], padded[:, 1:-1])
-        scores.append(paddle.maximum(best, padded[:, :-2] + skip_penalty) + emission)
-    scores = paddle.stack(scores)
+    scores = [paddle.where((positions < 2).expand(states.shape), emissions[0], unreachable).flatten()]
+    for cost in costs[1:]:
+        scores.append((scores[-1].gather(sources) + cost).reshape([-1, 3]).max(axis=1))
+    scores = paddle.stack(scores).reshape(emissions.shape)
     # The same comparisons again, for all frames at once. That is faster than storing the outcome of every frame.
     before = scores.roll(1, axis=0)  # a slice would be empty for one frame
     padded = paddle.concat([paddle.full_like(before[:, :, :2], UNREACHABLE), before], axis=2)
-    one, two = padded[:, :, 1:-1], padded[:, :, :-2] + skip_penalty
+    one, two = padded[:, :, 1:-1], padded[:, :, :-2] + penalties[:, :, 2]
     by_one, by_two = (one > before).astype("int64"), (two > paddle.maximum(before, one)).astype("int64")
     return scores, paddle.maximum(by_one, 2 * by_two)
 
@@ -113,10 +133,24 @@ def _last_states(scores: Tensor, lengths: Tensor, frames: Tensor) -> Tensor:
 
 
 def _trace_back(steps: Tensor, last: Tensor) -> Tensor:
-    """steps (T, B, S) and last (B, 1), the state at the last frame -> (B, T) states."""
-    lines, count = steps.shape[1:]
-    rows = paddle.arange(lines) * count
-    path = [rows + last.squeeze(1)]
-    for step in reversed(steps.flatten(start_axis=1).unbind(0)[1:]):
-        path.append(path[-1] - step.gather(path[-1]))
-    return paddle.stack(path[::-1], axis=1) - rows.unsqueeze(1)
+    """The states of the best path, from its last one back.
+
+    Each frame maps a state to the one of the frame before. Neighbouring maps are joined in pairs, then the pairs in
+    pairs, so that log2 T rounds are enough.
+
+    Args:
+        steps: (T, B, S). last: (B, 1), the state at the last frame.
+    Returns:
+        (B, T) states.
+    """
+    frames, lines, count = steps.shape
+    states = paddle.arange(lines * count)  # of all lines, one after the other
+    rows = states.numel() * paddle.arange(frames).unsqueeze(1)
+    back = paddle.concat([states - steps.flatten(start_axis=1), states.unsqueeze(0)])[1:]
+    reach = 1  # back[t] goes from frame t + reach, or the last one, to frame t
+    while reach < frames:
+        ends = paddle.concat([back[reach:], states.expand([reach, lines * count])])
+        back = back.flatten().gather((rows + ends).flatten()).reshape(back.shape)
+        reach *= 2
+    first = count * paddle.arange(lines)
+    return (back.index_select(first + last.squeeze(1), axis=1) - first).t()

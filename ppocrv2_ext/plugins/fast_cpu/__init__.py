@@ -8,6 +8,7 @@
 ``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
 ``kernels``      the loops of networks, compiled by numba
 ``map_kernels``  the loops of losses of maps
+``path_kernels`` the loop that aligns a label with its line
 ===============  ===============================================================================================
 
 ``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``). Without it, on

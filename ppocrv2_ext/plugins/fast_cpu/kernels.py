@@ -25,10 +25,11 @@ ZERO, HALF, ONE, THREE, SIX = (np.float32(number) for number in (0, 0.5, 1, 3, 6
 SIXTH, THIRD = np.float32(1 / 6), np.float32(1 / 3)
 
 
-def compiled(kernel: Callable[..., Any], **options: bool) -> Callable[..., Any]:
+def compiled(kernel: Callable[..., Any], fastmath: Any = FAST_MATH, forceinline: bool = False) -> Callable[..., Any]:
     """``kernel`` compiled, without the interpreter lock; kept on disk if a folder for it can be written."""
+    options = {"nogil": True, "fastmath": fastmath, "forceinline": forceinline}
     # Python raises on a division by 0; the check would keep a loop from vector instructions.
-    compile_kernel = functools.partial(numba.njit, nogil=True, fastmath=FAST_MATH, error_model="numpy", **options)
+    compile_kernel = functools.partial(numba.njit, error_model="numpy", **options)
     try:
         return compile_kernel(cache=True)(kernel)
     except RuntimeError:  # neither the folder of the package nor the user's cache can be written
@@ -38,6 +39,11 @@ def compiled(kernel: Callable[..., Any], **options: bool) -> Callable[..., Any]:
 def inlined(part: Callable[..., Any]) -> Callable[..., Any]:
     """A part of a kernel, compiled into each loop that calls it, so that the loop becomes vector instructions."""
     return compiled(part, forceinline=True)
+
+
+def compiled_as_written(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """``kernel`` compiled with every sum in the order of its code, where the last bit decides."""
+    return compiled(kernel, fastmath=False)
 
 
 @compiled
