@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def compare(
         for names, texts, images in _read_batches(labels, Path(folder), problems):
             read = [reader(images) for reader in readers]
             for name, text, image, (one, _), (other, _) in zip(names, texts, images, *read):
-                comparison.add(name, text, one, other, lambda image=image: image[:, :, ::-1])
+                comparison.add(name, text, one, other, functools.partial(_to_rgb, image))
         if not comparison.count:
             raise UserError(f"{labels}: none of its lines could be read.")
         comparisons.append(comparison)
@@ -70,6 +71,10 @@ def compare(
         write_comparison(page, (_name(before), _name(after)), comparisons)
         click.echo(f"Written to {page}")
     return 1 if problems else 0
+
+
+def _to_rgb(image: np.ndarray) -> np.ndarray:
+    return image[:, :, ::-1]
 
 
 def _name(folder: str) -> str:

@@ -53,8 +53,9 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         UserError: the frames differ.
     """
-    shapes = {mode: find_image_shape(config[mode]["dataset"]["transforms"]) for mode in ("Train", "Eval")}
-    if config["Architecture"].get("model_type") != "rec" or None in shapes.values():
+    found = {mode: find_image_shape(config[mode]["dataset"]["transforms"]) for mode in ("Train", "Eval")}
+    shapes = {mode: shape for mode, shape in found.items() if shape is not None}
+    if config["Architecture"].get("model_type") != "rec" or len(shapes) < len(found):
         return
     for name, network in networks(config["Architecture"]).items():
         part = _unwrap(model) if name is None else getattr(_unwrap(model), name)

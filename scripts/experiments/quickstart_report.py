@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple, Optional, Union
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
@@ -27,7 +26,6 @@ WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixe
 Pair = tuple[str, Optional[str]]  # (label, text); a text of None is an image that could not be read
 PictureRow = tuple[Union[PathLike, np.ndarray], str, Optional[str], Optional[str]]  # image, label, before, after
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
-PAGE_LINE, PAGE_MARGIN = 36, 40  # height of a line on a composed page, and the space around it, pixels
 MISSING = 8  # pixels of the wedge where a character is missing
 
 
@@ -111,24 +109,6 @@ def draw_sheet(rows: Iterable[PictureRow], output: PathLike, columns: int = 2) -
             y += line
     draw.text((PADDING, height + line), LEGEND, QUIET, small, anchor="lm")
     sheet.save(output)
-
-
-def compose_page(images: Iterable[np.ndarray], output: PathLike, columns: int = 2) -> None:
-    """Put images of lines on a white page, as a picture for a detector.
-
-    Args:
-        images: (H, W, 3) uint8 BGR arrays, scaled to one height.
-        output: path of the PNG.
-        columns: lines side by side.
-    """
-    lines = [cv2.resize(line, (round(line.shape[1] * PAGE_LINE / line.shape[0]), PAGE_LINE)) for line in images]
-    width = max(line.shape[1] for line in lines) + 2 * PAGE_MARGIN
-    height = PAGE_LINE + PAGE_MARGIN
-    page = np.full((-(-len(lines) // columns) * height + PAGE_MARGIN, columns * width, 3), 255, np.uint8)
-    for index, line in enumerate(lines):
-        left, top = index % columns * width + PAGE_MARGIN, index // columns * height + PAGE_MARGIN
-        page[top : top + PAGE_LINE, left : left + line.shape[1]] = line
-    Image.fromarray(page[:, :, ::-1]).save(output)
 
 
 def mark_errors(text: str, label: str) -> list[tuple[str, bool]]:

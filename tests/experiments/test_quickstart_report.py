@@ -103,13 +103,3 @@ class TestPicture:
     def test_a_sheet_without_lines_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="must not be empty"):
             quickstart.draw_sheet([], tmp_path / "sheet.png")
-
-
-class TestPage:
-    def test_every_line_stands_on_the_page_at_one_height(self, tmp_path):
-        dark = [np.zeros((20, 60, 3), np.uint8), np.zeros((72, 144, 3), np.uint8), np.zeros((36, 36, 3), np.uint8)]
-        quickstart.compose_page(dark, tmp_path / "page.png", columns=2)
-        page = np.asarray(Image.open(tmp_path / "page.png").convert("L"))
-        areas = [36 * 108, 36 * 72, 36 * 36]
-        assert (page == 0).sum() == sum(areas)
-        assert (page[:40] == 255).all()
