@@ -11,10 +11,11 @@ import numpy as np
 from ..preview.samples import denormalise, measure_used_width
 from ..report.samples import LineSamples, SceneSamples
 
-KINDS: dict[str, Callable[[], LineSamples | SceneSamples]] = {
-    "rec": LineSamples,
-    "cls": functools.partial(LineSamples, classes=True),
-    "det": SceneSamples,
+# From the section Metric of a config to what collects the samples.
+KINDS: dict[str, Callable[[dict], LineSamples | SceneSamples]] = {
+    "rec": lambda metric: LineSamples(ignore_space=metric.get("ignore_space", True)),  # PaddleOCR's default
+    "cls": lambda metric: LineSamples(classes=True),
+    "det": lambda metric: SceneSamples(),
 }
 
 
@@ -27,7 +28,7 @@ class EvaluatedSamples:
     """
 
     def __init__(self, config: dict, transforms: Sequence[Any]):
-        self._kind = config["Architecture"].get("model_type")
+        self._kind, self._metric = config["Architecture"].get("model_type"), config["Metric"]
         self._data_dir = str(config["Eval"]["dataset"].get("data_dir") or "")
         self._mode = next((op.img_mode for op in transforms if hasattr(op, "img_mode")), "BGR")
         self._normalisation = next(
@@ -49,7 +50,7 @@ class EvaluatedSamples:
         names = [str(file).removeprefix(self._data_dir).lstrip("/\\") for file in files] or [""] * len(batch[0])
         of_each: Mapping[str | None, Any] = results if isinstance(results, dict) else {None: results}
         for network, found in of_each.items():
-            samples = self.networks.setdefault(network, KINDS[self._kind]())
+            samples = self.networks.setdefault(network, KINDS[self._kind](self._metric))
             if isinstance(samples, SceneSamples):
                 self._add_scenes(samples, found, batch, names)
             else:

@@ -75,10 +75,11 @@ class LineSamples:
 
     Args:
         classes: whether the texts are names of classes, which are right or wrong as a whole.
+        ignore_space: whether spaces do not count.
     """
 
-    def __init__(self, classes: bool = False):
-        self.classes = classes
+    def __init__(self, classes: bool = False, ignore_space: bool = False):
+        self.classes, self.ignore_space = classes, ignore_space
         self.count = self.wrong_count = 0
         self.confusions: Counter[Confusion] = Counter()
         self._wrong, self._right = Kept(WRONG_LINES), Kept(RIGHT_LINES)
@@ -90,11 +91,12 @@ class LineSamples:
             return Line(name, label, reading, confidence, encode_picture(picture()))
 
         self.count += 1
-        if label == reading:
+        written, read = (text.replace(" ", "") if self.ignore_space else text for text in (label, reading))
+        if written == read:
             self._right.offer(-confidence, make)
             return
         self.wrong_count += 1
-        self.confusions.update([Confusion(label, reading)] if self.classes else find_confusions(label, reading))
+        self.confusions.update([Confusion(label, reading)] if self.classes else find_confusions(written, read))
         self._wrong.offer(confidence, make)
 
     @property

@@ -141,3 +141,11 @@ def test_the_worst_scene_comes_first_and_large_pictures_are_scaled_down():
     assert scene.size == (SCENE_SIDE, 250)
     # A corner at 100 is at 200 in a picture of twice the size, and at 100 in the one that is shown at half of it.
     assert scene.missed[1][0].tolist() == [100.0, 100.0]
+
+
+def test_a_space_counts_unless_the_metric_ignores_it():
+    strict, loose = LineSamples(), LineSamples(ignore_space=True)
+    for samples in (strict, loose):
+        samples.add("a.png", "SUB TOTAL", "SUBTOTAL", 0.9, lambda: np.zeros((4, 8, 3), np.uint8))
+    assert (strict.wrong_count, loose.wrong_count) == (1, 0)
+    assert not loose.confusions
