@@ -20,6 +20,7 @@ import yaml
 
 from ..config.networks import networks
 from ..config.stopping import read_early_stop, read_max_minutes
+from ..errors import UserError
 from ..report import history
 from ..report.page import FILE_NAME as PAGE_NAME
 from ..report.page import Samples, Subject, split_by_network, write_page
@@ -110,11 +111,15 @@ class Recorder(watching.Observer):
         self._epoch_steps = 0
         self._collected: EvaluatedSamples | None = None
         self._samples: Samples | None = None
+        self._has_warned = False
 
     def record(self, event: history.Event) -> None:
-        """Add a line to the history."""
-        history.append(self._file, event)
+        """Add a line to the history. Without a file, because the disk is full for one, the training goes on."""
         self._events.append(event)
+        try:
+            history.append(self._file, event)
+        except UserError as error:
+            self._warn(f"{history.FILE_NAME} is not complete: {error}")
 
     def begin(self, training: watching.Training, watch: watching.Watch) -> None:
         """Write what is known before the first step."""
@@ -220,11 +225,20 @@ class Recorder(watching.Observer):
         return max(collected, key=lambda name: of_each.get(name or "", {}).get(self._training.indicator, -1.0))
 
     def _write_page(self) -> None:
-        """A page that cannot be made must not end a training; a full disk does, in a sentence."""
+        """Write the report. A page that cannot be made or written must not end a training."""
         try:
             write_page(self._file.with_name(PAGE_NAME), self._subject, history.join_runs(self._events), self._samples)
+        except (UserError, OSError) as error:
+            self._warn(f"{PAGE_NAME} could not be written: {error}")
         except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
             self._training.logger.warning(f"{PAGE_NAME} could not be written: {error!r}")
+
+    def _warn(self, sentence: str) -> None:
+        """Say once that the files of the report cannot be written: each later line would fail in the same way."""
+        if not self._has_warned:
+            self._has_warned = True
+            with contextlib.suppress(OSError):  # the log file may lie on the same full disk
+                self._training.logger.warning(f"{sentence} The training goes on.")
 
 
 def _describe(training: watching.Training, description: Description) -> Subject:

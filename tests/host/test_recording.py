@@ -87,6 +87,22 @@ def test_a_page_that_cannot_be_made_is_a_warning(recording, monkeypatch, caplog)
     assert "report.html could not be written" in caplog.text
 
 
+def test_a_full_disk_costs_the_report_and_not_the_training(recording, monkeypatch, caplog):
+    from ppocrv2_ext.errors import UserError
+
+    def fail(*values):
+        raise UserError("cannot write out/it: No space left on device; name another place.")
+
+    monkeypatch.setattr(recording.history, "append", fail)
+    monkeypatch.setattr(recording, "write_page", fail)
+    recorder = recording.Recorder(description(recording), recording.Path("out") / history.FILE_NAME)
+    ends = []
+    monkeypatch.setattr(recorder, "end", lambda outcome, end=recorder.end: (ends.append(outcome), end(outcome)))
+    run(toy(), [recorder], monkeypatch)
+    assert [(end.name, end.step) for end in ends] == [("finished", 20)]
+    assert caplog.text.count("No space left on device") == 1
+
+
 def test_waiting_for_data_is_measured_and_advice_given(recording, monkeypatch, caplog):
     from time import sleep
 
