@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..config import networks, yaml_files
+from ..data.clean import with_clean_dictionary
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
@@ -41,6 +42,7 @@ def export(
         raise UserError("where to? Name a folder: --output DIR.")
     folder = requirements.require_writable(config["Global"]["save_inference_dir"])
     with tempfile.TemporaryDirectory() as scratch:
+        config = with_clean_dictionary(config, scratch)
         if "Models" in config["Architecture"]:
             network = _choose_network(config) if network is None else network
             config = _extract_network(config, network, Path(scratch))

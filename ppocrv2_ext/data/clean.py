@@ -138,11 +138,16 @@ def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> di
                 else {"label_file_list": [str(path) for path in write_clean_files(data_set, folder)]}
             )
             config = {**config, mode: {**config[mode], "dataset": {**config[mode]["dataset"], **changes}}}
-    for dictionary in report.dictionaries:
-        content = without_mark(dictionary.file)
-        if content is not None and config["Global"].get("character_dict_path") == str(dictionary.file):
-            target = Path(folder) / dictionary.file.name
-            with atomic_write(target) as part:
-                part.write_bytes(content)
-            config = {**config, "Global": {**config["Global"], "character_dict_path": str(target)}}
-    return config
+    return with_clean_dictionary(config, folder) if report.dictionaries else config
+
+
+def with_clean_dictionary(config: dict, folder: PathLike) -> dict:
+    """``config``, and if its dictionary begins with a byte-order mark, with a copy in ``folder`` that has none."""
+    file = config["Global"].get("character_dict_path")
+    content = without_mark(file) if file else None
+    if content is None:
+        return config
+    target = Path(folder) / Path(file).name
+    with atomic_write(target) as part:
+        part.write_bytes(content)
+    return {**config, "Global": {**config["Global"], "character_dict_path": str(target)}}
