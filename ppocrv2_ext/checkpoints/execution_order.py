@@ -1,8 +1,8 @@
 """The tensors of an inference graph, paired with the parameters of a network by the order in which they are used.
 
-The published files of PP-OCRv4 to v6 name their tensors in several ways, and their branches are merged. But an ONNX file
-lists its nodes in the order of execution, and the layers of a network run in the same order. So the n-th tensor that the
-graph uses is the n-th parameter that the network uses. Every shape is checked.
+The published files of PP-OCRv4 to v6 name their tensors in several ways, and their branches are merged. But an ONNX
+file lists its nodes in the order of execution, and the layers of a network run in the same order. So the n-th tensor
+that the graph uses is the n-th parameter that the network uses. Every shape is checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..files import PathLike
 from .inference_graph import load_onnx_graph
 
 # A tensor of one element may be a weight, such as the scale of PaddleOCR's LearnableAffineBlock, or a constant of the
-# export, such as the 6 of a hard swish. Paddle's names of weights tell them apart, and those of biases in another shape.
+# export, such as the 6 of a hard swish. Their names tell them apart: Paddle's of weights, or of reshaped biases.
 SCALAR_WEIGHT = re.compile(r".+_\d+\.[wb]_\d+|.*\breshape(\.\d+)+")
 
 
@@ -64,7 +64,8 @@ def pair_in_order(
             )
     if len(tensors) != len(parameters):
         raise UserError(
-            f"the file has {len(tensors)} weights, but the network uses {len(parameters)}: the file holds another network."
+            f"the file has {len(tensors)} weights, but the network uses {len(parameters)}:"
+            " the file holds another network."
         )
     return {
         name: np.array(array, dtype=np.float32).reshape(tuple(parameter.shape))

@@ -1,7 +1,7 @@
 """The official weights of PP-OCRv4, v5 and v6: inference graphs (ONNX) that packages on the index carry.
 
-Their networks need a clone of PaddleOCR, and each has a built-in config that fine-tunes it. :mod:`.execution_order` pairs
-the tensors of the file with the parameters of that network.
+Their networks need a clone of PaddleOCR, and each has a built-in config that fine-tunes it. :mod:`.execution_order`
+pairs the tensors of the file with the parameters of that network.
 """
 
 from __future__ import annotations

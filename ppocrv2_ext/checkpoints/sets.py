@@ -31,7 +31,6 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..files import PathLike
-from . import pickles
 from .paths import SUFFIX
 
 RECORD_SUFFIX = ".resume"
@@ -137,6 +136,8 @@ def read_position(checkpoint: PathLike) -> Position | None:
 
 def find_problem(checkpoint: PathLike) -> str | None:
     """Why a checkpoint, given without suffix, cannot be gone on from, as half a sentence; None if it can."""
+    from . import pickles  # it needs NumPy, which a command that reads no weights does not
+
     try:
         record = read_record(checkpoint)
     except UserError as error:

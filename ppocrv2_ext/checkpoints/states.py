@@ -10,7 +10,6 @@ from typing import Any
 
 from ..errors import UserError
 from ..files import PathLike
-from . import pickles
 from .paths import without_any_suffix
 
 
@@ -20,6 +19,8 @@ def read_states(path: PathLike) -> dict[str, Any]:
     Raises:
         UserError: the file is broken, or no record of a training.
     """
+    from . import pickles  # it needs NumPy, which a command that reads no weights does not
+
     file = Path(without_any_suffix(path) + ".states")
     if not file.is_file():
         return {}

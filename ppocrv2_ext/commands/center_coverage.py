@@ -5,17 +5,16 @@ Shapes: C classes, blank first; D features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
-from rich import box
-from rich.table import Table
 
 from ..errors import UserError
 from ..tables import plain
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..plugins.center_loss.means import ClassMeans
 
 CHARACTERS_SHOWN, LINES_SHOWN = 20, 5
@@ -37,7 +36,7 @@ def coverage(
         total: how many lines gave no sample in all processes.
     """
     counts, seen = means.counts[1:], means.counts[1:] > 0
-    missing = [characters[row] for row in np.flatnonzero((means.label_counts > 0) & (means.counts == 0))]
+    missing = [characters[row] for row in ((means.label_counts > 0) & (means.counts == 0)).nonzero()[0]]
     return [
         ("classes with a center", f"{seen.sum()} of {len(counts)}"),
         ("characters in the labels", f"{(means.label_counts > 0).sum()}"),
@@ -55,6 +54,9 @@ def coverage(
 
 def render(rows: Iterable[tuple[str, str]], title: str) -> str:
     """The rows as plain text, for a terminal and a log alike."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.ASCII2, title=title, title_justify="left", title_style="", show_header=False)
     for row in rows:
         table.add_row(*row)
@@ -77,11 +79,11 @@ def require_some(means: ClassMeans) -> None:
 def _histogram(counts: np.ndarray) -> Iterator[tuple[str, str]]:
     for low, high in zip(BANDS, [*BANDS[1:], None]):
         name = f"  classes with {low}" + ("" if high == low + 1 else f" to {high - 1}" if high else " or more")
-        yield name, f"{((counts >= low) & (counts < (high or np.inf))).sum()}"
+        yield name, f"{((counts >= low) & (counts < (high or math.inf))).sum()}"
 
 
 def _mean(values: np.ndarray) -> float:
-    return values.mean() if len(values) else np.nan
+    return values.mean() if len(values) else math.nan
 
 
 def _mean_distance(centers: np.ndarray) -> float:
@@ -89,11 +91,11 @@ def _mean_distance(centers: np.ndarray) -> float:
 
     Its square is twice their variance around the mean, times n / (n - 1).
     """
-    return np.sqrt(2 * centers.astype("float64").var(axis=0, ddof=1).sum()) if len(centers) > 1 else np.nan
+    return math.sqrt(2 * centers.astype("float64").var(axis=0, ddof=1).sum()) if len(centers) > 1 else math.nan
 
 
 def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def _list_some(total: int, values: Sequence[str], most: int, between: str) -> str:

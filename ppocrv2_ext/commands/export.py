@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from ..config import networks, yaml_files
-from ..data.clean import with_clean_dictionary
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
@@ -33,6 +32,8 @@ def export(
     Raises:
         UserError: the config names no weights or no folder, or its dictionary is not the one of the training.
     """
+    from ..data.clean import with_clean_dictionary
+
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory)

@@ -34,7 +34,8 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
         UserError: the config cannot be read or would not work.
     """
     config, doubled = _read_config(name, overrides)
-    # Only now: it imports Paddle, which takes seconds, and a config that cannot be read is refused without it.
+    vocabulary.check_settings(config)
+    # Only now: it imports Paddle, which takes seconds, and a wrong setting is refused without it.
     from ..host import catalog, connect
 
     host = connect(directory)

@@ -9,9 +9,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy
-
-from ..checkpoints.centers_file import require_same_dictionary
 from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
 from ..config.resolve import transform_names
@@ -141,6 +138,8 @@ def require_known_characters(config: dict) -> None:
 
 def require_centers(config: dict) -> None:
     """Refuse a ``Head.centers`` that is no file of centers, or was made with another dictionary than the config's."""
+    from ..checkpoints.centers_file import require_same_dictionary
+
     for network in networks(config["Architecture"]).values():
         file = (network.get("Head") or {}).get("centers")
         if file is not None and not isinstance(file, str):
@@ -176,6 +175,8 @@ def require_writable(directory: str | Path) -> Path:
 
 def require_numpy(config: dict) -> None:
     """Refuse a NumPy with which PaddleOCR's EastRandomCropData fails, if the config uses that."""
+    import numpy
+
     new = tuple(int(part) for part in numpy.__version__.split(".")[:2]) >= (2, 4)
     if new and "EastRandomCropData" in transform_names(config["Train"]["dataset"]):
         raise UserError(

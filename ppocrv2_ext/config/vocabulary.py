@@ -111,6 +111,19 @@ class Problem(NamedTuple):
     lacking: bool = False  # the sentence is what the wheel lacks and a clone of PaddleOCR has, such as "a head 'X'"
 
 
+def check_settings(config: dict) -> None:
+    """Refuse what no PaddleOCR would take. It needs none, so a mistake in a setting is told before Paddle starts.
+
+    Raises:
+        UserError: a sentence for each wrong section, setting or value, one a line.
+    """
+    malformed = list(_malformed(config))
+    problems = [*_sections(config), *malformed, *([] if malformed else _wrong_settings(config))]
+    fatal = [problem.sentence for problem in problems if problem.fatal]
+    if fatal:
+        raise UserError("\n".join(dict.fromkeys(fatal)))
+
+
 def check(config: dict, catalog: Catalog) -> list[str]:
     """Find the words of ``config`` that nothing would read.
 
@@ -118,7 +131,6 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         config: a config as :func:`~ppocrv2_ext.config.read` returns it.
         catalog: the components of the PaddleOCR in use.
     Returns:
-    yield from map(Problem, find_wrong_stops(config["Global"]))
         A sentence for each word that has no effect and looks like a leftover; PaddleOCR's own configs have some.
     Raises:
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
@@ -142,22 +154,12 @@ def check(config: dict, catalog: Catalog) -> list[str]:
 
 
 def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
+    malformed = list(_malformed(config))
     yield from _sections(config)
-    missing = sorted(section for section in REQUIRED_SECTIONS if not config.get(section))
-    if missing:
-        yield Problem(f"the config lacks the section {missing[0]}, or it is empty.")
-        return
-    wrong_shapes = [*_wrong_shapes("", config, CONFIG_SHAPE), *_wrong_entries(config)]
-    if wrong_shapes:
-        yield from wrong_shapes
-        return  # the checks below would fail on them
-    yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
-    for key, (_, effects) in CHOICES.items():
-        yield from _wrong_choice("Global", config["Global"], key, effects)
-    yield from map(Problem, find_expressions(config))
-    yield from map(Problem, find_wrong_settings(config))
-    yield from map(Problem, find_wrong_stops(config["Global"]))
-    yield from map(Problem, find_unusable_numbers(config["Architecture"]))
+    yield from malformed
+    if malformed:
+        return  # the checks below would fail on it
+    yield from _wrong_settings(config)
     yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
     settings = config["Global"]
@@ -169,6 +171,27 @@ def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
     yield from _optimizer(config["Optimizer"], catalog)
     for mode in ("Train", "Eval"):
         yield from _data(mode, config[mode], settings, catalog)
+
+
+def _malformed(config: dict) -> Iterator[Problem]:
+    """Sections that are missing, and places that hold no mapping or no list where PaddleOCR reads one."""
+    missing = sorted(section for section in REQUIRED_SECTIONS if not config.get(section))
+    if missing:
+        yield Problem(f"the config lacks the section {missing[0]}, or it is empty.")
+        return
+    yield from _wrong_shapes("", config, CONFIG_SHAPE)
+    yield from _wrong_entries(config)
+
+
+def _wrong_settings(config: dict) -> Iterator[Problem]:
+    """Keys and values that are wrong in every PaddleOCR."""
+    yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
+    for key, (_, effects) in CHOICES.items():
+        yield from _wrong_choice("Global", config["Global"], key, effects)
+    yield from map(Problem, find_expressions(config))
+    yield from map(Problem, find_wrong_settings(config))
+    yield from map(Problem, find_wrong_stops(config["Global"]))
+    yield from map(Problem, find_unusable_numbers(config["Architecture"]))
 
 
 def _sections(config: dict) -> Iterator[Problem]:

@@ -142,10 +142,11 @@ def test_several_values_may_follow_one_o(run, words):
         *([command, "-c", "nowhere"] for command in ("train", "eval", "check")),
         *([command, "-c", "nowhere", "--output", "x.png"] for command in ("preview", "centers")),
         ["export", "-c", FINETUNE, "-o", "Globl.epoch_num=1"],
+        *(["check", "-c", FINETUNE, "-o", wrong] for wrong in ("Global.epoch_num=x", "Global.epoc_num=1")),
     ],
     ids=" ".join,
 )
-def test_help_and_a_config_that_cannot_be_read_do_not_wait_for_paddle(arguments, tmp_path):
+def test_help_and_a_config_with_a_wrong_setting_do_not_wait_for_paddle(arguments, tmp_path):
     command = [sys.executable, "-X", "importtime", "-m", "ppocrv2_ext", *arguments]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
@@ -153,6 +154,15 @@ def test_help_and_a_config_that_cannot_be_read_do_not_wait_for_paddle(arguments,
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "ppocrv2_ext.cli" in imported
     assert "paddle" not in imported
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["configs"], ["train", "--help"]], ids=" ".join)
+def test_help_and_configs_do_not_wait_for_numpy_either(arguments):
+    command = [sys.executable, "-X", "importtime", "-m", "ppocrv2_ext", *arguments]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "ppocrv2_ext.cli" in imported
+    assert not imported & {"paddle", "numpy", "cv2"}
 
 
 def test_configs_lists_shows_and_copies(run, tmp_path):
