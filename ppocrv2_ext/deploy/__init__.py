@@ -7,5 +7,6 @@
 - ``read``: opens images, and reads those of one line of text.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
 - ``sources``, ``formats``: the files that are read, and what is written of them.
-- ``evaluation``: how well whole pictures are read.
+- ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
+- ``quantize``: the weights of an ONNX model as int8.
 """

@@ -1,0 +1,246 @@
+"""`compress`: an exported model with int8 weights, if it still reads as well."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UserError
+from ..files import atomic_write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..deploy.engine import Engine
+    from ..deploy.quantize import Sensitivity
+
+OFFICIAL = "official"  # in place of a folder
+PICTURES = {"det": 40, "rec": 1000, "cls": 600}  # of the labelled ones, looked at unless the user says otherwise
+LOOKED_AT = {"det": 1, "rec": 6, "cls": 6}  # pictures on which each weight is tried alone
+TIMED = {"det": 1, "rec": 4, "cls": 8}  # pictures of one round
+ROUNDS = 9
+MARGIN = 0.5  # of --max-drop may be lost where the weights are chosen: the pictures that check them are others
+BYTES = 10**6  # of a megabyte
+
+
+def compress(
+    model: str,
+    output: str,
+    data: str,
+    data_dir: str | None = None,
+    kind: str | None = None,
+    max_drop: float = 1.0,
+    pictures: int | None = None,
+) -> int:
+    """Write a model with int8 weights into a folder, and print what that costs.
+
+    Half of the labelled pictures decide which weights stay float. The other half says what the result loses.
+
+    Args:
+        model: the folder of an exported model with ``inference.onnx``, or "official".
+        output: the folder that is written: ``inference.onnx`` and ``inference.yml``.
+        data: a label file of training pictures.
+        data_dir: what its images are relative to; None for its folder.
+        kind: "det", "rec" or "cls": which official model; None for a folder, which says it.
+        max_drop: what may be lost at most, in points of accuracy.
+        pictures: how many are looked at, at least 2; None for the number in PICTURES.
+    Returns:
+        0, or 1 if too much would be lost, with nothing written, or if a picture could not be read: the others count.
+    Raises:
+        UserError: the model, the labels or a package is missing, or the files do not fit together.
+    """
+    from ..deploy import accuracy, quantize
+
+    kind, file, settings, description = _find_model(model, kind)
+    if Path(output).is_file() or (Path(output).resolve() == file.resolve().parent):
+        raise UserError(f"--output {output} is a file, or the folder of the model itself; name another folder.")
+    original = quantize.read_model(file)
+    if not quantize.list_weights(original):
+        raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")
+    samples = accuracy.read_samples(data, data_dir, kind, pictures or PICTURES[kind])
+    opened, labels, problems = accuracy.open_samples(samples)
+    for problem in problems:
+        click.echo(f"ppocrv2: {problem}.", err=True)
+    if len(opened) < 2:
+        raise UserError(f"{data}: at least two of its pictures must be readable, one to choose and one to check.")
+    halves = [(opened[start::2], labels[start::2]) for start in (0, 1)]  # to choose, to check
+
+    def measure(run: Engine, half: int) -> float:
+        return accuracy.measure_accuracy(kind, run, settings, *halves[half])
+
+    float_engine = _load(original)
+    inputs = accuracy.prepare_inputs(kind, settings, halves[0][0][: LOOKED_AT[kind]])
+    sensitivities = _measure_sensitivities(original, float_engine, inputs)
+    before = measure(float_engine, 0)
+    chosen = quantize.choose_weights(
+        original,
+        sensitivities,
+        lambda other: before - measure(_load(other), 0),
+        MARGIN * max_drop,
+        lambda count, lost: click.echo(
+            f"{count} of {len(sensitivities)} weights in float: {before - lost:.2f} % right where they are chosen, "
+            f"{before:.2f} % before",
+            err=True,
+        ),
+    )
+    small = quantize.store_as_int8(original, chosen)
+    small_engine = _load(small)
+    accuracies = [measure(run, 1) for run in (float_engine, small_engine)]
+    lost = accuracies[0] - accuracies[1]
+    content = small.SerializeToString()
+    timed = accuracy.prepare_inputs(kind, settings, halves[1][0][: TIMED[kind]])
+    _print_sensitivities(sensitivities, set(chosen))
+    sizes = [file.stat().st_size, len(content)]
+    _print_before_and_after(kind, len(halves[1][0]), sizes, accuracies, *_time(float_engine, small_engine, timed))
+    if not chosen or lost > max_drop:
+        reason = f"{lost:.2f} points would be lost" if chosen else "even one weight as int8 loses too much"
+        click.echo(
+            f"ppocrv2: nothing is written: {reason}, --max-drop allows {max_drop:g}; allow more, or leave the model as "
+            "it is.",
+            err=True,
+        )
+        return 1
+    _write(Path(output), content, description)
+    click.echo(f"Written to {output}")
+    return 1 if problems else 0
+
+
+def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | dict]:
+    """(kind, the ONNX file, the settings, ``inference.yml`` or what it would hold)"""
+    from ..checkpoints import official
+    from ..deploy import settings
+    from ..deploy.model_folder import ONNX_FILE, find_description
+
+    if model == OFFICIAL:
+        if kind is None:
+            raise UserError("say which official model with --kind det, rec or cls.")
+        file = official.locate(kind)
+        official.verify(file, kind)
+        return kind, file, settings.official_settings(kind), settings.describe_official(kind)
+    if not Path(model).is_dir():
+        raise UserError(f"{model}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
+    found = settings.find_kind(model)
+    if kind not in (None, found):
+        raise UserError(f"{model} holds a model of the kind {found}, not {kind}; leave --kind out.")
+    return found, Path(model) / ONNX_FILE, settings.read_settings(model, found), find_description(model)
+
+
+def _load(model: Any) -> Engine:
+    """An onnx.ModelProto in onnxruntime."""
+    from ..deploy.engine import load_onnx_engine
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        file.write_bytes(model.SerializeToString())
+        return load_onnx_engine(file)[0]
+
+
+def _measure_sensitivities(model: Any, engine: Engine, inputs: Sequence[np.ndarray]) -> list[Sensitivity]:
+    """What each weight alone does to the output as int8: the mean change of a probability."""
+    import numpy as np
+
+    from ..deploy.quantize import list_weights, measure_sensitivities
+
+    expected = [engine(each) for each in inputs]
+
+    def change(other: Any) -> float:
+        run = _load(other)
+        return float(np.mean([np.abs(run(each) - output).mean() for each, output in zip(inputs, expected)]))
+
+    with _progress(len(list_weights(model))) as advance:
+        return measure_sensitivities(model, change, advance)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """A bar on standard error, if that is a terminal; a function that advances it."""
+    if not sys.stderr.isatty():
+        click.echo(f"Trying {total} weights, one at a time ...", err=True)
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("weights"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _time(before: Engine, after: Engine, inputs: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
+    """(seconds of a picture before and after, [the least, the median and the greatest ratio of a round])"""
+    import numpy as np
+
+    seconds = []
+    for _ in range(ROUNDS + 1):
+        row = []
+        for run in (before, after):
+            start = time.perf_counter()
+            for each in inputs:
+                run(each)
+            row.append((time.perf_counter() - start) / len(inputs))
+        seconds.append(row)
+    rounds = np.array(seconds[1:])  # the first one warms up
+    ratios = rounds[:, 1] / rounds[:, 0]
+    return [float(s) for s in np.median(rounds, 0)], [float(f(ratios)) for f in (np.min, np.median, np.max)]
+
+
+def _print_sensitivities(sensitivities: Sequence[Sensitivity], chosen: set[str]) -> None:
+    from rich.table import Table
+
+    from ..tables import plain
+
+    table = Table("weight", "shape", "kB", "changes a probability by", "stored as", box=None, pad_edge=False)
+    for weight, change in sensitivities:
+        shape = " x ".join(map(str, weight.shape))
+        kind = "int8" if weight.name in chosen else "float"
+        table.add_row(weight.name, shape, f"{weight.saved / 3000:.1f}", f"{change:.1e}", kind)
+    click.echo("Each weight alone as int8, those first that change most for each byte saved:")
+    click.echo("\n".join(plain(table, 110)))
+
+
+def _print_before_and_after(
+    kind: str,
+    count: int,
+    sizes: Sequence[int],
+    accuracies: Sequence[float],
+    seconds: Sequence[float],
+    ratios: Sequence[float],
+) -> None:
+    from rich.table import Table
+
+    from ..tables import plain
+
+    what = {"det": "F1 of boxes", "rec": "texts right", "cls": "directions right"}[kind]
+    table = Table("", "before", "after", "", box=None, pad_edge=False)
+    table.add_row("size, MB", *(f"{size / BYTES:.3f}" for size in sizes), f"x {sizes[1] / sizes[0]:.2f}")
+    shares = [f"{points:.2f}" for points in accuracies]
+    table.add_row(f"{what}, %", *shares, f"{accuracies[1] - accuracies[0]:+.2f} points on {count} pictures held out")
+    times = [f"{second * 1000:.1f}" for second in seconds]
+    low, middle, high = ratios
+    table.add_row("time of a picture, ms", *times, f"x {middle:.2f} ({low:.2f} to {high:.2f})")
+    click.echo("\n".join(plain(table, 110)))
+
+
+def _write(output: Path, content: bytes, description: Path | dict) -> None:
+    """Write the folder of a model. Without its last file, ``inference.onnx``, it is none."""
+    import yaml
+
+    from ..deploy.model_folder import ONNX_FILE
+
+    text = (
+        yaml.safe_dump(description, allow_unicode=True, sort_keys=False)
+        if isinstance(description, dict)
+        else description.read_text(encoding="utf-8")
+    )
+    with atomic_write(output / "inference.yml") as part:
+        part.write_text(text, encoding="utf-8")
+    with atomic_write(output / ONNX_FILE) as part:
+        part.write_bytes(content)

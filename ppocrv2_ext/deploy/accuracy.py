@@ -1,0 +1,127 @@
+"""How well one model alone does on labelled pictures: a detector, a recognizer or a classifier of directions.
+
+The accuracy is in points, from 0 to 100: of a recognizer the lines whose text is right, of a classifier the lines whose
+direction is right, of a detector the F1 of its boxes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from ..data.labels import read_entries
+from ..errors import UserError
+from ..files import PathLike
+from .detect import Detector
+from .engine import Engine
+from .evaluation import Counts, keep_text, match_boxes
+from .lines import find_turned, read_texts, reading_width
+from .ocr import open_image
+from .read import resize_line
+
+DIRECTIONS = ("0", "180")  # the labels of PaddleOCR's data for classifiers, degrees
+
+
+class Sample(NamedTuple):
+    """A picture, and what is written in it."""
+
+    path: Path
+    label: Any  # of a detector [(polygon, text), ...], else the text
+
+
+def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int) -> list[Sample]:
+    """The samples of a label file, or ``count`` of them from all parts of it.
+
+    Args:
+        data: a label file, ``image<TAB>text``, or of a detector ``image<TAB>[{"transcription", "points"}, ...]``.
+        data_dir: what the images are relative to; None for the folder of the file.
+        kind: of the model: "det", "rec" or "cls".
+        count: the most samples.
+    Raises:
+        UserError: the file cannot be read, has no sample, or a line has no boxes although the model is a detector.
+    """
+    folder = Path(data_dir) if data_dir else Path(data).parent
+    entries = [entry for entry in read_entries(data) if entry.text]
+    if not entries:
+        raise UserError(f"{data} has no labelled picture.")
+    step = max(1, -(-len(entries) // count))
+    samples = []
+    for entry in islice(entries, 0, None, step):
+        label: Any = entry.label
+        if kind == "det":
+            try:
+                label = [(box["points"], str(box["transcription"])) for box in json.loads(entry.label)]
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{entry.place}: no boxes of a picture ({error}); a detector needs "
+                    'image<TAB>[{"transcription", "points"}, ...].'
+                ) from error
+        if not entry.images:
+            raise UserError(f"{entry.place}: no image; a line is image<TAB>label.")
+        samples.append(Sample(folder / entry.images[0], label))
+    return samples
+
+
+def open_samples(samples: Sequence[Sample]) -> tuple[list[np.ndarray], list[Any], list[str]]:
+    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each that cannot be read)"""
+    pictures, labels, problems = [], [], []
+    for sample in samples:
+        try:
+            pictures.append(open_image(sample.path))
+            labels.append(sample.label)
+        except (OSError, ValueError) as error:
+            problems.append(f"{sample.path}: {getattr(error, 'strerror', None) or error}")
+    return pictures, labels, problems
+
+
+def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What the network sees of each picture, (1, 3, H, W) float32.
+
+    Args:
+        kind: of the model: "det", "rec" or "cls".
+        settings: of the model, as :func:`~ppocrv2_ext.deploy.settings.read_settings` reads them.
+    """
+    if kind == "det":
+        detector = Detector(lambda inputs: inputs, settings)
+        return [detector.prepare(picture).copy() for picture in pictures]
+    widths = [
+        settings.width if kind == "cls" else reading_width(line, settings.height, settings.width) for line in pictures
+    ]
+    return [resize_line(line, settings.height, width)[None] for line, width in zip(pictures, widths)]
+
+
+def measure_accuracy(
+    kind: str, engine: Engine, settings: Any, pictures: Sequence[np.ndarray], labels: Sequence[Any]
+) -> float:
+    """The accuracy of a model in points, in [0, 100].
+
+    A classifier sees each line twice, as it is and on its head.
+
+    Args:
+        kind: of the model: "det", "rec" or "cls".
+        engine: that runs it.
+        settings: of the model.
+        pictures: (H, W, 3) uint8 BGR, at least one.
+        labels: as :func:`open_samples` returns them. For a classifier "180" is a line on its head; others are not.
+    Raises:
+        UserError: the dictionary does not fit the model.
+    """
+    if kind == "det":
+        detector, counts = Detector(engine, settings), Counts()
+        for picture, boxes in zip(pictures, labels):
+            pairs, found, cared = match_boxes([box for box, _ in boxes], [t for _, t in boxes], list(detector(picture)))
+            counts += Counts(len(pairs), found, cared)
+        return 100 * counts.f1
+    if kind == "cls":
+        lies = [label == DIRECTIONS[1] for label in labels]
+        lines = [*pictures, *(cv2.rotate(line, cv2.ROTATE_180) for line in pictures)]
+        turned = find_turned(lines, engine, settings)
+        return 100 * float(np.mean([a == b for a, b in zip(turned, [*lies, *(not lie for lie in lies)])]))
+    read = read_texts(pictures, engine, settings)
+    return 100 * float(np.mean([keep_text(text) == keep_text(label) for (text, _), label in zip(read, labels)]))

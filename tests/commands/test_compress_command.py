@@ -1,0 +1,127 @@
+"""`compress` through the command line, with a recognizer of random weights that is right by definition."""
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.deploy import accuracy, quantize
+from ppocrv2_ext.deploy.engine import load_engine
+from ppocrv2_ext.deploy.lines import read_texts
+from ppocrv2_ext.deploy.settings import read_settings
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    """A recognizer of a, b, c and the space: one convolution and a linear layer. It writes a character every frame."""
+    rng = np.random.default_rng(4)
+    arrays = {
+        "kernel": rng.normal(size=(32, 3, 32, 16)).astype(np.float32) / 40,
+        "linear": 8 * rng.normal(size=(32, 5)).astype(np.float32),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["x", "kernel"], ["conv"], strides=[32, 16]),
+        node("Squeeze", ["conv"], ["row"], axes=[2]),
+        node("Transpose", ["row"], ["frames"], perm=[0, 2, 1]),
+        node("MatMul", ["frames", "linear"], ["logits"]),
+        node("Softmax", ["logits"], ["y"], axis=2),
+    ]
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["b", 3, 32, "w"]), ("y", ["b", "t", 5]))
+    ]
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    graph = onnx.helper.make_graph(nodes, "tiny", values[:1], values[1:], tensors)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)], ir_version=7)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    onnx.save(model, str(folder / "inference.onnx"))
+    description = {
+        "PreProcess": {"transform_ops": [{"RecResizeImg": {"image_shape": [3, 32, 64]}}]},
+        "PostProcess": {"name": "CTCLabelDecode", "character_dict": list("abc")},
+    }
+    (folder / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def labels(model_dir, samples, tmp_path):
+    """A label file with what the recognizer reads in real pictures."""
+    found = accuracy.read_samples(samples / "icdar2015_words" / "test.txt", None, "rec", 12)
+    lines, _, _ = accuracy.open_samples(found)
+    read = read_texts(lines, load_engine(model_dir, "onnxruntime"), read_settings(model_dir, "rec"))
+    file = tmp_path / "labels.txt"
+    text = "".join(f"{sample.path}\t{text}\n" for sample, (text, _) in zip(found, read) if text.strip())
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compress", *map(str, arguments)])
+
+
+def test_the_folder_that_is_written_reads_as_the_model_did(model_dir, labels, tmp_path):
+    result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
+    assert result.exit_code == 0, result.output
+    assert sorted(file.name for file in (tmp_path / "small").iterdir()) == ["inference.onnx", "inference.yml"]
+    settings = read_settings(tmp_path / "small", "rec")
+    opened, texts, _ = accuracy.open_samples(accuracy.read_samples(labels, None, "rec", 12))
+    engine = load_engine(tmp_path / "small", "onnxruntime")
+    assert accuracy.measure_accuracy("rec", engine, settings, opened, texts) > 80
+    sizes = [(folder / "inference.onnx").stat().st_size for folder in (model_dir, tmp_path / "small")]
+    assert sizes[1] < 0.3 * sizes[0]
+
+
+def test_size_accuracy_and_speed_are_printed_and_each_weight(model_dir, labels, tmp_path):
+    result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
+    for words in ("kernel", "32 x 3 x 32 x 16", "int8", "size, MB", "texts right, %", "time of a picture, ms"):
+        assert words in result.output
+
+
+def test_what_loses_too_much_is_not_written(model_dir, labels, tmp_path, monkeypatch):
+    def destroy(array, axes):
+        return np.zeros(array.shape, np.int8), np.ones((1,) * array.ndim, np.float32)
+
+    monkeypatch.setattr(quantize, "quantize", destroy)
+    result = run(model_dir, "--data", labels, "--output", tmp_path / "small", "--max-drop", 5)
+    assert result.exit_code == 1
+    assert "nothing is written" in result.output
+    assert "--max-drop allows 5" in result.output
+    assert not (tmp_path / "small").exists()
+
+
+def test_a_model_is_not_compressed_twice(model_dir, labels, tmp_path):
+    run(model_dir, "--data", labels, "--output", tmp_path / "small")
+    result = run(tmp_path / "small", "--data", labels, "--output", tmp_path / "smaller")
+    assert result.exit_code == 2
+    assert "compressed already" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["official"], "--kind det, rec or cls"),
+        (["nowhere"], "there is no such folder"),
+        (["{model}", "--kind", "det"], "of the kind rec, not det"),
+        (["{model}", "--output", "{model}"], "the folder of the model itself"),
+    ],
+)
+def test_a_wrong_call_is_refused_in_a_sentence(arguments, words, model_dir, labels, tmp_path):
+    filled = [argument.format(model=model_dir) for argument in arguments]
+    result = run("--output", tmp_path / "small", "--data", labels, *filled)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.slow
+def test_the_official_recognizer_loses_less_than_a_point_of_words(shared_data, tmp_path):
+    data = shared_data / "icdar2015_words" / "train.txt"
+    result = run("official", "--kind", "rec", "--data", data, "--output", tmp_path / "small")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "small" / "inference.onnx").stat().st_size < 2.5e6
