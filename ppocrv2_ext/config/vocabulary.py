@@ -160,6 +160,7 @@ def _find_problems(config: dict, catalog: Catalog) -> Iterator[Problem]:
     if malformed:
         return  # the checks below would fail on it
     yield from _wrong_settings(config)
+    yield from map(Problem, find_unusable_numbers(config["Architecture"]))
     yield from _architecture(config["Architecture"], catalog)
     yield from _losses(config["Loss"], catalog)
     settings = config["Global"]
@@ -191,7 +192,6 @@ def _wrong_settings(config: dict) -> Iterator[Problem]:
     yield from map(Problem, find_expressions(config))
     yield from map(Problem, find_wrong_settings(config))
     yield from map(Problem, find_wrong_stops(config["Global"]))
-    yield from map(Problem, find_unusable_numbers(config["Architecture"]))
 
 
 def _sections(config: dict) -> Iterator[Problem]:
