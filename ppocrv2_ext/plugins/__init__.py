@@ -18,6 +18,9 @@
 Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where PaddleOCR looks for them.
 """
 
+# Python's zlib has to be loaded before Paddle 2.6, which brings another one: pyclipper cannot be imported after that.
+import zlib  # noqa: F401  isort: skip
+
 from . import lcnet, window  # noqa: F401
 from .center_loss import head, loss  # noqa: F401
 from .cml import loss as cml_loss  # noqa: F401

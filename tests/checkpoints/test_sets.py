@@ -87,8 +87,8 @@ def test_killed_at_any_call_to_the_disk_the_old_checkpoint_or_the_new_one_is_the
         outcomes.append(step)
         at += 1
     assert outcomes == sorted(outcomes)  # up to a call it is the old one, from there on the new one
-    assert outcomes.count(1) > 5
-    assert outcomes.count(2) > 5
+    assert outcomes.count(1) >= 5
+    assert outcomes.count(2) >= 5
 
 
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
