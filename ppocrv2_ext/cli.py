@@ -329,7 +329,7 @@ def compress(
     """Store the weights of an exported model as int8, and print what that costs: size, accuracy, speed.
 
     The pictures of LABELS should be training pictures: half of them decide which weights stay float, the other half
-    says what the result loses. Only files get smaller: reading takes as long as before. Exits with 1 and writes
+    says what the result loses. Only files get smaller: reading with onnxruntime takes about as long. Exits with 1 and writes
     nothing if more than --max-drop points would be lost.
     """
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
