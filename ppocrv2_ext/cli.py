@@ -329,8 +329,8 @@ def compress(
     """Store the weights of an exported model as int8, and print what that costs: size, accuracy, speed.
 
     The pictures of LABELS should be training pictures: half of them decide which weights stay float, the other half
-    says what the result loses. Only files get smaller: reading with onnxruntime takes about as long. Exits with 1 and writes
-    nothing if more than --max-drop points would be lost.
+    says what the result loses. Only files get smaller: reading with onnxruntime takes about as long. Exits with 1 and
+    writes nothing if more than --max-drop points would be lost.
     """
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
 
