@@ -97,7 +97,7 @@ class Loader:
         """
         reports = isinstance(self.dataset, ReportingDataSet)
         training, failures, count = not reports or self.dataset.is_training, [], 0
-        for collated in self._loader:
+        for collated in self._read():
             replaced, others, fatal = (
                 list(itertools.starmap(Failure, collated[key])) for key in ("failures", "other_failures", "fatal")
             )
@@ -118,6 +118,15 @@ class Loader:
             fate = "replaced by others" if training else "left out of the metrics"
             files = describe_files([failure.file for failure in failures])
             self.dataset.logger.warning(f"{fate}, {count} samples were used: {files}")
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        """What the workers send. They end when the loop over it is left, in the middle of an epoch too."""
+        batches = iter(self._loader)
+        try:
+            yield from batches
+        finally:
+            if not getattr(self._loader, "_persistent_workers", False):
+                batches._try_shutdown_all()  # Paddle itself calls it at the end of an epoch only
 
 
 class _Readings(paddle.io.Dataset):

@@ -26,6 +26,7 @@ from ..checkpoints.paths import without_suffix
 from ..checkpoints.sets import Position
 from . import ranks
 from .log_file import survive_full_disk
+from .loop import PassingLoader, replace_names
 from .steps import DEFAULT_SEED, PlacedSampler, seed_step
 
 BEST = "best_accuracy"
@@ -46,7 +47,7 @@ def train_resumably(train: Callable) -> Callable:
         survive_full_disk(bound.arguments["logger"])
         with _watching_signals() as signals:
             run = _Run(bound.arguments, loop, signals)
-            with _replace(loop, run.functions()):
+            with replace_names(loop, run.functions()):
                 try:
                     train(*bound.args, **bound.kwargs)
                 except _StepEnd as end:
@@ -92,14 +93,16 @@ class _Run:
             "start_epoch": start.epoch,
             "global_step": start.global_step,
         }
-        given["train_dataloader"] = _Steps(given["train_dataloader"], self)
+        given["train_dataloader"] = PassingLoader(given["train_dataloader"], self.batches)
 
     def functions(self) -> dict[str, Callable]:
         """What takes the place of names of the loop."""
         functions: dict[str, Callable] = {"save_model": self._save_whole}
         build = self._build_loader
         if build is not None:
-            functions["build_dataloader"] = lambda *given, **options: _Steps(build(*given, **options), self)
+            functions["build_dataloader"] = lambda *given, **options: PassingLoader(
+                build(*given, **options), self.batches
+            )
         return functions
 
     def _restore(self, best: dict) -> Position:
@@ -228,22 +231,6 @@ class _Run:
         self._given["logger"].warning(text)
 
 
-class _Steps:
-    """A loader of PaddleOCR's training loop, whose batches pass through a :class:`_Run`."""
-
-    def __init__(self, loader: Any, run: _Run):
-        self._loader, self._run = loader, run
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._run.batches(self._loader)
-
-
 class _Messages:
     """A logger that keeps what PaddleOCR says about a checkpoint until that is true."""
 
@@ -279,13 +266,3 @@ def _watching_signals() -> Iterator[interrupts.Interrupts]:
             signals.in_loop = False
     if signals.report and interrupts.current() is None:
         raise SystemExit(128 + signals.number)
-
-
-@contextlib.contextmanager
-def _replace(names: dict[str, Any], functions: Mapping[str, Any]) -> Iterator[None]:
-    before = {name: names[name] for name in functions}
-    names.update(functions)
-    try:
-        yield
-    finally:
-        names.update(before)

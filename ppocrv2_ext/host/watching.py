@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import paddle.distributed as dist
 
 from . import ranks
+from .loop import PassingLoader, replace_names
 
 
 class TrainingEnd(Exception):  # noqa: N818  (nothing has gone wrong)
@@ -198,22 +199,6 @@ class Watch:
             self.tell("results", results, batch, self._files)
 
 
-class _Loader:
-    """A loader of PaddleOCR's, whose batches pass through ``pass_on``."""
-
-    def __init__(self, loader: Any, pass_on: Callable[[Any], Iterator[Any]]):
-        self._loader, self._pass_on = loader, pass_on
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._pass_on(self._loader)
-
-
 class _Metric:
     """A metric of PaddleOCR's that tells what it counts."""
 
@@ -256,11 +241,11 @@ def train_watched(train: Callable) -> Callable:
         training = _describe(given)
         # A rank without observers of its own ends when rank 0 says so.
         watch = Watch(training, _choose[-1](training))
-        given["train_dataloader"] = _Loader(given["train_dataloader"], watch.batches)
+        given["train_dataloader"] = PassingLoader(given["train_dataloader"], watch.batches)
         if given["valid_dataloader"] is not None:
-            given["valid_dataloader"] = _Loader(given["valid_dataloader"], watch.validation_batches)
+            given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
         given["eval_class"] = _Metric(given["eval_class"], watch)
-        with _replace(loop, _loop_functions(loop, watch)):
+        with replace_names(loop, _loop_functions(loop, watch)):
             _run(lambda: train(*bound.args, **bound.kwargs), watch)
 
     return train_loop
@@ -333,23 +318,13 @@ def _loop_functions(loop: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
         build = loop["build_dataloader"]
 
         @functools.wraps(build)
-        def build_watched(*arguments: Any, **options: Any) -> _Loader:
+        def build_watched(*arguments: Any, **options: Any) -> PassingLoader:
             if watch.is_over:
                 raise TrainingEnd
-            return _Loader(build(*arguments, **options), watch.batches)
+            return PassingLoader(build(*arguments, **options), watch.batches)
 
         functions["build_dataloader"] = build_watched
     return functions
-
-
-@contextlib.contextmanager
-def _replace(names: dict[str, Any], functions: Mapping[str, Any]) -> Iterator[None]:
-    before = {name: names[name] for name in functions}
-    names.update(functions)
-    try:
-        yield
-    finally:
-        names.update(before)
 
 
 def is_first_rank() -> bool:

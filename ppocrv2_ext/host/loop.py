@@ -1,0 +1,39 @@
+"""What stands between PaddleOCR's training loop and its parts: a loader, and names of its module."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+
+class PassingLoader:
+    """A loader of PaddleOCR's loop, whose batches pass through a function. Everything else is that loader's.
+
+    Args:
+        loader: what gives the batches.
+        pass_on: from the loader to the batches of one epoch.
+    """
+
+    def __init__(self, loader: Any, pass_on: Callable[[Any], Iterator[Any]]):
+        self._loader, self._pass_on = loader, pass_on
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._pass_on(self._loader)
+
+
+@contextlib.contextmanager
+def replace_names(names: dict[str, Any], functions: Mapping[str, Any]) -> Iterator[None]:
+    """Put ``functions`` in place of the names of a module, until the end of the block."""
+    before = {name: names[name] for name in functions}
+    names.update(functions)
+    try:
+        yield
+    finally:
+        names.update(before)
