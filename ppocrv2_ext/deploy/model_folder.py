@@ -7,7 +7,7 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import yaml
 
@@ -64,6 +64,11 @@ def find_description(model_dir: PathLike) -> Path:
     return path
 
 
+def load_plain_yaml(file: TextIO) -> Any:
+    """The content of a YAML file as plain values; the compiled reader where there is one, as dictionaries are long."""
+    return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def read_description(model_dir: PathLike) -> ModelDescription:
     """Read ``inference.yml``. For a network of a distillation model, it is one folder up.
 
@@ -73,7 +78,7 @@ def read_description(model_dir: PathLike) -> ModelDescription:
     path = find_description(model_dir)
     try:
         with open(path, encoding="utf-8") as file:
-            content = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            content = load_plain_yaml(file)
         steps = content["PreProcess"]["transform_ops"]
         dictionary = content["PostProcess"].get("character_dict")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

@@ -17,7 +17,7 @@ from ..checkpoints import official
 from ..config import expressions, yaml_files
 from ..errors import UserError
 from ..files import PathLike
-from .model_folder import find_description
+from .model_folder import find_description, load_plain_yaml
 
 # No shipped config trains the official v2.0 classifier. These are the lines of PaddleOCR's configs/cls/cls_mv3.yml.
 OFFICIAL_CLS = {
@@ -148,7 +148,7 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
 def _read_yaml(path: Path) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
-            return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            return load_plain_yaml(file)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path} ({error}); export the model again.") from error
 
