@@ -191,13 +191,14 @@ class Recorder(watching.Observer):
         self.record(history.Epoch(epoch.step, epoch.number, self._elapsed(), waiting, advice))
 
     def end(self, outcome: watching.Outcome) -> None:
-        """Write the last line and the report, and say how the training ended if it is not by its config."""
+        """Write the last line and the report; say where it is, and how the training ended if not by its config."""
         if self._steps:
             self._write_steps()
         self.record(history.End(outcome.step, self._elapsed(), outcome.name, outcome.sentence))
         if outcome.name in ("stopped early", "budget spent"):
             self._training.logger.info(f"{outcome.sentence} The last checkpoint is {self._file.with_name('latest')}.")
-        self._write_page()
+        if self._write_page():
+            self._training.logger.info(f"The report of this training is {self._file.with_name(PAGE_NAME)}.")
 
     def _elapsed(self) -> float:
         return round(self._before + monotonic() - self._begun, 3)
@@ -224,14 +225,16 @@ class Recorder(watching.Observer):
         of_each = split_by_network(metrics, self._subject.networks, self._subject.main_network)
         return max(collected, key=lambda name: of_each.get(name or "", {}).get(self._training.indicator, -1.0))
 
-    def _write_page(self) -> None:
-        """Write the report. A page that cannot be made or written must not end a training."""
+    def _write_page(self) -> bool:
+        """Write the report, and return whether it is there. One that cannot be written must not end a training."""
         try:
             write_page(self._file.with_name(PAGE_NAME), self._subject, history.join_runs(self._events), self._samples)
+            return True
         except (UserError, OSError) as error:
             self._warn(f"{PAGE_NAME} could not be written: {error}")
         except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
             self._training.logger.warning(f"{PAGE_NAME} could not be written: {error!r}")
+        return False
 
     def _warn(self, sentence: str) -> None:
         """Say once that the files of the report cannot be written: each later line would fail in the same way."""

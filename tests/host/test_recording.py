@@ -1,6 +1,7 @@
 """A training writes its history and its report while it goes on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ def test_a_page_that_cannot_be_made_is_a_warning(recording, monkeypatch, caplog)
     monkeypatch.setattr(recording, "write_page", fail)
     assert record(recording, monkeypatch).end.outcome == "finished"
     assert "report.html could not be written" in caplog.text
+    assert "The report of this training is" not in caplog.text
 
 
 def test_a_full_disk_costs_the_report_and_not_the_training(recording, monkeypatch, caplog):
@@ -144,6 +146,7 @@ def test_a_whole_training_of_two_networks_reports_itself_and_goes_on_when_resume
     assert first.returncode == 0, first.stdout + first.stderr
     second = ppocrv2("train", *options, "Global.epoch_num=3", "--resume", "out", paddleocr=host)
     assert second.returncode == 0, second.stdout + second.stderr
+    assert f"The report of this training is {Path('out/report.html')}." in second.stdout + second.stderr
     out = tmp_path / "out"
     lines = [json.loads(line) for line in (out / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["step"] for line in lines if line["event"] == "run"] == [0, 4]
