@@ -279,13 +279,17 @@ def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_trained(ppocr
     assert not list(tmp_path.glob("output/**/*.pdparams"))
 
 
+# A clone's CTCLoss calls Paddle's operator, whose rounding moves this loss by 6e-4. Ours computes the same on both.
+LOSS_OF_BOTH_HOSTS = "Loss.name=FeasibleCTCLoss"
+
+
 @pytest.mark.checkout
 def test_both_hosts_give_the_same_losses(ppocrv2, checkout, pretrained, one_batch, tmp_path):
     logs = {}
     for name, host in (("wheel", None), ("checkout", checkout)):
         trained = ppocrv2(
             "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=3",
-            f"Global.save_model_dir={name}", paddleocr=host,
+            f"Global.save_model_dir={name}", LOSS_OF_BOTH_HOSTS, paddleocr=host,
         )  # fmt: skip
         assert trained.returncode == 0, trained.stderr
         logs[name] = (tmp_path / name / "train.log").read_text(encoding="utf-8")
