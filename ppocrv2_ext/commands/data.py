@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,21 +35,21 @@ def check(
     Raises:
         UserError: a label file or a folder is missing, or a file cannot be written.
     """
-    from ..data import clean, findings
+    from ..data import check_report, clean, findings
     from ..data.check import check_data
 
     host, config = prepare_config(name, overrides, directory)
     requirements.require_data(config, ("Train", "Eval"))
     report = check_data(config, host)
-    findings.print_report(report)
-    empty_sets = [data_set for data_set in report.sets if data_set.has_nothing_to_learn]
-    for data_set in empty_sets:
-        click.echo(f"ppocrv2: {findings.explain_nothing_to_learn(data_set)}", err=True)
+    check_report.print_report(report)
+    for data_set in report.sets:
+        if data_set.has_nothing_to_learn:
+            click.echo(f"ppocrv2: {findings.explain_nothing_to_learn(data_set)}", err=True)
     if report_file:
-        findings.write_json(report, requirements.require_writable(Path(report_file).parent) / Path(report_file).name)
-    for line in clean.fix(report, requirements.require_writable(fix_folder)) if fix_folder else ():
+        check_report.write_json(report, report_file)
+    for line in clean.fix(report, fix_folder) if fix_folder else ():
         click.echo(line)
-    return int(report.loses_data or report.is_doubtful or bool(empty_sets))
+    return int(not report.is_sound)
 
 
 def preview(

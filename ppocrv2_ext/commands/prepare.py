@@ -71,13 +71,13 @@ def drop_broken_samples(
     Raises:
         UserError: a section has no usable sample.
     """
-    from ..data import clean, findings
+    from ..data import check_report, clean
     from ..data.check import check_data
 
     report = check_data(config, host, modes)
     clean.require_usable(report)
     if rank == 0:
-        findings.warn(report)
+        check_report.warn(report)
     counts = {
         section.mode: [sum(sample.line is not None for sample in samples) for _, samples in section.files]
         for section in report.sets

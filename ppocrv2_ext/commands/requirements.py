@@ -13,7 +13,7 @@ from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
 from ..config.resolve import transform_names
 from ..data.dictionary import read_dictionary
-from ..data.sources import LABEL_FILE_SETS, count_samples, list_label_files, list_ratios, require_sources
+from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
 from ..errors import UserError
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
@@ -54,11 +54,6 @@ def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) ->
             f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed};"
             " lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
         )
-
-
-def count_lines(dataset: dict) -> list[int] | None:
-    """Numbers of samples, one for each label file or LMDB; None for another kind of data set."""
-    return count_samples(dataset)
 
 
 def weights_file(config: dict) -> str | None:

@@ -15,6 +15,7 @@ import click
 
 from .. import __version__, interrupts
 from ..config import networks, yaml_files
+from ..data.sources import count_samples
 from ..errors import UserError
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
@@ -60,14 +61,14 @@ def _train(
             return
         requirements.require_data(config, ("Train", "Eval"))
         # Dropping samples only lowers the count: too few lines are refused before a folder is made and all is read.
-        requirements.require_batch(config, requirements.count_lines(config["Train"]["dataset"]), ranks)
+        requirements.require_batch(config, count_samples(config, "Train"), ranks)
         requirements.require_numpy(config)
         requirements.require_weights(config, training=True)
         requirements.require_centers(config)
         folder = requirements.require_writable(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
-        written = {mode: requirements.count_lines(config[mode]["dataset"]) for mode in ("Train", "Eval")}
+        written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
         config, counts = node.once(folder, "check", lambda: _check(host, config, folder), locks)
         requirements.require_batch(config, counts.get("Train"), ranks)
         if rank == 0:

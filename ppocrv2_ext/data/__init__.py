@@ -3,7 +3,8 @@
 - ``dictionary``: the characters that a recognizer tells apart.
 - ``labels``: the lines of a label file, and what is wrong with a label. ``images``: what is wrong with an image file.
 - ``reasons``: the table of everything that can be wrong, and what is then done.
-- ``check``: looks at every sample of a config's data sets.
-- ``findings``: the result of the check, as a record, as tables and as JSON.
+- ``sources``: where a data set reads from: label files or LMDBs. ``transforms``: its transforms.
+- ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
+- ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.
 - ``clean``: writes label files without what is broken.
 """

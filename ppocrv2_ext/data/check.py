@@ -19,6 +19,7 @@ from .dictionary import check_dictionary, read_dictionary
 from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
 from .images import MOST_PIXELS, ImageCheck
 from .labels import (
+    PIXELS_PER_FRAME,
     Entry,
     Form,
     LabelCheck,
@@ -28,11 +29,11 @@ from .labels import (
 )
 from .reasons import UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, read_sources
+from .transforms import list_transforms
 
 if TYPE_CHECKING:
     from ..host.find import Host
 
-PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
 # The characters of PaddleOCR's recognizers whose config names no dictionary.
 DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let other threads run
@@ -56,24 +57,20 @@ def check_data(config: Mapping[str, Any], host: Host, modes: Sequence[str] = ("T
         UserError: a label file, an LMDB or the dictionary cannot be read.
     """
     names = {mode: config[mode]["dataset"].get("name") for mode in modes}
-    checked = [mode for mode in modes if names[mode] in CHECKED_SETS]
-    dictionaries = [_check_dictionary(config, mode) for mode in checked]
-    sets = [_check_set(config, host, mode) for mode in checked]
+    sets = [_check_set(config, host, mode) for mode in modes if names[mode] in CHECKED_SETS]
     notes = [
         f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet, a MultiScaleDataSet or an LMDBDataSet."
         for mode, name in names.items()
-        if mode not in checked
+        if name not in CHECKED_SETS
     ]
-    unusual = dict.fromkeys(report for report in dictionaries if report and report.findings)
-    return Report(tuple(sets), tuple(notes), tuple(unusual))
+    dictionaries = dict.fromkeys((each.rules.dictionary, each.rules.space) for each in sets if each.rules.dictionary)
+    reports = [DictionaryReport(Path(file), tuple(check_dictionary(file, space))) for file, space in dictionaries]
+    return Report(tuple(sets), tuple(notes), tuple(report for report in reports if report.findings))
 
 
 def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
-    dataset, settings = config[mode]["dataset"], config["Global"]
-    transforms = _list_transforms(dataset)
-    encoder = next((name for name in LABEL_CHECKERS if name in transforms), None)
-    check_label, rules = LABEL_CHECKERS[encoder](config, transforms) if encoder else (_accept_any_label, Rules())
-    effects = list_effects(mode, settings)
+    dataset, effects = config[mode]["dataset"], list_effects(mode, config["Global"])
+    check_label, rules, note = _choose_label_checker(config, mode)
     sources = read_sources(config, mode, host.kind == "checkout")
     try:
         images = _look_at_images(sources, f"{mode}: images")
@@ -94,22 +91,8 @@ def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
         line = entry.text if is_same else delimiter.join([entry.name, check.label, *entry.columns])
         return Sample(entry, check, line)
 
-    note = None
-    if encoder is None:
-        unheeded = ", and Global.unknown_characters has no effect" if "unknown_characters" in settings else ""
-        note = f"{mode}: labels are not checked{unheeded}: no transform is one of {', '.join(LABEL_CHECKERS)}."
     samples = tuple((source.file, list(map(to_sample, source.entries, each))) for source, each in zip(sources, checks))
-    rules = rules._replace(
-        kind=dataset["name"],
-        data_dir=Path(dataset["data_dir"]),
-        most_pixels=settings.get("max_image_pixels") or MOST_PIXELS,
-        unicode_form=_unicode_form(settings),
-    )
     return SetFindings(mode, samples, effects, note, rules)
-
-
-def _list_transforms(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arguments or {} for entry in dataset.get("transforms") or () for name, arguments in entry.items()}
 
 
 def _look_at_images(sources: Sequence[Source], title: str) -> dict[Callable, dict[str, ImageCheck]]:
@@ -163,35 +146,45 @@ def _doubt_percent(check: LabelCheck) -> LabelCheck:
     return check._replace(reasons=(*check.reasons, "percent-boxes")) if check.extent else check
 
 
-def _for_detection(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
-    ignore = config["Global"].get("difficult_boxes") == "ignore"
-    return lambda label, size: check_detection_label(label, size, ignore), Rules()
+def _choose_label_checker(config: Mapping[str, Any], mode: str) -> tuple[LabelChecker, Rules, str | None]:
+    """(check, rules, note) for the labels of a data set. The note is a sentence if its labels are not checked."""
+    dataset, settings = config[mode]["dataset"], config["Global"]
+    rules = Rules(
+        kind=dataset["name"],
+        data_dir=Path(dataset["data_dir"]),
+        most_pixels=settings.get("max_image_pixels") or MOST_PIXELS,
+        unicode_form=_unicode_form(settings),
+    )
+    transforms = dict(list_transforms(dataset))
+    encoder = next((name for name in LABEL_CHECKERS if name in transforms), None)
+    if encoder is None:
+        unheeded = ", and Global.unknown_characters has no effect" if "unknown_characters" in settings else ""
+        note = f"{mode}: labels are not checked{unheeded}: no transform is one of {', '.join(LABEL_CHECKERS)}."
+        return _accept_any_label, rules, note
+    # In PaddleOCR, Global wins over the arguments of a transform.
+    check, own_rules = LABEL_CHECKERS[encoder](encoder, {**transforms[encoder], **settings}, transforms)
+    return check, rules._replace(**own_rules), None
 
 
-def _for_text(encoder: str, fewer: int, has_frames: bool) -> Callable[[Mapping, Mapping], tuple[LabelChecker, Rules]]:
-    """The check for a transform that encodes texts.
+def _for_scenes(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
+    ignore = settings.get("difficult_boxes") == "ignore"
+    return lambda label, size: check_detection_label(label, size, ignore), {}
 
-    Args:
-        fewer: how many characters less than ``max_text_length`` the transform takes, of those in the dictionary.
-        has_frames: whether CTC is what reads the text.
-    """
 
-    def for_text(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
-        settings = {**transforms[encoder], **config["Global"]}  # in PaddleOCR, Global wins
-        path = settings.get("character_dict_path")
-        space = bool(settings.get("use_space_char", False))
-        alphabet = frozenset(read_dictionary(path, space)[1:]) if path else DEFAULT_ALPHABET
-        resize, width = _find_width(transforms)
-        frames = width // PIXELS_PER_FRAME if width and has_frames else None
-        longest = settings.get("max_text_length")
-        most_known = longest - fewer if fewer and isinstance(longest, int) else None
-        form = _unicode_form(settings)
-        rules = Rules(
-            longest=longest, fewer=fewer, frames=frames, resize=resize, alphabet=alphabet, dictionary=path, space=space
-        )
-        return lambda label, size: check_recognition_label(label, alphabet, longest, frames, form, most_known), rules
-
-    return for_text
+def _for_texts(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
+    fewer, has_frames = TEXT_ENCODERS[encoder]
+    path, space = settings.get("character_dict_path"), bool(settings.get("use_space_char", False))
+    alphabet = frozenset(read_dictionary(path, space)[1:]) if path else DEFAULT_ALPHABET
+    resize, width = _find_width(transforms)
+    frames = width // PIXELS_PER_FRAME if width and has_frames else None
+    longest = settings.get("max_text_length")
+    most_known = longest - fewer if fewer and isinstance(longest, int) else None
+    form = _unicode_form(settings)
+    rules = {
+        **{"longest": longest, "fewer": fewer, "frames": frames, "resize": resize},
+        **{"alphabet": alphabet, "dictionary": path, "space": space},
+    }
+    return lambda label, size: check_recognition_label(label, alphabet, longest, frames, form, most_known), rules
 
 
 def _unicode_form(settings: Mapping[str, Any]) -> Form | None:
@@ -209,20 +202,23 @@ def _find_width(transforms: Mapping[str, Any]) -> tuple[str | None, int | None]:
     return None, None
 
 
-def _for_classification(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
-    label_list = {**transforms["ClsLabelEncode"], **config["Global"]}.get("label_list") or ()
-    return lambda label, size: check_class_label(label, label_list), Rules(classes=tuple(label_list))
+def _for_classes(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
+    classes = tuple(settings.get("label_list") or ())
+    return lambda label, size: check_class_label(label, classes), {"classes": classes}
 
 
-def _for_half_turns(config: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, Rules]:
-    return lambda label, size: LabelCheck((), label, boxes=1), Rules()
+def _for_any_label(
+    encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]
+) -> tuple[LabelChecker, dict]:
+    return _accept_any_label, {}
 
 
 def _accept_any_label(label: str, size: Any) -> LabelCheck:
     return LabelCheck((), label)
 
 
-# Transforms that encode texts: how many characters less than `max_text_length` each takes, and whether CTC reads them.
+# Transforms that encode texts: how many characters less than `max_text_length` each takes, of those in the dictionary,
+# and whether CTC reads them.
 TEXT_ENCODERS = {
     "CTCLabelEncode": (0, True),
     "TextLineEncode": (0, True),
@@ -236,25 +232,13 @@ TEXT_ENCODERS = {
     "ABINetLabelEncode": (1, False),
     "ParseQLabelEncode": (3, False),
 }
-# {a transform that encodes labels: a function from (config, transforms) to the check of such labels, and its rules}
-LABEL_CHECKERS: dict[str, Callable[[Mapping, Mapping], tuple[LabelChecker, Rules]]] = {
-    "DetLabelEncode": _for_detection,
-    **{name: _for_text(name, fewer, has_frames) for name, (fewer, has_frames) in TEXT_ENCODERS.items()},
+# {a transform that encodes labels: a function from (its name, its arguments and Global, all transforms) to the check of
+# such labels, and the fields of Rules that it follows}. The first that a data set has counts.
+LABEL_CHECKERS: dict[str, Callable[[str, Mapping, Mapping], tuple[LabelChecker, dict]]] = {
+    "DetLabelEncode": _for_scenes,
+    **dict.fromkeys(TEXT_ENCODERS, _for_texts),
     # Before ClsLabelEncode: these transforms replace any label by the class.
-    "RandomHalfTurn": _for_half_turns,
-    "HalfTurnByName": _for_half_turns,
-    "ClsLabelEncode": _for_classification,
+    "RandomHalfTurn": _for_any_label,
+    "HalfTurnByName": _for_any_label,
+    "ClsLabelEncode": _for_classes,
 }
-
-
-def _check_dictionary(config: Mapping[str, Any], mode: str) -> DictionaryReport | None:
-    """What is unusual about the dictionary of a recognizer's data set; None if it has none."""
-    transforms = _list_transforms(config[mode]["dataset"])
-    encoder = next((name for name in TEXT_ENCODERS if name in transforms), None)
-    if encoder is None:
-        return None
-    settings = {**transforms[encoder], **config["Global"]}
-    path = settings.get("character_dict_path")
-    if not path:
-        return None
-    return DictionaryReport(Path(path), tuple(check_dictionary(path, bool(settings.get("use_space_char", False)))))

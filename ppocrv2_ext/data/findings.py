@@ -1,31 +1,20 @@
-"""What a check of the data found: as a record, as tables for people, and as JSON for programs."""
+"""What a check of the data found."""
 
 from __future__ import annotations
 
 import functools
-import json
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
-
-from ..errors import UserError
-from ..files import PathLike
 from .characters import quote_character
 from .dictionary import DictionaryFinding
 from .images import MOST_PIXELS
 from .labels import Entry, LabelCheck
-from .reasons import DOUBTFUL, DROPS, NOTHING_TO_DO, REASONS, REWRITES
+from .reasons import DOUBTFUL, DROPS, REASONS, REWRITES
 
-PLACES_SHOWN = 3
 CHARACTERS_SHOWN = 20
 
 
@@ -54,9 +43,6 @@ class Rules(NamedTuple):
     classes: tuple[Any, ...] = ()  # label_list
 
 
-NO_RULES = Rules()
-
-
 class DictionaryReport(NamedTuple):
     """What is unusual about a dictionary."""
 
@@ -80,7 +66,7 @@ class SetFindings:
     files: Sequence[tuple[Path, list[Sample]]]
     effects: Mapping[str, str]
     note: str | None
-    rules: Rules = NO_RULES
+    rules: Rules
 
     @functools.cached_property
     def samples(self) -> list[Sample]:
@@ -152,93 +138,9 @@ class Report(NamedTuple):
     dictionaries: Sequence[DictionaryReport] = ()  # those that are unusual
 
     @property
-    def loses_data(self) -> bool:
-        """Whether a line, a box or a character of any set is left out."""
-        return any(data_set.loses_data for data_set in self.sets)
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether a sample of any set is kept that its user should look at."""
-        return any(data_set.is_doubtful for data_set in self.sets)
-
-
-def print_report(report: Report, stderr: bool = False) -> None:
-    """Print a table for each data set.
-
-    Outside a terminal, a table is as wide as it needs to be: people search a log for whole lines.
-    """
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = 1000
-    console.print(report_parts(report))
-
-
-def report_parts(report: Report) -> Group:
-    """What :func:`print_report` prints."""
-    notes = [*list_dictionary_findings(report), *report.notes]
-    return Group(*map(_table, report.sets), *map(Text, notes))
-
-
-def warn(report: Report) -> None:
-    """Before training or evaluation, print on stderr the data sets that PaddleOCR does not read as they are."""
-    sets = [each for each in report.sets if each.loses_data or each.needs_rewriting or each.is_doubtful]
-    if sets or report.notes or report.dictionaries:
-        print_report(report._replace(sets=sets), stderr=True)
-    for data_set in sets:
-        usable = len(data_set.usable_samples)
-        lost = len(data_set.samples) - usable
-        if lost and data_set.mode == "Eval":
-            print(
-                f"ppocrv2: Eval: the metrics are of {usable} lines; {lost} broken ones are not counted.",
-                file=sys.stderr,
-            )
-
-
-def list_advice(data_set: SetFindings) -> Iterator[str]:
-    """A line for each finding that asks for something: ``  long-label: 369 of 3000 lines are longer than 25; ...``"""
-    from .advice import advise
-
-    for reason in data_set.places:
-        advice = advise(data_set, reason)
-        if advice != NOTHING_TO_DO:
-            yield f"  {reason}: {advice}."
-
-
-def list_dictionary_findings(report: Report) -> Iterator[str]:
-    """A line for each finding about a dictionary: ``words.txt:1, 5: classes that no text can have: ...``"""
-    for dictionary in report.dictionaries:
-        for finding in dictionary.findings:
-            places = _first_places([f"{dictionary.file}:{line}" for line in finding.lines])
-            yield f"{places}: {finding.kind}, {finding.sentence}"
-
-
-def _table(data_set: SetFindings) -> Group:
-    parts: list[Text | Table] = [Text(line) for line in summarise(data_set)]
-    if data_set.places:
-        table = Table("", "finding", "what happens", "rule", "first at", box=box.SIMPLE_HEAD, show_edge=False)
-        table.columns[0].justify = "right"
-        for reason, places in data_set.places.items():
-            effect = data_set.effects[reason]
-            table.add_row(str(len(places)), reason, effect, Text(REASONS[reason].rule), Text(_first_places(places)))
-        parts.append(table)
-        parts += [Text(line) for line in list_advice(data_set)]
-    return Group(*parts)
-
-
-def summarise(data_set: SetFindings) -> Iterator[str]:
-    """Sentences: how much is usable, what is in it, and which characters the dictionary lacks."""
-    usable, samples = len(data_set.usable_samples), len(data_set.samples)
-    yield f"{data_set.mode}: {usable} of {samples} lines of {list_files(data_set)} are usable."
-    if data_set.note:
-        yield data_set.note
-    if data_set.boxes:
-        share = data_set.ignored_boxes / data_set.boxes
-        yield f"  {data_set.boxes} boxes, {data_set.ignored_boxes} of them ignored ({share:.0%})"
-    lengths = data_set.text_lengths
-    if lengths:
-        yield f"  texts of {lengths[0]} to {lengths[-1]} characters, median {median(lengths):g}"
-    if data_set.unknown_characters:
-        yield f"  not in the dictionary: {list_unknown_characters(data_set)}"
+    def is_sound(self) -> bool:
+        """Whether a training would use all the data, doubt none of it, and have something to learn."""
+        return not any(each.loses_data or each.is_doubtful or each.has_nothing_to_learn for each in self.sets)
 
 
 def list_files(data_set: SetFindings) -> str:
@@ -260,63 +162,3 @@ def explain_nothing_to_learn(data_set: SetFindings) -> str:
         f"{data_set.mode}: all {data_set.boxes} boxes of {list_files(data_set)} are ignored (### or *):"
         " there is nothing to learn."
     )
-
-
-def _first_places(places: Sequence[str]) -> str:
-    """``words.txt:3, 9, 12, ...``: the first places, each line once, the file only where it changes."""
-    places = list(dict.fromkeys(places))
-    parts, before = [], None
-    for place in places[:PLACES_SHOWN]:
-        file, _, line = place.rpartition(":")
-        parts.append(line if file == before else place)
-        before = file
-    return ", ".join([*parts, *(["..."] if len(places) > PLACES_SHOWN else [])])
-
-
-def write_json(report: Report, file: PathLike) -> None:
-    """Write the report as JSON (:func:`to_data`).
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    text = json.dumps(to_data(report), ensure_ascii=False, indent=1)
-    try:
-        Path(file).write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror or error}.") from None
-
-
-def to_data(report: Report) -> dict[str, Any]:
-    """The report as JSON can hold it, with every place."""
-    dictionaries = [
-        {"file": str(dictionary.file), "findings": [finding._asdict() for finding in dictionary.findings]}
-        for dictionary in report.dictionaries
-    ]
-    sets = {data_set.mode: _set_to_data(data_set) for data_set in report.sets}
-    return {"notes": list(report.notes), "dictionaries": dictionaries, **sets}
-
-
-def _set_to_data(data_set: SetFindings) -> dict[str, Any]:
-    from .advice import advise
-
-    lengths = data_set.text_lengths
-    return {
-        "label_files": [str(file) for file, _ in data_set.files],
-        "lines": len(data_set.samples),
-        "usable": len(data_set.usable_samples),
-        "unusable_at": [sample.entry.place for sample in data_set.samples if sample.line is None],
-        "boxes": data_set.boxes,
-        "ignored_boxes": data_set.ignored_boxes,
-        "text_lengths": [lengths[0], median(lengths), lengths[-1]] if lengths else None,
-        "unknown_characters": data_set.unknown_characters,
-        "findings": {
-            reason: {
-                "rule": REASONS[reason].rule,
-                "effect": data_set.effects[reason],
-                "advice": advise(data_set, reason),
-                "at": places,
-            }
-            for reason, places in data_set.places.items()
-        },
-        "note": data_set.note,
-    }

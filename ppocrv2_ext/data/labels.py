@@ -25,6 +25,7 @@ IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with on
 LARGEST_COORDINATE = 1e6  # pixels
 LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
 GRID = 0.1  # pixels; corners of a mended outline are rounded to this
+PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
 TOLERANCE = 5  # pixels that a polygon may reach out of its picture: annotators click a little beside it
 Form = Literal["NFC", "NFKC"]
 SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")

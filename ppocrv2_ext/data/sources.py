@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UserError, did_you_mean
 from ..files import open_regular
+from .transforms import list_transforms
 
 # OpenCV and shapely are imported inside functions: every command looks whether its files are there.
 if TYPE_CHECKING:
@@ -57,17 +58,13 @@ def require_sources(config: Mapping[str, Any], modes: Sequence[str]) -> None:
             _lmdb_share(mode, dataset)
             if not sum(map(count_lmdb, list_lmdbs(mode, dataset["data_dir"]))):
                 raise UserError(f"{mode}.dataset.data_dir: the LMDB in {dataset['data_dir']} has no samples.")
-            continue
-        if not dataset.get("label_file_list") and dataset.get("name") in LABEL_FILE_SETS:
+        elif dataset.get("label_file_list"):
+            _require_folder(mode, dataset)
+            for file in list_label_files(dataset):
+                _require_label_file(mode, file)
+            list_ratios(mode, dataset)
+        elif dataset.get("name") in LABEL_FILE_SETS:  # any other kind of set is PaddleOCR's to judge
             raise UserError(f"{mode}.dataset.label_file_list must name the label files of the set.")
-        if "label_file_list" not in dataset:
-            continue  # another kind of set: PaddleOCR's to judge
-        _require_folder(mode, dataset)
-        if not isinstance(dataset.get("delimiter", "\t"), str) or dataset.get("delimiter") == "":
-            raise UserError(f"{mode}.dataset.delimiter must be a text such as '\\t', got {dataset['delimiter']!r}.")
-        for file in list_label_files(dataset):
-            _require_label_file(mode, file)
-        list_ratios(mode, dataset)
 
 
 def _require_folder(mode: str, dataset: Mapping[str, Any]) -> None:
@@ -137,8 +134,9 @@ def _lmdb_share(mode: str, dataset: Mapping[str, Any]) -> float:
     return shares[0]
 
 
-def count_samples(dataset: Mapping[str, Any], mode: str = "Train") -> list[int] | None:
+def count_samples(config: Mapping[str, Any], mode: str) -> list[int] | None:
     """Numbers of samples, one for each label file (lines that are not blank) or LMDB; None for another kind of set."""
+    dataset = config[mode]["dataset"]
     if dataset.get("name") in LMDB_SETS:
         return [count_lmdb(folder) for folder in list_lmdbs(mode, dataset["data_dir"])]
     if "label_file_list" not in dataset:
@@ -148,7 +146,7 @@ def count_samples(dataset: Mapping[str, Any], mode: str = "Train") -> list[int] 
 
 def _count_lines(file: Path) -> int:
     with open_regular(file) as stream:
-        return sum(1 for line in stream if line.strip())
+        return sum(bool(line.strip()) for line in stream)
 
 
 def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[Source]:
@@ -177,9 +175,7 @@ def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[
 
 def choose_limits(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The options of :func:`~.images.check_image` that a config chooses."""
-    decoding: Mapping[str, Any] = next(
-        (entry["DecodeImage"] or {} for entry in dataset.get("transforms") or () if "DecodeImage" in entry), {}
-    )
+    decoding = dict(list_transforms(dataset)).get("DecodeImage", {})
     chosen = {"ignore_orientation": bool(decoding.get("ignore_orientation", False))}
     if settings.get("max_image_pixels"):
         chosen["most_pixels"] = settings["max_image_pixels"]

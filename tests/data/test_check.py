@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ppocrv2_ext.data import clean, findings
+from ppocrv2_ext.data import check_report, clean, findings
 from ppocrv2_ext.data.advice import advise
 from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.labels import read_entries
@@ -277,7 +277,7 @@ def test_the_config_chooses_whether_unknown_characters_or_their_lines_are_droppe
 def test_the_report_as_json_has_every_place(folder):
     config = words(folder, "a.png\tabc", *["nowhere.png\tabc"] * 9, "a.png\ta€")
     (folder / "check.json").touch()
-    findings.write_json(check_data(config, WHEEL), folder / "check.json")
+    check_report.write_json(check_data(config, WHEEL), folder / "check.json")
     data = json.loads((folder / "check.json").read_text(encoding="utf-8"))["Train"]
     assert len(data["findings"]["missing-image"]["at"]) == 9
     assert (data["lines"], data["usable"], data["unknown_characters"]) == (11, 2, {"€": 1})
@@ -286,7 +286,7 @@ def test_the_report_as_json_has_every_place(folder):
 
 def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     few = scene("a.png", SQUARE, [[5, 5]], [[5, 5]])
-    findings.print_report(check_data(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
+    check_report.print_report(check_data(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if re.match(r"\s*8 +few-points", line)]
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
 
@@ -546,7 +546,7 @@ def test_broken_samples_of_an_lmdb_become_corrections(folder):
 def test_the_share_of_an_lmdb_is_one_for_all(folder):
     config, _ = lmdb_words(folder, *[("abc", "a.png")] * 4)
     dataset = config["Train"]["dataset"]
-    assert count_samples(dataset) == [4]
+    assert count_samples(config, "Train") == [4]
     assert list_ratios("Train", {**dataset, "ratio_list": 0.5}) == [0.5]
     for wrong in (0, 1.5, [0.5, 0.2], [], True):
         with pytest.raises(UserError, match="ratio_list must hold one share above 0 and up to 1"):
@@ -570,7 +570,6 @@ SOURCES = {  # what is there in place of the data set: {how: what the sentence s
         lambda folder, dataset: ((folder / "e.txt").touch(), dataset.update(label_file_list=["e.txt"])),
         "e.txt is empty",
     ),
-    "an empty delimiter": (lambda folder, dataset: dataset.update(delimiter=""), "delimiter must be a text"),
     "a folder that is no LMDB": (
         lambda folder, dataset: ((folder / "x").mkdir(), dataset.update(name="LMDBDataSet", data_dir="x")),
         "x holds no data.mdb, so x is no LMDB; for label files and pictures, set Train.dataset.name=SimpleDataSet",

@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from ppocrv2_ext.data import clean, findings
+from ppocrv2_ext.data import check_report, clean
 from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError
@@ -166,9 +166,9 @@ def _check(config: dict, folder: Path) -> tuple[int, str]:
     except UserError as error:
         return REFUSES, str(error)
     with open(os.devnull, "w", encoding="utf-8") as sink:
-        Console(file=sink, width=1000).print(findings.report_parts(report))
-    findings.write_json(report, folder / "check.json")
-    code = int(report.loses_data or report.is_doubtful or any(each.has_nothing_to_learn for each in report.sets))
+        Console(file=sink, width=1000).print(check_report.report_parts(report))
+    check_report.write_json(report, folder / "check.json")
+    code = int(not report.is_sound)
     try:
         clean.require_usable(report)
     except UserError as error:
