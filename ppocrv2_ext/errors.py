@@ -1,4 +1,4 @@
-"""The one exception that users see, and the end of every sentence about an unknown name."""
+"""The one exception that users see, and parts of the sentences in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 MOST_LISTED = 12  # a longer list of names helps nobody
-MOST_SHOWN = 300  # characters of an exception in a sentence
+LONGEST_ERROR, LONGEST_VALUE = 300, 60  # characters of an exception and of a value in a sentence
 
 
 class UserError(Exception):
@@ -28,7 +28,16 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 
 
 def summarise(error: BaseException) -> str:
-    """An exception on one line of at most :data:`MOST_SHOWN` characters, with its class."""
+    """An exception on one line, with its class."""
     text = " ".join(str(error).split())
-    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+    text = text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def shorten(value: object) -> str:
+    """``repr`` of a value, cut to what a sentence can hold."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of more than 4300 digits has no repr
+        return "a value too large to show"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -14,8 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import UserError, did_you_mean
-from .yaml_files import shorten
+from ..errors import UserError, did_you_mean, shorten
 
 ACTIVATIONS = (
     *("relu", "relu6", "hardswish", "hard_swish", "hswish", "swish", "silu", "gelu", "leaky_relu", "mish", "elu"),

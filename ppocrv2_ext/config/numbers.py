@@ -1,7 +1,7 @@
 """Numbers that a config gives, checked against the range of their argument.
 
-Every function returns the number or raises a ValueError that says which argument it is, what the rule is and what the
-config gave.
+A function that takes an ``argument`` returns the number, or raises a ValueError with the argument, its range and what
+the config gave.
 """
 
 from __future__ import annotations
@@ -16,42 +16,45 @@ if TYPE_CHECKING:
 
 def number(value: object, argument: str, low: float, high: float) -> float:
     """``value`` as a float; it must lie in [low, high]."""
-    if not _is_number(value) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         raise ValueError(f"`{argument}` must be a number from {low} to {high}, got {value!r}.")
     return float(value)
 
 
 def whole_number(value: object, argument: str, low: int = 1, high: int | None = None) -> int:
     """``value`` as an int; it must be whole and lie in [low, high]. Without ``high`` there is no upper bound."""
-    # NumPy's integers are Integral too, which the standard library's types do not compare with int.
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):  # type: ignore[operator]
+    if not is_whole(value) or value < low or (high is not None and value > high):
         rule = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"`{argument}` must be a whole number {rule}, got {value!r}.")
-    return int(value)  # type: ignore[call-overload]
+    return int(value)
 
 
 def non_negative(value: object, argument: str) -> float:
     """``value``, unchanged; it must be a finite number >= 0."""
-    if not _is_number(value) or not 0 <= value < math.inf:
+    if not is_number(value) or not 0 <= value < math.inf:
         raise ValueError(f"`{argument}` must be a number >= 0, got {value!r}.")
     return value
 
 
 def positive(value: object, argument: str) -> float:
     """``value``, unchanged; it must be a finite number > 0."""
-    if not _is_number(value) or not 0 < value < math.inf:
+    if not is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"`{argument}` must be a number > 0, got {value!r}.")
     return value
 
 
 def share(value: object, argument: str) -> float:
     """``value``, unchanged; it must be a part of a whole, in [0, 1)."""
-    if not _is_number(value) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"`{argument}` must be a number in [0, 1), got {value!r}.")
     return value
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    # Python counts True as 1. In a config it is a slip.
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether ``value`` is a number. Python counts True as 1; in a config it is a slip."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether ``value`` is a whole number, of Python or of NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)

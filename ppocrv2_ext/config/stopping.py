@@ -1,12 +1,11 @@
-"""When a training ends before its last epoch: what ``Global.early_stop`` and ``Global.max_minutes`` may say."""
+"""What ``Global.early_stop`` may say: when a training ends because it does not get better any more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import UserError, did_you_mean
-from .numbers import non_negative, positive, whole_number
+from .numbers import non_negative, whole_number
 
 
 class EarlyStop(NamedTuple):
@@ -37,27 +36,3 @@ def read_early_stop(settings: dict) -> EarlyStop | None:
         return EarlyStop(patience, non_negative(given.get("min_delta", 0.0), "Global.early_stop.min_delta"))
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def read_max_minutes(settings: dict) -> float | None:
-    """The budget of a training in minutes; None if the section ``Global`` gives none.
-
-    Raises:
-        UserError: it is no number > 0.
-    """
-    given = settings.get("max_minutes")
-    if given is None:
-        return None
-    try:
-        return float(positive(given, "Global.max_minutes"))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def find_wrong_stops(settings: dict) -> Iterator[str]:
-    """A sentence about each end of a training that the section ``Global`` asks for in a wrong way."""
-    for read in (read_early_stop, read_max_minutes):
-        try:
-            read(settings)
-        except UserError as error:
-            yield str(error)

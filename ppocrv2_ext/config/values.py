@@ -12,14 +12,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from numbers import Real
 from typing import Any, NamedTuple
 
-from .yaml_files import shorten
+from ..errors import shorten
+from .numbers import is_number, is_whole
 
-MOST_PIXELS = 16_384  # of a side of a picture
+LONGEST_SIDE = 16_384  # pixels of a picture
 MOST_CHANNELS = 4_096  # of a layer: an LSTM of that size has 500 MB
-MOST_ENTRIES = 200_000  # of whole numbers in a network that count classes, or anything this room does not know
+LARGEST_COUNT = 200_000  # of anything else in a network, such as classes
 LARGEST_NUMBER = 1e12  # for an argument without a range of its own
 LONGEST_PATH, LONGEST_NAME = 4_096, 255  # bytes, of Linux
 
@@ -31,28 +31,20 @@ class Rule(NamedTuple):
     accepts: Callable[[Any], bool]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def whole(least: int, most: int) -> Rule:
     """A whole number in [least, most]."""
-    return Rule(f"a whole number from {least} to {most}", lambda value: _is_whole(value) and least <= value <= most)
+    return Rule(f"a whole number from {least} to {most}", lambda value: is_whole(value) and least <= value <= most)
 
 
 def real(least: float, most: float = LARGEST_NUMBER) -> Rule:
     """A number in [least, most]."""
-    return Rule(f"a number from {least:g} to {most:g}", lambda value: _is_number(value) and least <= value <= most)
+    return Rule(f"a number from {least:g} to {most:g}", lambda value: is_number(value) and least <= value <= most)
 
 
 def above(least: float, most: float = LARGEST_NUMBER) -> Rule:
     """A number in (least, most]."""
     words = f"a number > {least:g}" + ("" if most == LARGEST_NUMBER else f" and <= {most:g}")
-    return Rule(words, lambda value: _is_number(value) and least < value <= most)
+    return Rule(words, lambda value: is_number(value) and least < value <= most)
 
 
 def one_of(*values: Any) -> Rule:
@@ -89,10 +81,10 @@ def _is_path(value: Any) -> bool:
     return max(map(len, names)) <= LONGEST_NAME and sum(map(len, names)) + len(names) <= LONGEST_PATH
 
 
-def _are_pairs(value: Any) -> bool:
-    """Whether a value is [first step, every so many steps] or every so many steps."""
+def _is_interval(value: Any) -> bool:
+    """Whether a value says when to evaluate: [first step, every so many steps], or every so many steps."""
     start, interval = value if isinstance(value, list) and len(value) == 2 else (0, value)
-    return _is_whole(start) and start >= 0 and _is_whole(interval) and interval >= 1
+    return is_whole(start) and start >= 0 and is_whole(interval) and interval >= 1
 
 
 # 0 and 1 are taken for false and true, as PaddleOCR does; the text "false" is not, which Python takes for true.
@@ -106,22 +98,22 @@ NUMBER = real(-LARGEST_NUMBER)
 NUMBERS = either(NUMBER, list_of(NUMBER), list_of(list_of(NUMBER)))
 PROBABILITY = real(0, 1)
 STEPS = whole(1, 10**9)
-SIDE = whole(1, MOST_PIXELS)
+SIDE = whole(1, LONGEST_SIDE)
 SHAPE = list_of(SIDE, 2, 4)
 CHANNELS = whole(1, MOST_CHANNELS)
-PAIR = list_of(NUMBER, 2, 2)
 
 SETTINGS: dict[str, Rule] = {
     "Global.epoch_num": whole(1, 10**6),
     "Global.log_smooth_window": whole(1, 10**6),
     "Global.print_batch_step": STEPS,
     "Global.save_epoch_step": STEPS,
-    "Global.eval_batch_step": Rule("[first step, every so many], such as [0, 500]", _are_pairs),
+    "Global.eval_batch_step": Rule("[first step, every so many], such as [0, 500]", _is_interval),
     "Global.eval_batch_epoch": nothing_or(whole(1, 10**6)),
     "Global.calc_epoch_interval": whole(1, 10**6),
     "Global.seed": nothing_or(whole(0, 2**32 - 1)),
     "Global.max_text_length": nothing_or(whole(1, 10_000)),
     "Global.max_image_pixels": nothing_or(whole(1, 10**12)),
+    "Global.max_minutes": nothing_or(above(0)),
     "Global.check_images": one_of("header", "decode"),
     "Global.rank_timeout": above(0, 10**7),
     "Global.allow_no_gradient": nothing_or(NAMES),
@@ -131,7 +123,7 @@ SETTINGS: dict[str, Rule] = {
     "Global.amp_dtype": one_of("float16", "bfloat16", "float32"),
     "Global.amp_custom_black_list": nothing_or(NAMES),
     "Global.amp_custom_white_list": nothing_or(NAMES),
-    "Global.d2s_train_image_shape": nothing_or(list_of(whole(-1, MOST_PIXELS), 2, 4)),
+    "Global.d2s_train_image_shape": nothing_or(list_of(whole(-1, LONGEST_SIDE), 2, 4)),
     "Global.ema_decay": real(0, 1),
     "Global.scale": either(NUMBER, TEXT),
     "Global.save_model_dir": PATH,
@@ -200,8 +192,8 @@ ARGUMENTS: dict[str, Rule] = {
     "shrink_ratio": above(0, 1),
     "thresh_min": PROBABILITY,
     "thresh_max": PROBABILITY,
-    "min_text_size": real(0, MOST_PIXELS),
-    "limit_side_len": whole(1, MOST_PIXELS),
+    "min_text_size": real(0, LONGEST_SIDE),
+    "limit_side_len": whole(1, LONGEST_SIDE),
     "limit_type": one_of("min", "max", "resize_long"),
     "resize_long": either(SIDE, FLAG),
     "max_text_length": whole(1, 10_000),
@@ -218,7 +210,7 @@ ARGUMENTS: dict[str, Rule] = {
     "hidden_size": CHANNELS,
     "hidden_dims": CHANNELS,
     "mid_channels": nothing_or(CHANNELS),
-    "class_dim": whole(1, MOST_ENTRIES),
+    "class_dim": whole(1, LARGEST_COUNT),
     "layers": either(whole(1, 1000), list_of(whole(1, 1000))),
     "disable_se": FLAG,
     "loss_config_list": Rule("a list of `- name: {key: value}`", lambda value: isinstance(value, list)),
@@ -324,5 +316,5 @@ def find_unusable_numbers(architecture: Any, where: str = "Architecture") -> Ite
     elif isinstance(architecture, list):
         for index, value in enumerate(architecture):
             yield from find_unusable_numbers(value, f"{where}.{index}")
-    elif _is_number(architecture) and abs(architecture) > MOST_ENTRIES:
-        yield f"`{where}` must be a number up to {MOST_ENTRIES}, got {shorten(architecture)}."
+    elif is_number(architecture) and abs(architecture) > LARGEST_COUNT:
+        yield f"`{where}` must be a number up to {LARGEST_COUNT}, got {shorten(architecture)}."

@@ -11,13 +11,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from ..data.reasons import CHOICES
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, shorten
 from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
 from .names import MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
-from .stopping import find_wrong_stops
+from .stopping import read_early_stop
 from .values import NETWORKS, find_unusable_numbers, find_wrong_settings, find_wrong_values, rules_of_component
-from .yaml_files import shorten
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
@@ -191,7 +190,10 @@ def _wrong_settings(config: dict) -> Iterator[Problem]:
         yield from _wrong_choice("Global", config["Global"], key, effects)
     yield from map(Problem, find_expressions(config))
     yield from map(Problem, find_wrong_settings(config))
-    yield from map(Problem, find_wrong_stops(config["Global"]))
+    try:
+        read_early_stop(config["Global"])
+    except UserError as error:
+        yield Problem(str(error))
 
 
 def _sections(config: dict) -> Iterator[Problem]:

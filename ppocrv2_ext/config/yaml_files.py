@@ -1,13 +1,11 @@
-"""Config files: PaddleOCR's YAML, read safely, overridden as PaddleOCR's ``-o`` does it, and written.
+"""Config files: found, read, overridden as PaddleOCR's ``-o`` does it, and written.
 
-Nothing else reads config files. They have no inheritance and no code: an experiment is what its file says, plus the
-overrides.
+They have no inheritance and no code: an experiment is what its file says, plus the overrides.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterable
@@ -19,162 +17,14 @@ import yaml
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
 from .names import SUBSTITUTES
+from .yaml_loader import parse
 
+MOST_BYTES = 256_000  # of a file; the largest config of PaddleOCR has 10 kB
 UNQUOTED_TEXT = re.compile(r"[\w./-]+")  # YAML needs no quotes around it, unless it looks like a number
 PACKAGE = Path(__file__).resolve().parents[1]
 # Installed, configs/ lies inside the package; in a clone it lies beside it.
 BUILT_IN = next(
     (folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir()), PACKAGE / "configs"
-)
-
-
-STANDARD = "tag:yaml.org,2002:"  # what the tags of YAML itself begin with
-MERGE, TIMESTAMP = f"{STANDARD}merge", f"{STANDARD}timestamp"
-REFUSED_TAGS = ("binary", "timestamp", "omap", "pairs", "set")  # no config needs them, and not all can be written back
-# The largest config of PaddleOCR has 10 kB and 500 values. These limits end what would take hours or all memory.
-MOST_BYTES = 256_000
-MOST_VALUES = 50_000  # with every alias in full: ten lines of aliases can stand for billions of values
-DEEPEST = 50  # levels of nesting
-LARGEST = 2**63 - 1  # of whole numbers: PaddleOCR and Paddle count in 64 bits
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # no path, name or label has one of these
-SHOWN = 60  # characters of a value in a message
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader for configs. Everything it refuses is a UserError with the line.
-
-    * It yields text, finite numbers, booleans, null, lists and mappings, nothing else. Keys are text.
-    * ``1e-4`` is a number and ``2026-11-27`` is text, as users mean them.
-    * A key given twice is an error, or a warning if ``doubled_keys_allowed``.
-    * Aliases that hold themselves, or stand for more than :data:`MOST_VALUES` values, are refused.
-    """
-
-    def __init__(self, text: str, source: str, doubled_keys_allowed: bool = False):
-        super().__init__(text)
-        self.name = source
-        self.doubled_keys_allowed = doubled_keys_allowed
-        self.warnings: list[str] = []
-        self.depth = 0  # of the node that is being composed
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
-        """The node that begins here."""
-        if self.depth > DEEPEST:
-            mark = self.peek_event().start_mark
-            raise UserError(f"{mark.name}:{mark.line + 1}: sections are nested deeper than {DEEPEST} levels.")
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def get_single_data(self) -> Any:
-        """The value of the only document; None if there is none."""
-        node = self.get_single_node()
-        if node is None:
-            return None
-        if _count_values(node) > MOST_VALUES:
-            raise UserError(f"{self.name}: its aliases stand for more than {MOST_VALUES} values; write them out.")
-        return self.construct_document(node)
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """The value of a node."""
-        try:
-            value = super().construct_object(node, deep=deep)
-        except (UserError, yaml.YAMLError):
-            raise
-        except Exception:  # the constructors of PyYAML fail in many ways on what a tag or a number says
-            kind = node.tag.rpartition(":")[2]
-            raise UserError(f"{_place(node)}: {shorten(node.value)} cannot be read as {kind}.") from None
-        problem = _find_problem(value)
-        if problem:
-            raise UserError(f"{_place(node)}: {problem}")
-        return value
-
-
-def _place(node: yaml.Node) -> str:
-    """``file:line`` of a node."""
-    return f"{node.start_mark.name}:{node.start_mark.line + 1}"
-
-
-def shorten(value: Any) -> str:
-    """``repr`` of a value, cut to what a sentence can hold."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a whole number of more than 4300 digits has no repr
-        return "a value too large to show"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-def _find_problem(value: Any) -> str | None:
-    """What keeps one value, without those inside it, out of a config; None if nothing does."""
-    if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
-        return None
-    if isinstance(value, str):
-        control = CONTROL.search(value)
-        return control and f"the text {shorten(value)} holds the character U+{ord(control[0]):04X}; delete it."
-    if isinstance(value, int):
-        return None if abs(value) <= LARGEST else "a whole number of more than 64 bits cannot be used."
-    return None if math.isfinite(value) else f"{value} is no finite number."
-
-
-def _count_values(root: yaml.Node) -> int:
-    """How many values a document has if every alias is written out.
-
-    Raises:
-        UserError: an alias stands inside what it refers to.
-    """
-    counts: dict[int, int] = {}
-    inside: set[int] = set()
-
-    def count(node: yaml.Node) -> int:
-        if id(node) in counts:
-            return counts[id(node)]
-        if id(node) in inside:
-            raise UserError(f"{_place(node)}: an alias refers to the value that it stands in.")
-        inside.add(id(node))
-        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
-        children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
-        counts[id(node)] = 1 + sum(count(child) for child in children)
-        inside.remove(id(node))
-        return counts[id(node)]
-
-    return count(root)
-
-
-def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
-    if not isinstance(node, yaml.MappingNode):
-        raise UserError(f"{_place(node)}: this must be a mapping of `key: value`.")
-    seen: dict[str, int] = {}
-    values: dict[str, yaml.Node] = {key.value: value for key, value in node.value if isinstance(key.value, str)}
-    for key_node, _ in node.value:
-        if key_node.tag == MERGE:
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise UserError(f"{_place(key_node)}: the key {shorten(key)} must be text; put it in quotes.")
-        if key in seen:
-            twice = f"{_place(key_node)}: key {key!r} is given twice, first on line {seen[key]}; "
-            if not loader.doubled_keys_allowed:
-                raise UserError(f"{twice}keep one.")
-            last = shorten(loader.construct_object(values[key_node.value], deep=True))
-            loader.warnings.append(f"{twice}the last value wins, as PaddleOCR takes it: {last}.")
-        seen[key] = key_node.start_mark.line + 1
-    return loader.construct_mapping(node, deep=True)
-
-
-def _refuse_tag(loader: _Loader, node: yaml.Node) -> Any:
-    kind = node.tag[len(STANDARD) :]
-    raise UserError(f"{_place(node)}: a config holds text, numbers, lists and mappings, no value of the kind {kind}.")
-
-
-_Loader.add_constructor(f"{STANDARD}map", _construct_mapping)
-for _kind in REFUSED_TAGS:
-    _Loader.add_constructor(f"{STANDARD}{_kind}", _refuse_tag)
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    f"{STANDARD}float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 
 
@@ -237,7 +87,7 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
         raise UserError(f"cannot read the config {path}: line {line} is not UTF-8; save it as UTF-8.") from None
     except OSError as error:
         raise UserError(f"cannot read the config {path}: {error.strerror}.") from None
-    config, warnings = _parse(text, str(path), _is_of_paddleocr(Path(path)))
+    config, warnings = parse(text, str(path), _is_of_paddleocr(Path(path)))
     if not isinstance(config, dict):
         raise UserError(f"{path}: a config must be a mapping with sections such as Global and Architecture.")
     return config, warnings
@@ -246,28 +96,6 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
 def _is_of_paddleocr(path: Path) -> bool:
     """Whether a file lies in a clone of PaddleOCR."""
     return any((folder / "tools" / "program.py").is_file() for folder in path.resolve().parents)
-
-
-def _parse(text: str, source: str, doubled_keys_allowed: bool = False) -> tuple[Any, list[str]]:
-    """(value, warnings) of a YAML document. ``source`` names it in messages."""
-    try:
-        stream = _Loader(text, source, doubled_keys_allowed)
-    except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        wrong = f"the character U+{error.character:04X}, which YAML does not allow"
-        raise UserError(f"{source}:{line} holds {wrong}; delete it.") from None
-    try:
-        return stream.get_single_data(), stream.warnings
-    except yaml.constructor.ConstructorError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{source}:{line}: {error.problem}; a config is data and may not run code.") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{source}:{line}: this is not YAML: {error.problem}.") from None
-    except (ValueError, OverflowError) as error:  # the scanner fails on escapes such as "\UFFFFFFFF"
-        raise UserError(f"{source}:{stream.line + 1}: this is not YAML: {error}.") from None
-    finally:
-        stream.dispose()
 
 
 def override(config: dict, assignments: Iterable[str]) -> dict:
@@ -285,7 +113,7 @@ def override(config: dict, assignments: Iterable[str]) -> dict:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"-o takes KEY=VALUE, got {assignment!r}.")
-        _assign(result, path, _parse(value, f"-o {path}")[0])
+        _assign(result, path, parse(value, f"-o {path}")[0])
     return result
 
 
@@ -302,7 +130,7 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_as_yaml, value))}]"
     text = str(value)
-    plain = isinstance(value, (str, Path)) and UNQUOTED_TEXT.fullmatch(text) and _parse(text, "")[0] == text
+    plain = isinstance(value, (str, Path)) and UNQUOTED_TEXT.fullmatch(text) and parse(text, "")[0] == text
     return text if plain else json.dumps(value, ensure_ascii=False, default=str)
 
 

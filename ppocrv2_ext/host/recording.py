@@ -19,7 +19,7 @@ import paddle
 import yaml
 
 from ..config.networks import networks
-from ..config.stopping import read_early_stop, read_max_minutes
+from ..config.stopping import read_early_stop
 from ..errors import UserError
 from ..report import history
 from ..report.page import FILE_NAME as PAGE_NAME
@@ -62,7 +62,7 @@ def choose_observers(training: watching.Training, description: Description) -> l
     is_first = watching.is_first_rank()
     recorder = Recorder(description, file, before.seconds)
     observers: list[watching.Observer] = []
-    minutes, rule = read_max_minutes(settings), read_early_stop(settings)
+    minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
     if minutes is not None:
         position = before.plans[-1] if before.plans else None
         observers.append(

@@ -1,31 +1,18 @@
-"""`Global.early_stop` and `Global.max_minutes`: what they may say."""
-
-import math
+"""`Global.early_stop`: what it may say."""
 
 import pytest
 
-from ppocrv2_ext.config.stopping import EarlyStop, find_wrong_stops, read_early_stop, read_max_minutes
+from ppocrv2_ext.config.stopping import EarlyStop, read_early_stop
 from ppocrv2_ext.errors import UserError
 
 
-def test_both_are_optional():
+def test_it_is_optional():
     assert read_early_stop({}) is None
-    assert read_max_minutes({"max_minutes": None, "early_stop": None}) is None
+    assert read_early_stop({"early_stop": None}) is None
 
 
 def test_patience_alone_means_that_any_rise_counts():
     assert read_early_stop({"early_stop": {"patience": 3}}) == EarlyStop(3, 0.0)
-
-
-@pytest.mark.parametrize("minutes", [0.5, 60, 1e5])
-def test_a_budget_is_any_number_of_minutes(minutes):
-    assert read_max_minutes({"max_minutes": minutes}) == minutes
-
-
-@pytest.mark.parametrize("minutes", [0, -1, "60", True, math.inf, math.nan, [1]])
-def test_a_budget_that_is_no_positive_number_is_refused(minutes):
-    with pytest.raises(UserError, match=r"Global\.max_minutes"):
-        read_max_minutes({"max_minutes": minutes})
 
 
 @pytest.mark.parametrize("rule", [5, "5", [5], {}, {"min_delta": 0.1}, True])
@@ -46,7 +33,3 @@ def test_a_number_out_of_range_is_named(key, value):
 def test_a_misspelt_key_is_answered_with_the_right_one():
     with pytest.raises(UserError, match="did you mean 'patience'"):
         read_early_stop({"early_stop": {"patience": 3, "patiense": 4}})
-
-
-def test_every_fault_is_found_at_once():
-    assert len(list(find_wrong_stops({"early_stop": 3, "max_minutes": 0}))) == 2
