@@ -36,6 +36,7 @@ from .paths import SUFFIX
 RECORD_SUFFIX = ".resume"
 SUFFIXES = (SUFFIX, ".pdopt", ".states", ".pdema")  # of what PaddleOCR saves
 FORMAT = 1
+MOST_BYTES = 1 << 20  # of a record, which has less than a thousand
 PART, WHOLE = ".saving-", ".whole-"
 
 
@@ -118,12 +119,17 @@ def read_record(checkpoint: PathLike) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as stream:
+            record = json.loads(stream.read(MOST_BYTES))
         if record["format"] != FORMAT:
             raise ValueError(f"format {record['format']}")
-        Position(**record["position"])
-        dict(record["files"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        position = Position(**record["position"])
+        if not all(type(value) is int and value >= 0 for value in position) or position.epoch < 1:
+            raise ValueError("a position is four whole numbers")
+        for name, (size, digest) in record["files"].items():
+            if type(size) is not int or not isinstance(digest, str) or {"..", os.sep} & {*Path(name).parts}:
+                raise ValueError(f"{name!r} is no file of this folder with its size and its digest")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is no record of a checkpoint ({error}); without it the epoch begins anew.") from error
     return record
 

@@ -24,6 +24,7 @@ from .. import interrupts
 from ..checkpoints import sets, states
 from ..checkpoints.paths import without_suffix
 from ..checkpoints.sets import Position
+from ..errors import UserError
 from . import ranks
 from .log_file import survive_full_disk
 from .loop import PassingLoader, replace_names
@@ -88,11 +89,8 @@ class _Run:
         self._first_epoch, self._skipped = start.epoch, start.step
         self._epoch, self._step, self._global_step = start.epoch - 1, 0, start.global_step
         self._saved_at = start.global_step
-        given["pre_best_model_dict"] = self._best = {
-            **given["pre_best_model_dict"],
-            "start_epoch": start.epoch,
-            "global_step": start.global_step,
-        }
+        goes_on = {"start_epoch": start.epoch, "global_step": start.global_step} if start.global_step else {}
+        given["pre_best_model_dict"] = self._best = {**given["pre_best_model_dict"], **goes_on}
         given["train_dataloader"] = PassingLoader(given["train_dataloader"], self.batches)
 
     def functions(self) -> dict[str, Callable]:
@@ -117,7 +115,7 @@ class _Run:
         record = sets.read_record(checkpoint)
         if record:
             start = self._follow(Position(**record["position"]))
-            self._restore_scaler(record.get("scaler"))
+            restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
         else:
             self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {epoch} begins anew.")
         self._restore_decay(start.global_step)
@@ -143,10 +141,6 @@ class _Run:
             recorded = states.read_best_metrics(file)
             if recorded.get(indicator, 0) > best.get(indicator, 0):
                 best.update(recorded)
-
-    def _restore_scaler(self, state: dict | None) -> None:
-        if state and self._given.get("scaler") is not None:
-            self._given["scaler"].load_state_dict({**state, "scale": np.array(state["scale"], "float32")})
 
     def _restore_decay(self, global_step: int) -> None:
         """PaddleOCR's schedule of the weight decay is a function of the step, and it saves none."""
@@ -197,14 +191,8 @@ class _Run:
 
     def _record(self) -> dict[str, Any]:
         position = Position(self._epoch, self._step, self._global_step, self._steps_per_epoch)
-        record: dict[str, Any] = {"position": position._asdict()}
-        scaler = self._given.get("scaler")
-        if scaler is not None and scaler.state_dict():
-            record["scaler"] = {
-                name: np.asarray(value, "float64").tolist() if name == "scale" else value
-                for name, value in scaler.state_dict().items()
-            }
-        return record
+        scaler = describe_scaler(self._given.get("scaler"))
+        return {"position": position._asdict(), **({"scaler": scaler} if scaler else {})}
 
     def save_after_signal(self) -> None:
         """Save ``latest`` after the last step that was finished."""
@@ -229,6 +217,31 @@ class _Run:
 
     def _log(self, text: str) -> None:
         self._given["logger"].warning(text)
+
+
+def describe_scaler(scaler: Any) -> dict[str, Any]:
+    """The state of a scaler of mixed precision, as JSON can hold it; empty if there is none, or it does not scale."""
+    state = scaler.state_dict() if scaler is not None else {}
+    return {name: np.asarray(value, "float64").tolist() if name == "scale" else value for name, value in state.items()}
+
+
+def restore_scaler(scaler: Any, state: Any, checkpoint: str) -> None:
+    """Let a scaler go on from what :func:`describe_scaler` said of one.
+
+    Args:
+        scaler: None where there is no mixed precision; then nothing happens.
+        checkpoint: what the error message names.
+    Raises:
+        UserError: this is no such state.
+    """
+    if not state or scaler is None or not scaler.state_dict():
+        return
+    try:
+        counts = {name: type(value)(state[name]) for name, value in scaler.state_dict().items() if name != "scale"}
+        scale = np.array(state["scale"], "float32").reshape(1)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{checkpoint}{sets.RECORD_SUFFIX}: `scaler` is no state of a scaler: {error!r}.") from error
+    scaler.load_state_dict({**counts, "scale": scale})
 
 
 class _Messages:

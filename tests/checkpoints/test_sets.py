@@ -163,8 +163,21 @@ def test_a_checkpoint_of_paddleocrs_own_has_no_record_and_is_read_to_see_if_it_i
         sets.find_last_good(tmp_path)
 
 
+def record_text(position=(1, 1, 1, 9), files=None):
+    position = position if isinstance(position, list) else dict(zip(Position._fields, position))
+    return json.dumps({"format": 1, "files": files or {}, "position": position})
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", json.dumps({"format": 2}), '{"format": 1, "files": {}, "position": {}}']
+    "text",
+    [
+        *("", "{}", "[]", json.dumps({"format": 2}), "[" * 100_000, "x" * (1 << 21)),
+        *(
+            record_text(position)
+            for position in ((), [], ("one", 1, 1, 1), (0, 1, 1, 1), (1, -1, 1, 1), (1, 0.5, 1, 1))
+        ),
+        *(record_text(files=files) for files in (["x"], {"x": 1}, {"x": [1, 2]}, {"../x": [1, ""]}, {"/x": [1, ""]})),
+    ],
 )
 def test_a_record_that_is_none_is_a_problem_of_the_checkpoint(text, tmp_path):
     save(tmp_path, 1)

@@ -1,8 +1,12 @@
 """A training that goes on from its checkpoint takes the steps that it would have taken without a stop."""
 
+import json
+import os
 import pickle
 import random
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import paddle
@@ -13,7 +17,10 @@ from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.config import locate, read
 from ppocrv2_ext.config.resolve import transform_names
+from ppocrv2_ext.errors import UserError
 
+CLONE = os.environ.get("TESTED_CLONE")  # set where this file runs for a clone of PaddleOCR
+COLLABORATION = "det/ch_PP-OCRv2_det_cml"
 DETECTOR = "det/ch_PP-OCRv2_det_dml"
 RECOGNIZER = "rec/ch_PP-OCRv2_rec_finetune"
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
@@ -24,13 +31,15 @@ class Kill(BaseException):
 
 
 @pytest.fixture
-def run(wheel, tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch):
     """Train in this process, and stop at a step: ``run(config, *overrides, resume=None, signal_at=7, kill_at=None)``.
 
     The step at which a signal comes is finished, the one at which the training is killed is not.
     """
+    from ppocrv2_ext.host import connect
     from ppocrv2_ext.host import resume as host_resume
 
+    connect(CLONE)
     monkeypatch.chdir(tmp_path)
     seed_step = host_resume.seed_step
 
@@ -49,7 +58,7 @@ def run(wheel, tmp_path, monkeypatch):
         random.seed()  # nothing may depend on what was drawn in this process before
         np.random.seed()
         with paddle.utils.unique_name.guard():  # as in a new process: optimizers call weights by these names
-            train(config, list(overrides), resume=resume)
+            train(config, list(overrides), CLONE, resume)
         return steps
 
     return run
@@ -94,11 +103,11 @@ def test_a_recognizer_that_was_stopped_and_killed_ends_as_one_that_was_not(name,
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
 
 
-def scenes(samples, folder):
+def scenes(samples, folder, name):
     """Overrides for a training of detectors on real scenes cut to 96 x 96, with Copy-Paste."""
     labels = (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:4]
     (folder / "scenes.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
-    transforms = transform_names(read(locate(DETECTOR))["Train"]["dataset"])
+    transforms = transform_names(read(locate(name))["Train"]["dataset"])
     crop = next(name for name in ("RandomSceneCrop", "EastRandomCropData") if name in transforms)
     return [
         *(f"{mode}.dataset.data_dir={samples / 'icdar2015_scenes'}" for mode in ("Train", "Eval")),
@@ -110,12 +119,15 @@ def scenes(samples, folder):
 
 
 @pytest.mark.slow
-def test_detectors_that_were_stopped_end_as_those_that_were_not(run, samples, tmp_path):
-    overrides = [*scenes(samples, tmp_path), "Global.epoch_num=2"]
-    run(DETECTOR, *overrides, "Global.save_model_dir=whole")
+@pytest.mark.parametrize("name", [DETECTOR, COLLABORATION])
+def test_detectors_that_were_stopped_end_as_those_that_were_not(name, run, samples, tmp_path):
+    overrides = [*scenes(samples, tmp_path, name), "Global.epoch_num=2"]
+    if name == COLLABORATION:
+        overrides.append("Architecture.Models.Teacher.pretrained=")  # 100 MB, and it learns nothing
+    run(name, *overrides, "Global.save_model_dir=whole")
     with pytest.raises(SystemExit):
-        run(DETECTOR, *overrides, "Global.save_model_dir=parts", signal_at=3)
-    assert len(run(DETECTOR, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+        run(name, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(name, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
 
 
@@ -172,3 +184,72 @@ def test_the_last_good_checkpoint_is_taken_when_the_newest_is_cut(run, tmp_path,
     said = capfd.readouterr().err
     assert "out/latest is not whole: latest.pdopt has" in said
     assert "going on from out/iter_epoch_2" in said
+
+
+AMP = "Global.use_amp=true Global.amp_level=O1 Global.amp_dtype=bfloat16 Global.use_dynamic_loss_scaling=true".split()
+
+
+@pytest.mark.slow
+def test_a_recognizer_in_mixed_precision_ends_as_one_that_was_not_stopped(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", *AMP]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def scaler(count=7, scale=512.0):
+    """A scaler of mixed precision in the middle of a training. On a CPU Paddle makes none that scales."""
+    made = paddle.amp.GradScaler()
+    made._enable = True
+    numbers = {"incr_ratio": 2.0, "decr_ratio": 0.5, "incr_every_n_steps": 1000, "decr_every_n_nan_or_inf": 2}
+    state = {"incr_count": count, "decr_count": 1, "use_dynamic_loss_scaling": True, "scale": np.array([scale])}
+    made.load_state_dict({**numbers, **state})
+    return made
+
+
+def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(wheel):
+    from ppocrv2_ext.host.resume import describe_scaler, restore_scaler
+
+    saved, restored = scaler(), scaler(count=0, scale=1024.0)
+    restore_scaler(restored, json.loads(json.dumps(describe_scaler(saved))), "latest")
+    assert describe_scaler(restored) == describe_scaler(saved)
+    assert describe_scaler(None) == describe_scaler(paddle.amp.GradScaler()) == {}
+
+
+@pytest.mark.parametrize("state", [[1], {"scale": 1}, {"scale": "x"}])
+def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, wheel):
+    from ppocrv2_ext.host.resume import restore_scaler
+
+    with pytest.raises(UserError, match=r"latest\.resume: `scaler` is no state of a scaler"):
+        restore_scaler(scaler(), state, "latest")
+
+
+@pytest.mark.skipif(not CLONE, reason="the wheel has no schedule of the weight decay")
+def test_the_schedule_of_the_weight_decay_goes_on_too(run, tmp_path):
+    decay = "Optimizer.regularizer={name: CosineL2Decay, factor: 0.5, end_factor: 0.0}"
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", decay]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=2)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 2
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("share", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+def test_every_test_of_this_file_passes_on_a_clone(share, checkout):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-m",
+        f"not checkout and {share}",
+    ]
+    run = subprocess.run(command, env={**os.environ, "TESTED_CLONE": str(checkout)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
