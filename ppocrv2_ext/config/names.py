@@ -1,5 +1,9 @@
 """The names that configs, transforms and losses have to agree on, each stated once."""
 
+from __future__ import annotations
+
+from ..data.reasons import CHOICES
+
 # What MakeBorderMap and MakeShrinkMap add to a detector's sample. DBLoss and CMLLoss unpack a batch in this order.
 DB_MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 
@@ -28,3 +32,21 @@ NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_fe
 # The keys that this package adds: to every network, and to a member of Architecture.Models.
 NETWORK_OPTIONS = ("freeze_norm", "merged")
 MEMBER_OPTIONS = (*NETWORK_OPTIONS, "pretrained", "pretrained_min_matched", "perturbation", "freeze_params")
+
+# What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last two lines and CHOICES are what this package adds.
+GLOBAL_KEYS = {
+    *CHOICES,
+    *"""
+    amp_custom_black_list amp_custom_white_list amp_dtype amp_level cal_metric_during_train
+    calc_epoch_interval character_dict_path character_type checkpoints class_path d2s_train_image_shape debug
+    distributed ema_decay ema_decay_type ema_filter_no_grad ema_gamma epoch_num eval_batch_epoch
+    eval_batch_step export_with_pir find_unused_parameters infer_img infer_list infer_mode infer_visual_type
+    load_static_weights log_ranks log_smooth_window max_text_length model_name pdx_model_name pretrained_model
+    print_batch_step print_mem_info save_epoch_step save_inference_dir save_model_dir save_res_path
+    save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
+    use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
+    use_wandb use_xpu
+    allow_no_gradient early_stop max_minutes pretrained_min_matched rank_timeout
+    check_images max_image_pixels
+    """.split(),
+}

@@ -185,10 +185,16 @@ def test_a_loss_may_only_name_networks_of_the_model(catalog, name, assignment, m
         vocabulary.check(config.override(config.read(config.locate(name)), [assignment]), catalog)
 
 
-def test_all_slips_are_reported_at_once(recipe, catalog):
-    wrong = config.override(recipe, ["Global.epoch_nums=4", "Architecture.Backbone.scal=0.5"])
+@pytest.mark.parametrize(
+    "slips",
+    [
+        ["Global.epoch_nums=4", "Train.loader.batch_size_per_crd=8"],
+        ["Architecture.Backbone.scal=0.5", "Architecture.Neck.hiden_size=48"],
+    ],
+)
+def test_all_slips_of_settings_or_of_components_are_reported_at_once(recipe, catalog, slips):
     with pytest.raises(UserError) as error:
-        vocabulary.check(wrong, catalog)
+        vocabulary.check(config.override(recipe, slips), catalog)
     assert len(str(error.value).splitlines()) == 2
 
 

@@ -1,0 +1,186 @@
+"""Components of a config: is there one of this name, and does it take what its section gives it?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from ..data.transforms import list_transforms
+from ..errors import did_you_mean, shorten
+from .names import GLOBAL_KEYS
+from .networks import networks
+from .values import rules_of_component
+
+PART_KINDS = {"Transform": "rectification", "Backbone": "backbone", "Neck": "neck", "Head": "head"}
+OPTIMIZER_KEYS = {"name", "lr", "regularizer", "weight_decay", "clip_norm", "clip_norm_global"}
+# Arguments that PaddleOCR's builders pass to components themselves; "did you mean" never proposes one.
+BUILDER_ARGUMENTS = GLOBAL_KEYS | {"name", "in_channels", "out_channels", "step_each_epoch", "epochs"}
+
+# Kinds of problems. All but a leftover stop a command.
+WRONG = "wrong"
+LEFTOVER = "leftover"  # a word that has no effect and may do no harm
+REFUSED = "refused"  # by the component itself. It may follow from another problem, and is told if there is none
+LACKING = "lacking"  # in the wheel, and not in a clone. The sentence is only a name, such as "head 'MultiHead'"
+OF_STAND_IN = "of a stand-in"  # an argument that a stand-in of the wheel does not take; the clone's own may
+
+
+class Problem(NamedTuple):
+    """A sentence about a word of the config."""
+
+    sentence: str
+    kind: str = WRONG
+
+
+class Catalog(Protocol):
+    """The components that a PaddleOCR can build; :mod:`ppocrv2_ext.host.catalog` is one."""
+
+    def names(self, kind: str) -> Collection[str]:
+        """Names of the components of a kind, such as "backbone"."""
+
+    def classes(self, kind: str, name: str) -> Collection[Any]:
+        """The classes that a name may stand for."""
+
+    def arguments(self, component: Any) -> Any:
+        """What a class takes: ``names``, ``parameters``, and ``is_complete`` if it takes nothing else."""
+
+    def reads_passed_on(self, component: Any, key: str) -> bool | None:
+        """Whether something reads an argument to which a class passes it on; None if that cannot be told."""
+
+    def refusal(self, kind: str, name: str, options: dict[str, Any]) -> str | None:
+        """The sentence with which a component of this package refuses its arguments."""
+
+    def is_complete(self) -> bool:
+        """Whether this PaddleOCR is a clone, which has every part."""
+
+    def names_in_clone(self, kind: str) -> Collection[str]:
+        """Names that a clone has for a kind that the wheel lacks."""
+
+    def arguments_in_clone(self, kind: str, name: str) -> Collection[str]:
+        """Arguments that a component takes in a clone."""
+
+
+class Component(NamedTuple):
+    """A place of a config that holds a component."""
+
+    where: str  # as -o takes it
+    kind: str  # such as "backbone"
+    section: Mapping[str, Any] | None  # name and arguments; None or empty where the config leaves the component out
+    reads_global: bool = False  # whether PaddleOCR gives it the section Global too, whose keys win
+    other_keys: Collection[str] = ()  # keys of the section that something else than the component reads
+
+
+def list_sections(architecture: dict) -> dict[str, dict]:
+    """{place: section} of each network."""
+    members = networks(architecture).items()
+    return {"Architecture" if name is None else f"Architecture.Models.{name}": network for name, network in members}
+
+
+def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
+    """Every component of a config whose sections have the right form."""
+    architecture, loss, metric, optimizer = (config[key] for key in ("Architecture", "Loss", "Metric", "Optimizer"))
+    if architecture.get("name") is not None:
+        yield Component("Architecture", "architecture", {"name": architecture["name"]})
+    for where, network in list_sections(architecture).items():
+        for part, kind in PART_KINDS.items():
+            yield Component(f"{where}.{part}", kind, network.get(part))
+    yield Component("Loss", "loss", loss)
+    if loss.get("name") == "CombinedLoss":
+        for index, entry in enumerate(loss.get("loss_config_list") or ()):
+            for name, given in entry.items():
+                arguments = {key: value for key, value in (given or {}).items() if key != "weight"}
+                yield Component(f"Loss.loss_config_list.{index}", "term of a loss", {**arguments, "name": name})
+    yield Component("PostProcess", "post-process", config["PostProcess"], reads_global=True)
+    yield Component("Metric", "metric", metric)
+    if "base_metric_name" in metric:
+        yield Component("Metric.base_metric_name", "metric", {"name": metric["base_metric_name"]})
+    own = {key: value for key, value in optimizer.items() if key == "name" or key not in OPTIMIZER_KEYS}
+    yield Component("Optimizer", "optimizer", own, other_keys=OPTIMIZER_KEYS)
+    yield Component("Optimizer.lr", "schedule", {"name": "Const", **(optimizer.get("lr") or {})})
+    yield Component("Optimizer.regularizer", "regularizer", optimizer.get("regularizer"))
+    for mode in ("Train", "Eval"):
+        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
+        yield Component(f"{mode}.dataset", "data set", {"name": dataset.get("name")})
+        yield Component(f"{mode}.sampler", "sampler", config[mode].get("sampler"))
+        if loader.get("collate_fn"):
+            yield Component(f"{mode}.loader.collate_fn", "collate function", {"name": loader["collate_fn"]})
+        for name, arguments in list_transforms(dataset):
+            where = f"{mode}.dataset.transforms.{name}"
+            yield Component(where, "transform", {**arguments, "name": name}, reads_global=True)
+
+
+def check_component(component: Component, settings: Mapping[str, Any], catalog: Catalog) -> Iterator[Problem]:
+    """The problems of one component.
+
+    Args:
+        settings: the section Global.
+    """
+    where, kind, section = component.where, component.kind, component.section
+    name = (section or {}).get("name")
+    if not section or name == "None":
+        return
+    if kind == "regularizer" and str(name) not in catalog.names(kind):
+        name = f"{name}Decay"  # PaddleOCR takes L2 for L2Decay
+    if name is None:
+        yield Problem(f"{where} must say which {kind} by `name`.")
+        return
+    if not isinstance(name, str) or name not in catalog.names(kind):
+        if isinstance(name, str) and name in catalog.names_in_clone(kind):
+            yield Problem(f"{kind} {name!r}", LACKING)
+        else:
+            yield Problem(f"{where}: there is no {kind} {shorten(name)}{did_you_mean(name, catalog.names(kind))}")
+        return
+    try:
+        candidates = catalog.classes(kind, name)
+        signatures = [catalog.arguments(candidate) for candidate in candidates]
+    except (ImportError, OSError, RuntimeError):
+        return  # an optional part of PaddleOCR that cannot be imported here says so itself when it is built
+    if not candidates:
+        return  # PaddleOCR imports it under another name than that of its definition
+    problems = [
+        *_check_arguments(component, name, catalog, candidates, signatures),
+        *_check_values(component, signatures),
+    ]
+    yield from problems
+    if not problems:
+        given = {**section, **(settings if component.reads_global else {})}
+        sentence = catalog.refusal(kind, name, {key: value for key, value in given.items() if key != "name"})
+        if sentence:
+            yield Problem(f"{where}: {sentence}", REFUSED)
+
+
+def _check_arguments(
+    component: Component, name: str, catalog: Catalog, candidates: Collection[Any], signatures: Collection[Any]
+) -> Iterator[Problem]:
+    """Keys of the section that no class of this name takes."""
+    kind, on_wheel = component.kind, not catalog.is_complete()
+    known = {"name", *component.other_keys}.union(*(signature.names for signature in signatures))
+    proposed = known - BUILDER_ARGUMENTS
+    for key in sorted(set(component.section or ()) - known):
+        if on_wheel and key in catalog.arguments_in_clone(kind, name):
+            yield Problem(f"argument {key!r} of {kind} {name!r}", LACKING)
+            continue
+        reads = [catalog.reads_passed_on(candidate, key) for candidate in candidates]
+        if True in reads:
+            continue
+        close = difflib.get_close_matches(key, proposed, n=1, cutoff=0.75)
+        is_slip = close and not _adds_a_word(key, close[0])
+        if is_slip or all(signature.is_complete for signature in signatures):
+            sentence = f"{component.where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, proposed)}"
+            yield Problem(sentence, OF_STAND_IN if on_wheel and name in catalog.names_in_clone(kind) else WRONG)
+        elif None not in reads:
+            yield Problem(f"{component.where}: {kind} {name!r} does not read {key!r}; it has no effect.", LEFTOVER)
+
+
+def _adds_a_word(key: str, known: str) -> bool:
+    """Whether ``key`` is ``known`` with more words, as det_box_type is box_type: another argument, and no slip."""
+    return set(known.split("_")) < set(key.split("_"))
+
+
+def _check_values(component: Component, signatures: Collection[Any]) -> Iterator[Problem]:
+    """Values of another type, or out of the range. Of several classes of one name, one has to take the value."""
+    rules = [rules_of_component(component.kind, signature.names, signature.parameters) for signature in signatures]
+    for key, value in (component.section or {}).items():
+        own = [rule[key] for rule in rules if key in rule]
+        if key != "name" and own and not any(rule.accepts(value) for rule in own):
+            yield Problem(f"`{component.where}.{key}` must be {own[0].words}, got {shorten(value)}.")
