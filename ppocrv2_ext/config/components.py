@@ -89,7 +89,8 @@ def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
         for index, entry in enumerate(loss.get("loss_config_list") or ()):
             for name, given in entry.items():
                 arguments = {key: value for key, value in (given or {}).items() if key != "weight"}
-                yield Component(f"Loss.loss_config_list.{index}", "term of a loss", {**arguments, "name": name})
+                where = f"Loss.loss_config_list.{index}.{name}"
+                yield Component(where, "term of a loss", {**arguments, "name": name})
     yield Component("PostProcess", "post-process", config["PostProcess"], reads_global=True)
     yield Component("Metric", "metric", metric)
     if "base_metric_name" in metric:

@@ -1,8 +1,8 @@
-"""Texts of a config that PaddleOCR evaluates as Python, kept from it: a config is data.
+"""Texts of a config that PaddleOCR would evaluate as Python. They are kept from it: a config is data.
 
-PaddleOCR hands some texts to ``eval``, such as ``NormalizeImage.scale``, and looks some up as attributes of a module.
-Numbers are computed here and handed on as numbers. Names must be on a list. Names of components are not here: the
-check of :mod:`.vocabulary` compares them with what PaddleOCR defines.
+PaddleOCR gives some texts to ``eval``, such as ``NormalizeImage.scale``, and looks some up as attributes of a module.
+Here arithmetic becomes a number, and a name must be on a list. Names of components are not here: :mod:`.components`
+compares them with what PaddleOCR defines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import UserError, did_you_mean, shorten
+from ..errors import did_you_mean, shorten
 
 ACTIVATIONS = (
     *("relu", "relu6", "hardswish", "hard_swish", "hswish", "swish", "silu", "gelu", "leaky_relu", "mish", "elu"),
@@ -84,30 +84,28 @@ def _compute(node: ast.expr) -> float:
     raise ValueError("it is no arithmetic of numbers")
 
 
-def leaves(config: Any, where: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield (place, key, value) for each value of a config that is no section.
+def list_values(section: Any, place: str = "", key: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield (place, key, value) for each value below ``section`` that is no section itself.
 
-    The place is written as ``-o`` takes it. The key of an entry of a list is the key of the list.
+    The key of an entry of a list is the key of the list.
+
+    Args:
+        place, key: of ``section``; the place as ``-o`` takes it.
     """
-
-    def walk(value: Any, place: str, key: str) -> Iterator[tuple[str, str, Any]]:
-        if isinstance(value, dict):
-            for name, item in value.items():
-                yield from walk(item, f"{place}.{name}".lstrip("."), name)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                # `- RecAug: ...`: the name says more than the number
-                named = isinstance(item, dict) and len(item) == 1
-                yield from walk(item, place if named else f"{place}.{index}", key)
-        else:
-            yield place, key, value
-
-    yield from walk(config, where, where.rpartition(".")[2])
+    if isinstance(section, dict):
+        for name, item in section.items():
+            yield from list_values(item, f"{place}.{name}".lstrip("."), name)
+    elif isinstance(section, list):
+        for index, item in enumerate(section):
+            has_name = isinstance(item, dict) and len(item) == 1  # `- RecAug: ...`, which -o takes in place of a number
+            yield from list_values(item, place if has_name else f"{place}.{index}", key)
+    else:
+        yield place, key, section
 
 
 def find_expressions(config: dict) -> Iterator[str]:
     """A sentence for each text of ``config`` that PaddleOCR would evaluate and that is no known name or number."""
-    for where, key, value in leaves(config):
+    for where, key, value in list_values(config):
         if not isinstance(value, str):
             continue
         names = EVALUATED_NAMES.get(key)
@@ -121,32 +119,24 @@ def find_expressions(config: dict) -> Iterator[str]:
                 yield f"{where} must be {rule}, got {shorten(value)}: {error}."
         elif EXPRESSION.search(value) and not FREE_TEXT.fullmatch(key):
             yield f"{where} is {shorten(value)}: a config holds names and numbers there, and may not run code."
-    yield from _augmenters(config)
-    yield from _micronet(config)
+        elif key == "type" and ".augmenter_args" in where and not AUGMENTER.fullmatch(value):
+            yield f"{where} must be the name of a class of albumentations, got {shorten(value)}."
+    yield from _find_micronet_modes(config.get("Architecture"), "Architecture")
 
 
 def _is_read_by_transforms(where: str) -> bool:
     return where.startswith("Global.") or ".transforms." in where
 
 
-def _augmenters(config: dict) -> Iterator[str]:
-    """IaaAugment looks the type of each augmenter up in the module albumentations."""
-    for where, key, value in leaves(config):
-        if key == "type" and ".augmenter_args" in where and isinstance(value, str) and not AUGMENTER.fullmatch(value):
-            yield f"{where} must be the name of a class of albumentations, got {shorten(value)}."
-
-
-def _micronet(config: dict) -> Iterator[str]:
-    def sections(value: Any, where: str) -> Iterator[tuple[str, dict]]:
-        if isinstance(value, dict):
-            yield where, value
-            for name, item in value.items():
-                yield from sections(item, f"{where}.{name}")
-
-    for where, section in sections(config.get("Architecture"), "Architecture"):
-        mode = section.get("mode", "M3")
-        if section.get("name") == "MicroNet" and mode not in MODES_OF_MICRONET:
-            yield f"{where}.mode is {shorten(mode)}{did_you_mean(mode, MODES_OF_MICRONET)}"
+def _find_micronet_modes(section: Any, where: str) -> Iterator[str]:
+    """PaddleOCR evaluates the mode of a MicroNet with a suffix, so it must be one of those that exist."""
+    if not isinstance(section, dict):
+        return
+    mode = section.get("mode", "M3")
+    if section.get("name") == "MicroNet" and mode not in MODES_OF_MICRONET:
+        yield f"{where}.mode is {shorten(mode)}{did_you_mean(mode, MODES_OF_MICRONET)}"
+    for name, item in section.items():
+        yield from _find_micronet_modes(item, f"{where}.{name}")
 
 
 def with_numbers(config: dict) -> dict:
@@ -154,8 +144,6 @@ def with_numbers(config: dict) -> dict:
 
     Args:
         config: a config in which :func:`find_expressions` found nothing.
-    Raises:
-        UserError: such a text is no arithmetic.
     """
 
     def convert(value: Any, key: str) -> Any:
@@ -163,17 +151,11 @@ def with_numbers(config: dict) -> dict:
             return {name: convert(item, name) for name, item in value.items()}
         if isinstance(value, list):
             return [convert(item, key) for item in value]
-        if key in EVALUATED_NUMBERS and isinstance(value, str):
-            try:
-                return compute(value)
-            except ValueError as error:
-                raise UserError(f"{key} must be a number, got {shorten(value)}: {error}.") from None
-        return value
+        return compute(value) if key in EVALUATED_NUMBERS and isinstance(value, str) else value
 
-    result = {**config, "Global": {**config["Global"]}}
-    result["Global"].update(
-        {key: convert(config["Global"][key], key) for key in EVALUATED_NUMBERS if key in config["Global"]}
-    )
+    settings = config["Global"]
+    numbers = {key: convert(settings[key], key) for key in EVALUATED_NUMBERS if key in settings}
+    result = {**config, "Global": {**settings, **numbers}}
     for mode in ("Train", "Eval"):
         dataset = config[mode]["dataset"]
         if dataset.get("transforms"):
