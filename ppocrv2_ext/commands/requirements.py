@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..checkpoints.paths import find_dictionary, require_file
 from ..config.networks import networks
-from ..config.resolve import transform_names
 from ..data.dictionary import read_dictionary
 from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
+from ..data.transforms import list_transforms
 from ..errors import UserError
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
@@ -173,7 +173,7 @@ def require_numpy(config: dict) -> None:
     import numpy
 
     new = tuple(int(part) for part in numpy.__version__.split(".")[:2]) >= (2, 4)
-    if new and "EastRandomCropData" in transform_names(config["Train"]["dataset"]):
+    if new and "EastRandomCropData" in dict(list_transforms(config["Train"]["dataset"])):
         raise UserError(
             f"NumPy {numpy.__version__} makes PaddleOCR's EastRandomCropData fail on every image with several boxes: "
             "run `pip install 'numpy<2.4'`."

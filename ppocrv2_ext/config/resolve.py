@@ -1,10 +1,11 @@
-"""A config made definite for one PaddleOCR: its paths, its switches, the place of Copy-Paste."""
+"""What a config leaves open, filled in for one PaddleOCR: its paths, its switches, the place of Copy-Paste."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..data.transforms import list_transforms
 from ..errors import UserError, did_you_mean
 from .expressions import with_numbers
 from .networks import networks
@@ -13,23 +14,18 @@ if TYPE_CHECKING:
     from ..host import Host
 
 LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
-NO_PICTURE_AFTER = {
-    "NormalizeImage",
-    "NormalizeToCHW",
-    "ToCHWImage",
-    "KeepKeys",
-}  # they return something else than (H, W, 3) pixels
+NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys")  # what follows is no (H, W, 3) pixels
 
 
 def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
-    """``config`` with paths and switches made definite for ``host``.
+    """``config`` as ``host`` can run it.
 
     * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * ``export_with_pir`` is turned on for the wheel under Paddle 3, whose exporter needs it.
     * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
-    * PaddleOCR is told where TextCopyPaste stands.
+    * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
 
     Returns:
         (config, notes): a new config, and a sentence for each switch of the user's that was turned.
@@ -83,15 +79,15 @@ def _find_dictionary(name: str, root: Path) -> Path:
 def with_copy_paste_index(config: dict) -> dict:
     """``config`` with the place of TextCopyPaste in ``dataset.ext_op_transform_idx``, counted from 0.
 
-    The other picture of a Copy-Paste goes through the transforms before that place. PaddleOCR takes it for the third
-    transform unless it is told.
+    The picture that texts are taken from goes through the transforms before that place. PaddleOCR takes TextCopyPaste
+    for the third transform unless it is told.
 
     Raises:
         UserError: TextCopyPaste does not stand right after DetLabelEncode, or ``ext_op_transform_idx`` says otherwise.
     """
     for mode in ("Train", "Eval"):
         dataset = config[mode]["dataset"]
-        index = _copy_paste_index(mode, transform_names(dataset))
+        index = _find_copy_paste(mode, [name for name, _ in list_transforms(dataset)])
         if index is None:
             continue
         value = dataset.get("ext_op_transform_idx", index)
@@ -104,12 +100,8 @@ def with_copy_paste_index(config: dict) -> dict:
     return config
 
 
-def transform_names(dataset: dict) -> list[str]:
-    """Names of the transforms of a ``dataset`` section, in order."""
-    return [name for entry in dataset.get("transforms") or () for name in entry]
-
-
-def _copy_paste_index(mode: str, names: list[str]) -> int | None:
+def _find_copy_paste(mode: str, names: list[str]) -> int | None:
+    """The place of TextCopyPaste among the transforms, from 0; None if it is not there."""
     if COPY_PASTE not in names:
         return None
     index = names.index(COPY_PASTE)

@@ -16,7 +16,7 @@ from drawn_words import draw_words
 from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.config import locate, read
-from ppocrv2_ext.config.resolve import transform_names
+from ppocrv2_ext.data.transforms import list_transforms
 from ppocrv2_ext.errors import UserError
 
 CLONE = os.environ.get("TESTED_CLONE")  # set where this file runs for a clone of PaddleOCR
@@ -107,7 +107,7 @@ def scenes(samples, folder, name):
     """Overrides for a training of detectors on real scenes cut to 96 x 96, with Copy-Paste."""
     labels = (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:4]
     (folder / "scenes.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
-    transforms = transform_names(read(locate(name))["Train"]["dataset"])
+    transforms = [transform for transform, _ in list_transforms(read(locate(name))["Train"]["dataset"])]
     crop = next(name for name in ("RandomSceneCrop", "EastRandomCropData") if name in transforms)
     return [
         *(f"{mode}.dataset.data_dir={samples / 'icdar2015_scenes'}" for mode in ("Train", "Eval")),
