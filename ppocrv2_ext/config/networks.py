@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from ..errors import UserError, did_you_mean
@@ -17,16 +17,22 @@ def networks(architecture: dict) -> dict[str | None, dict]:
     return architecture.get("Models") or {None: architecture}
 
 
+def _change_networks(config: dict, change: Callable[[dict], dict]) -> dict:
+    """``config`` with each network's section as ``change`` returns it."""
+    architecture = config["Architecture"]
+    if "Models" not in architecture:
+        return {**config, "Architecture": change(architecture)}
+    models = {name: change(network) for name, network in architecture["Models"].items()}
+    return {**config, "Architecture": {**architecture, "Models": models}}
+
+
 def with_least_matched(config: dict) -> dict:
     """``config``, where ``Global.pretrained_min_matched`` also holds for each network that starts from its own file."""
-    least, known = config["Global"].get("pretrained_min_matched"), config["Architecture"].get("Models")
-    if least is None or not known:
+    least = config["Global"].get("pretrained_min_matched")
+    if least is None:
         return config
-    models = {
-        name: {"pretrained_min_matched": least, **network} if network.get("pretrained") else network
-        for name, network in known.items()
-    }
-    return {**config, "Architecture": {**config["Architecture"], "Models": models}}
+    own = {"pretrained_min_matched": least}
+    return _change_networks(config, lambda network: {**own, **network} if network.get("pretrained") else network)
 
 
 def trainable_networks(architecture: dict) -> list[str | None]:
@@ -38,8 +44,8 @@ def select_network(architecture: dict, name: str | None = None) -> str | None:
     """The network that a command works on.
 
     Args:
-        name: what the user asks for; None for the first network whose name begins with Student, or where there is
-            none for the first network that is not frozen.
+        name: what the user asks for. None for the first network whose name begins with Student; if there is none, for
+            the first that is not frozen.
     Returns:
         A name in ``Models``; None if there is a single network.
     Raises:
@@ -57,12 +63,12 @@ def select_network(architecture: dict, name: str | None = None) -> str | None:
 
 
 def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]:
-    """The trainable network with the best metric, which is the one to export.
+    """The network to export: of those that are trained, the one with the best metric.
 
     Args:
         recorded: {metric: number} from the checkpoint, such as {"Student2_hmean": 0.6}; it may be empty.
     Returns:
-        (name, reason): without a number for each network, the name of the first one. The reason is a sentence.
+        (name, reason). The reason is a sentence. Without a number for each network, it is the first one.
     """
     names = cast("list[str]", trainable_networks(config["Architecture"]))  # each of several networks has a name
     indicator = config["Metric"].get("main_indicator")
@@ -93,16 +99,11 @@ def single_network_config(config: dict, name: str | None) -> dict:
 def without_centers(config: dict) -> dict:
     """``config`` without the files of ``Head.centers``.
 
-    Only a training starts from such a file. Evaluation and export take the centers from the checkpoint, and the file
-    may be gone by then.
+    A training starts from such a file. Evaluation and export take the centers from the checkpoint, and need no file.
     """
 
     def without_file(network: dict) -> dict:
         head = {key: value for key, value in (network.get("Head") or {}).items() if key != "centers"}
         return {**network, "Head": head} if head else network
 
-    architecture = config["Architecture"]
-    if "Models" not in architecture:
-        return {**config, "Architecture": without_file(architecture)}
-    models = {name: without_file(network) for name, network in architecture["Models"].items()}
-    return {**config, "Architecture": {**architecture, "Models": models}}
+    return _change_networks(config, without_file)

@@ -92,7 +92,7 @@ FLAG = Rule("true or false", lambda value: value in (None, True, False) and not 
 TEXT = Rule("text", lambda value: isinstance(value, str))
 NAMES = list_of(TEXT)
 PATH = Rule("a path", lambda value: _is_path(value) and value != "")
-NO_PATH = Rule("a path", lambda value: value is None or value is False or _is_path(value))
+OPTIONAL_PATH = Rule("a path", lambda value: value is None or value is False or _is_path(value))
 MAPPING = Rule("a mapping of `key: value`", lambda value: isinstance(value, dict))
 NUMBER = real(-LARGEST_NUMBER)
 NUMBERS = either(NUMBER, list_of(NUMBER), list_of(list_of(NUMBER)))
@@ -128,7 +128,7 @@ SETTINGS: dict[str, Rule] = {
     "Global.scale": either(NUMBER, TEXT),
     "Global.save_model_dir": PATH,
     **{
-        f"Global.{key}": NO_PATH
+        f"Global.{key}": OPTIONAL_PATH
         for key in (
             *("pretrained_model", "checkpoints", "save_inference_dir", "infer_img", "infer_list"),
             *("character_dict_path", "save_res_path", "class_path"),
@@ -224,7 +224,7 @@ NETWORKS: dict[str, Rule] = {  # the values of Architecture, or of each of its M
     "return_all_feats": FLAG,
     "freeze_norm": FLAG,
     "freeze_params": FLAG,
-    "pretrained": NO_PATH,
+    "pretrained": OPTIONAL_PATH,
     "pretrained_min_matched": nothing_or(PROBABILITY),
     "perturbation": nothing_or(real(0, 100)),
 }

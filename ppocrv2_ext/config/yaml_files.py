@@ -74,7 +74,7 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
 
     Raises:
         UserError: the file cannot be read, is no YAML, gives a key twice, holds a tag that would run code, or anything
-            that :class:`_Loader` refuses. The message names the line.
+            that :func:`~.yaml_loader.parse` refuses. The message names the line.
     """
     try:
         with Path(path).open("rb") as stream:
