@@ -11,6 +11,7 @@ Exits with 1 if one does not, and shows it.
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -32,7 +33,9 @@ SUITES = {  # name: the module with its `run` and `COUNT`
 @click.option("--seed", type=int, default=7, show_default=True, help="Other cases.")
 @click.option("--paddleocr", "clone", metavar="DIR", help="A clone of PaddleOCR, whose configs are broken as well.")
 @click.option("--commands", type=click.IntRange(0), default=0, show_default=True, help="Cases also run as commands.")
-@click.option("--keep", metavar="DIR", help="Where the inputs stay [default: they are deleted].")
+@click.option(
+    "--keep", metavar="DIR", help="Where all inputs stay [default: those of a suite that found a fault stay]."
+)
 def main(
     names: tuple[str, ...], count: int | None, seed: int, clone: str | None, commands: int, keep: str | None
 ) -> None:
@@ -40,15 +43,20 @@ def main(
     wrong = 0
     for name in names or SUITES:
         suite = importlib.import_module(SUITES[name])
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(keep or temporary) / name
-            folder.mkdir(parents=True, exist_ok=True)
-            outcomes = list(suite.run(count or suite.COUNT, seed, folder, clone=clone, commands=commands))
+        folder = Path(keep or tempfile.mkdtemp(prefix="fuzz-")) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        outcomes = []
+        for outcome in suite.run(count or suite.COUNT, seed, folder, clone=clone, commands=commands):
+            outcomes.append(outcome)
+            if is_wrong(outcome):
+                wrong += 1
+                click.echo(f"{outcome.verdict}: {outcome.kind}: {outcome.case}\n  {outcome.said}", err=True)
         click.echo(f"{name}, seed {seed}")
         click.echo("\n".join(write_table(outcomes)))
-        for outcome in filter(is_wrong, outcomes):
-            click.echo(f"{outcome.verdict}: {outcome.kind}: {outcome.case}\n  {outcome.said}", err=True)
-        wrong += sum(map(is_wrong, outcomes))
+        if any(map(is_wrong, outcomes)):
+            click.echo(f"their inputs and logs are in {folder}", err=True)
+        elif not keep:
+            shutil.rmtree(folder.parent)
     sys.exit(1 if wrong else 0)
 
 

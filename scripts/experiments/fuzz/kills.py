@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import random
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +58,9 @@ def run(count: int, seed: int, folder: Path, clone: str | None = None, commands:
         problem = _wait_for_first_step(training, log, last.global_step if last else 0)
         if problem is None:
             _wait_for_kill(output, rng, aimed)
+        training.join(0)
+        if training.exitcode is not None:  # no kill was needed
+            problem = f"it ended by itself with exit code {training.exitcode}: {_read_end(log)}"
         training.kill()
         training.join()
         kind = f"{AIMED if aimed else RANDOM}: {_describe_rest(output)}"
@@ -68,8 +70,8 @@ def run(count: int, seed: int, folder: Path, clone: str | None = None, commands:
         kept = sets.read_position(output / "latest")
         said = problem or f"step {kept.global_step if kept else 0} is kept"
         yield Outcome(kind, verdict, seconds, f"kill {number} of seed {seed}, {log}", said)
-        if problem:
-            shutil.rmtree(output, ignore_errors=True)
+        if problem and output.is_dir():  # the next one begins anew
+            output.rename(folder / f"{number:03}-out")
 
 
 def _train(folder: Path, log: Path, clone: str | None, resume: bool) -> None:
@@ -92,13 +94,17 @@ def _read_steps(log: Path) -> list[int]:
     return []
 
 
+def _read_end(log: Path) -> str:
+    """The last lines of a log."""
+    return "\n  ".join(log.read_text(errors="replace").splitlines()[-20:]) if log.exists() else "there is no log"
+
+
 def _wait_for_first_step(training: multiprocessing.Process, log: Path, last: int) -> str | None:
     """Why there was none, or not the one after ``last``; None if there was."""
     end = time.monotonic() + LIMIT
     while not _read_steps(log):
         if not training.is_alive() or time.monotonic() > end:
-            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-            return f"it took no step: {' '.join(lines[-1:])}"
+            return f"it took no step in {LIMIT} s: {_read_end(log)}"
         time.sleep(0.02)
     first = _read_steps(log)[0]
     return None if first == last + 1 else f"it began at step {first}, after a checkpoint of step {last}"
@@ -147,6 +153,6 @@ def _find_damage(output: Path, log: Path) -> str | None:
         return f"step {announced} was announced, {name} is of {position}"
     for path in output.glob("*.pdparams"):
         problem = sets.find_problem(str(path)[: -len(".pdparams")])
-        if problem:
+        if problem and output.is_dir():  # the next one begins anew
             return f"{path.name}: {problem}"
     return None
