@@ -45,7 +45,7 @@ class Group(click.Group):
 def main(debug: bool) -> None:
     """PP-OCRv2 as a plugin for PaddleOCR: train, evaluate and export with its own scripts.
 
-    A command exits with 0 if all is well, and with 1 if it found faults in your files. It exits with 2 if it could not
+    A command exits with 0 if all is well, and with 1 if it found something to look at. It exits with 2 if it could not
     do its work; one sentence says why.
     """
 
@@ -199,7 +199,8 @@ def centers(
 @click.option(
     "--resume",
     metavar="DIR",
-    help="Go on with the training in DIR, from DIR/latest. Give the -c and -o of the first run, or -c DIR/resolved.yml.",
+    help="Go on with the training in DIR, from where it was last saved."
+    " Give the -c and -o of the first run, or -c DIR/resolved.yml.",
 )
 def train(name: str, overrides: list[str], directory: str | None, resume: str | None) -> None:
     """Train with PaddleOCR's tools/train.py.
@@ -384,7 +385,7 @@ def compress(
     "--data",
     required=True,
     metavar="LABELS",
-    help="A label file of pictures, image<TAB>[{transcription, points}, ...].",
+    help="A label file of whole pictures, image<TAB>[{transcription, points}, ...].",
 )
 @data_dir_option
 @min_score_option
@@ -412,7 +413,7 @@ def eval_system(
     sys.exit(commands.eval_system.evaluate(det, rec, cls, engine, data, data_dir, min_score, worst, report_file))
 
 
-@main.command()
+@main.command(short_help="List the built-in configs, print one, or copy them.")
 @click.argument("name", required=False)
 @click.option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
 def configs(name: str | None, copy: str | None) -> None:
