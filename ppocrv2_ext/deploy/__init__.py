@@ -2,7 +2,7 @@
 
 - ``model_folder``: the files of an exported model, and the description of its input.
 - ``settings``: what that description says about each stage of reading.
-- ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs that onnxruntime runs faster.
+- ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.
 - ``onnx_conversion``: converts a model to ONNX and compares the two.
 - ``read``: opens images, and reads those of one line of text.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.

