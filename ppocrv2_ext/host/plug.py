@@ -17,7 +17,7 @@ from typing import Any
 from .. import plugins  # noqa: F401  (importing it registers the components)
 from ..config.networks import networks
 from ..errors import UserError
-from ..plugins.fast_cpu.depthwise import speed_up
+from ..plugins.fast_cpu.layers import speed_up
 from ..plugins.norm import freeze_norm
 from ..registry import (
     ARCHITECTURES,
@@ -104,7 +104,7 @@ def _allow_freeze_norm(build_model: Callable) -> Callable:
 
 
 def _speed_up(build_model: Callable) -> Callable:
-    """``build_model`` whose networks use the fast kernels, where Paddle runs on a CPU and numba is installed."""
+    """``build_model`` whose networks use the fast kernels, where Paddle runs on a CPU."""
 
     @functools.wraps(build_model)
     def build(config: dict) -> Any:

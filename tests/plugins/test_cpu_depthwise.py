@@ -13,8 +13,9 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from ppocrv2_ext.plugins.fast_cpu import depthwise, memory
-from ppocrv2_ext.plugins.fast_cpu.depthwise import depthwise_conv2d, speed_up
+from ppocrv2_ext.plugins.fast_cpu import layers, memory
+from ppocrv2_ext.plugins.fast_cpu.depthwise import depthwise_conv2d
+from ppocrv2_ext.plugins.fast_cpu.layers import speed_up
 from ppocrv2_ext.plugins.lcnet import LCNet
 
 needs_numba = pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
@@ -35,7 +36,7 @@ def fast_calls(monkeypatch):
         shapes.append(tuple(x.shape))
         return depthwise_conv2d(x, *arguments)
 
-    monkeypatch.setattr(depthwise, "depthwise_conv2d", record)
+    monkeypatch.setattr(layers, "depthwise_conv2d", record)
     return shapes
 
 
@@ -230,12 +231,12 @@ def test_double_precision_takes_paddles_operator(fast_calls):
 
 @needs_numba
 def test_a_model_on_another_device_is_left_alone(monkeypatch):
-    monkeypatch.setattr(depthwise.paddle, "get_device", lambda: "gpu:0")
+    monkeypatch.setattr(layers.paddle, "get_device", lambda: "gpu:0")
     assert speed_up(LCNet(scale=0.5)) == 0
 
 
-def test_a_model_is_left_alone_without_numba(monkeypatch):
-    monkeypatch.setattr(depthwise, "has_numba", lambda: False)
+def test_a_depthwise_layer_is_left_alone_without_numba(monkeypatch):
+    monkeypatch.setattr(layers, "has_numba", lambda: False)
     layer = _depthwise_layer()
     assert speed_up(layer) == 0
     assert layer(paddle.randn([1, 4, 5, 6])).shape == [1, 4, 5, 6]

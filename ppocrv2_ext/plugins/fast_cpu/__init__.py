@@ -1,7 +1,9 @@
 """Fast kernels for training on a CPU. Each stands beside Paddle's operator and computes the same.
 
 ===============  ===============================================================================================
-``depthwise``    depthwise convolution, and the function that gives it to the layers of a model
+``layers``       gives the fast convolutions to the layers of a model
+``depthwise``    depthwise convolution
+``dense``        other convolutions with a window, and transposed ones
 ``norm``         BatchNorm and hardswish in one pass
 ``ctc``          CTC over thousands of classes
 ``maps``         the losses of a detector's maps
@@ -11,6 +13,6 @@
 ``path_kernels`` the loop that aligns a label with its line
 ===============  ===============================================================================================
 
-``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``). Without it, on
-a GPU, in half precision and in static graphs Paddle's operators run.
+``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``), the others
+NumPy alone. On a GPU, in half precision and in static graphs Paddle's operators run.
 """
