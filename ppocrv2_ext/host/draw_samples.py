@@ -89,7 +89,12 @@ def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:
 
 
 class _Stopwatch:
-    """A transform whose time is taken, also while it prepares the other picture of Copy-Paste."""
+    """A transform whose time is taken, without that of a transform that it calls.
+
+    It counts also while the transform prepares the other picture of Copy-Paste.
+    """
+
+    _inner = 0.0  # seconds of the calls inside the one that runs
 
     def __init__(self, op: Any):
         self.op = op
@@ -102,9 +107,11 @@ class _Stopwatch:
     def __call__(self, data: dict) -> Any:
         _note_source(data)
         self.calls += 1
-        start = perf_counter()
+        before, _Stopwatch._inner, start = _Stopwatch._inner, 0.0, perf_counter()
         result = self.op(data)
-        self._seconds += perf_counter() - start
+        elapsed = perf_counter() - start
+        self._seconds += elapsed - _Stopwatch._inner
+        _Stopwatch._inner = before + elapsed
         self.results += result is not None
         return result
 

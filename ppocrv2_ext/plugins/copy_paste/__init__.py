@@ -4,6 +4,7 @@ Source: PP-OCRv2, arXiv:2109.03144, "Enhancement Strategies", "Text Detection", 
 the method is by Ghiasi et al., CVPR 2021.
 
 - ``transform``: the component TextCopyPaste
+- ``late``: pictures that are decoded and pasted into only where a crop shows them
 - ``pasting``: ``choose`` draws what is pasted where, ``paste`` applies it to the pixels
 - ``polygons``: plane geometry, and the search for a free place
 """

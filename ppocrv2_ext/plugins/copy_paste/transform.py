@@ -11,7 +11,8 @@ import numpy as np
 from ...config.numbers import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from .pasting import Scene, Settings, choose, paste
+from .late import PastedPicture
+from .pasting import Scene, Settings, choose
 from .polygons import pad_polygons
 
 
@@ -65,15 +66,17 @@ class TextCopyPaste:
             tries=whole_number(tries, "tries", 1),
         )
         self.draws = Draws("TextCopyPaste", seed)
+        self.pastes_late = False  # true where the next transform takes a part of `image` and leaves the rest
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """A copy of a sample with text of another one pasted into it. The input is not modified.
 
         Args:
             data: a sample with `image` (H, W, 3) uint8, `polys` (N, P, 2), `texts`, `ignore_tags`, and in `ext_data`
-                a list whose first entry is the other sample.
+                a list whose first entry is the other sample. The `image` of that one may be a LatePicture.
         Returns:
-            The sample without `ext_data`. Without a usable other sample nothing is pasted.
+            The sample without `ext_data`. Without a usable other sample nothing is pasted. With ``pastes_late`` its
+            `image` may be a PastedPicture.
         """
         others = data.get("ext_data")
         data = {key: value for key, value in data.items() if key != "ext_data"}
@@ -86,9 +89,10 @@ class TextCopyPaste:
             return data
         new = np.stack([one.polygon for one in pastes])
         points = max(scene.polygons.shape[1], new.shape[1])
+        image = PastedPicture(data["image"], other["image"], pastes)
         return {
             **data,
-            "image": paste(data["image"], other["image"], pastes),
+            "image": image if self.pastes_late else image.whole(),
             "polys": np.concatenate([pad_polygons(scene.polygons, points), pad_polygons(new, points)]).astype(
                 np.float32
             ),
