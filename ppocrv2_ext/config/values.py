@@ -222,6 +222,7 @@ NETWORKS: dict[str, Rule] = {  # the values of Architecture, or of each of its M
     "name": TEXT,
     "in_channels": CHANNELS,
     "return_all_feats": FLAG,
+    "frames_by_width": FLAG,
     "freeze_norm": FLAG,
     "freeze_params": FLAG,
     "pretrained": OPTIONAL_PATH,

@@ -70,7 +70,8 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
             raise UserError(
                 f"{backbone} makes {counts['Train']} frames of {widths['Train']} pixels in training, but"
                 f" {counts['Eval']} of {widths['Eval']} in evaluation, so it would read otherwise than it learns:"
-                f" set the width of `image_shape` to {right}, in Train and in Eval."
+                " set `Architecture.frames_by_width: true`, or the width of `image_shape` to"
+                f" {right}, in Train and in Eval."
             )
         if network.get("freeze_norm") and shapes["Train"] == shapes["Eval"]:
             difference = float((features["Train"] - features["Eval"]).abs().max() / features["Eval"].abs().max())

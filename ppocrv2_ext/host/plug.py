@@ -47,6 +47,7 @@ from . import (  # noqa: F401  (two of them only register)
     unpickling,
 )
 from .construct import construct, construct_beside_global
+from .frames import follow_width
 from .watching import train_watched
 
 
@@ -103,6 +104,20 @@ def _allow_freeze_norm(build_model: Callable) -> Callable:
     return build
 
 
+def _allow_frames_by_width(build_model: Callable) -> Callable:
+    """``build_model``, where ``Architecture``, or each of its ``Models``, may say ``frames_by_width: true``."""
+
+    @functools.wraps(build_model)
+    def build(config: dict) -> Any:
+        model = build_model(config)
+        for name, network in networks(config).items():
+            if network.get("frames_by_width", False):
+                follow_width((model if name is None else getattr(model, name)).backbone)
+        return model
+
+    return build
+
+
 def _speed_up(build_model: Callable) -> Callable:
     """``build_model`` whose networks use the fast kernels, where Paddle runs on a CPU."""
 
@@ -138,6 +153,7 @@ FUNCTIONS = (
     ("ppocr.modeling.heads", "build_head", _extend_builder(HEADS, construct)),
     ("ppocr.modeling.architectures", "build_model", _allow_merged),
     ("ppocr.modeling.architectures", "build_model", _allow_freeze_norm),
+    ("ppocr.modeling.architectures", "build_model", _allow_frames_by_width),
     ("ppocr.modeling.architectures", "build_model", _speed_up),
     ("ppocr.losses", "build_loss", _extend_builder(LOSSES, construct)),
     ("ppocr.losses", "build_loss", nan_guard.check_loss),

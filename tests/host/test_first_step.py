@@ -54,7 +54,9 @@ class TestFrames:
         assert list(first_step.check_frames(model, config(320, 640))) == []
 
     def test_a_width_that_is_pooled_to_other_frames_is_refused_with_the_right_one(self, model):
-        message = "Pooled makes 40 frames of 160 pixels in training, but 20 of 160 in evaluation.*to 320, in Train"
+        message = (
+            "Pooled makes 40 frames of 160 pixels in training, but 20 of 160 in evaluation.*by_width.* 320, in Train"
+        )
         with pytest.raises(UserError, match=message):
             list(first_step.check_frames(model, config(160, 160)))
 
