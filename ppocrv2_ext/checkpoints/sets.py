@@ -21,7 +21,6 @@ No Paddle is needed here.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, sha256
 from .paths import SUFFIX
 
 RECORD_SUFFIX = ".resume"
@@ -155,7 +154,7 @@ def find_problem(checkpoint: PathLike) -> str | None:
             return f"{name} is missing"
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes of {size}"
-        if _digest(path) != digest:
+        if sha256(path) != digest:
             return f"{name} has changed since it was saved"
     if record:
         return None
@@ -208,15 +207,7 @@ def _list_files(folder: Path) -> list[Path]:
 
 
 def _describe(path: Path) -> list:
-    return [path.stat().st_size, _digest(path)]
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    return [path.stat().st_size, sha256(path)]
 
 
 def _move(whole: Path, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """The seam: no other room imports PaddleOCR or changes it. :func:`connect` comes before anything else.
 
 ===================================  =============================================================================
-connect, in this order               find (which PaddleOCR), importing (on sys.path, the wheel completed from
-                                     stand_ins/), plug (our components and checks put into it)
+connect, in this order               find (which PaddleOCR; stand_ins/ completes the wheel), plug (our components and
+                                     checks put into it)
 what plug puts in                    construct (components from a config), collaborative_model and best_network
                                      (components for several networks), save_load (load reports), datasets and
                                      loader (broken samples), nan_guard (a loss or weight that is NaN), ema (an average
@@ -21,8 +21,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from .find import Host, find_host
-from .importing import make_importable
+from .find import Host, find_host, make_importable
 from .plug import plug_in
 
 if TYPE_CHECKING:

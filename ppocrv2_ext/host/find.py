@@ -1,10 +1,15 @@
-"""Which PaddleOCR this process uses: a clone with ``tools/`` and ``ppocr/``, or the ``paddleocr`` 2.x wheel."""
+"""Which PaddleOCR this process uses: a clone with ``tools/`` and ``ppocr/``, or the ``paddleocr`` 2.x wheel.
+
+The wheel lacks packages that its own scripts import; ``stand_ins/`` has them.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +19,7 @@ from ..errors import UserError
 SCRIPTS = ("tools/program.py", "tools/train.py", "tools/eval.py", "tools/export_model.py")
 SHARED_PACKAGES = ("ppocr/data", "ppocr/postprocess", "ppocr/utils")  # in a clone and in the wheel
 TRAINING_PACKAGES = ("ppocr/modeling", "ppocr/losses", "ppocr/optimizer", "ppocr/metrics")  # in a clone only
+STAND_INS = Path(__file__).resolve().parent / "stand_ins"
 
 HOW_TO_GET = (
     "install one with `pip install '.[trainer]'` in the folder of this package, or name a clone with --paddleocr DIR"
@@ -85,3 +91,22 @@ def _find_wheel() -> Host:
             f"the last wheel that does is 2.10.0: {HOW_TO_GET}."
         )
     return Host("wheel", root.resolve(), distribution.version, _list_missing(root, TRAINING_PACKAGES))
+
+
+def make_importable(host: Host) -> None:
+    """Put ``host`` first on ``sys.path``. On the wheel, ``ppocr.modeling`` and the like come from ``stand_ins``.
+
+    Raises:
+        UserError: this process has imported another PaddleOCR.
+    """
+    root = str(host.root)
+    if sys.path[0] != root:
+        # First, as PaddleOCR's own scripts do it: a `tools` or `ppocr` beside the user's files must not win.
+        sys.path.insert(0, root)
+    ppocr = importlib.import_module("ppocr")
+    folder = Path(str(ppocr.__file__)).resolve().parent
+    if folder.parent != host.root:
+        raise UserError(f"PaddleOCR at {host.root} was asked for, but this process already imported {folder}.")
+    if host.missing_packages and str(STAND_INS) not in ppocr.__path__:
+        # Last, so that whatever the wheel does hold wins.
+        ppocr.__path__.append(str(STAND_INS))
