@@ -58,12 +58,26 @@ def open_regular(path: PathLike) -> BinaryIO:
     """
     # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+    kind = _describe(os.fstat(descriptor).st_mode)
+    if kind:
         os.close(descriptor)
-        kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "it is no regular file")
         raise OSError(22, kind, str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def _describe(mode: int) -> str | None:
+    if stat.S_ISREG(mode):
+        return None
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is no regular file")
+
+
+def find_obstacle(path: PathLike) -> str | None:
+    """What stands where a file is to be written, such as "it is a folder"; None for a file, a device or nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISCHR(mode) else _describe(mode)
 
 
 def read_regular(path: PathLike) -> bytes:

@@ -15,8 +15,10 @@ from ..data.dictionary import read_dictionary
 from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
+from ..files import find_obstacle
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
+ADDED_TO = ("train.log", "config.yml", "history.jsonl")  # written in place, the first two by PaddleOCR
 
 
 def require_data(config: dict, modes: Sequence[str]) -> None:
@@ -166,6 +168,16 @@ def require_writable(directory: str | Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror or error}.") from None
     return path
+
+
+def require_output_folder(directory: str | Path) -> Path:
+    """:func:`require_writable` for a training. Refuse a pipe or a folder in place of a file that it adds to."""
+    folder = require_writable(directory)
+    for name in ADDED_TO:
+        obstacle = find_obstacle(folder / name)
+        if obstacle:
+            raise UserError(f"cannot write {folder / name}: {obstacle}; remove it, or name another folder.")
+    return folder
 
 
 def require_numpy(config: dict) -> None:

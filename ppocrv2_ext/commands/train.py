@@ -65,7 +65,7 @@ def _train(
         requirements.require_numpy(config)
         requirements.require_weights(config, training=True)
         requirements.require_centers(config)
-        folder = requirements.require_writable(config["Global"]["save_model_dir"])
+        folder = requirements.require_output_folder(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
         written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}

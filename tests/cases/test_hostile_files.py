@@ -1,0 +1,44 @@
+"""Files that somebody sends you: each ends in a sentence. Nothing of them runs, waits for ever or spoils your own."""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext.cli import main
+
+REC = "rec/ch_PP-OCRv2_rec_finetune"
+
+
+@pytest.fixture
+def train(wheel, samples, tmp_path, monkeypatch):
+    """Start ``ppocrv2 train`` on the words of the tests, into the folder ``out``: ``train("Global.seed=1")``."""
+    monkeypatch.chdir(tmp_path)
+    words = samples / "icdar2015_words"
+
+    def run(*assignments, options=()):
+        changes = [
+            *(f"{mode}.dataset.data_dir={words}" for mode in ("Train", "Eval")),
+            *(f"{mode}.dataset.label_file_list=[{words / 'train.txt'}]" for mode in ("Train", "Eval")),
+            *("Global.use_gpu=false", "Global.pretrained_model=", "Global.save_model_dir=out"),
+            *("Train.loader.batch_size_per_card=2", *assignments),
+        ]
+        return CliRunner().invoke(main, ["train", "-c", REC, *options, "-o", *changes])
+
+    return run
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    for part in parts:
+        assert part in result.output
+
+
+@pytest.mark.parametrize("name", ["train.log", "config.yml", "history.jsonl"])
+@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "it is a pipe"), (os.mkdir, "it is a folder")])
+def test_a_training_does_not_wait_for_a_pipe_in_its_output_folder(train, tmp_path, name, make, what):
+    (tmp_path / "out").mkdir()
+    make(tmp_path / "out" / name)
+    refused(train(), f"cannot write out/{name}: {what}")
