@@ -138,7 +138,7 @@ class Recorder(watching.Observer):
                 self._description.command,
                 versions,
                 read_commit(),
-                training.device.replace("Place", ""),
+                training.device.replace("Place", "").strip("()"),
                 list(self._description.warnings),
             )
         )

@@ -11,7 +11,7 @@ import numpy as np
 from ..files import PathLike, atomic_write
 from .confusions import Confusion, find_confusions
 from .samples import encode_picture
-from .templates import load_template
+from .templates import render
 
 SHOWN = 24  # lines of each kind with their pictures, and confusions
 
@@ -85,6 +85,6 @@ def write_comparison(file: PathLike, names: tuple[str, str], comparisons: Sequen
     Raises:
         UserError: the file cannot be written.
     """
-    text = load_template("comparison.html").render(names=names, comparisons=comparisons, shown=SHOWN)
+    text = render("comparison.html", names=names, comparisons=comparisons, shown=SHOWN)
     with atomic_write(file) as part:
         part.write_text(text, encoding="utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -28,8 +26,3 @@ def find_confusions(written: str, read: str) -> list[Confusion]:
         )
         for edit in Levenshtein.editops(written, read)
     ]
-
-
-def count_confusions(pairs: Iterable[tuple[str, str]]) -> Counter[Confusion]:
-    """How often each confusion occurs in (label, reading) pairs."""
-    return Counter(confusion for written, read in pairs for confusion in find_confusions(written, read))

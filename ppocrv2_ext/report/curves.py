@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 420, 220  # of a chart, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 30  # margins
 POINTS = 240  # of a curve; more are averaged
+MOST_DOTS = 40  # points of a curve that are drawn one by one
 LOGARITHMIC_FROM = 30  # ratio of the largest to the smallest value
 COLOURS = ("#0b6bcb", "#d9480f", "#2b8a3e", "#862e9c", "#846358", "#0c8599")
 
@@ -22,8 +23,7 @@ class Curve(NamedTuple):
 
 
 def thin_out(points: Sequence[tuple[float, float]], limit: int = POINTS) -> list[tuple[float, float]]:
-    """At most ``limit`` points: means of neighbours, whose number differs by one at most. Points that are not finite
-    are left out."""
+    """At most ``limit`` points, which are means of neighbours. Points that are not finite are left out."""
     finite = [point for point in points if all(map(math.isfinite, point))]
     if len(finite) <= limit:
         return finite
@@ -54,6 +54,31 @@ def format_number(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+class Axes(NamedTuple):
+    """The ranges of a chart. A logarithmic y axis has the exponents of 10 as its range."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    logarithmic: bool
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point lies, in the units of the chart."""
+        (left, right), (low, high) = self.x, self.y
+        height = math.log10(y) if self.logarithmic else y
+        return (
+            LEFT + (x - left) / (right - left) * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - (height - low) / (high - low) * (HEIGHT - TOP - BOTTOM),
+        )
+
+
+def choose_axes(points: Sequence[tuple[float, float]], percent: bool, logarithmic: bool) -> Axes:
+    """Axes that hold the points; the arguments as for :func:`draw_chart`."""
+    xs, ys = zip(*points)
+    logarithmic = logarithmic and min(ys) > 0 and max(ys) / min(ys) > LOGARITHMIC_FROM
+    low, high = _range([math.log10(y) for y in ys] if logarithmic else ys)
+    return Axes(_range(xs), (max(low, 0.0), min(high, 1.0)) if percent else (low, high), logarithmic)
+
+
 def draw_chart(
     curves: Sequence[Curve], title: str, marked: float | None = None, percent: bool = False, logarithmic: bool = False
 ) -> str:
@@ -68,51 +93,46 @@ def draw_chart(
     Returns:
         "" if no curve has a point.
     """
-    drawn = [Curve(curve.name, thin_out(curve.points)) for curve in curves]
-    xs = [x for curve in drawn for x, _ in curve.points]
-    ys = [y for curve in drawn for _, y in curve.points]
-    if not xs:
+    drawn = [thin_out(curve.points) for curve in curves]
+    points = [point for each in drawn for point in each]
+    if not points:
         return ""
-    logarithmic = logarithmic and min(ys) > 0 and max(ys) / min(ys) > LOGARITHMIC_FROM
-    (left, right), (low, high) = _range(xs), _range([math.log10(y) for y in ys] if logarithmic else ys)
-
-    if percent:
-        low, high = max(low, 0.0), min(high, 1.0)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        height = math.log10(y) if logarithmic else y
-        return (
-            LEFT + (x - left) / (right - left) * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - (height - low) / (high - low) * (HEIGHT - TOP - BOTTOM),
-        )
-
-    y_ticks = [10.0**exponent for exponent in choose_ticks(low, high, 4)] if logarithmic else choose_ticks(low, high, 4)
-    parts = []
-    for tick in y_ticks:
-        _, y = place(left, tick)
-        text = f"{100 * tick:.4g}%" if percent else format_number(tick)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>')
-    for tick in choose_ticks(left, right, 5):
-        x, _ = place(tick, ys[0])
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{format_number(tick)}</text>')
-    if marked is not None and left <= marked <= right:
-        x, _ = place(marked, ys[0])
+    axes = choose_axes(points, percent, logarithmic)
+    parts = [*_draw_axes(axes, percent)]
+    if marked is not None and axes.x[0] <= marked <= axes.x[1]:
+        x, _ = axes.place(marked, points[0][1])
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-    for index, curve in enumerate(drawn):
-        colour = COLOURS[index % len(COLOURS)]
-        places = [place(x, y) for x, y in curve.points]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline class="curve" stroke="{colour}" points="{line}"/>')
-        if len(places) <= 40:
-            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{colour}"/>' for x, y in places]
+    for index, each in enumerate(drawn):
+        parts += _draw_curve([axes.place(x, y) for x, y in each], COLOURS[index % len(COLOURS)])
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}">'
         f"{''.join(parts)}</svg>"
     )
 
 
+def _draw_axes(axes: Axes, percent: bool) -> Iterator[str]:
+    """Lines of the grid with their values, and the steps."""
+    ticks = choose_ticks(*axes.y, 4)
+    for tick in (10.0**exponent for exponent in ticks) if axes.logarithmic else ticks:
+        _, y = axes.place(axes.x[0], tick)
+        text = f"{100 * tick:.4g}%" if percent else format_number(tick)
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
+    for tick in choose_ticks(*axes.x, 5):
+        x, _ = axes.place(tick, 1.0)
+        yield f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{format_number(tick)}</text>'
+
+
+def _draw_curve(places: Sequence[tuple[float, float]], colour: str) -> Iterator[str]:
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    yield f'<polyline class="curve" stroke="{colour}" points="{line}"/>'
+    if len(places) <= MOST_DOTS:
+        for x, y in places:
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{colour}"/>'
+
+
 def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the largest value; a single one lies in the middle of its range."""
     low, high = min(values), max(values)
     if high > low:
         return low, high

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..files import PathLike, atomic_write
 from .curves import COLOURS, Curve, draw_chart, format_number
 from .history import End, Evaluation, History
 from .samples import LineSamples, SceneSamples
-from .templates import load_template
+from .templates import render
 
 FILE_NAME = "report.html"
 CONFUSIONS_SHOWN = 24
-# Values of an evaluation that are no share of the samples.
-NO_SHARES = ("fps",)
+NO_SHARES = ("fps",)  # values of an evaluation that are no share of the samples
 
 
 class Samples(NamedTuple):
@@ -53,19 +52,19 @@ def write_page(file: PathLike, subject: Subject, history: History, samples: Samp
     Raises:
         UserError: the file cannot be written.
     """
-    text = render_page(subject, history, samples)
     with atomic_write(file) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(render_page(subject, history, samples), encoding="utf-8")
 
 
 def render_page(subject: Subject, history: History, samples: Samples | None) -> str:
     """The report as HTML."""
     best = find_best(history.evaluations)
-    return _load().render(
-        now=_now,
+    shown = samples.samples if samples else None
+    return render(
+        "page.html",
         subject=subject,
-        history=history,
         run=history.runs[-1] if history.runs else None,
+        run_facts=list_run_facts(subject, history),
         end=history.end or End(history.step, history.seconds, "running", "The training had not ended by this report."),
         best=best,
         facts=list_facts(history),
@@ -73,11 +72,12 @@ def render_page(subject: Subject, history: History, samples: Samples | None) -> 
         metric_chart=chart_metric(subject, history, best),
         metric_table=tabulate_metrics(subject, history.evaluations, best),
         charts=chart_losses(history, best),
-        samples=samples,
-        kind=None if samples is None else type(samples.samples).__name__,
-        confusions=samples.samples.confusions.most_common(CONFUSIONS_SHOWN)
-        if samples and isinstance(samples.samples, LineSamples)
-        else [],
+        evaluation=_describe_evaluation(samples),
+        lines=shown if isinstance(shown, LineSamples) else None,
+        scenes=shown if isinstance(shown, SceneSamples) else None,
+        confusions_shown=CONFUSIONS_SHOWN,
+        format_metric=format_metric,
+        now=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
     )
 
 
@@ -99,8 +99,25 @@ def list_facts(history: History) -> list[tuple[str, str]]:
         facts.append(("Waiting for data", f"{history.epochs[-1].waiting:.0%}"))
     facts.append(("Evaluations", str(len(history.evaluations))))
     if len(history.runs) > 1:
-        facts.append(("Runs", f"{len(history.runs)}, resumed at {_join(run.step for run in history.runs[1:])}"))
+        steps = ", ".join(f"{run.step:,}" for run in history.runs[1:])
+        facts.append(("Runs", f"{len(history.runs)}, resumed at {steps}"))
     return facts
+
+
+def list_run_facts(subject: Subject, history: History) -> list[tuple[str, str]]:
+    """(name, value) pairs about where and with what the training ran."""
+    if not history.runs:
+        return []
+    run = history.runs[-1]
+    commit = [("Commit", run.commit)] if run.commit else []
+    begun = ("Begun", history.runs[0].time)
+    return [begun, ("Device", run.device), *run.versions.items(), *commit, ("Output folder", subject.folder)]
+
+
+def _describe_evaluation(samples: Samples | None) -> str:
+    if samples is None:
+        return ""
+    return f"the evaluation at step {samples.step:,}" + (f", {samples.network}" if samples.network else "")
 
 
 def list_warnings(history: History) -> list[str]:
@@ -108,11 +125,9 @@ def list_warnings(history: History) -> list[str]:
     warnings = [warning for run in history.runs for warning in run.warnings]
     advice = [event.advice for event in history.epochs if event.advice]
     if advice:
-        warnings.append(f"In {len(advice)} of {len(history.epochs)} epochs training waited for data: {advice[-1]}")
+        warnings.append(f"{advice[-1]} So it was in {len(advice)} of {len(history.epochs)} epochs.")
     if not history.evaluations:
-        warnings.append(
-            "There was no evaluation, so nothing is known about unseen data. Change Global.eval_batch_step."
-        )
+        warnings.append("There was no evaluation, so nothing is known about unseen data. Lower Global.eval_batch_step.")
     return list(dict.fromkeys(warnings))
 
 
@@ -194,20 +209,3 @@ def _legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
     if len(curves) < 2:
         return []
     return [(curve.name, COLOURS[index % len(COLOURS)]) for index, curve in enumerate(curves)]
-
-
-def _join(values: Any) -> str:
-    return ", ".join(f"{value:,}" for value in values)
-
-
-def _points(box: Any) -> str:
-    """A polygon as SVG's ``points``."""
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in box)
-
-
-def _now() -> str:
-    return datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-
-
-def _load() -> Any:
-    return load_template("page.html", {"points": _points, "metric": lambda value, key: format_metric(key, value)})

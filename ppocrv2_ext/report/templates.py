@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,15 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.globals["style"] = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    environment.filters["thousands"] = "{:,}".format
     return environment
 
 
-def load_template(name: str, filters: Mapping[str, Callable] | None = None) -> Any:
-    """A template of this folder, such as "page.html".
+def render(template: str, **values: Any) -> str:
+    """A page.
 
     Args:
-        filters: functions that the template calls, by name.
+        template: a file of this folder, such as "page.html".
+        values: what the template shows.
     """
-    environment = _environment()
-    environment.filters.update(filters or {})
-    return environment.get_template(name)
+    return _environment().get_template(template).render(values)

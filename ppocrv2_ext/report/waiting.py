@@ -18,16 +18,13 @@ def advise(waiting: float, workers: int, cores: int, on_cpu: bool) -> str | None
     """
     if waiting < LONG_WAIT:
         return None
-    said = f"{waiting:.0%} of the time of this epoch was spent waiting for data"
+    said = f"Training waited for data {waiting:.0%} of the time"
+    available = f"{cores} CPU core{'s' * (cores != 1)}"
     # On a CPU the network needs a core of its own.
     useful = max(1, cores - 1) if on_cpu else cores
     if workers < useful:
-        return f"{said}; set Train.loader.num_workers={useful}, it is {workers} and {_count(cores)} can be used."
+        return f"{said}. Set Train.loader.num_workers={useful}: it is {workers}, and {available} can be used."
     return (
-        f"{said}, with Train.loader.num_workers={workers} on {_count(cores)}; lighter transforms or smaller images"
-        " help: `ppocrv2 preview` shows what each transform costs."
+        f"{said}, with Train.loader.num_workers={workers} on {available}. Lighter transforms or smaller images help:"
+        " `ppocrv2 preview` shows what each transform costs."
     )
-
-
-def _count(cores: int) -> str:
-    return f"{cores} CPU core{'s' * (cores != 1)}"

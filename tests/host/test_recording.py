@@ -123,7 +123,7 @@ def test_waiting_for_data_is_measured_and_advice_given(recording, monkeypatch, c
     run(arguments, [recording.Recorder(description(recording), file)], monkeypatch)
     read = history.read(file)
     assert read.epochs[-1].waiting > 0.5
-    assert "set Train.loader.num_workers=7" in read.epochs[-1].advice
+    assert "Set Train.loader.num_workers=7" in read.epochs[-1].advice
     assert read.epochs[-1].advice in caplog.text
 
 

@@ -63,7 +63,7 @@ def test_the_page_shows_texts_as_text_and_needs_no_other_file(tmp_path):
     page = file.read_text(encoding="utf-8")
     assert "&lt;i&gt;x" in page
     assert "<i>x" not in page
-    assert "&lt;new&gt; beside old" in page
+    assert "&lt;new&gt; compared with old" in page
     assert 'src="data:image/jpeg;base64,' in page
     assert "http" not in page.replace("http-equiv", "")
 

@@ -1,11 +1,10 @@
 """Which characters are taken for which."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from ppocrv2_ext.report.confusions import Confusion, count_confusions, find_confusions
+from ppocrv2_ext.report.confusions import Confusion, find_confusions
 
 TEXTS = st.text(alphabet="ab1京皖", max_size=8)
 
@@ -28,12 +27,3 @@ def test_there_are_as_many_as_the_edit_distance(written, read):
 @given(TEXTS)
 def test_a_reading_of_nothing_leaves_every_character_out(text):
     assert find_confusions(text, "") == [Confusion(character, "") for character in text]
-
-
-def test_they_are_counted_over_all_lines():
-    assert count_confusions([("O1", "01"), ("O", "0"), ("l", "1")]) == {Confusion("O", "0"): 2, Confusion("l", "1"): 1}
-
-
-@pytest.mark.parametrize("text", ["", " ", "é"])
-def test_any_text_can_be_compared_with_nothing(text):
-    assert len(find_confusions(text, "")) == len(text)

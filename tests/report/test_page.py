@@ -21,7 +21,7 @@ HISTORY = History(
     [RUN],
     [Steps(step, 1, float(step), 0.001, {"loss": 2.0 / step, "infeasible": 0.0}, 0.3, 40.0) for step in range(1, 9)],
     [Evaluation(4, 1, 5.0, METRICS, True), Evaluation(8, 1, 9.0, {**METRICS, "acc": 0.45}, False)],
-    [Epoch(8, 1, 9.5, 0.3, "30% of the time was spent waiting for data; set Train.loader.num_workers=2.")],
+    [Epoch(8, 1, 9.5, 0.3, "Training waited for data 30% of the time. Set Train.loader.num_workers=2.")],
     [],
     End(8, 10.0, "finished", "The training took all its steps."),
 )
@@ -108,8 +108,7 @@ def test_text_from_the_data_cannot_become_markup():
 def test_warnings_name_the_data_and_the_waiting():
     assert page.list_warnings(HISTORY) == [
         "一 broken line",
-        "In 1 of 1 epochs training waited for data: 30% of the time was spent waiting for data;"
-        " set Train.loader.num_workers=2.",
+        "Training waited for data 30% of the time. Set Train.loader.num_workers=2. So it was in 1 of 1 epochs.",
     ]
 
 

@@ -12,7 +12,7 @@ def test_there_is_none_when_data_are_fast_enough(waiting):
 
 def test_it_names_the_key_and_the_number_of_cores():
     said = advise(0.5, workers=0, cores=8, on_cpu=False)
-    assert said.startswith("50% of the time of this epoch was spent waiting for data")
+    assert said.startswith("Training waited for data 50% of the time.")
     assert "Train.loader.num_workers=8" in said
 
 
