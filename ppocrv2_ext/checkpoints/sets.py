@@ -98,6 +98,9 @@ def tidy(folder: PathLike) -> None:
         UserError: the folder cannot be written to.
     """
     try:
+        for link in (path for path in Path(folder).glob(".*") if path.name.startswith((PART, WHOLE))):
+            if link.is_symlink():  # no training makes one, and what it names is somebody else's
+                link.unlink()
         for whole in Path(folder).glob(f"{WHOLE}*"):
             _move(whole, Path(folder))
         for part in Path(folder).glob(f"{PART}*"):

@@ -5,6 +5,8 @@ The file is a pickle. It is read as data, by :mod:`.pickles`.
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,21 @@ def read_states(path: PathLike) -> dict[str, Any]:
     if not file.is_file():
         return {}
     record = pickles.read(file)
-    if not isinstance(record, dict) or not isinstance(record.get("best_model_dict", {}), dict):
+    if not _is_record(record):
         raise UserError(f"{file} is no record of a training; remove it, or restore the whole checkpoint.")
     return record
+
+
+def _is_record(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    best = value.get("best_model_dict", {})
+    counts = [value[key] for key in ("epoch", "global_step") if key in value]
+    return (
+        isinstance(best, dict)
+        and all(isinstance(metric, Real) and math.isfinite(metric) for metric in best.values())
+        and all(type(count) is int and count >= 0 for count in counts)
+    )
 
 
 def read_best_metrics(path: PathLike) -> dict[str, Any]:

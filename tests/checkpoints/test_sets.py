@@ -163,6 +163,17 @@ def test_a_checkpoint_of_paddleocrs_own_has_no_record_and_is_read_to_see_if_it_i
         sets.find_last_good(tmp_path)
 
 
+@pytest.mark.parametrize("prefix", [".saving-", ".whole-"])
+def test_a_link_in_place_of_a_begun_checkpoint_is_removed_and_what_it_names_stays(prefix, tmp_path):
+    (tmp_path / "mine").mkdir()
+    save(tmp_path / "mine", 3)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f"{prefix}latest").symlink_to(tmp_path / "mine")
+    sets.tidy(tmp_path / "out")
+    assert names(tmp_path / "out") == []
+    assert read_steps(tmp_path / "mine") == {3}
+
+
 def record_text(position=(1, 1, 1, 9), files=None):
     position = position if isinstance(position, list) else dict(zip(Position._fields, position))
     return json.dumps({"format": 1, "files": files or {}, "position": position})
