@@ -23,17 +23,17 @@ UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read full
 BANDS = (0, 1, 10, 100, 1000, 10_000)  # frames of a class; each band ends below the next
 
 
-def coverage(
+def tabulate_coverage(
     means: ClassMeans, characters: Sequence[str], unused: str, skipped: Sequence[str], total: int
 ) -> list[tuple[str, str]]:
-    """Rows of the table, each a title and a value.
+    """The rows of the table, each a title and a value.
 
     Args:
         means: the class means over all processes.
         characters: the C characters, blank first.
-        unused: why a line gave no frames, of :data:`UNUSED`.
-        skipped: the lines that gave no sample in this process.
-        total: how many lines gave no sample in all processes.
+        unused: why a line gave no frames, one of :data:`UNUSED`.
+        skipped: the lines of this process that could not be read.
+        total: how many lines could not be read in all processes.
     """
     counts, seen = means.counts[1:], means.counts[1:] > 0
     missing = [characters[row] for row in ((means.label_counts > 0) & (means.counts == 0)).nonzero()[0]]
@@ -43,8 +43,8 @@ def coverage(
         ("  without a center", _list_some(len(missing), missing, CHARACTERS_SHOWN, " ")),
         ("frames", f"{counts.sum()}"),
         *_histogram(counts),
-        ("distance to the own center", _number(_mean(means.spreads[1:][counts > 1]))),
-        ("distance between centers", _number(_mean_distance(means.centers[1:][seen]))),
+        ("distance to the own center", _format(_mean(means.spreads[1:][counts > 1]))),
+        ("distance between centers", _format(_mean_distance(means.centers[1:][seen]))),
         ("lines", f"{means.used_lines + means.unused_lines + total}"),
         ("  used", f"{means.used_lines}"),
         (f"  {unused}", f"{means.unused_lines}"),
@@ -94,7 +94,7 @@ def _mean_distance(centers: np.ndarray) -> float:
     return math.sqrt(2 * centers.astype("float64").var(axis=0, ddof=1).sum()) if len(centers) > 1 else math.nan
 
 
-def _number(value: float) -> str:
+def _format(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 

@@ -62,7 +62,7 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     center_coverage.require_some(class_means)
     write_centers(output, class_means.centers, class_means.counts, characters)
     unused = center_coverage.UNUSED[assignment]
-    rows = center_coverage.coverage(class_means, characters, unused, lines.skipped_lines, int(skipped))
+    rows = center_coverage.tabulate_coverage(class_means, characters, unused, lines.skipped_lines, int(skipped))
     click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
     head = f"Architecture.Models.{network}.Head" if network else "Architecture.Head"
     click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")

@@ -76,7 +76,7 @@ def _train(
                 resuming.require_schedule(config, Path(resume))
             _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
         try:
-            with report_run(name, host, list_losses(written, counts)):
+            with report_run(name, host, describe_lines_left_out(written, counts)):
                 run_host_script(host, "tools/train.py", config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
@@ -86,7 +86,9 @@ def _train(
             signals.report += f"; {resuming.describe_kept(folder)}"
 
 
-def list_losses(written: Mapping[str, Sequence[int] | None], usable: Mapping[str, Sequence[int]]) -> list[str]:
+def describe_lines_left_out(
+    written: Mapping[str, Sequence[int] | None], usable: Mapping[str, Sequence[int]]
+) -> list[str]:
     """A sentence for each section of the data that has lines which are left out.
 
     Args:
@@ -96,11 +98,11 @@ def list_losses(written: Mapping[str, Sequence[int] | None], usable: Mapping[str
     sentences = []
     for mode, counts in usable.items():
         lines = sum(written.get(mode) or counts)
-        lost = lines - sum(counts)
-        if lost:
-            fate = "nothing is learnt from them" if mode == "Train" else "the metrics do not count them"
+        left_out = lines - sum(counts)
+        if left_out:
+            effect = "Nothing is learnt from them" if mode == "Train" else "The metrics do not count them"
             sentences.append(
-                f"{mode}: broken lines are left out, {lost} of {lines}; {fate}. `ppocrv2 check` lists them."
+                f"{mode}: {left_out} of {lines} lines are broken and left out. {effect}; `ppocrv2 check` lists them."
             )
     return sentences
 

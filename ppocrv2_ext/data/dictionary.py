@@ -65,7 +65,7 @@ class DictionaryFinding(NamedTuple):
 
 
 def check_dictionary(path: PathLike, space: bool = True) -> list[DictionaryFinding]:
-    """What is unusual about a dictionary, such as lines that no text can have. Training can go on with all of it.
+    """What is unusual about a dictionary, such as lines that no text can have. A training can use it all the same.
 
     Args:
         space: ``use_space_char``.
@@ -77,48 +77,42 @@ def check_dictionary(path: PathLike, space: bool = True) -> list[DictionaryFindi
 
 
 def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Iterator[DictionaryFinding]:
-    def lines(holds: Sequence[bool]) -> tuple[int, ...]:
-        return tuple(number for number, is_one in enumerate(holds, 1) if is_one)
-
-    is_wide = [len(text) > 1 for text in characters]
-    seen: set[str] = set()
-    doubles = []
-    for text in characters:
-        doubles.append(text in seen and len(text) == 1)
-        seen.add(text)
+    numbered = list(enumerate(characters, 1))
     if has_mark:
         sentence = "a byte-order mark stands before the first character; it is taken off. Save the file without it."
         yield DictionaryFinding("byte-order-mark", (1,), sentence)
     if is_one_row(characters):
-        sentence = (
-            f"all {max(map(len, characters))} characters are on one line, which makes one class;"
-            " put each on its own line."
-        )
+        count = max(map(len, characters))
+        sentence = f"all {count} characters are on one line, which makes one class; put each on its own line."
         yield DictionaryFinding("one-row", (1,), sentence)
         return
-    if any(is_wide):
-        first = characters[is_wide.index(True)]
+    long = [number for number, text in numbered if len(text) > 1]
+    if long:
+        first = characters[long[0] - 1]
         what = "a comment" if first.startswith(COMMENT) else f"{len(first)} characters"
         sentence = (
             f"classes that no text can have: a line must hold one character, and {first[:20]!r} is {what}."
             " Delete these lines before the first training; in a trained model they are classes and must stay."
         )
-        yield DictionaryFinding("several-characters", lines(is_wide), sentence)
-    if "" in characters:
+        yield DictionaryFinding("several-characters", tuple(long), sentence)
+    empty = [number for number, text in numbered if text == ""]
+    if empty:
         sentence = "empty lines are classes that no text can have. Delete them before the first training."
-        yield DictionaryFinding("blank-line", lines([text == "" for text in characters]), sentence)
-    if any(doubles):
+        yield DictionaryFinding("blank-line", tuple(empty), sentence)
+    first_lines = {text: number for number, text in reversed(numbered)}
+    doubled = [number for number, text in numbered if len(text) == 1 and first_lines[text] < number]
+    if doubled:
         sentence = (
-            f"characters that stood before, such as {characters[doubles.index(True)]!r}: of equal lines only the last"
-            " is ever learnt. Delete the others before the first training."
+            f"characters that stood before, such as {characters[doubled[0] - 1]!r}: of equal lines only the last is"
+            " ever learnt. Delete the others before the first training."
         )
-        yield DictionaryFinding("double", lines(doubles), sentence)
-    if space and " " in characters:
+        yield DictionaryFinding("double", tuple(doubled), sentence)
+    if space and " " in first_lines:
         sentence = (
             "the space is there twice: in this line, and as the last class by Global.use_space_char=true."
             " Delete the line or set use_space_char=false before the first training."
         )
-        yield DictionaryFinding("space-twice", lines([text == " " for text in characters]), sentence)
+        yield DictionaryFinding("space-twice", tuple(n for n, text in numbered if text == " "), sentence)
 
 
 def is_one_row(characters: Collection[str]) -> bool:

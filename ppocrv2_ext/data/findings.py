@@ -149,9 +149,10 @@ def list_files(data_set: SetFindings) -> str:
 
 
 def list_unknown_characters(data_set: SetFindings, shown: int = CHARACTERS_SHOWN) -> str:
-    """What the dictionary lacks, the most frequent first: ``'é' (12 times), 'ü' (3 times) and 5 more``."""
+    """What the dictionary lacks, the most frequent first: ``'é' (12 times), 'ü' (once) and 5 more``."""
     counts = list(data_set.unknown_characters.items())
-    first = [f"{quote_character(character)} ({count} times)" for character, count in counts[:shown]]
+    times = {character: "once" if count == 1 else f"{count} times" for character, count in counts[:shown]}
+    first = [f"{quote_character(character)} ({often})" for character, often in times.items()]
     more = len(counts) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 

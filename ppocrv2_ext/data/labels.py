@@ -155,9 +155,7 @@ def check_detection_label(
     reasons = [reason for _, reason, _ in checks if reason]
     is_changed = bool(reasons)
     usable = [_mend(each, reason, outline) for each, reason, outline in checks if outline is not None]
-    difficult = [
-        each for each in usable if each.get("difficult") is True and each["transcription"] not in IGNORED_TEXTS
-    ]
+    difficult = [each for each in usable if each.get("difficult") is True and not _is_ignored(each)]
     reasons += ["difficult-box"] * len(difficult)
     if difficult and ignore_difficult:
         usable = [{**each, "transcription": IGNORED_TEXTS[1]} if each in difficult else each for each in usable]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppocrv2_ext.commands.center_coverage import coverage, render, require_some
+from ppocrv2_ext.commands.center_coverage import render, require_some, tabulate_coverage
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.center_loss import means
 
@@ -22,7 +22,7 @@ def _class_means(counts, label_counts, **changes):
 
 def test_coverage_by_hand():
     totals = _class_means([0, 12, 9, 0, 1], [0, 2, 2, 5, 1])
-    rows = dict(coverage(totals, CHARACTERS, "misread", ["a.png\tx"], 3))
+    rows = dict(tabulate_coverage(totals, CHARACTERS, "misread", ["a.png\tx"], 3))
     assert rows["classes with a center"] == "3 of 4"
     assert rows["characters in the labels"] == "4"
     assert rows["  without a center"] == "1: c"
@@ -38,14 +38,14 @@ def test_the_distance_between_centers_is_over_all_pairs():
     totals = _class_means([0, 1, 1, 0, 1], [0] * 5)
     points = totals.centers[[1, 2, 4]]
     pairs = [((points[i] - points[j]) ** 2).sum() for i, j in ((0, 1), (0, 2), (1, 2))]
-    rows = dict(coverage(totals, CHARACTERS, "misread", [], 0))
+    rows = dict(tabulate_coverage(totals, CHARACTERS, "misread", [], 0))
     assert float(rows["distance between centers"]) == pytest.approx(np.sqrt(np.mean(pairs)), abs=1e-3)
 
 
 def test_twenty_characters_without_a_center_are_shown():
     characters = ["blank", *"abcdefghijklmnopqrstuvwxyz"]
     none = means.ClassMeans(np.zeros((27, D)), np.zeros(27, int), np.zeros(27), np.r_[0, np.ones(26, int)], 1, 0)
-    rows = dict(coverage(none, characters, "misread", [], 0))
+    rows = dict(tabulate_coverage(none, characters, "misread", [], 0))
     assert rows["  without a center"] == "26: a b c d e f g h i j k l m n o p q r s t ..."
     assert "26: a b c" in render(rows.items(), "title")
     with pytest.raises(UserError, match="of 1 lines none gave a frame"):

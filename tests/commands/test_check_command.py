@@ -93,7 +93,7 @@ def test_training_gets_the_usable_lines_and_reports_the_others(run, folder, host
     result = run("train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED))
     assert result.exit_code == 0, result.output
     assert host_inputs == [dict.fromkeys(("Train", "Eval"), f"{SOUND}\n{SOUND}\na.png\tA☃\n")]
-    for said in ("Train: 3 of 4 lines", "words.txt:2", "'☃' (1 times)", "metrics are of 3 lines; 1 broken"):
+    for said in ("Train: 3 of 4 lines", "words.txt:2", "'☃' (once)", "metrics are of 3 lines; 1 broken"):
         assert said in result.output
     assert (folder / "out" / "labels" / "train" / "words.txt").is_file()
 
