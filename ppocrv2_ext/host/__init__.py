@@ -21,6 +21,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from ..plugins.fast_cpu.processor import prefer_fast_products
 from .find import Host, find_host, make_importable
 from .plug import plug_in
 
@@ -40,6 +41,7 @@ def connect(directory: str | PathLike[str] | None = None) -> Host:
     Raises:
         UserError: there is no PaddleOCR that can train, or another one is imported already.
     """
+    prefer_fast_products()
     host = find_host(directory)
     make_importable(host)
     plug_in()

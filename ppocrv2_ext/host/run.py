@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from ..errors import UserError, did_you_mean
 from .find import Host
 from .plug import extend_loop
+from .worker_memory import keep_freed_memory
+
+EVALUATION = "tools/eval.py"
 
 
 def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
@@ -24,6 +27,8 @@ def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
     if not file.is_file() or file.suffix != ".py":
         known = [str(path.relative_to(host.root)) for path in host.root.glob("tools/**/*.py")]
         raise UserError(f"{host.root} has no script {script!r}{did_you_mean(script, known)}")
+    if script == EVALUATION:  # a training would keep more memory than PaddleOCR's needs
+        keep_freed_memory()
     own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:

@@ -4,9 +4,11 @@
 ``layers``       gives the fast convolutions to the layers of a model
 ``depthwise``    depthwise convolution
 ``dense``        other convolutions with a window, and transposed ones
+``enlarge``      repeated pixels
 ``norm``         BatchNorm and hardswish in one pass
 ``ctc``          CTC over thousands of classes
 ``maps``         the losses of a detector's maps
+``processor``    what the library of matrix products should know about the CPU
 ``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
 ``kernels``      the loops of networks, compiled by numba
 ``map_kernels``  the loops of losses of maps

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import paddle
-import paddle.nn.functional as F
 from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingUniform
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.fast_cpu.enlarge import enlarge
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int) -> nn.Conv2D:
     initial = ParamAttr(initializer=KaimingUniform())
     return nn.Conv2D(in_channels, out_channels, kernel, padding=kernel // 2, weight_attr=initial, bias_attr=False)
-
-
-def _enlarge(x: Tensor, factor: int) -> Tensor:
-    return F.interpolate(x, scale_factor=factor, mode="nearest")
 
 
 class DBFPN(nn.Layer):
@@ -47,8 +43,8 @@ class DBFPN(nn.Layer):
         """maps: c2 to c5, (B, C_i, H / 2^i, W / 2^i) -> (B, out_channels, H / 4, W / 4); H and W multiples of 32."""
         c2, c3, c4, c5 = maps
         m5 = self.in5_conv(c5)
-        m4 = self.in4_conv(c4) + _enlarge(m5, 2)
-        m3 = self.in3_conv(c3) + _enlarge(m4, 2)
-        m2 = self.in2_conv(c2) + _enlarge(m3, 2)
-        p5, p4, p3 = _enlarge(self.p5_conv(m5), 8), _enlarge(self.p4_conv(m4), 4), _enlarge(self.p3_conv(m3), 2)
+        m4 = self.in4_conv(c4) + enlarge(m5, 2)
+        m3 = self.in3_conv(c3) + enlarge(m4, 2)
+        m2 = self.in2_conv(c2) + enlarge(m3, 2)
+        p5, p4, p3 = enlarge(self.p5_conv(m5), 8), enlarge(self.p4_conv(m4), 4), enlarge(self.p3_conv(m3), 2)
         return paddle.concat([p5, p4, p3, self.p2_conv(m2)], axis=1)
