@@ -196,6 +196,7 @@ ARGUMENTS: dict[str, Rule] = {
     "limit_side_len": whole(1, LONGEST_SIDE),
     "limit_type": one_of("min", "max", "resize_long"),
     "resize_long": either(SIDE, FLAG),
+    "max_side_limit": SIDE,
     "max_text_length": whole(1, 10_000),
     "label_list": list_of(either(TEXT, NUMBER, FLAG), 1),
     "thresh": PROBABILITY,

@@ -15,6 +15,7 @@ import yaml
 
 from ..checkpoints import official
 from ..config import expressions, yaml_files
+from ..config.values import ARGUMENTS, find_wrong_values
 from ..errors import UserError
 from ..files import PathLike
 from .model_folder import find_description, load_plain_yaml
@@ -27,6 +28,7 @@ OFFICIAL_CLS = {
 OFFICIAL_CONFIGS = {"det": "det/ch_PP-OCRv2_det_student", "rec": "rec/ch_PP-OCRv2_rec"}
 OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder of the official recognizer
 KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
+READ = ("DetResizeForTest", "NormalizeImage", "RecResizeImg", "ClsResizeImg", "PostProcess")  # others are not
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
 
 
@@ -138,6 +140,9 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
             name: options or {} for step in content["PreProcess"]["transform_ops"] for name, options in step.items()
         }
         post = dict(content["PostProcess"])
+        for name, options in (*steps.items(), ("PostProcess", post)):
+            for sentence in find_wrong_values(name, options, ARGUMENTS) if name in READ else ():
+                raise UserError(f"{source}: {sentence}")
         return _detector(steps, post, source) if kind == "det" else _line(steps, post, kind, source)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
+from ppocrv2_ext.deploy.settings import parse_settings
+from ppocrv2_ext.errors import UserError
 
 REC = "rec/ch_PP-OCRv2_rec_finetune"
 
@@ -42,3 +44,29 @@ def test_a_training_does_not_wait_for_a_pipe_in_its_output_folder(train, tmp_pat
     (tmp_path / "out").mkdir()
     make(tmp_path / "out" / name)
     refused(train(), f"cannot write out/{name}: {what}")
+
+
+LINES = {"name": "CTCLabelDecode", "character_dict": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "options", "post", "message"),
+    [
+        ("rec", "RecResizeImg", {"image_shape": [3, 32, 10**9]}, LINES, "RecResizeImg.image_shape` must be"),
+        ("rec", "RecResizeImg", {"image_shape": [3, 0, 0]}, LINES, "RecResizeImg.image_shape` must be"),
+        ("cls", "ClsResizeImg", {"image_shape": "[3, 48, 192]"}, LINES, "ClsResizeImg.image_shape` must be"),
+        ("det", "DetResizeForTest", {"limit_side_len": 10**9}, {}, "DetResizeForTest.limit_side_len` must be"),
+        ("det", "DetResizeForTest", {"max_side_limit": 10**9}, {}, "DetResizeForTest.max_side_limit` must be"),
+        ("det", "DetResizeForTest", {"resize_long": float("nan")}, {}, "DetResizeForTest.resize_long` must be"),
+        ("det", "DetResizeForTest", {}, {"unclip_ratio": 1e300}, "PostProcess.unclip_ratio` must be"),
+        ("det", "DetResizeForTest", {}, {"box_thresh": float("nan")}, "PostProcess.box_thresh` must be"),
+        ("det", "DetResizeForTest", {}, {"max_candidates": -1}, "PostProcess.max_candidates` must be"),
+    ],
+)
+def test_a_description_of_a_model_has_the_ranges_of_a_config(kind, step, options, post, message):
+    content = {
+        "PreProcess": {"transform_ops": [{step: options}, {"NormalizeImage": None}]},
+        "PostProcess": {"name": "DBPostProcess", **post},
+    }
+    with pytest.raises(UserError, match=rf"inference.yml: `{message}"):
+        parse_settings(content, kind, "inference.yml")
