@@ -9,19 +9,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..polygons import areas, cross, next_points, perimeters
+
 ROWS = 8  # scan lines per pixel in `coverages`
 FEW = 8  # places that `Obstacles` tries before it tries all
 BORDER = 2  # pixels around the mask of `Obstacles`, and by how many its outlines may be wrong
-
-
-def areas(polygons: np.ndarray) -> np.ndarray:
-    """(N,) areas in square pixels, >= 0, of (N, P, 2) polygons, or a scalar for one (P, 2). Shoelace formula."""
-    polygons = _from_first_point(polygons)
-    return _areas(polygons, _next_points(polygons))
-
-
-def _areas(points: np.ndarray, next_points: np.ndarray) -> np.ndarray:
-    return np.abs(_cross(points, next_points).sum(axis=-1)) / 2
 
 
 def short_sides(polygons: np.ndarray) -> np.ndarray:
@@ -30,20 +22,17 @@ def short_sides(polygons: np.ndarray) -> np.ndarray:
     It is the shorter side of the rectangle with the same area and perimeter. For a rectangle that is exact. For curved
     text it is the width of the band, where a bounding rectangle would be far too high.
     """
-    polygons = _from_first_point(polygons)
-    following = _next_points(polygons)
-    along = following - polygons
-    half_perimeter = np.hypot(along[..., 0], along[..., 1]).sum(axis=-1) / 2
-    return (half_perimeter - np.sqrt(np.maximum(half_perimeter**2 - 4 * _areas(polygons, following), 0))) / 2
+    half_perimeters = perimeters(polygons) / 2
+    return (half_perimeters - np.sqrt(np.maximum(half_perimeters**2 - 4 * areas(polygons), 0))) / 2
 
 
 def are_simple(polygons: np.ndarray) -> np.ndarray:
     """(N,) booleans for (N, P, 2) polygons: no two edges cross. Edges that only touch do not count."""
-    start = _from_first_point(polygons)
-    end = _next_points(start)
+    start = np.asarray(polygons, dtype=np.float64)
+    end = next_points(start)
     # (N, P, P): the two ends of edge j lie strictly on the two sides of the line through edge i.
     first, along = start[:, :, None], (end - start)[:, :, None]
-    is_between = _cross(along, start[:, None] - first) * _cross(along, end[:, None] - first) < 0
+    is_between = cross(along, start[:, None] - first) * cross(along, end[:, None] - first) < 0
     return ~(is_between & is_between.swapaxes(1, 2)).any(axis=(1, 2))
 
 
@@ -59,7 +48,7 @@ def coverages(polygons: np.ndarray) -> list[np.ndarray]:
         N arrays (height, width), float32 in [0, 1]. Each ends with the last pixels that its polygon touches.
     """
     start = np.asarray(polygons, dtype=np.float64)
-    end = _next_points(start)
+    end = next_points(start)
     (x0, y0), (x1, y1) = start.reshape(-1, 2).T, end.reshape(-1, 2).T
     widths, heights = np.ceil(start.max(axis=1)).astype(np.intp).T + 1
     # All images share one row of cells. In it every line of an image has two cells more than the image is wide.
@@ -205,17 +194,3 @@ def _table(polygons: np.ndarray, limits: float | np.ndarray) -> np.ndarray:
 def _fill(mask: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     # One polygon at a time: of several together OpenCV takes the overlaps for outside. Clipped to fit 32 bits.
     return cv2.fillPoly(mask, [np.rint(np.clip(polygon, -1e5, 1e5) * 16).astype(np.int32)], 1, shift=4)
-
-
-def _from_first_point(polygons: np.ndarray) -> np.ndarray:
-    # The products of coordinates near zero keep digits that those of large coordinates would lose.
-    polygons = np.asarray(polygons, dtype=np.float64)
-    return polygons - polygons[..., :1, :]
-
-
-def _next_points(polygons: np.ndarray) -> np.ndarray:
-    return np.concatenate([polygons[..., 1:, :], polygons[..., :1, :]], axis=-2)
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]

@@ -11,8 +11,9 @@ import numpy as np
 
 from ...config.numbers import number, share
 from ...registry import TRANSFORMS
+from ..polygons import areas, next_points, perimeters
 from ..window import pad
-from .outlines import Frame, fill, frame_of, lengths, offset, read_outlines, signed_areas
+from .outlines import Frame, fill, frame_of, offset, read_outlines
 
 LARGE = 4096  # pixels of a box from which on an outline is drawn by itself
 MOST_TOGETHER = 64  # outlines drawn at once
@@ -42,12 +43,12 @@ def draw_border_maps(
         (closeness, mask), each (H, W) float32. The mask is 1 up to D outside of an outline.
     """
     closeness, mask = np.full((height, width), thresh_min, np.float32), np.zeros((height, width), np.float32)
-    areas = np.abs(signed_areas(outlines))
+    sizes = areas(outlines)
     # An outline without length has no area either.
-    reaches = areas * (1 - shrink_ratio**2) / np.maximum(lengths(outlines), 1e-9)
+    reaches = sizes * (1 - shrink_ratio**2) / np.maximum(perimeters(outlines), 1e-9)
     corner = np.array(frame[:2])  # the library rounds towards the first pixel of the picture
     groups: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
-    for index in np.flatnonzero(areas > 0).tolist():
+    for index in np.flatnonzero(sizes > 0).tolist():
         for around in offset(outlines[index] - corner, reaches[index])[:1]:
             around = around + corner.astype(np.int32)
             low, high = around.min(axis=0), around.max(axis=0) + 1
@@ -104,7 +105,7 @@ class _Edges(NamedTuple):
 
 def _measure_edges(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Edges:
     """The edges of (..., P, 2) outlines, for the columns (..., W) and the rows (..., H)."""
-    ends = np.concatenate([outlines[..., 1:, :], outlines[..., :1, :]], axis=-2)
+    ends = next_points(outlines)
     along = ends - outlines
     along /= np.maximum(np.hypot(along[..., :1], along[..., 1:]), 1e-9)
     dx, dy = x[..., None, :] - outlines[..., :1], y[..., None, :] - outlines[..., 1:]
@@ -148,7 +149,8 @@ def square_distances_near(outline: np.ndarray, x: np.ndarray, y: np.ndarray, rea
         (H, W) float32, at most ``reach ** 2``.
     """
     edges = _measure_edges(outline, x, y)
-    starts, ends = outline - [x[0], y[0]], np.roll(outline, -1, axis=0) - [x[0], y[0]]
+    starts = outline - [x[0], y[0]]
+    ends = next_points(starts)
     # An end matters up to `reach` from it. An edge matters up to `reach` from it, inside the circle over the edge.
     middle, radius = (starts + ends) / 2, np.hypot(*(ends - starts).T)[:, None] / 2
     around_starts = _slices(starts - reach, starts + reach)

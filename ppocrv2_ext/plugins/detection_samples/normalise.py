@@ -26,18 +26,18 @@ def normalise(image: np.ndarray, scale: np.float32, mean: np.ndarray, std: np.nd
     return np.ascontiguousarray(((image.astype(np.float32) * scale - mean) / std).transpose(2, 0, 1))
 
 
-def normalise_by_table(image: np.ndarray, tables: np.ndarray) -> np.ndarray:
-    """:func:`normalise` for 8-bit pixels, which have only 256 values: the same numbers, bit by bit.
+def normalise_bytes(image: np.ndarray, factors: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """:func:`normalise` for 8-bit pixels, up to the rounding of float32: ``image * factors + shifts``.
 
     Args:
         image: (H, W, 3) uint8.
-        tables: (3, 256) float32, what each value of each channel becomes.
+        factors, shifts: (3,), scale / std and -mean / std.
     Returns:
         (3, H, W) float32.
     """
     result = np.empty((3, *image.shape[:2]), np.float32)
-    for plane, table, values in zip(result, tables, cv2.split(image)):
-        cv2.LUT(values, table, dst=plane)
+    for plane, values, factor, shift in zip(result, cv2.split(image), factors.tolist(), shifts.tolist()):
+        cv2.addWeighted(values, factor, values, 0, shift, dst=plane, dtype=cv2.CV_32F)
     return result
 
 
@@ -67,8 +67,8 @@ class NormalizeToCHW:
         self.mean, self.std = _read_channels(mean, "mean"), _read_channels(std, "std")
         for value in self.std:
             positive(float(value), "std")
-        values = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)  # a picture of (256, 1) pixels
-        self.tables = normalise(values, self.scale, self.mean, self.std)[:, :, 0]
+        std = self.std.astype(np.float64)
+        self.factors, self.shifts = self.scale / std, -self.mean / std
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """A copy of a sample with `image` (H, W, 3), of any type, as (3, H, W) float32.
@@ -81,7 +81,7 @@ class NormalizeToCHW:
             shape = getattr(image, "shape", type(image).__name__)
             raise UserError(f"invalid input 'img' in NormalizeToCHW: it must be (height, width, 3), got {shape}.")
         if image.dtype == np.uint8:
-            return {**data, "image": normalise_by_table(image, self.tables)}
+            return {**data, "image": normalise_bytes(image, self.factors, self.shifts)}
         return {**data, "image": normalise(image, self.scale, self.mean, self.std)}
 
 

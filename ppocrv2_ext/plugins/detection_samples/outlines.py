@@ -1,4 +1,4 @@
-"""What both kinds of maps need of the outlines of text: their sizes, outlines at a distance, and filled outlines.
+"""What both kinds of maps need of the outlines of text: outlines at a distance, and filled outlines.
 
 Shape legend: N outlines, P points each, last axis (x, y) in pixels. The center of the first pixel is (0, 0).
 """
@@ -43,18 +43,6 @@ def read_outlines(polygons: Any) -> np.ndarray:
     if not np.isfinite(outlines).all():
         raise UserError("the outline of a text has a coordinate that is not a finite number; mend its label.")
     return outlines
-
-
-def signed_areas(outlines: np.ndarray) -> np.ndarray:
-    """(N,) areas in square pixels, positive for outlines that run clockwise as a person sees the picture."""
-    x, y = np.moveaxis(outlines - outlines[:, :1], 2, 0)
-    return (x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1) / 2
-
-
-def lengths(outlines: np.ndarray) -> np.ndarray:
-    """(N,) perimeters in pixels."""
-    along = np.roll(outlines, -1, axis=1) - outlines
-    return np.hypot(along[..., 0], along[..., 1]).sum(axis=1)
 
 
 def offset(outline: np.ndarray, *distances: float) -> list[np.ndarray]:

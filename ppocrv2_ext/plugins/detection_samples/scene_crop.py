@@ -10,7 +10,7 @@ import numpy as np
 from ...config.numbers import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, pad, select_text
+from ..window import are_visible, select_text
 from .crop import choose_crop
 from .outlines import read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, scale_by, shift_by
@@ -79,7 +79,7 @@ class RandomSceneCrop:
         x, y, *sides = crop
         width, height = self._fit(*sides)
         matrix = scale_by(width / sides[0], height / sides[1]) @ shift_by(-x, -y) @ pose.matrix
-        shown = pad(warp(image, matrix, width, height, pose.detail), *self.size[::-1])
+        shown = warp(image, matrix, width, height, pose.detail, self.size[::-1])
         outlines = map_points(matrix, outlines)
         cropped = {**data, "image": shown, "polys": outlines.astype(np.float32), "ignore_tags": ignored}
         return select_text(cropped, are_visible(outlines, height, width))

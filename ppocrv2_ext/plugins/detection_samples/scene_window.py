@@ -10,7 +10,7 @@ import numpy as np
 from ...config.numbers import non_negative, number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, choose_corner, pad, select_text
+from ..window import are_visible, choose_corner, select_text
 from .outlines import Frame, read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, shift_by
 from .shrink_map import are_too_small, clip_outlines
@@ -70,7 +70,7 @@ class RandomSceneWindow:
         y, x = choose_corner(rng, (pose.height, pose.width), self.size, goals, self.text_p)
         matrix = shift_by(-x, -y) @ pose.matrix
         height, width = min(self.size[0], pose.height - y), min(self.size[1], pose.width - x)
-        window = pad(warp(image, matrix, width, height, pose.detail), *self.size)
+        window = warp(image, matrix, width, height, pose.detail, self.size)
         moved = {
             **data,
             "image": window,

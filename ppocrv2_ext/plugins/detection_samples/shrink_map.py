@@ -11,8 +11,9 @@ import numpy as np
 
 from ...config.numbers import non_negative, number
 from ...registry import TRANSFORMS
+from ..polygons import areas, perimeters, signed_areas
 from ..window import pad
-from .outlines import Frame, fill, frame_of, lengths, offset, read_outlines, signed_areas
+from .outlines import Frame, fill, frame_of, offset, read_outlines
 
 
 def clip_outlines(outlines: np.ndarray, frame: Frame) -> np.ndarray:
@@ -28,7 +29,7 @@ def clip_outlines(outlines: np.ndarray, frame: Frame) -> np.ndarray:
 
 def are_too_small(clipped: np.ndarray, min_text_size: float) -> np.ndarray:
     """(N,) booleans: a side of the upright box of a clipped outline is shorter than that, pixels, or its area < 1."""
-    return (np.ptp(clipped, axis=1).min(axis=1) < min_text_size) | (np.abs(signed_areas(clipped)) < 1)
+    return (np.ptp(clipped, axis=1).min(axis=1) < min_text_size) | (areas(clipped) < 1)
 
 
 def draw_shrink_maps(
@@ -52,7 +53,7 @@ def draw_shrink_maps(
     cores, mask = np.zeros((height, width), np.float32), np.ones((height, width), np.float32)
     ignored = ignored.copy()
     ratios = np.arange(shrink_ratio, 1, shrink_ratio)
-    areas_by_lengths = np.abs(signed_areas(clipped)) / np.maximum(lengths(clipped), 1e-9)
+    areas_by_lengths = areas(clipped) / np.maximum(perimeters(clipped), 1e-9)
     corner = np.array(frame[:2])
     seen = (clipped.max(axis=1) >= 0).all(axis=1) & (clipped.min(axis=1) < [width, height]).all(axis=1)
     for index in np.flatnonzero(seen).tolist():

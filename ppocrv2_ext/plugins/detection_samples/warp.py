@@ -10,7 +10,14 @@ import numpy as np
 from .pose import map_points, scale_by, shift_by
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, detail: float = 1.0) -> np.ndarray:
+def warp(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    width: int,
+    height: int,
+    detail: float = 1.0,
+    canvas: tuple[int, int] | None = None,
+) -> np.ndarray:
     """A sample of ``width`` x ``height`` pixels, by linear interpolation, black where it shows no part of the picture.
 
     Where a sample shows the picture at less than half its size, linear interpolation would skip pixels. The part that
@@ -21,18 +28,22 @@ def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, detail:
         matrix: (3, 3), from pixels of the picture to pixels of the sample. It can be inverted.
         detail: in (0, 1]. A picture that PaddleOCR scales down and up again loses detail. Below 1 it is scaled by this
             factor on the way, as there.
+        canvas: (height, width) of the result, which is black below and at the right of the sample. None: no more than
+            the sample.
     Returns:
         (height, width) or (height, width, C).
     """
     part, matrix = _cut_shown_part(image, matrix, width, height)
+    shown = np.zeros((*(canvas or (height, width)), *image.shape[2:]), image.dtype)
     if not part.size:
-        return np.zeros((height, width, *image.shape[2:]), image.dtype)
+        return shown
     if detail < 1:
         part, matrix = _scale(part, matrix, detail, cv2.INTER_LINEAR)
     reduction = int(1 / math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if reduction > 1:
         part, matrix = _scale(part, matrix, 1 / reduction, cv2.INTER_AREA)
-    return cv2.warpAffine(part, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
+    cv2.warpAffine(part, matrix[:2], (width, height), dst=shown[:height, :width], flags=cv2.INTER_LINEAR)
+    return shown
 
 
 def _cut_shown_part(image: np.ndarray, matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
