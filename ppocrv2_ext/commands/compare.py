@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,8 @@ OFFICIAL = "official"  # in place of a folder: the official PP-OCRv2 recognizer
 BATCH = 64  # lines that are read before the next images are opened
 CONFUSIONS_PRINTED = 8
 
-Reader = Callable[[Sequence["np.ndarray"]], list]
+Reader = Callable[[Sequence["np.ndarray"]], list]  # from lines (H, W, 3) BGR to [(text, score), ...]
+Batch = tuple[list[str], list[str], list]  # names, texts and images of a few lines
 
 
 def compare(
@@ -54,15 +54,14 @@ def compare(
     from ..report.comparison import Comparison, write_comparison
 
     readers = [_load_reader(folder, engine) for folder in (before, after)]
-    comparisons, problems = [], []
+    problems: list[str] = []
+    comparisons = []
     for labels, folder in zip(data, data_dirs or [str(Path(labels).parent) for labels in data]):
         comparison = Comparison(labels, lambda text: _normalize(text, ignore_case, ignore_space))
-        for names, texts, images in _read_batches(labels, Path(folder), problems):
-            read = [reader(images) for reader in readers]
-            for name, text, image, (one, _), (other, _) in zip(names, texts, images, *read):
-                comparison.add(name, text, one, other, functools.partial(_to_rgb, image))
+        _read_with_both(comparison, _read_batches(labels, Path(folder), problems), readers)
         if not comparison.count:
-            raise UserError(f"{labels}: none of its lines could be read.")
+            reason = problems[-1] if problems else "it is empty"
+            raise UserError(f"{labels}: none of its lines could be read; {reason}.")
         comparisons.append(comparison)
     for problem in problems:
         click.echo(f"ppocrv2: {problem}.", err=True)
@@ -73,8 +72,11 @@ def compare(
     return 1 if problems else 0
 
 
-def _to_rgb(image: np.ndarray) -> np.ndarray:
-    return image[:, :, ::-1]
+def _read_with_both(comparison: Comparison, batches: Iterable[Batch], readers: Sequence[Reader]) -> None:
+    for names, texts, images in batches:
+        before, after = ([text for text, _ in reader(images)] for reader in readers)
+        for name, label, image, old, new in zip(names, texts, images, before, after):
+            comparison.add(name, label, old, new, image[:, :, ::-1])
 
 
 def _name(folder: str) -> str:
@@ -82,7 +84,6 @@ def _name(folder: str) -> str:
 
 
 def _load_reader(folder: str, engine: str) -> Reader:
-    """From lines (H, W, 3) BGR to [(text, score), ...]."""
     from ..checkpoints import official
     from ..deploy.engine import load_engine
     from ..deploy.lines import read_texts
@@ -99,8 +100,8 @@ def _load_reader(folder: str, engine: str) -> Reader:
     return lambda lines: read_texts(lines, run, settings)
 
 
-def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[tuple[list[str], list[str], list]]:
-    """(names, texts, images) of a few lines at a time. What cannot be read is added to ``problems``."""
+def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Batch]:
+    """The lines of a label file. What cannot be read is added to ``problems``."""
     from ..data.labels import read_entries
     from ..deploy.ocr import open_image
 
@@ -132,7 +133,9 @@ def _print(comparisons: Sequence[Comparison]) -> None:
 
     from ..tables import plain
 
-    table = Table("", "lines", "before", "after", "mended", "broken", box=None, pad_edge=False)
+    table = Table("", box=None, pad_edge=False)
+    for head in ("lines", "before", "after", "mended", "broken"):
+        table.add_column(head, justify="right")
     for each in comparisons:
         shares = (f"{each.share_before:.3f}", f"{each.share_after:.3f}")
         table.add_row(each.title, str(each.count), *shares, str(each.mended_count), str(each.broken_count))

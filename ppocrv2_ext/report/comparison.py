@@ -43,12 +43,12 @@ class Comparison:
         self.mended_confusions: Counter[Confusion] = Counter()  # of the first recognizer alone
         self.broken_confusions: Counter[Confusion] = Counter()  # of the second one alone
 
-    def add(self, name: str, label: str, before: str, after: str, picture: Callable[[], np.ndarray]) -> None:
+    def add(self, name: str, label: str, before: str, after: str, picture: np.ndarray) -> None:
         """Count a line.
 
         Args:
             before, after: what the two recognizers read.
-            picture: makes the (H, W, 3) uint8 RGB image; called for a line that is shown.
+            picture: (H, W, 3) uint8, RGB.
         """
         written, *read = (self._normalize(text) for text in (label, before, after))
         was_right, is_right = (text == written for text in read)
@@ -64,7 +64,7 @@ class Comparison:
         self.broken_count += was_right
         changes = self.mended if is_right else self.broken
         if len(changes) < SHOWN:
-            changes.append(Change(name, label, before, after, encode_picture(picture())))
+            changes.append(Change(name, label, before, after, encode_picture(picture)))
 
     @property
     def share_before(self) -> float:

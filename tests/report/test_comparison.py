@@ -20,7 +20,7 @@ LINES = [  # label, before, after
 def compare(lines, normalize=str):
     comparison = Comparison("words", normalize)
     for number, (label, before, after) in enumerate(lines):
-        comparison.add(f"{number}.png", label, before, after, lambda: PICTURE)
+        comparison.add(f"{number}.png", label, before, after, PICTURE)
     return comparison
 
 
