@@ -379,6 +379,40 @@ def compress(
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
 
 
+@main.command(short_help="Read with an exported model in other programs, and compare.")
+@click.argument("model", metavar="DIR")
+@click.argument("pictures", nargs=-1, metavar="[PICTURE ...]")
+@click.option("--data", metavar="LABELS", help="A label file; its pictures are read too.")
+@click.option("--data-dir", metavar="DIR", help="What its images are relative to [default: its folder].")
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH",
+    help="The Python of another environment, such as one with PaddleOCR 3; may be given again.",
+)
+@click.option(
+    "--pictures",
+    "count",
+    type=click.IntRange(1),
+    help="How many to read [default: 200 lines, or 20 whole pictures for a detector].",
+)
+def verify(
+    model: str,
+    pictures: tuple[str, ...],
+    data: str | None,
+    data_dir: str | None,
+    pythons: tuple[str, ...],
+    count: int | None,
+) -> None:
+    """Read pictures with an exported model in every program that is installed, and say where they differ from `ocr`.
+
+    These are plain onnxruntime, Paddle, RapidOCR 3 and PaddleOCR 3. Exits with 1 if one of them reads something else,
+    or cannot use the model.
+    """
+    sys.exit(commands.verify.verify(model, pictures, data, data_dir, pythons, count))
+
+
 @main.command("eval-system", short_help="Evaluate detector and recognizer together on labelled pictures.")
 @model_options
 @click.option(

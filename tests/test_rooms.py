@@ -9,6 +9,8 @@ from imports import PACKAGE, list_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 
+PEERS = PACKAGE / "deploy" / "peers.py"  # other interpreters run it, with PaddleOCR 3 or RapidOCR
+
 
 def room_of(path):
     """The top folder that a file lies in, or the name of a module at the root of the package."""
@@ -47,9 +49,16 @@ def test_only_host_knows_paddleocr():
     rooms = {
         room_of(path)
         for path in PACKAGE.rglob("*.py")
-        if any(name.partition(".")[0] in hosts for name in list_imports(path))
+        if path != PEERS and any(name.partition(".")[0] in hosts for name in list_imports(path))
     }
     assert rooms == {"host"}
+
+
+def test_what_other_interpreters_run_knows_nothing_of_the_package_and_is_not_imported():
+    assert [name for name in list_imports(PEERS) if name.startswith(PACKAGE.name)] == []
+    rest = (path for path in PEERS.parent.glob("*.py") if path != PEERS)
+    importers = [path.name for path in rest if f"{PACKAGE.name}.deploy.peers" in list_imports(path)]
+    assert importers == []
 
 
 def test_no_plugin_imports_the_seam():

@@ -1,5 +1,17 @@
 """What the commands do, as functions; one module for each family of commands."""
 
-from . import centers, compare, compress, data, eval_system, export, info, ocr, train, weights
+from . import centers, compare, compress, data, eval_system, export, info, ocr, train, verify, weights
 
-__all__ = ["centers", "compare", "compress", "data", "eval_system", "export", "info", "ocr", "train", "weights"]
+__all__ = [
+    "centers",
+    "compare",
+    "compress",
+    "data",
+    "eval_system",
+    "export",
+    "info",
+    "ocr",
+    "train",
+    "verify",
+    "weights",
+]

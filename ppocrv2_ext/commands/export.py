@@ -37,7 +37,7 @@ def export(
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory)
-    config = requirements.for_inference(networks.without_centers(config))
+    config = _leave_label_steps(requirements.for_inference(networks.without_centers(config)))
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
@@ -54,6 +54,16 @@ def export(
         from ..deploy.onnx_conversion import convert_and_compare
 
         convert_and_compare(folder)
+
+
+def _leave_label_steps(config: dict) -> dict:
+    """``config`` without the transforms of Eval that prepare labels, such as CTCLabelEncode.
+
+    The exporter copies the others into ``inference.yml``. PaddleOCR 3 refuses a model with a step it does not know.
+    """
+    dataset = config["Eval"]["dataset"]
+    steps = [step for step in dataset["transforms"] if not next(iter(step)).endswith("LabelEncode")]
+    return {**config, "Eval": {**config["Eval"], "dataset": {**dataset, "transforms": steps}}}
 
 
 def _choose_network(config: dict) -> str:

@@ -8,5 +8,6 @@
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
 - ``sources``, ``formats``: the files that are read, and what is written of them.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
+- ``verification``: whether other programs read the same. ``peers``: a file that their interpreters run.
 - ``quantize``: the weights of an ONNX model as int8.
 """

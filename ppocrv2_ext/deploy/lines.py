@@ -72,15 +72,15 @@ def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
     return np.roll(box, 2 * turned - is_upright(box), axis=0)
 
 
-def reading_width(line: np.ndarray, height: int, least: int) -> int:
-    """The width at which a line is read, pixels: ``least``, or for a longer line all it needs and EMPTY_END.
+def reading_width(line: np.ndarray, height: int, least: int, empty_end: int = EMPTY_END) -> int:
+    """The width at which a line is read, pixels: ``least``, or for a longer line all it needs and ``empty_end``.
 
     Args:
         line: (h, w, 3).
         height: that the line is resized to, pixels.
     """
     needed = int(height * line.shape[1] / line.shape[0])
-    return needed + EMPTY_END if needed > least else least
+    return needed + empty_end if needed > least else least
 
 
 def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:
@@ -120,7 +120,11 @@ def find_turned(lines: Sequence[np.ndarray], engine: Engine, settings: LineSetti
 
 
 def read_texts(
-    lines: Sequence[np.ndarray], engine: Engine, settings: LineSettings, run: Map = map
+    lines: Sequence[np.ndarray],
+    engine: Engine,
+    settings: LineSettings,
+    run: Map = map,
+    empty_end: int = EMPTY_END,
 ) -> list[tuple[str, float]]:
     """The text of each line, and the mean probability of its characters; 0 for no text.
 
@@ -128,13 +132,14 @@ def read_texts(
         engine: from lines (B, 3, H, W) to probabilities (B, T, C).
         settings: of the recognizer.
         run: how the batches are run; a pool's map runs several at once.
+        empty_end: pixels that a long line gets at its end, before it is read.
     Raises:
         UserError: the dictionary does not fit the model.
     """
     if settings.dictionary is None:
         raise UserError("the recognizer has no dictionary; export it again.")
     dictionary = settings.dictionary
-    widths = [reading_width(line, settings.height, settings.width) for line in lines]
+    widths = [reading_width(line, settings.height, settings.width, empty_end) for line in lines]
 
     def read(batch: list[int]) -> list[tuple[str, float]]:
         inputs = np.stack([resize_line(lines[i], settings.height, widths[i]) for i in batch])

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import yaml
 from click.testing import CliRunner
+from tiny_recognizer import write_tiny_recognizer
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import accuracy, quantize
@@ -17,36 +17,8 @@ pytest.importorskip("onnxruntime")
 
 @pytest.fixture
 def model_dir(tmp_path):
-    """A recognizer of a, b, c and the space: one convolution and a linear layer. It writes a character every frame."""
-    rng = np.random.default_rng(4)
-    arrays = {
-        "kernel": rng.normal(size=(32, 3, 32, 16)).astype(np.float32) / 40,
-        "linear": 8 * rng.normal(size=(32, 5)).astype(np.float32),
-    }
-    node = onnx.helper.make_node
-    nodes = [
-        node("Conv", ["x", "kernel"], ["conv"], strides=[32, 16]),
-        node("Squeeze", ["conv"], ["row"], axes=[2]),
-        node("Transpose", ["row"], ["frames"], perm=[0, 2, 1]),
-        node("MatMul", ["frames", "linear"], ["logits"]),
-        node("Softmax", ["logits"], ["y"], axis=2),
-    ]
-    values = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in (("x", ["b", 3, 32, "w"]), ("y", ["b", "t", 5]))
-    ]
-    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
-    graph = onnx.helper.make_graph(nodes, "tiny", values[:1], values[1:], tensors)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)], ir_version=7)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    onnx.save(model, str(folder / "inference.onnx"))
-    description = {
-        "PreProcess": {"transform_ops": [{"RecResizeImg": {"image_shape": [3, 32, 64]}}]},
-        "PostProcess": {"name": "CTCLabelDecode", "character_dict": list("abc")},
-    }
-    (folder / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
-    return folder
+    """A recognizer that reads what a random network reads."""
+    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture

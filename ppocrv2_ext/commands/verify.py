@@ -1,0 +1,150 @@
+"""`verify`: an exported model in other readers, which should read the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..deploy.sources import Picture
+    from ..deploy.verification import Model, Outcome, Reading
+
+PICTURES = {"det": 20, "rec": 200, "cls": 200}  # looked at, unless the user says otherwise
+SHOWN = 5  # pictures of a reader that differ
+BOXES_SHOWN = 3  # of such a picture
+
+
+def verify(
+    folder: str,
+    paths: Sequence[str] = (),
+    data: str | None = None,
+    data_dir: str | None = None,
+    pythons: Sequence[str] = (),
+    count: int | None = None,
+) -> int:
+    """Read pictures with an exported model in every reader that is installed, and print where they differ.
+
+    Args:
+        folder: of the model, with ``inference.onnx``.
+        paths: pictures, and folders of them.
+        data: a label file whose pictures are read too; None for none. What it says of them does not count.
+        data_dir: what its images are relative to; None for its folder.
+        pythons: interpreters of other environments, which may have other readers.
+        count: how many pictures are read at most, from all parts of what is named; None for the number in PICTURES.
+    Returns:
+        0 if all readers agree; 1 if one differs or cannot use the model, or a picture could not be opened.
+    Raises:
+        UserError: a file of the model or all pictures are missing, or an interpreter cannot be used.
+    """
+    from ..deploy import verification
+
+    model = verification.open_model(folder)
+    pictures, problems = _open_pictures(_find_files(paths, data, data_dir), count or PICTURES[model.kind])
+    pixels = [picture.pixels for picture in pictures if picture.pixels is not None]
+    names = [picture.name for picture in pictures]
+    ours = verification.read_here(model, pixels)
+    plain, *others = verification.read_with_peers(model, pixels, pythons)
+    outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
+    for problem in problems:
+        click.echo(f"ppocrv2: {problem}.", err=True)
+    if model.kind == "rec":
+        _print_long_lines(model, pixels, ours)
+    _print_table(len(pixels), ours, outcomes)
+    for outcome in outcomes:
+        _print_outcome(outcome, names, ours)
+    failed = [each for each in outcomes if each.problem and each.was_tried]
+    differ = any(not verification.is_same(a, b) for each in outcomes for a, b in zip(ours, each.readings))
+    return 1 if failed or differ or problems else 0
+
+
+def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) -> list[Path]:
+    """The files to read."""
+    from ..data.labels import read_entries
+    from ..deploy.sources import find_files
+
+    files = find_files(paths)
+    if data:
+        folder = Path(data_dir) if data_dir else Path(data).parent
+        files += [folder / entry.images[0] for entry in read_entries(data) if entry.images]
+    if not files:
+        raise UserError("name pictures to read, or a label file of pictures with --data LABELS.")
+    return files
+
+
+def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], list[str]]:
+    """(pictures from all parts of ``files``, a sentence for each that cannot be opened)"""
+    from ..deploy.sources import open_pictures
+
+    step = -(-len(files) // count)
+    opened = list(open_pictures(files[::step]))
+    problems = [f"{picture.name}: {picture.problem}" for picture in opened if picture.pixels is None]
+    pictures = [picture for picture in opened if picture.pixels is not None]
+    if not pictures:
+        raise UserError(f"no picture could be opened; the first problem is {problems[0]}.")
+    return pictures, problems
+
+
+def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> None:
+    """Say what `ocr` reads otherwise than all readers of single lines: it gives a long line an empty end."""
+    from ..deploy.engine import load_engine
+    from ..deploy.lines import EMPTY_END, read_texts, reading_width
+
+    height, width = model.settings.height, model.settings.width
+    long = [i for i, line in enumerate(pixels) if reading_width(line, height, width) > width]
+    if not long:
+        return
+    texts = read_texts([pixels[i] for i in long], load_engine(model.folder, "onnxruntime"), model.settings)
+    other = sum(text != ours[i].text for i, (text, _) in zip(long, texts))
+    click.echo(
+        f"{len(long)} lines are longer than {width} pixels. `ppocrv2 ocr` adds {EMPTY_END} empty pixels to them, "
+        f"and reads {other} otherwise than here."
+    )
+
+
+def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome]) -> None:
+    from rich.table import Table
+
+    from ..deploy.verification import is_same
+    from ..tables import plain
+
+    table = Table(f"{count} pictures in", "the same", "other", "not read", box=None, pad_edge=False)
+    for outcome in outcomes:
+        if outcome.problem:
+            table.add_row(outcome.reader, "", "", "cannot" if outcome.was_tried else "not tried")
+            continue
+        unread = sum(reading.problem is not None for reading in outcome.readings)
+        same = sum(is_same(a, b) for a, b in zip(ours, outcome.readings))
+        table.add_row(outcome.reader, *map(str, (same, count - same - unread, unread)))
+    click.echo("\n".join(plain(table, 110)))
+
+
+def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Reading]) -> None:
+    """Print why a reader was not used, what it had to be told, and the first pictures that it reads otherwise."""
+    from ..deploy.verification import is_same
+
+    for remark in [*outcome.notes, *filter(None, [outcome.problem])]:
+        click.echo(f"{outcome.reader}: {remark}.")
+    rows = [(name, a, b) for name, a, b in zip(names, ours, outcome.readings) if not is_same(a, b)]
+    for name, here, there in rows[:SHOWN]:
+        click.echo(f"{outcome.reader}: {name}: {_describe_difference(here, there)}")
+    if len(rows) > SHOWN:
+        click.echo(f"{outcome.reader}: and {len(rows) - SHOWN} more.")
+
+
+def _describe_difference(here: Reading, there: Reading) -> str:
+    from ..deploy.verification import find_single_boxes
+
+    if there.problem:
+        return f"not read ({there.problem})."
+    if here.text != there.text:
+        return f"{here.text!r} ({here.score:.3f}) here, {there.text!r} ({there.score:.3f}) there."
+    single = find_single_boxes(here.boxes, there.boxes)
+    places = [f"at {int(box[0][0])}, {int(box[0][1])} {where}" for where, box in single]
+    more = ", ..." if len(places) > BOXES_SHOWN else ""
+    counts = f"{len(here.boxes)} boxes here, {len(there.boxes)} there"
+    return f"{counts}; without a partner: {', '.join(places[:BOXES_SHOWN])}{more}."
