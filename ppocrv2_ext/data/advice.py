@@ -14,7 +14,7 @@ from .characters import quote_character
 from .dictionary import is_one_row
 from .findings import Sample, SetFindings, list_unknown_characters
 from .labels import PIXELS_PER_FRAME
-from .reasons import REASONS
+from .reasons import NOTHING_TO_DO, REASONS
 
 WIDTH_STEP = 32  # pixels; widths of inputs are multiples of it
 SHOWN = 5  # characters or classes named in one sentence
@@ -25,7 +25,9 @@ def advise(data_set: SetFindings, reason: str) -> str:
     if reason in ("unknown-character", "no-known-character") and is_one_row(data_set.rules.alphabet):
         return f"{data_set.rules.dictionary} has all its characters on one line; put each on its own line"
     samples = [sample for sample in data_set.samples if reason in sample.check.reasons]
-    return ADVICE[reason](data_set, samples) if reason in ADVICE else REASONS[reason].advice
+    if reason not in ADVICE:
+        return REASONS[reason].advice
+    return f"in {len(samples)} of {len(data_set.samples)} lines {ADVICE[reason](data_set, samples)}"
 
 
 def _long_label(data_set: SetFindings, samples: list[Sample]) -> str:
@@ -33,7 +35,7 @@ def _long_label(data_set: SetFindings, samples: list[Sample]) -> str:
     most = (rules.longest or 0) - rules.fewer
     reserve = f" ({rules.fewer} more than that, which its encoder keeps for itself)" if rules.fewer else ""
     return (
-        f"{_count(data_set, samples)} are longer than {most}; the longest has {longest},"
+        f"the text is longer than {most}, up to {longest} characters;"
         f" set Global.max_text_length={longest + rules.fewer}{reserve}"
     )
 
@@ -42,18 +44,18 @@ def _few_frames(data_set: SetFindings, samples: list[Sample]) -> str:
     rules, needed = data_set.rules, max(sample.check.frames for sample in samples)
     width = WIDTH_STEP * math.ceil(PIXELS_PER_FRAME * needed / WIDTH_STEP)
     return (
-        f"{_count(data_set, samples)} need more than {rules.frames} frames; the longest needs {needed}, make the width"
-        f" of {rules.resize}.image_shape {width}"
+        f"the text needs more than {rules.frames} frames, up to {needed};"
+        f" make the width of {rules.resize}.image_shape {width}"
     )
 
 
 def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
     unknown, file = data_set.unknown_characters, data_set.rules.dictionary or "the dictionary"
     if set(unknown) == {" "} and not data_set.rules.space:
-        return f"{_count(data_set, samples)} have a space; set Global.use_space_char=true"
+        return "there is a space; set Global.use_space_char=true"
     listed = list_unknown_characters(data_set, SHOWN)
     steps = [
-        f"{_count(data_set, samples)} have {len(unknown)} characters that {file} lacks, such as {listed}",
+        f"there are characters that {file} lacks: {listed}",
         "add them to a copy of it and name that in Global.character_dict_path",
         "or set Global.unknown_characters=skip to leave these lines out",
     ]
@@ -65,12 +67,11 @@ def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
 
 def _decomposed(data_set: SetFindings, samples: list[Sample]) -> str:
     if data_set.rules.unicode_form:
-        return f"{_count(data_set, samples)} were brought into {data_set.rules.unicode_form}; nothing needs to be done"
+        return f"the text was brought into {data_set.rules.unicode_form}; {NOTHING_TO_DO}"
     alphabet = data_set.rules.alphabet
-    cured = sum(set(unicodedata.normalize("NFC", sample.entry.label)) <= alphabet for sample in samples)
+    known = sum(set(unicodedata.normalize("NFC", sample.entry.label)) <= alphabet for sample in samples)
     return (
-        f"{cured} of these {len(samples)} texts are in the dictionary in composed form (NFC);"
-        " set Global.unicode_form=NFC"
+        f"letters and accents are apart, the dictionary has {known} in composed form (NFC); set Global.unicode_form=NFC"
     )
 
 
@@ -80,7 +81,7 @@ def _missing_image(data_set: SetFindings, samples: list[Sample]) -> str:
     key = f"{data_set.mode}.dataset.data_dir"
     other = _find_elsewhere(folder, name, sample.entry.file.parent, key)
     return (
-        f"{_count(data_set, samples)} name an image that is not there, the first is {os.path.abspath(folder / name)};"
+        f"the image is not there, the first is {os.path.abspath(folder / name)};"
         f" {other or f'set {key} to the folder that the names start from'}"
     )
 
@@ -113,19 +114,16 @@ def _find_elsewhere(folder: Path, name: str, label_folder: Path, key: str) -> st
 def _huge_image(data_set: SetFindings, samples: list[Sample]) -> str:
     limit = data_set.rules.most_pixels
     return (
-        f"{_count(data_set, samples)} name a picture of more than {limit:,} pixels ({3 * limit / 1e9:.1f} GB decoded);"
-        " make the pictures smaller, or raise Global.max_image_pixels"
+        f"the picture has more than {limit:,} pixels ({3 * limit / 1e9:.1f} GB decoded);"
+        " make it smaller, or raise Global.max_image_pixels"
     )
 
 
 def _not_json(data_set: SetFindings, samples: list[Sample]) -> str:
     plain = sum(not sample.entry.label.lstrip().startswith(("[", "{")) for sample in samples)
     if plain == len(samples):
-        return (
-            f"{_count(data_set, samples)} are plain texts, as a recognizer's labels (rec_gt.txt) are; a detector takes"
-            " PPOCRLabel's Label.txt"
-        )
-    return f"{_count(data_set, samples)} are no JSON: {_why_not_json(samples[0].entry.label)}; export them again"
+        return "the label is plain text, as a recognizer's (rec_gt.txt) is; a detector takes PPOCRLabel's Label.txt"
+    return f"the label is no JSON: {_why_not_json(samples[0].entry.label)}; export it again"
 
 
 def _why_not_json(label: str) -> str:
@@ -138,14 +136,11 @@ def _why_not_json(label: str) -> str:
 
 def _unknown_class(data_set: SetFindings, samples: list[Sample]) -> str:
     found = sorted({sample.entry.label for sample in samples})
-    names = ", ".join(map(repr, found[:SHOWN])) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-    return f"{_count(data_set, samples)} have the label {names}; label_list is {list(data_set.rules.classes)}"
+    names = " or ".join(map(repr, found[:SHOWN])) + (f" or {len(found) - SHOWN} others" if len(found) > SHOWN else "")
+    return f"the label is {names}; label_list is {list(data_set.rules.classes)}"
 
 
-def _count(data_set: SetFindings, samples: list[Sample]) -> str:
-    return f"{len(samples)} of {len(data_set.samples)} lines"
-
-
+# {reason: the rest of a sentence that begins with "in N of M lines"}
 ADVICE: dict[str, Callable[[SetFindings, list[Sample]], str]] = {
     "long-label": _long_label,
     "few-frames": _few_frames,

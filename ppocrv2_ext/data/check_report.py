@@ -73,7 +73,7 @@ def _describe_set(data_set: SetFindings) -> Group:
 
 
 def _list_advice(data_set: SetFindings) -> Iterator[str]:
-    """A line for each finding that asks for something: ``  long-label: 369 of 3000 lines are longer than 25; ...``"""
+    """A line for each finding that asks for something: ``  no-tab: put a tab between the image and its label.``"""
     for reason in data_set.places:
         advice = advise(data_set, reason)
         if advice != NOTHING_TO_DO:

@@ -327,14 +327,14 @@ def test_every_reason_has_a_next_step():
 def test_the_advice_on_long_texts_gives_the_value_to_set(folder):
     data_set = train_set(words(folder, "a.png\tabc", "a.png\tabcabca", "a.png\tabcabcabc", max_text_length=6))
     assert advise(data_set, "long-label") == (
-        "2 of 3 lines are longer than 6; the longest has 9, set Global.max_text_length=9"
+        "in 2 of 3 lines the text is longer than 6, up to 9 characters; set Global.max_text_length=9"
     )
 
 
 def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
     data_set = train_set(words(folder, "a.png\taaaaaaaaaa", width=32))
     assert advise(data_set, "few-frames") == (
-        "1 of 1 lines need more than 8 frames; the longest needs 19, make the width of RecResizeImg.image_shape 96"
+        "in 1 of 1 lines the text needs more than 8 frames, up to 19; make the width of RecResizeImg.image_shape 96"
     )
     assert not train_set(words(folder, "a.png\taaaaaaaaaa", width=96)).places
 
@@ -425,7 +425,7 @@ def test_difficult_boxes_are_ignored_where_the_config_says_so(folder):
 
 
 def test_labels_of_a_recognizer_given_to_a_detector_are_called_that(folder):
-    with pytest.raises(UserError, match=r"plain texts, as a recognizer's labels \(rec_gt.txt\) are"):
+    with pytest.raises(UserError, match=r"the label is plain text, as a recognizer's \(rec_gt.txt\) is"):
         clean.require_usable(check_data(scenes(folder, "a.png\tEXIT", "a.png\tNORTH"), WHEEL))
 
 
