@@ -15,12 +15,14 @@ other form is PaddleOCR's. PaddleOCR's own sorts all pixels in both, to select t
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest import mock
 
 import click
 import numpy as np
@@ -36,11 +38,13 @@ from ppocrv2_ext.host import connect
 from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
 from ppocrv2_ext.plugins.ctc.alignment import align
+from ppocrv2_ext.plugins.fast_cpu import paths
 from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
 CLASSES, ARGMAX, CENTER = "center_loss, classes given", "center_loss, classes by arg-max", "PaddleOCR's CenterLoss"
 MUTUAL, DML = "mutual_kl", "PaddleOCR's DMLLoss"
+ALIGN = "align", "align without numba", "align, Paddle's operators"
 STOCK_CML = "PaddleOCR's own"
 RIVALS = {CLASSES: CENTER, ARGMAX: CENTER, MUTUAL: DML}
 
@@ -97,11 +101,20 @@ def make_ops(case: dict[str, Any], stock: Mapping[str, Callable]) -> dict[str, C
 
     return {
         **{name: with_backward(forward) for name, forward in losses.items()},
-        "align": lambda: align(logits, case["labels"], case["lengths"]),
+        **{way: functools.partial(run_align, way, case) for way in ALIGN},
         "class_sums + update_centers": lambda: update_centers(
             moving, moving_counts, *class_sums(features, classes, len(counts))
         ),
     }
+
+
+def run_align(way: str, case: dict[str, Any]) -> Any:
+    """The alignment of all lines in one of the ways of :data:`ALIGN`."""
+    _, without, operators = ALIGN
+    only = paddle_only() if way == operators else contextlib.nullcontext()
+    numba = mock.patch.object(paths, "has_numba", return_value=False) if way == without else contextlib.nullcontext()
+    with only, numba:
+        return align(case["logits"], case["labels"], case["lengths"])
 
 
 def make_scenes(scenes: int, side: int, seed: int) -> tuple[dict[str, Any], list[Any]]:

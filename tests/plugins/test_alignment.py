@@ -7,7 +7,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext.plugins.ctc.alignment import align, is_feasible
-from ppocrv2_ext.plugins.fast_cpu import memory
+from ppocrv2_ext.plugins.fast_cpu import memory, paths
 
 C = 4
 
@@ -72,8 +72,17 @@ def test_the_path_matches_a_slow_viterbi_on_long_lines():
         assert path.tolist() == _viterbi(row, label)
 
 
-@pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
-def test_the_compiled_loop_finds_the_paths_of_paddles_operators_in_600_random_batches():
+@pytest.fixture(params=["numba", "NumPy"])
+def _way(request, monkeypatch):
+    """Run a test by the compiled loop, and as if numba was missing."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(paths, "has_numba", lambda: False)
+    elif not memory.has_numba():
+        pytest.skip("numba is not installed")
+
+
+@pytest.mark.usefixtures("_way")
+def test_a_cpu_finds_the_paths_of_paddles_operators_in_600_random_batches():
     rng = np.random.RandomState(5)
     for case in range(600):
         lines, frames, longest = (int(rng.randint(1, most)) for most in (4, 30, 9))
@@ -99,12 +108,12 @@ def test_paddles_operators_match_a_slow_viterbi_too():
     for frames in (1, 2, 7, 24, 25):
         scores = _scores(len(labels), frames, seed=frames)
         with memory.paddle_only():
-            paths = _align(scores, labels)
-        for path, label, row in zip(paths, labels, scores):
+            found = _align(scores, labels)
+        for path, label, row in zip(found, labels, scores):
             assert path.tolist() == (_viterbi(row, label) or [0] * frames)
 
 
-@pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
+@pytest.mark.usefixtures("_way")
 def test_scores_that_are_not_numbers_end_in_a_path_of_known_classes():
     assert set(_align(np.full((2, 6, C), np.nan, "float32"), [[1, 2], [3]]).ravel()) <= set(range(C))
 

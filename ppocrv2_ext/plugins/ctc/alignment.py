@@ -3,17 +3,17 @@
 Shape legend: B lines, T frames, C classes, L >= 1 the longest label, S = 2 L + 1 states: blank, first character,
 blank, second character, ..., blank. Class 0 is the blank. CTC is by Graves et al., ICML 2006.
 
-On a CPU one compiled loop does it, where numba is installed (:mod:`~..fast_cpu.path_kernels`). Elsewhere Paddle's
+On a CPU a compiled loop does it, or NumPy where numba is missing (:mod:`~..fast_cpu.paths`). Elsewhere Paddle's
 operators do, and find the same paths.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import paddle
 from paddle import Tensor
 
-from ..fast_cpu.memory import can_use, run_in_parts, view
+from ..fast_cpu.memory import can_view, view
+from ..fast_cpu.paths import trace_paths
 from .frames import gather_classes, length_mask, to_float32
 
 UNREACHABLE = -1e30  # far below the score of any path, and finite: the sum of two must not be NaN
@@ -56,23 +56,15 @@ def align(log_probs: Tensor, labels: Tensor, lengths: Tensor, frames: Tensor | N
     # The only path of an empty label is all blank, which is also what an infeasible label must get.
     lengths = paddle.where(is_feasible(labels, lengths, frames), lengths, paddle.zeros_like(lengths))
     states = _interleave_blanks(paddle.zeros_like(labels), labels)  # (B, S)
-    if can_use(log_probs) and labels.place.is_cpu_place():
-        return _trace_on_cpu(log_probs, states, lengths, frames)
+    if can_view(log_probs) and labels.place.is_cpu_place():
+        arrays = (each.numpy() for each in (states, lengths, frames))
+        log_probs = log_probs.contiguous()
+        return paddle.to_tensor(trace_paths(view(log_probs), *arrays))
     scores, steps = _best_scores(_emissions(log_probs, labels), states)
     inside = paddle.arange(width).unsqueeze(1) < frames  # (T, B)
     last = _last_states(scores, lengths, frames)
     path = _trace_back(steps * inside.unsqueeze(2).astype("int64"), last)
     return paddle.take_along_axis(states, path, 1) * inside.t().astype("int64")
-
-
-def _trace_on_cpu(log_probs: Tensor, states: Tensor, lengths: Tensor, frames: Tensor) -> Tensor:
-    from ..fast_cpu.path_kernels import trace_paths
-
-    log_probs = log_probs.contiguous()
-    paths = np.zeros(log_probs.shape[:2], np.int64)
-    arrays = (each.numpy() for each in (states, lengths, frames))
-    run_in_parts(trace_paths, len(paths), view(log_probs), *arrays, paths)
-    return paddle.to_tensor(paths)
 
 
 def _interleave_blanks(blanks: Tensor, characters: Tensor) -> Tensor:

@@ -12,7 +12,8 @@
 ``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
 ``kernels``      the loops of networks, compiled by numba
 ``map_kernels``  the loops of losses of maps
-``path_kernels`` the loop that aligns a label with its line
+``paths``        the most likely path of a label, for its alignment with a line
+``path_kernels`` the loop of ``paths``
 ===============  ===============================================================================================
 
 ``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``), the others
