@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from . import __version__, commands, config
+from . import __version__, commands
 from .errors import UserError
 
 # Paddle says this whenever it is imported. It concerns people who compile operators.
@@ -382,20 +380,21 @@ def compress(
 @main.command(short_help="Read with an exported model in other programs, and compare.")
 @click.argument("model", metavar="DIR")
 @click.argument("pictures", nargs=-1, metavar="[PICTURE ...]")
-@click.option("--data", metavar="LABELS", help="A label file; its pictures are read too.")
-@click.option("--data-dir", metavar="DIR", help="What its images are relative to [default: its folder].")
+@click.option("--data", metavar="LABELS", help="A label file whose pictures are read too.")
+@data_dir_option
 @click.option(
     "--python",
     "pythons",
     multiple=True,
     metavar="PATH",
-    help="The Python of another environment, such as one with PaddleOCR 3; may be given again.",
+    help="The Python of another environment, such as one with PaddleOCR 3. It may be given several times.",
 )
 @click.option(
     "--pictures",
     "count",
     type=click.IntRange(1),
-    help="How many to read [default: 200 lines, or 20 whole pictures for a detector].",
+    metavar="N",
+    help="How many pictures to read. [default: 200 lines, or 20 whole pictures for a detector]",
 )
 def verify(
     model: str,
@@ -407,8 +406,8 @@ def verify(
 ) -> None:
     """Read pictures with an exported model in every program that is installed, and say where they differ from `ocr`.
 
-    These are plain onnxruntime, Paddle, RapidOCR 3 and PaddleOCR 3. Exits with 1 if one of them reads something else,
-    or cannot use the model.
+    The programs are plain onnxruntime, Paddle, RapidOCR 3 and PaddleOCR 3. It exits with 1 if one of them reads
+    something else, or cannot use the model.
     """
     sys.exit(commands.verify.verify(model, pictures, data, data_dir, pythons, count))
 
@@ -452,21 +451,12 @@ def eval_system(
 @click.option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
 def configs(name: str | None, copy: str | None) -> None:
     """List the built-in configs, print the one called NAME, or copy them."""
-    files = [config.locate(name)] if name else [config.BUILT_IN / f"{known}.yml" for known in config.built_in()]
     if copy:
-        for source in files:
-            target = Path(copy) / source.parent.name / source.name
-            if target.exists():
-                raise UserError(f"{target} is there already; name another folder.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
-            click.echo(target)
+        commands.configs.copy_configs(name, copy)
     elif name:
-        click.echo(files[0].read_text(encoding="utf-8"), nl=False)
+        commands.configs.print_config(name)
     else:
-        for known, file in zip(config.built_in(), files):
-            title = file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-            click.echo(f"{known:48} {title}")
+        commands.configs.list_configs()
 
 
 @main.command(

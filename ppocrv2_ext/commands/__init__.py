@@ -1,11 +1,12 @@
 """What the commands do, as functions; one module for each family of commands."""
 
-from . import centers, compare, compress, data, eval_system, export, info, ocr, train, verify, weights
+from . import centers, compare, compress, configs, data, eval_system, export, info, ocr, train, verify, weights
 
 __all__ = [
     "centers",
     "compare",
     "compress",
+    "configs",
     "data",
     "eval_system",
     "export",
