@@ -170,7 +170,8 @@ def load_pretrained(
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _to_dictionary(params, state_dict, file, list(characters), log)
-    own = _names_to_keep(model)
+    params = {**{name: state_dict[name] for name in _names_in(model, "fill_on_load")}, **params}
+    own = _names_in(model, "keep_on_load")
     if own:
         log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
         params = {**params, **{name: state_dict[name] for name in own}}
@@ -209,12 +210,15 @@ def _to_dictionary(params, state_dict, file, characters, log):
     return params
 
 
-def _names_to_keep(model: paddle.nn.Layer) -> list[str]:
-    """Names in the state dict that the config has already filled, such as centers from a file (``keep_on_load``)."""
+def _names_in(model: paddle.nn.Layer, attribute: str) -> list[str]:
+    """Names in the state dict that layers of the model list.
+
+    Args:
+        attribute: ``keep_on_load``, what the config has already filled, such as centers from a file; or
+            ``fill_on_load``, what a file may lack, such as BatchNorm that was put back into a merged network.
+    """
     layers = model.named_sublayers(include_self=True)
-    return [
-        ".".join(filter(None, (path, name))) for path, layer in layers for name in getattr(layer, "keep_on_load", ())
-    ]
+    return [".".join(filter(None, (path, name))) for path, layer in layers for name in getattr(layer, attribute, ())]
 
 
 def _counts_centers(name: str) -> bool:

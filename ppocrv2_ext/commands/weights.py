@@ -94,7 +94,7 @@ def _write_newer(
         raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
     file = require_file("--from", source) if source else newer_models.locate_newer_model(published)
     dictionary = host.root / config["Global"]["character_dict_path"] if kind == "rec" else None
-    architecture = {**config["Architecture"], "freeze_norm": False}
+    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
     if dictionary:
         classes = read_dictionary(dictionary, space=config["Global"]["use_space_char"])
         architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}

@@ -30,7 +30,7 @@ SUBSTITUTES = {
 NETWORK_PARTS = ("Transform", "Backbone", "Neck", "Head")
 NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_feats", *NETWORK_PARTS)
 # The keys that this package adds: to every network, and to a member of Architecture.Models.
-NETWORK_OPTIONS = ("frames_by_width", "freeze_norm", "merged")
+NETWORK_OPTIONS = ("frames_by_width", "freeze_norm", "merged", "restore_norm")
 MEMBER_OPTIONS = (*NETWORK_OPTIONS, "pretrained", "pretrained_min_matched", "perturbation", "freeze_params")
 
 # What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last two lines and CHOICES are what this package adds.

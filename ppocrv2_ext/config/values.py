@@ -225,6 +225,7 @@ NETWORKS: dict[str, Rule] = {  # the values of Architecture, or of each of its M
     "return_all_feats": FLAG,
     "frames_by_width": FLAG,
     "freeze_norm": FLAG,
+    "restore_norm": FLAG,
     "freeze_params": FLAG,
     "pretrained": OPTIONAL_PATH,
     "pretrained_min_matched": nothing_or(PROBABILITY),

@@ -12,7 +12,7 @@ from ..config.names import MEMBER_OPTIONS
 from ..errors import UserError
 from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
-from .merging import merge_branches, read_parts
+from .merging import merge
 from .save_load import LEAST_MATCHED
 
 
@@ -23,7 +23,7 @@ class CollaborativeModel(DistillationNetworks):
     A network's ``pretrained`` file may be missing in evaluation, in export, and if a checkpoint holds the network.
     Training without it is an error.
 
-    A network may be ``merged`` (:mod:`.merging`), which happens before its file is loaded.
+    A network may be ``merged``, with ``restore_norm`` (:mod:`.merging`), which happens before its file is loaded.
 
     ``pretrained_min_matched`` is the share of a network's tensors that its file must hold [0.9].
 
@@ -42,7 +42,7 @@ class CollaborativeModel(DistillationNetworks):
         networks, missing_files = {}, {}
         for name, section in config["Models"].items():
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
-            merge_branches(networks[name], read_parts(section.get("merged")))
+            merge(networks[name], section)
             path = section.get("pretrained")
             if path and (str(path).startswith("http") or with_suffix(path).is_file()):
                 minimum = section.get("pretrained_min_matched", LEAST_MATCHED)

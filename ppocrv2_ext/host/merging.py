@@ -2,20 +2,68 @@
 
 PP-OCRv3 and later train some convolutions as several parallel branches. PaddleOCR's exporter merges each of them into
 one convolution (``rep`` of its layers; ``ppocr/utils/export_model.py``). What is published for them is merged, so a
-network that starts from it has to be merged too.
+network that starts from it has to be merged too. ``Architecture.restore_norm`` puts BatchNorm back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import distributed, nn
 
 from ..errors import UserError
+from ..plugins.restored_norm import list_restored, measure_norm, restore_norm
 
 PARTS = ("backbone", "neck", "head")
+IMAGE_SHAPES = {"rec": (3, 48, 320), "det": (3, 160, 160)}  # of an image that such a network takes
+
+
+def merge(network: nn.Layer, section: Mapping[str, Any]) -> None:
+    """Merge the branches of a new network, and restore its BatchNorm, where its section of the config says so.
+
+    Args:
+        section: ``Architecture``, or one of its ``Models``.
+    Raises:
+        UserError: ``merged`` is something else, or ``restore_norm`` is said of a network whose backbone is not merged.
+    """
+    parts = read_parts(section.get("merged"))
+    merge_branches(network, parts)
+    if not section.get("restore_norm", False):
+        return
+    if "backbone" not in parts:
+        raise UserError(
+            "Architecture.restore_norm puts BatchNorm back into a merged backbone, and this one is not merged; say"
+            " `merged: true` beside it, or leave it out."
+        )
+    kept = [part for part in parts if part != "head" and hasattr(network, part)]
+    restore_norm(network, kept, IMAGE_SHAPES[section["model_type"]])
+
+
+def train_measured(train: Callable) -> Callable:
+    """PaddleOCR's ``tools.program.train``, which first measures the statistics of restored BatchNorm on one batch.
+
+    A training that is resumed has them already.
+    """
+    signature = inspect.signature(train)
+
+    @functools.wraps(train)
+    def train_loop(*arguments: Any, **options: Any) -> Any:
+        given = signature.bind(*arguments, **options).arguments
+        norms = list_restored(given["model"])
+        if norms and not given["config"]["Global"].get("checkpoints"):
+            for batch in given["train_dataloader"]:
+                measure_norm(given["model"], batch[0])
+                break
+            if distributed.get_world_size() > 1:  # every rank has measured its own batch
+                for tensor in (tensor for norm in norms for tensor in norm.state_dict().values()):
+                    distributed.broadcast(tensor, 0)
+        return train(*arguments, **options)
+
+    return train_loop
 
 
 def read_parts(value: Any) -> tuple[str, ...]:

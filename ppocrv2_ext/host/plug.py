@@ -72,19 +72,18 @@ def _extend_builder(registry: Registry, make: Callable) -> Callable:
 
 
 def _allow_merged(build_model: Callable) -> Callable:
-    """``build_model``, where ``Architecture`` of a single network may say ``merged``.
+    """``build_model``, where ``Architecture`` of a single network may say ``merged`` and ``restore_norm``.
 
     The members of ``Models`` merge theirs before they load their own weights, see :mod:`.collaborative_model`.
     """
 
     @functools.wraps(build_model)
     def build(config: dict) -> Any:
-        parts = merging.read_parts(config.get("merged"))
         for name, network in (config.get("Models") or {}).items():
             if network.get("merged") and config.get("name") not in ARCHITECTURES:
                 raise UserError(f"Architecture.Models.{name}.merged needs `Architecture.name: CollaborativeModel`.")
         model = build_model({key: value for key, value in config.items() if key != "merged"})
-        merging.merge_branches(model, parts)
+        merging.merge(model, config)
         return model
 
     return build
@@ -184,6 +183,7 @@ LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
     ("tools.program", "train", resume.train_resumably),  # innermost: a checkpoint includes what the others save
     ("tools.program", "train", ema.train_with_average),
+    ("tools.program", "train", merging.train_measured),
     ("tools.program", "train", first_step.train_audited),
     ("tools.program", "train", train_watched),
     ("tools.program", "train", ranks.train_together),

@@ -21,7 +21,7 @@ def measure(root, kind, model):
     """The largest difference of the outputs for one random image."""
     file = newer_models.locate_newer_model(model)
     settings = yaml_files.read(yaml_files.locate(model.config))
-    architecture = {**settings["Architecture"], "freeze_norm": False}
+    architecture = {**settings["Architecture"], "freeze_norm": False, "restore_norm": False}
     if kind == "rec":
         classes = read_dictionary(root / settings["Global"]["character_dict_path"])
         architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}

@@ -1,0 +1,134 @@
+"""Which model reads what, how large it is, and how long it takes: exported recognizers and detectors side by side.
+
+    python scripts/compare_models.py --rec v2=official --rec v6-tiny=DIR --lines words=LABELS --lines receipts=LABELS
+    python scripts/compare_models.py --det v2=official --det v6-tiny=DIR --scenes LABELS
+
+A model is NAME=FOLDER, or NAME=official for the official PP-OCRv2 one. Lines count as right without case and spaces.
+Recognizers read whole lines at their own width, as `ppocrv2 ocr` does; boxes are judged as `ppocrv2 eval-system` does.
+The models take turns on the same pictures with one thread each, so the ratio of two times says more than a time.
+Times are medians over groups of 32 lines, or over scenes.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+from experiments.markdown import markdown_table
+
+from ppocrv2_ext.checkpoints import official
+from ppocrv2_ext.data.labels import read_entries
+from ppocrv2_ext.deploy.detect import Detector
+from ppocrv2_ext.deploy.engine import load_engine
+from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
+from ppocrv2_ext.deploy.lines import read_texts
+from ppocrv2_ext.deploy.model_folder import ONNX_FILE
+from ppocrv2_ext.deploy.ocr import open_image
+from ppocrv2_ext.deploy.settings import official_settings, read_settings
+from ppocrv2_ext.errors import UserError
+
+GROUP = 32  # lines
+Run = Callable[[Any], Any]
+
+
+def load_model(kind: str, folder: str) -> tuple[Run, float]:
+    """A model with its settings, and the size of its ONNX file in MB.
+
+    Args:
+        kind: "rec", whose function reads a list of lines, or "det", whose function finds the boxes of a picture.
+        folder: of the exported model, or "official".
+    """
+    file = official.locate(kind) if folder == "official" else Path(folder) / ONNX_FILE
+    settings = official_settings(kind) if folder == "official" else read_settings(folder, kind)
+    engine, size = load_engine(file, "onnxruntime", 1), file.stat().st_size / 1e6
+    if kind == "det":
+        return Detector(engine, settings), size
+    return lambda lines: [text for text, _ in read_texts(lines, engine, settings)], size
+
+
+def take_turns(models: dict[str, Run], inputs: Sequence[Any], times: dict[str, list[float]]) -> dict[str, list]:
+    """What every model makes of every input; the seconds of each go to ``times``."""
+    outputs: dict[str, list] = {name: [] for name in models}
+    for each in inputs:
+        for name, run in models.items():
+            start = time.perf_counter()
+            outputs[name].append(run(each))
+            times[name].append(time.perf_counter() - start)
+    return outputs
+
+
+def compare_recognizers(models: dict[str, Run], sets: dict[str, str]) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """{model: [share of right lines of each set]} and {model: milliseconds of a line}."""
+    times: dict[str, list[float]] = {name: [] for name in models}
+    shares: dict[str, list[str]] = {name: [] for name in models}
+    for labels in sets.values():
+        entries = [entry for entry in read_entries(labels) if entry.text]
+        images = [open_image(Path(labels).parent / entry.images[0]) for entry in entries]
+        groups = [images[start : start + GROUP] for start in range(0, len(images), GROUP)]
+        for name, read in take_turns(models, groups, times).items():
+            texts = [text for group in read for text in group]
+            right = sum(fold_text(text) == fold_text(entry.label) for text, entry in zip(texts, entries))
+            shares[name].append(f"{right / len(entries):.3f}")
+    return shares, {name: 1000 * statistics.median(seconds) / GROUP for name, seconds in times.items()}
+
+
+def compare_detectors(models: dict[str, Run], labels: str) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """{model: [precision, recall, F1]} and {model: milliseconds of a scene}."""
+    entries = [entry for entry in read_entries(labels) if entry.text]
+    images = [open_image(Path(labels).parent / entry.images[0]) for entry in entries]
+    times: dict[str, list[float]] = {name: [] for name in models}
+    scores = {}
+    for name, boxes in take_turns(models, images, times).items():
+        pages = [
+            score_page(
+                [(box["points"], box["transcription"]) for box in json.loads(entry.label)], [(box, "") for box in found]
+            )
+            for entry, found in zip(entries, boxes)
+        ]
+        counts = sum((page.detection for page in pages), Counts())
+        scores[name] = [f"{value:.3f}" for value in (counts.precision, counts.recall, counts.f1)]
+    return scores, {name: 1000 * statistics.median(seconds) for name, seconds in times.items()}
+
+
+def read_pairs(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """{name: value} of NAME=VALUE given several times."""
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=option)
+    return dict(value.split("=", 1) for value in values)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rec", multiple=True, callback=read_pairs, metavar="NAME=DIR", help="A recognizer.")
+@click.option("--det", multiple=True, callback=read_pairs, metavar="NAME=DIR", help="A detector.")
+@click.option("--lines", multiple=True, callback=read_pairs, metavar="NAME=FILE", help="Labelled lines.")
+@click.option("--scenes", metavar="FILE", help="Labelled pictures, for the detectors.")
+def main(rec: dict[str, str], det: dict[str, str], lines: dict[str, str], scenes: str | None) -> None:
+    """Compare exported models."""
+    if bool(rec) != bool(lines) or bool(det) != bool(scenes) or not (rec or det):
+        raise click.UsageError("Give --rec with --lines, or --det with --scenes.")
+    cv2.setNumThreads(1)
+    try:
+        for kind, folders, header in (("rec", rec, list(lines)), ("det", det, ["precision", "recall", "F1"])):
+            if not folders:
+                continue
+            loaded = {name: load_model(kind, folder) for name, folder in folders.items()}
+            runs = {name: run for name, (run, _) in loaded.items()}
+            scores, times = compare_recognizers(runs, lines) if kind == "rec" else compare_detectors(runs, scenes)
+            unit = "ms a line" if kind == "rec" else "ms a scene"
+            rows = [[name, f"{loaded[name][1]:.1f}", f"{times[name]:.1f}", *scores[name]] for name in folders]
+            click.echo("\n".join(markdown_table(["model", "MB", unit, *header], rows)))
+    except UserError as error:
+        click.echo(f"compare_models: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
