@@ -4,6 +4,7 @@ engine."""
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -100,7 +101,7 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     """{file: what is written for it}; files of one name keep their own suffix before the new one.
 
     Raises:
-        UserError: two files would be written to one place.
+        UserError: two files would be written to one place, or one over a file that is read.
     """
     if not output:
         return {}
@@ -113,6 +114,10 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
         if target in places:
             raise UserError(f"{places[target]} and {file} would both be written to {target}; read them one by one.")
         places[target] = file
+    for file in files:  # page 2 of a.pdf becomes a-2.png
+        names = {file.name, re.sub(r"-\d+$", "", file.stem) + file.suffix}
+        if names & {place.name for place in places} and file.parent.resolve() == Path(output).resolve():
+            raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
     return targets
 
 

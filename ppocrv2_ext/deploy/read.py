@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, open_regular
 from .engine import Engine, load_onnx_engine, load_paddle_engine
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
@@ -129,7 +129,7 @@ def load_image(path: PathLike) -> np.ndarray:
         OSError or ValueError: it cannot be read as an image; the message says why.
     """
     try:
-        with Image.open(path) as file:
+        with open_regular(path) as stream, Image.open(stream) as file:
             image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
             if image.mode in ("I", "F") or image.mode.startswith("I;16"):
                 return to_bgr(np.asarray(image))

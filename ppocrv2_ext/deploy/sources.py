@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, open_regular
 from .read import load_image, to_bgr
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
@@ -59,6 +59,7 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
     """The pictures in files, one after the other. A file that cannot be read is one Picture with a problem."""
     for file in files:
         try:
+            open_regular(file).close()  # a pipe would let the readers below wait
             if file.suffix.lower() == ".pdf":
                 yield from _open_pdf(file)
             elif file.suffix.lower() in (".tif", ".tiff"):

@@ -2,6 +2,8 @@
 
 import os
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -70,3 +72,35 @@ def test_a_description_of_a_model_has_the_ranges_of_a_config(kind, step, options
     }
     with pytest.raises(UserError, match=rf"inference.yml: `{message}"):
         parse_settings(content, kind, "inference.yml")
+
+
+def ocr(*arguments):
+    return CliRunner().invoke(main, ["ocr", "--cls", "none", *map(str, arguments)])
+
+
+def draw(file, height=40):
+    cv2.imwrite(str(file), np.full((height, 60, 3), 255, np.uint8))
+    return file
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pdf"])
+def test_a_pipe_among_the_pictures_is_named_and_the_others_are_read(suffix, tmp_path):
+    os.mkfifo(tmp_path / f"a.{suffix}")
+    draw(tmp_path / "b.png")
+    result = ocr(tmp_path, "--output", tmp_path / "read")
+    assert result.exit_code == 1
+    assert f"a.{suffix}: it is a pipe, not a file" in result.output
+    assert [path.name for path in (tmp_path / "read").iterdir()] == ["b.txt"]
+
+
+@pytest.mark.parametrize(("form", "names"), [("picture", ["a.png"]), ("picture", ["a.tif", "a-2.png"])])
+def test_a_picture_that_is_read_is_not_written_over(form, names, tmp_path):
+    before = {name: draw(tmp_path / name).read_bytes() for name in names}
+    refused(ocr(tmp_path, "--format", form, "--output", tmp_path), "is read, and could be written over")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_pictures_may_be_written_beside_those_that_are_read(tmp_path):
+    draw(tmp_path / "a.jpg")
+    assert ocr(tmp_path, "--format", "picture", "--output", tmp_path).exit_code == 0
+    assert (tmp_path / "a.png").is_file()
