@@ -111,7 +111,7 @@ def measure(arguments: tuple[Any, ...], rounds: int, warm: bool) -> tuple[dict[s
     spawn = multiprocessing.get_context("spawn")
     for way in WAYS:
         pipes[way], end = spawn.Pipe()
-        spawn.Process(target=serve, args=(end, way, arguments), daemon=True).start()
+        spawn.Process(target=serve, args=(end, way, arguments)).start()
     for turn in range(-1 if warm else 0, rounds):
         for way in list(WAYS)[:: 1 if turn % 2 else -1]:
             pipes[way].send(True)
