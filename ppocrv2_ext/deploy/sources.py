@@ -90,13 +90,19 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
         raise ValueError("the PDF needs a password" if locked else f"not a PDF that can be opened ({error})") from None
     try:
         for number in range(len(document)):
-            page = document[number]
-            width, height = page.get_size()
-            scale = min(PDF_RESOLUTION / POINTS_PER_INCH, (LARGEST_PIXELS / max(1.0, width * height)) ** 0.5)
-            pixels = np.array(page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy())
+            try:
+                pixels = _draw_page(document[number])
+            except pdfium.PdfiumError as error:
+                raise ValueError(f"page {number + 1} of {len(document)} cannot be read ({error})") from None
             yield Picture(file, number + 1, len(document), to_bgr(pixels))
     finally:
         document.close()
+
+
+def _draw_page(page: Any) -> np.ndarray:
+    width, height = page.get_size()
+    scale = min(PDF_RESOLUTION / POINTS_PER_INCH, (LARGEST_PIXELS / max(1.0, width * height)) ** 0.5)
+    return np.array(page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy())
 
 
 def _import_pdfium() -> Any:

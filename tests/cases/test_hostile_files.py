@@ -104,3 +104,21 @@ def test_pictures_may_be_written_beside_those_that_are_read(tmp_path):
     draw(tmp_path / "a.jpg")
     assert ocr(tmp_path, "--format", "picture", "--output", tmp_path).exit_code == 0
     assert (tmp_path / "a.png").is_file()
+
+
+def pdf(*objects):
+    parts = b"".join(b"%d 0 obj%s endobj\n" % (number, each) for number, each in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + parts + b"trailer<</Root 1 0 R>>\n%%EOF"
+
+
+@pytest.mark.parametrize(
+    ("kids", "readable"), [(b"[3 0 R 9 0 R]/Count 2", 1), (b"[2 0 R 2 0 R]/Count 9", 0), (b"[]/Count 5", 0)]
+)
+def test_a_pdf_with_pages_that_are_not_there_is_read_as_far_as_it_goes(kids, readable, tmp_path):
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]>>"
+    file = tmp_path / "x.pdf"
+    file.write_bytes(pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids" + kids + b">>", page))
+    result = ocr(file, "--output", tmp_path)
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output or "not a PDF" in result.output
+    assert (tmp_path / "x.txt").is_file() == bool(readable)
