@@ -34,7 +34,7 @@ def centers(
     if Path(output).is_dir():
         raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
     _, config = prepare_config(name, overrides, directory)
-    config = requirements.for_inference(networks.without_centers(config))
+    config = requirements.require_trained_network(config)
     requirements.require_data(config, ("Train",))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
     requirements.require_writable(Path(output).parent)

@@ -37,7 +37,7 @@ def export(
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory)
-    config = _leave_label_steps(requirements.for_inference(networks.without_centers(config)))
+    config = _leave_label_steps(requirements.require_trained_network(config))
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")

@@ -28,12 +28,12 @@ def local_rank() -> int:
     return int(os.environ.get("PADDLE_RANK_IN_NODE", 0))
 
 
-def once(folder: str | Path, subject: str, work: Callable[[], Result], at_end: contextlib.ExitStack) -> Result:
-    """The result of ``work``, which the first process of this machine does.
+def run_once(folder: str | Path, subject: str, work: Callable[[], Result], at_end: contextlib.ExitStack) -> Result:
+    """The result of ``work``, which the first process of this machine does for all.
 
     Args:
-        folder: that every process can write to; the result is there until ``at_end`` is closed. Without such a folder
-            each process does the work.
+        folder: that every process can write to. The result lies there until ``at_end`` is closed. If there is no such
+            folder, each process does the work.
         subject: what the work is, in one word.
         work: returns plain YAML values.
     Raises:

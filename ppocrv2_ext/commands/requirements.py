@@ -10,20 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..checkpoints.paths import find_dictionary, require_file
-from ..config.networks import networks
+from ..config.networks import networks, without_centers
 from ..data.dictionary import read_dictionary
 from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
 from ..files import find_obstacle
 
-WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, since centers may be missing
+WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, as centers may be missing
 ADDED_TO = ("train.log", "config.yml", "history.jsonl")  # written in place, the first two by PaddleOCR
 
 
 def require_data(config: dict, modes: Sequence[str]) -> None:
-    """Refuse label files, folders and LMDBs that do not exist or are empty, a wrong ``ratio_list``, and transforms
-    that would fail on any picture.
+    """Refuse data that are missing or empty, and transforms that would fail on any picture.
 
     Args:
         config: a config that :func:`.prepare.prepare_config` returned.
@@ -78,8 +77,8 @@ def require_weights(config: dict, training: bool = False) -> None:
             require_file(key, file)
 
 
-def for_inference(config: dict) -> dict:
-    """``config`` for evaluation and export, which need the weights of the whole network.
+def require_trained_network(config: dict) -> dict:
+    """``config`` for evaluation and export, which take a whole network from its weights, centers too.
 
     ``Global.pretrained_min_matched`` is the least share of the network's tensors that a file must fit. A fine-tune may
     set it low, to start from part of a file; the other tensors stay random. Such a network is not worth judging or
@@ -88,6 +87,7 @@ def for_inference(config: dict) -> dict:
     Raises:
         UserError: the config names no weights, or there is no such file.
     """
+    config = without_centers(config)
     settings = config["Global"]
     if not weights_file(config):
         raise UserError("the config names no weights: set -o Global.pretrained_model=PATH (without .pdparams).")
@@ -119,7 +119,7 @@ def require_known_characters(config: dict) -> None:
     """
     if not _has_dictionary(config):
         return
-    file = str(weights_file(config))  # for_inference has seen that there is one
+    file = str(weights_file(config))  # require_trained_network has seen that there is one
     dictionary = find_dictionary(file)
     if dictionary is None:
         return

@@ -28,10 +28,10 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
         sets.tidy(folder)
 
 
-def overrides(folder: str | Path) -> list[str]:
-    """The ``-o`` that ``--resume`` stands for: start from the last good checkpoint in ``folder``, write into it.
+def list_overrides(folder: str | Path) -> list[str]:
+    """The ``-o`` that ``--resume`` stands for: start from the last whole checkpoint in ``folder``, and write into it.
 
-    If the newest is not whole, the one that is taken instead is announced on stderr.
+    If that is not the newest one, stderr says which it is.
 
     Raises:
         UserError: no checkpoint is whole.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import __version__, interrupts
-from ..config import networks, yaml_files
+from ..config import yaml_files
 from ..data.sources import count_samples
 from ..errors import UserError
 from . import node, requirements, resuming
@@ -54,7 +55,7 @@ def _train(
     with contextlib.ExitStack() as locks:
         if resume:
             resuming.lock(resume, rank, locks)
-            overrides = [*node.once(resume, "resume", lambda: resuming.overrides(resume), locks), *overrides]
+            overrides = [*node.run_once(resume, "resume", lambda: resuming.list_overrides(resume), locks), *overrides]
         host, config = prepare_config(name, overrides, directory)
         signals.install()  # again: Paddle is imported now
         if resume and resuming.is_finished(config, rank):
@@ -69,14 +70,15 @@ def _train(
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
         written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
-        config, counts = node.once(folder, "check", lambda: _check(host, config, folder), locks)
+        drop = functools.partial(drop_broken_samples, host, config, ("Train", "Eval"), folder / "labels")
+        config, counts = node.run_once(folder, "check", drop, locks)
         requirements.require_batch(config, counts.get("Train"), ranks)
         if rank == 0:
             if resume:
                 resuming.require_schedule(config, Path(resume))
             _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
         try:
-            with report_run(name, host, describe_lines_left_out(written, counts)):
+            with _report(name, host, describe_lines_left_out(written, counts)):
                 run_host_script(host, "tools/train.py", config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
@@ -107,18 +109,8 @@ def describe_lines_left_out(
     return sentences
 
 
-def _check(host: Host, config: dict, folder: Path) -> list:
-    """[config without the broken samples, numbers of the others], as :func:`.prepare.drop_broken_samples`."""
-    return list(drop_broken_samples(host, config, ("Train", "Eval"), folder / "labels"))
-
-
-def report_run(title: str, host: Host, warnings: Sequence[str] = ()) -> AbstractContextManager[None]:
-    """A context in which a training leaves a report of itself.
-
-    Args:
-        title: of the report.
-        warnings: sentences that a reader of the report should know.
-    """
+def _report(title: str, host: Host, warnings: Sequence[str]) -> AbstractContextManager[None]:
+    """A context in which a training leaves a report of itself. Its readers should know the ``warnings``."""
     from ..host.recording import Description, command_line, reporting
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
@@ -146,7 +138,7 @@ def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = N
     """
     host, config = prepare_config(name, overrides, directory)
     requirements.require_data(config, ("Eval",))
-    config = networks.without_centers(requirements.for_inference(config))
+    config = requirements.require_trained_network(config)
     with tempfile.TemporaryDirectory() as folder:
         config, _ = drop_broken_samples(host, config, ("Eval",), folder)
         run_host_script(host, "tools/eval.py", config)
