@@ -4,9 +4,10 @@
     python scripts/bench_step.py --cml --lines 4 --widths 640 --paddleocr DIR
 
 The same network and batch, in one process, taking turns. Each width and number of threads has a process of its own, and
-so has each peak of memory. `PaddleOCR` is its CTCLoss over Paddle's operators, `plain` our CTC over Paddle's operators,
-`fast` our CTC and network by the fast kernels. With `--cml` the networks are two students and a teacher, `--lines`
-counts square scenes, and `PaddleOCR` is the model and the loss of its own CML config, which only a clone has.
+so has each peak of memory, over three steps; `--memory` measures these alone. `PaddleOCR` is its CTCLoss over Paddle's
+operators, `plain` our CTC over Paddle's operators, `fast` our CTC and network by the fast kernels. With `--cml` the
+networks are two students and a teacher, `--lines` counts square scenes, and `PaddleOCR` is the model and the loss of
+its own CML config, which only a clone has.
 
 Times are seconds, median and quartiles. `MKL_DEBUG_CPU_TYPE=5` is set where the environment does not say otherwise: it
 doubles the speed of Paddle's matrix products on an AMD CPU, in every column. `--keep-memory` tells the C library to
@@ -190,6 +191,7 @@ def run_child(arguments: list[str], threads: int, keep_memory: bool) -> dict:
 @click.option("--keep-memory", is_flag=True, help="Let the C library keep freed memory, in every column.")
 @click.option("--cml", is_flag=True, help="Collaborative mutual learning of detectors; `--widths` is a scene's side.")
 @click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR, with `--cml`.")
+@click.option("--memory", is_flag=True, help="Measure only the peaks of memory, with one thread.")
 @click.option("--child", type=click.Choice(["times", *WAYS]), hidden=True)
 def main(
     widths: tuple[int, ...],
@@ -200,6 +202,7 @@ def main(
     keep_memory: bool,
     cml: bool,
     paddleocr: str | None,
+    memory: bool,
     child: str | None,
 ) -> None:
     """Time a training step and an evaluation on a CPU."""
@@ -228,9 +231,14 @@ def main(
     for width in widths:
         shared = ["--widths", str(width), "--lines", str(lines), *(["--train-norm"] if train_norm else [])]
         shared += [*(["--cml"] if cml else []), *(["--paddleocr", paddleocr] if paddleocr else [])]
-        for count in threads:
-            times = run_child([*shared, "--rounds", str(rounds), "--child", "times"], count, keep_memory)
+        for count in (1,) if memory else threads:
+            times = (
+                {} if memory else run_child([*shared, "--rounds", str(rounds), "--child", "times"], count, keep_memory)
+            )
             peaks = [run_child([*shared, "--child", way], count, keep_memory) for way in ways]
+            if memory:
+                row = ["train", *["-"] * (len(WAYS) + 2), ", ".join(f"{peak:.0f}" for peak in peaks)]
+                table.add_row(str(width), str(count), *row)
             for task, seconds in times.items():
                 quartiles = {way: np.percentile(values, [25, 50, 75]) for way, values in seconds.items()}
                 cells = [
