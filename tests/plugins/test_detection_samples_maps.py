@@ -12,6 +12,8 @@ from ppocrv2_ext.plugins.detection_samples.border_map import (
     LARGE,
     TextBorderMap,
     draw_border_maps,
+    draw_closeness_plainly,
+    import_kernel,
     square_distances,
     square_distances_near,
 )
@@ -156,7 +158,38 @@ def test_looking_only_near_the_edges_changes_no_distance_within_reach():
         np.testing.assert_allclose(square_distances_near(outline, x, y, reach), everywhere, rtol=1e-4, atol=2e-2)
 
 
-def test_outlines_drawn_together_give_the_map_of_each_drawn_alone():
+def test_the_compiled_loop_draws_what_the_plain_code_draws_in_500_random_cases():
+    pytest.importorskip("numba")
+    rng, draw = np.random.default_rng(5), import_kernel()
+    for _ in range(500):
+        height, width = rng.integers(5, 90, 2).tolist()
+        outlines = draw_outlines(rng, int(rng.integers(1, 5)), height, width, 60)
+        if len(outlines):
+            low = rng.integers(0, [width, height], (len(outlines), 2))
+            boxes = np.concatenate([low, rng.integers(low + 1, [width + 1, height + 1])], axis=1)
+            given = outlines, rng.uniform(0.5, 30, len(outlines)), boxes, 0.3, 0.7
+            expected, found = np.full((2, height, width), 0.3, np.float32)
+            draw_closeness_plainly(expected, *given)
+            draw(found, *given)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """A function after whose call the plain code draws."""
+    name = "ppocrv2_ext.plugins.detection_samples.border_map.has_numba"
+    return lambda: monkeypatch.setattr(name, lambda: False)
+
+
+def test_without_numba_the_maps_are_the_same(without_numba):
+    outlines = draw_outlines(np.random.default_rng(6), 20, 200, 300, 150)
+    with_numba = TextBorderMap()(sample(outlines, 200, 300))
+    without_numba()
+    require_equal(TextBorderMap()(sample(outlines, 200, 300)), with_numba, ["threshold_map", "threshold_mask"])
+
+
+def test_outlines_drawn_together_give_the_map_of_each_drawn_alone(without_numba):
+    without_numba()
     outlines = draw_outlines(np.random.default_rng(4), 90, 200, 300, 40)
     assert (np.ptp(outlines, axis=1).prod(axis=1) < LARGE).mean() > 0.9
     frame = Frame(0, 0, 300, 200)

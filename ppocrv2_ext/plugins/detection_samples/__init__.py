@@ -2,6 +2,7 @@
 
 - ``pose``, ``crop``, ``warp``: mirror, turn, scale and crop a scene by one warp of the pixels that are kept
 - ``outlines``, ``border_map``, ``shrink_map``: the four targets of the loss, made only where text is
+- ``border_kernel``: the loop of the border map, compiled by numba, which is optional
 - ``normalise``: pixels to the numbers that the network gets, by a table
 - ``scene_crop``, ``scene_window``: the random transforms
 

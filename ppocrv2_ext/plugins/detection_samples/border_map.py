@@ -5,12 +5,15 @@ Shape legend: N outlines, P points each, last axis (x, y) in pixels; H, W the si
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...config.numbers import number, share
 from ...registry import TRANSFORMS
+from ..fast_cpu.memory import has_numba
 from ..polygons import areas, next_points, perimeters
 from ..window import pad
 from .outlines import Frame, fill, frame_of, offset, read_outlines
@@ -47,40 +50,66 @@ def draw_border_maps(
     # An outline without length has no area either.
     reaches = sizes * (1 - shrink_ratio**2) / np.maximum(perimeters(outlines), 1e-9)
     corner = np.array(frame[:2])  # the library rounds towards the first pixel of the picture
-    groups: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
+    seen, boxes = [], []
     for index in np.flatnonzero(sizes > 0).tolist():
         for around in offset(outlines[index] - corner, reaches[index])[:1]:
             around = around + corner.astype(np.int32)
-            low, high = around.min(axis=0), around.max(axis=0) + 1
-            box = [*np.maximum(low, 0).tolist(), *np.minimum(high, [width, height]).tolist()]
-            size = box[2] - box[0], box[3] - box[1]
-            if min(size) > 0:
+            low, high = around.min(axis=0).tolist(), around.max(axis=0).tolist()
+            box = max(low[0], 0), max(low[1], 0), min(high[0] + 1, width), min(high[1] + 1, height)
+            if box[0] < box[2] and box[1] < box[3]:
                 fill(mask, around, 1, frame)
-                is_large = size[0] * size[1] > LARGE
-                group = (index,) if is_large else (-(-size[0] // 16), -(-size[1] // 16))
-                groups.setdefault(group, []).append((index, box))
-    for members in groups.values():
-        for first in range(0, len(members), MOST_TOGETHER):
-            indexes, boxes = zip(*members[first : first + MOST_TOGETHER])
-            outlines_here, reaches_here = outlines[list(indexes)], reaches[list(indexes)]
-            _draw_closeness(closeness, outlines_here, reaches_here, np.array(boxes), (thresh_min, thresh_max))
+                seen.append(index)
+                boxes.append(box)
+    if seen:
+        draw = import_kernel() if has_numba() else draw_closeness_plainly
+        draw(closeness, outlines[seen], reaches[seen], np.array(boxes), thresh_min, thresh_max)
     return closeness, mask
 
 
-def _draw_closeness(
-    closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray, values: tuple[float, float]
-) -> None:
-    """Draw (N, P, 2) outlines, all at once, each into its box (x, y, end_x, end_y) of the map.
+@functools.cache
+def import_kernel() -> Callable[..., None]:
+    """:func:`draw_closeness_plainly`, compiled. A process that is forked afterwards need not compile it again."""
+    from .border_kernel import draw_closeness_compiled
 
-    ``values`` are those at the distance ``reaches`` and on an outline.
+    draw_closeness_compiled(
+        np.zeros((1, 1), np.float32), np.ones((1, 4, 2)), np.ones(1), np.ones((1, 4), int), 0.0, 1.0
+    )
+    return draw_closeness_compiled
+
+
+def draw_closeness_plainly(
+    closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray, low: float, high: float
+) -> None:
+    """Draw how close pixels are to outlines into a map, where that is more than the map holds.
+
+    Args:
+        closeness: (H, W) float32, written to.
+        outlines: (N, P, 2) in pixels of the map.
+        reaches: (N,) the distance in pixels, > 0, at which the closeness has fallen to ``low``.
+        boxes: (N, 4) the part of the map that each outline is drawn into: x, y, end x and end y.
+        low, high: the closeness far from an outline, and on it.
     """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, (x, y, end_x, end_y) in enumerate(boxes.tolist()):
+        is_large = (end_x - x) * (end_y - y) > LARGE
+        group = (index,) if is_large else (-(-(end_x - x) // 16), -(-(end_y - y) // 16))
+        groups.setdefault(group, []).append(index)
+    for members in groups.values():
+        for first in range(0, len(members), MOST_TOGETHER):
+            some = members[first : first + MOST_TOGETHER]
+            _draw_together(closeness, outlines[some], reaches[some], boxes[some], low, high)
+
+
+def _draw_together(
+    closeness: np.ndarray, outlines: np.ndarray, reaches: np.ndarray, boxes: np.ndarray, low: float, high: float
+) -> None:
+    """As :func:`draw_closeness_plainly`, all outlines at once."""
     width, height = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
     x, y = boxes[:, :1] + np.arange(width), boxes[:, 1:2] + np.arange(height)
     if len(outlines) == 1:
         squares = square_distances_near(outlines[0], x[0], y[0], reaches[0])[None]
     else:
         squares = square_distances(outlines, x, y)
-    low, high = values
     near = np.sqrt(squares, out=squares)
     near *= ((low - high) / reaches).astype(np.float32)[:, None, None]
     near += high
@@ -195,6 +224,8 @@ class TextBorderMap:
         self.shrink_ratio = share(shrink_ratio, "shrink_ratio")
         self.thresh_min = number(thresh_min, "thresh_min", 0, 1)
         self.thresh_max = number(thresh_max, "thresh_max", self.thresh_min, 1)
+        if has_numba():
+            import_kernel()  # here, so that the workers of a loader find it compiled
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """A copy of a sample with two more maps, (H, W) float32.

@@ -67,8 +67,8 @@ class NormalizeToCHW:
         self.mean, self.std = _read_channels(mean, "mean"), _read_channels(std, "std")
         for value in self.std:
             positive(float(value), "std")
-        std = self.std.astype(np.float64)
-        self.factors, self.shifts = self.scale / std, -self.mean / std
+        divisors = self.std.astype(np.float64)
+        self.factors, self.shifts = self.scale / divisors, -self.mean / divisors
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """A copy of a sample with `image` (H, W, 3), of any type, as (3, H, W) float32.

@@ -46,7 +46,7 @@ class RandomSceneWindow:
         if not isinstance(size, (list, tuple)) or len(size) != 2:
             raise ValueError(f"`size` must be [height, width], got {size!r}.")
         self.augmenters = read_augmenters(augmenter_args)
-        self.size = tuple(whole_number(side, "size", 1) for side in size)
+        self.size = whole_number(size[0], "size", 1), whole_number(size[1], "size", 1)
         self.text_p = number(text_p, "text_p", 0, 1)
         self.min_text_size = non_negative(min_text_size, "min_text_size")
         self.draws = Draws("RandomSceneWindow", seed)
