@@ -1,4 +1,4 @@
-"""What the commands share: a config prepared for the host, its broken samples dropped, a script of the host run."""
+"""What the commands share: to prepare a config, to drop its broken samples, to run a script of PaddleOCR with it."""
 
 from __future__ import annotations
 
@@ -57,17 +57,18 @@ def _read_config(name: str, overrides: Sequence[str]) -> tuple[dict, list[str]]:
 
 
 def drop_broken_samples(
-    host: Host, config: dict, modes: Sequence[str], folder: str | Path, rank: int = 0
+    host: Host, config: dict, modes: Sequence[str], folder: str | Path
 ) -> tuple[dict, dict[str, list[int]]]:
-    """Check every sample of the data and let ``config`` name label files without the broken ones.
+    """Check every sample of the data, and let ``config`` name label files without the broken ones.
+
+    What is dropped is said on stderr.
 
     Args:
         modes: sections to check, of "Train" and "Eval".
         folder: where the new label files go; a section without broken samples keeps its own.
-        rank: number of this process in a distributed run. The first one, 0, reports what is dropped on stderr.
     Returns:
-        (config, counts): counts are {section: numbers of usable samples, one for each label file}. A section that is
-        no SimpleDataSet is not checked and has none.
+        (config, counts): counts are {section: numbers of usable samples, one for each label file or LMDB}. Another kind
+        of data set is not checked and has none.
     Raises:
         UserError: a section has no usable sample.
     """
@@ -76,8 +77,7 @@ def drop_broken_samples(
 
     report = check_data(config, host, modes)
     clean.require_usable(report)
-    if rank == 0:
-        check_report.warn(report)
+    check_report.warn(report)
     counts = {
         section.mode: [sum(sample.line is not None for sample in samples) for _, samples in section.files]
         for section in report.sets

@@ -42,5 +42,5 @@ def tabulate_costs(costs: Sequence[Cost], workers: int, batch_size: int) -> tupl
     makers = f"{processes} loading process{'es make' if processes > 1 else ' makes'}"
     return table, (
         f"{makers} at most {rate:.0f} samples a second: "
-        f"a training step of {batch_size} that takes less than {batch_size / rate:.2g} s waits for its data."
+        f"a training step of {batch_size} samples waits for its data if it takes less than {batch_size / rate:.2g} s."
     )

@@ -146,7 +146,7 @@ class TestCosts:
             ["", "2", ""],
         ]
         assert sentence.startswith("2 loading processes make at most 200 samples a second: a training step of 20")
-        assert "less than 0.1 s" in sentence
+        assert sentence.endswith("of 20 samples waits for its data if it takes less than 0.1 s.")
 
 
 class TestNumbers:
