@@ -7,8 +7,10 @@ from official_graph import load_official_graph
 
 from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints.official import OFFICIAL
+from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
 CONFIG = "det/ch_PP-OCRv2_det_student"
+SMALL = ("transforms.DetResizeForTest.limit_side_len=640", "transforms.DetResizeForTest.limit_type=max")
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +89,18 @@ def require_parity(official, published, samples):
 def test_the_converted_network_finds_the_same_boxes_in_real_scenes_as_the_official_onnx(
     official, published, samples, wheel
 ):
-    small = ("transforms.DetResizeForTest.limit_side_len=640", "transforms.DetResizeForTest.limit_type=max")
-    require_parity(official, published, scenes(samples, wheel, 3, *small))
+    require_parity(official, published, scenes(samples, wheel, 3, *SMALL))
+
+
+def test_an_evaluation_by_the_fast_functions_has_the_boxes_and_metrics_of_one_by_paddles_operators(
+    official, samples, wheel
+):
+    def detect_plainly(image):
+        with paddle_only(), paddle.no_grad():
+            return official(paddle.to_tensor(image))["maps"].numpy()
+
+    assert any("forward" in vars(layer) for layer in official.sublayers())  # those that the fast functions run
+    require_parity(official, detect_plainly, scenes(samples, wheel, 3, *SMALL))
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
+from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
 FINETUNE = "rec/ch_PP-OCRv2_rec_finetune"
 SMALL = ("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Global.use_gpu=false", "Global.print_batch_step=1")
@@ -102,6 +103,14 @@ def test_the_converted_network_reads_real_words_like_the_official_onnx(official,
 @pytest.mark.slow
 def test_the_converted_network_reads_all_1000_words_like_the_official_onnx(official, wheel, shared_data):
     require_parity(official, wheel, [path for path, _ in read_words(shared_data / "icdar2015_words")])
+
+
+def test_an_evaluation_by_the_fast_functions_reads_what_one_by_paddles_operators_reads(official, wheel, words):
+    images = paddle.to_tensor(prepare_images([path for path, _ in words]))
+    with paddle.no_grad():
+        fast = strings(wheel, official(images))
+        with paddle_only():
+            assert fast == strings(wheel, official(images))
 
 
 def test_with_freeze_norm_the_network_gives_the_same_outputs_in_training_and_in_evaluation(official, wheel, words):
