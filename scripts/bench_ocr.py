@@ -219,7 +219,7 @@ def report(systems: list[System], samples: list, record: Record) -> None:
             system.name,
             ratios,
             processor,
-            f"{len(samples) / sum(answer['seconds'] for answer in answers):.2f}",
+            f"{sum(len(a['texts']) for a in answers) / sum(a['seconds'] for a in answers):.2f}",
             *(f"{value:.2f}" for value in np.percentile(seconds, (50, 95))),
             f"{np.median(record.read(system, 'start') or [float('nan')]):.2f}",
             f"{max(answer['memory'] for answer in answers):.0f}",
