@@ -4,9 +4,10 @@
     python scripts/bench_pipeline.py --labels DIR/train.txt --words DIR/words.txt --workers 1,2,4
 
 Each side has a process of its own, and they take turns. Without ``--workers`` each makes samples as one worker does,
-and times are of the processor, so that other processes count little. With ``--workers`` whole batches come through the
-loader, by the clock. Numbers are medians and quartiles over the rounds. Our workers keep freed memory, PaddleOCR's do
-not; with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 in the environment both do.
+and times are of the processor, so that other processes count little. A second table has the stages of a sample; what a
+crop decodes late counts as decoding. With ``--workers`` whole batches come through the loader, by the clock. Numbers
+are medians and quartiles over the rounds. Our workers keep freed memory, PaddleOCR's do not; with MALLOC_MMAP_MAX_=0
+MALLOC_TRIM_THRESHOLD_=2000000000 in the environment both do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Pictures whose pixels are made late. Copy-Paste draws by labels alone, and most crops show nothing of what it pastes.
+"""Pictures whose pixels are made late. Copy-Paste draws by labels alone, and half of the crops show no pasted text.
 
-A picture of a file is decoded only if a crop shows some of its text. A picture that text is pasted into is only cut.
+The other picture is decoded only if the crop shows text of it. Only text that the crop shows is pasted.
 """
 
 from __future__ import annotations
