@@ -26,11 +26,13 @@ from typing import Any
 
 import paddle
 
+from ..checkpoints import loading
 from ..checkpoints.paths import without_suffix
 from ..config.numbers import positive, share
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
 from ..plugins.norm import BATCH_NORMS
+from .save_load import naming
 
 DECAY_TYPES = ("threshold", "exponential", "normal")
 SUFFIX = ".pdema"
@@ -116,8 +118,16 @@ class WeightAverage:
         }
 
     def set_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from the ``ema_state`` and ``step`` of a ``.pdema`` file."""
-        self.state_dict, self.step = dict(saved["ema_state"]), saved["step"]
+        """Go on from the ``ema_state`` and ``step`` of a ``.pdema`` file.
+
+        Raises:
+            ValueError: they are not of this network.
+        """
+        state, step = dict(saved["ema_state"]), saved["step"]
+        shapes, own = ({name: list(value.shape) for name, value in each.items()} for each in (state, self.state_dict))
+        if shapes != own or type(step) is not int or step < 0:
+            raise ValueError("its average is not of this network")
+        self.state_dict, self.step = state, step
 
 
 def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
@@ -171,9 +181,11 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, file: Path, logger: 
     if not file.is_file():
         logger.warning(f"EMA: there is no {file}; the average starts anew, from the weights of the checkpoint.")
         return
-    saved = paddle.load(str(file))
-    model.set_state_dict(saved["train_state"])
-    average.set_state_dict(saved)
+    with naming(file):
+        saved = paddle.load(str(file))
+        average.set_state_dict(saved)
+        loading.require_match(loading.compare_parameters(saved["train_state"], model.state_dict()), minimum=1.0)
+        model.set_state_dict(saved["train_state"])
     logger.info(f"EMA: goes on from step {average.step} of {file}")
 
 

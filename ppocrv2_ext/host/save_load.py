@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+import inspect
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paddle
 
-from ..checkpoints import loading, pdparams, sets, states
+from ..checkpoints import loading, pdparams, pickles, sets, states
 from ..checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
 from ..data import dictionary
-from ..errors import UserError
+from ..errors import UserError, summarise
 
 LEAST_MATCHED = 0.9  # of a network's tensors in its file, if `pretrained_min_matched` says nothing
 
@@ -50,10 +54,16 @@ def check_load(load_model: Callable) -> Callable:
                     f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
                     f" start from it with -o Global.pretrained_model={file}."
                 )
-            params = pdparams.read_params(file)
-            loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
-            best = load_model(config, model, *rest, **options)
-            return {**best, **_read_progress(file)}
+            with naming(file):
+                params = pdparams.read_params(file)
+                loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
+            optimizer = inspect.signature(load_model).bind(config, model, *rest, **options).arguments.get("optimizer")
+            if optimizer is not None:
+                require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
+            progress = _read_progress(file)
+            with naming(file):
+                best = load_model(config, model, *rest, **options)
+            return {**best, **progress}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
             return load_model(config, model, *rest, **options)
@@ -61,6 +71,46 @@ def check_load(load_model: Callable) -> Callable:
         return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
 
     return load
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """A context in which ``file`` is read, so that each error is a sentence that names it.
+
+    Raises:
+        UserError: something went wrong with the content of the file.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error) if file.name in str(error) else f"{file}: {error}") from error
+    except Exception as error:  # Paddle takes a file for what it should be
+        raise UserError(
+            f"{file} is not what a training of this config saves ({summarise(error)}); restore the whole checkpoint."
+        ) from error
+
+
+def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -> None:
+    """Refuse a ``.pdopt`` that is not of this optimizer. Without the file, PaddleOCR says that it is not there.
+
+    Raises:
+        UserError: the schedule of the learning rate is missing or no schedule, or a moment has another shape than its
+            parameter.
+    """
+    if not file.is_file():
+        return
+    with naming(file):
+        state = pickles.without_tensor_names(pickles.read(file))
+        if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+            raise ValueError("it has no names")
+        if isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler):
+            schedule = state["LR_Scheduler"]
+            if not (isinstance(schedule["last_epoch"], int) and math.isfinite(schedule["last_lr"])):
+                raise ValueError("its schedule has no step and no learning rate")
+        for parameter in optimizer._parameter_list:
+            for name in (name for name in state if name.startswith(f"{parameter.name}_")):
+                if np.size(state[name]) != 1 and np.shape(state[name]) != tuple(parameter.shape):
+                    raise ValueError(f"{name} has the shape {np.shape(state[name])}")
 
 
 def _read_progress(file: Path) -> dict:
