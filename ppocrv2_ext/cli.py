@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -48,15 +47,24 @@ def main(debug: bool) -> None:
     """
 
 
-def host_option(command: Callable) -> Callable:
-    """Decorator that adds ``--paddleocr DIR``."""
-    return click.option(
-        "--paddleocr",
-        "directory",
-        metavar="DIR",
-        help="The clone of PaddleOCR to use."
-        " [default: PADDLEOCR_HOME, else the working directory if it is a clone, else the wheel]",
-    )(command)
+host_option = click.option(
+    "--paddleocr",
+    "directory",
+    metavar="DIR",
+    help="The clone of PaddleOCR to use."
+    " [default: PADDLEOCR_HOME, else the working directory if it is a clone, else the wheel]",
+)
+config_option = click.option(
+    "-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a name that `configs` lists."
+)
+override_option = click.option(
+    "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Settings that replace the config's."
+)
+
+
+def config_options(command: Callable) -> Callable:
+    """Decorator that adds ``-c CONFIG -o KEY=VALUE ... --paddleocr DIR``."""
+    return config_option(override_option(host_option(command)))
 
 
 class ConfigCommand(click.Command):
@@ -74,23 +82,6 @@ class ConfigCommand(click.Command):
             elif not is_option:
                 words += ["-o", word]
         return super().parse_args(ctx, words)
-
-
-def config_options(command: Callable) -> Callable:
-    """Decorator that adds ``-c CONFIG -o KEY=VALUE ... --paddleocr DIR``."""
-
-    @click.option(
-        "-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a name that `configs` lists."
-    )
-    @click.option(
-        "-o", "--opt", "overrides", multiple=True, metavar="KEY=VALUE ...", help="Settings that replace the config's."
-    )
-    @host_option
-    @functools.wraps(command)
-    def with_list_of_overrides(overrides, **arguments):
-        return command(overrides=list(overrides), **arguments)
-
-    return with_list_of_overrides
 
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
@@ -142,7 +133,7 @@ def average(files: tuple[str, ...], output: str) -> None:
 @click.option("--json", "report_file", metavar="FILE", help="Also write the findings, with every place, to FILE.")
 @click.option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
 def check(
-    name: str, overrides: list[str], directory: str | None, report_file: str | None, fix_folder: str | None
+    name: str, overrides: tuple[str, ...], directory: str | None, report_file: str | None, fix_folder: str | None
 ) -> None:
     """Look at every sample of a config's data, and say what is broken, where, and what to do about it.
 
@@ -163,7 +154,9 @@ def check(
     help="Another number draws other samples. [default: Global.seed, else 1024]",
 )
 @click.option("--output", required=True, metavar="FILE.png", help="The picture to write; a .jpg will do too.")
-def preview(name: str, overrides: list[str], directory: str | None, count: int, seed: int | None, output: str) -> None:
+def preview(
+    name: str, overrides: tuple[str, ...], directory: str | None, count: int, seed: int | None, output: str
+) -> None:
     """Draw training samples as the network gets them, and print what each transform costs."""
     commands.data.preview(name, output, overrides, directory, count, seed)
 
@@ -183,7 +176,7 @@ def preview(name: str, overrides: list[str], directory: str | None, count: int, 
     " score, in lines that are read right.",
 )
 def centers(
-    name: str, overrides: list[str], directory: str | None, output: str, network: str | None, assignment: str
+    name: str, overrides: tuple[str, ...], directory: str | None, output: str, network: str | None, assignment: str
 ) -> None:
     """Write the class means of a trained recognizer over its training set, for Head.centers.
 
@@ -200,7 +193,7 @@ def centers(
     help="Go on with the training in DIR, from where it was last saved."
     " Give the -c and -o of the first run, or -c DIR/resolved.yml.",
 )
-def train(name: str, overrides: list[str], directory: str | None, resume: str | None) -> None:
+def train(name: str, overrides: tuple[str, ...], directory: str | None, resume: str | None) -> None:
     """Train with PaddleOCR's tools/train.py.
 
     The folder Global.save_model_dir gets the checkpoints, train.log, report.html, and the config as it ran in
@@ -211,7 +204,7 @@ def train(name: str, overrides: list[str], directory: str | None, resume: str | 
 
 @main.command("eval", cls=ConfigCommand, short_help="Evaluate with PaddleOCR's tools/eval.py.")
 @config_options
-def evaluate(name: str, overrides: list[str], directory: str | None) -> None:
+def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> None:
     """Evaluate -o Global.pretrained_model with PaddleOCR's tools/eval.py."""
     commands.train.evaluate(name, overrides, directory)
 
@@ -228,12 +221,23 @@ def evaluate(name: str, overrides: list[str], directory: str | None) -> None:
     help="The network to take of Architecture.Models. [default: the one with the best recorded metric]",
 )
 def export(
-    name: str, overrides: list[str], directory: str | None, output: str | None, onnx: bool, network: str | None
+    name: str, overrides: tuple[str, ...], directory: str | None, output: str | None, onnx: bool, network: str | None
 ) -> None:
     """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
     commands.export.export(name, overrides, directory, output, onnx, network)
 
 
+detector_option = click.option(
+    "--det", metavar="DIR", help="The folder of an exported detector. [default: the official one]"
+)
+recognizer_option = click.option(
+    "--rec", metavar="DIR", help="The folder of an exported recognizer. [default: the official one]"
+)
+classifier_option = click.option(
+    "--cls",
+    metavar="DIR|none",
+    help="The folder of an exported classifier of directions, or none. [default: the official one]",
+)
 engine_option = click.option(
     "--engine",
     type=click.Choice(["onnxruntime", "openvino", "paddle"]),
@@ -256,18 +260,7 @@ data_dir_option = click.option(
 
 def model_options(command: Callable) -> Callable:
     """Decorator that adds ``--det DIR --rec DIR --cls DIR|none --engine NAME``."""
-    for option in (
-        engine_option,
-        click.option(
-            "--cls",
-            metavar="DIR|none",
-            help="The folder of an exported classifier of directions, or none. [default: the official one]",
-        ),
-        click.option("--rec", metavar="DIR", help="The folder of an exported recognizer. [default: the official one]"),
-        click.option("--det", metavar="DIR", help="The folder of an exported detector. [default: the official one]"),
-    ):
-        command = option(command)
-    return command
+    return detector_option(recognizer_option(classifier_option(engine_option(command))))
 
 
 @main.command(short_help="Read whole pictures: images, PDF files, folders.")

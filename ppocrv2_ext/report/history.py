@@ -150,18 +150,9 @@ def join_runs(events: Sequence[Event], until: int | None = None) -> History:
         kept.append(event)
     if until is not None:
         kept = _forget_after(until, kept)
-    of_kind: dict[type, list[Any]] = {kind: [] for kind in EVENTS.values()}
-    for event in kept:
-        of_kind[type(event)].append(event)
-    ends = of_kind[End]
-    return History(
-        runs=of_kind[Run],
-        steps=of_kind[Steps],
-        evaluations=of_kind[Evaluation],
-        epochs=of_kind[Epoch],
-        plans=of_kind[Plan],
-        end=ends[-1] if ends else None,
-    )
+    of_kinds: list[list[Any]] = [[event for event in kept if isinstance(event, kind)] for kind in EVENTS.values()]
+    runs, steps, evaluations, epochs, plans, ends = of_kinds
+    return History(runs, steps, evaluations, epochs, plans, end=ends[-1] if ends else None)
 
 
 def _forget_after(step: int, events: list[Any]) -> list[Any]:

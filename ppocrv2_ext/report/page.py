@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -37,11 +38,11 @@ class Subject(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart with its title and, if it has several curves, their names and colours."""
+    """A chart with its title, and the names and colours of its curves."""
 
     title: str
     svg: str
-    legend: Sequence[tuple[str, str]]
+    legend: Sequence[tuple[str, str]] = ()
 
 
 def write_page(file: PathLike, subject: Subject, history: History, samples: Samples | None) -> None:
@@ -154,7 +155,7 @@ def chart_metric(subject: Subject, history: History, best: Evaluation | None) ->
                 points.setdefault(name, []).append((evaluation.step, values[subject.indicator]))
     curves = [Curve(name, each) for name, each in points.items()]
     svg = draw_chart(curves, f"{subject.indicator} over the steps", best.step if best else None, percent=True)
-    return Chart(subject.indicator, svg, _legend(curves))
+    return Chart(subject.indicator, svg, list(zip(points, itertools.cycle(COLOURS))))
 
 
 def tabulate_metrics(subject: Subject, evaluations: Sequence[Evaluation], best: Evaluation | None) -> list[list[str]]:
@@ -182,12 +183,12 @@ def chart_losses(history: History, best: Evaluation | None) -> list[Chart]:
     marked = best.step if best else None
     # A term that has never been anything but 0 says nothing.
     charts = [
-        Chart(term, draw_chart([Curve(term, points)], f"{term} over the steps", marked, logarithmic=True), ())
+        Chart(term, draw_chart([Curve(term, points)], f"{term} over the steps", marked, logarithmic=True))
         for term, points in terms.items()
         if any(value for _, value in points)
     ]
     rate = Curve("learning rate", [(event.step, event.rate) for event in history.steps])
-    charts.append(Chart("learning rate", draw_chart([rate], "learning rate over the steps", marked), ()))
+    charts.append(Chart("learning rate", draw_chart([rate], "learning rate over the steps", marked)))
     return [chart for chart in charts if chart.svg]
 
 
@@ -203,9 +204,3 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
-
-
-def _legend(curves: Sequence[Curve]) -> list[tuple[str, str]]:
-    if len(curves) < 2:
-        return []
-    return [(curve.name, COLOURS[index % len(COLOURS)]) for index, curve in enumerate(curves)]
