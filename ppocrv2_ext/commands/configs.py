@@ -9,6 +9,7 @@ import click
 
 from .. import config
 from ..errors import UserError
+from ..files import atomic_write
 
 
 def list_configs() -> None:
@@ -35,6 +36,6 @@ def copy_configs(name: str | None, folder: str) -> None:
         if target.exists():
             raise UserError(f"{target} is there already; name another folder.")
     for source, target in zip(sources, targets):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+        with atomic_write(target) as part:
+            shutil.copy(source, part)
         click.echo(target)

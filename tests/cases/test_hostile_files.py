@@ -122,3 +122,11 @@ def test_a_pdf_with_pages_that_are_not_there_is_read_as_far_as_it_goes(kids, rea
     assert result.exit_code == 1
     assert "cannot be read" in result.output or "not a PDF" in result.output
     assert (tmp_path / "x.txt").is_file() == bool(readable)
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.write_text("mine"), lambda path: path.symlink_to("/nowhere/x")]
+)
+def test_configs_are_not_copied_where_something_else_is(make, tmp_path):
+    make(tmp_path / "rec")
+    refused(CliRunner().invoke(main, ["configs", REC, "--copy", str(tmp_path)]), "cannot write")
