@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import click
 
 from ..errors import UserError
 from ..files import atomic_write
+from .progress import show_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,24 +153,10 @@ def _measure_sensitivities(model: Any, engine: Engine, inputs: Sequence[np.ndarr
         run = _load(other)
         return float(np.mean([np.abs(run(each) - output).mean() for each, output in zip(inputs, expected)]))
 
-    with _progress(len(list_weights(model))) as advance:
+    count = len(list_weights(model))
+    click.echo(f"Trying {count} weights, one at a time ...", err=True)
+    with show_progress(count) as advance:
         return measure_sensitivities(model, change, advance)
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """A bar on standard error, if that is a terminal; a function that advances it."""
-    if not sys.stderr.isatty():
-        click.echo(f"Trying {total} weights, one at a time ...", err=True)
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("weights"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
 
 
 def _time(before: Engine, after: Engine, inputs: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:

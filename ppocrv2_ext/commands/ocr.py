@@ -3,9 +3,7 @@ engine."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ import click
 
 from ..errors import UserError
 from ..files import atomic_write
+from .progress import show_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +56,7 @@ def read_pictures(
     targets = _name_targets(files, output, SUFFIXES[form])
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     unread, parts = 0, []
-    with _progress(len(files)) as advance:
+    with show_progress(len(files)) as advance:
         for picture, lines in _read_in_order(reader, open_pictures(files)):
             if lines is None or picture.pixels is None:
                 unread += 1
@@ -156,17 +155,3 @@ def _write(form: str, file: Path, parts: list[Any], target: Path, with_heading: 
         else:
             with atomic_write(target) as part:
                 part.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _progress(total: int):
-    """A bar on standard error, if that is a terminal and there is more than one file; a function that advances it."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

@@ -115,16 +115,26 @@ def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxr
 
 def read_with_paddle(model: Model, pictures: Sequence[np.ndarray]) -> Outcome:
     """What this project reads with Paddle's engine."""
-    try:
-        title = f"Paddle {metadata.version('paddlepaddle')}"
-    except metadata.PackageNotFoundError:
+    version = _find_paddle()
+    if version is None:
         return Outcome("Paddle", [], "it is not installed", was_tried=False)
+    title = f"Paddle {version}"
     if not model.has_program:
         return Outcome(title, [], f"the folder has no {' or '.join(PROGRAMS)}", was_tried=False)
     try:
         return Outcome(title, read_here(model, pictures, "paddle"))
     except UserError as error:
         return Outcome(title, [], add_hint(str(error)))
+
+
+def _find_paddle() -> str | None:
+    """The version of Paddle in this interpreter, for a CPU or a GPU."""
+    for package in ("paddlepaddle", "paddlepaddle-gpu"):
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def find_packages(python: str) -> dict[str, str]:
