@@ -139,8 +139,8 @@ def check_detection_label(
         size: of the picture; None if it is not known. Then no box counts as outside.
         ignore_difficult: whether a box with ``"difficult": true`` becomes an ignored box.
     Returns:
-        A check. In its label, a broken box whose outline can be used is an ignored box. Other broken boxes are left
-        out.
+        In the label of the check, a broken box is an ignored box with a sound outline. It is left out where nothing of
+        it can be seen.
     """
     try:
         objects = json.loads(label)
@@ -151,17 +151,11 @@ def check_detection_label(
     extent = max((_extent(each["points"]) for each in objects), default=0.0)
     if 0 < extent <= 1 and any(isinstance(x, float) for each in objects for point in each["points"] for x in point):
         return LabelCheck(("fraction-boxes",), label, extent=extent)
-    checks = [(each, *_check_box(each, size)) for each in objects]
-    reasons = [reason for _, reason, _ in checks if reason]
-    is_changed = bool(reasons)
-    usable = [_mend(each, reason, outline) for each, reason, outline in checks if outline is not None]
-    difficult = [each for each in usable if each.get("difficult") is True and not _is_ignored(each)]
-    reasons += ["difficult-box"] * len(difficult)
-    if difficult and ignore_difficult:
-        usable = [{**each, "transcription": IGNORED_TEXTS[1]} if each in difficult else each for each in usable]
-        is_changed = True
+    checks = [_check_box(each, size, ignore_difficult) for each in objects]
+    reasons = [reason for reason, _ in checks if reason]
+    usable = [box for _, box in checks if box is not None]
     ignored = sum(map(_is_ignored, usable))
-    if is_changed:
+    if usable != objects:
         # Half of a surrogate pair can be written as JSON, but not as UTF-8: it stays an escape.
         label = json.dumps(usable, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
     if ignored == len(usable):
@@ -183,19 +177,22 @@ def _extent(points: Any) -> float:
         return 0.0
 
 
-def _check_box(value: dict, size: tuple[int, int] | None) -> tuple[str | None, Any]:
-    """As :func:`check_polygon`; a thin box whose text is ignored is sound, as no maps are made of it."""
+def _check_box(value: dict, size: tuple[int, int] | None, ignore_difficult: bool) -> tuple[str | None, dict | None]:
+    """(reason, box to use): a sound box itself, an ignored box with a sound outline, or None to leave it out."""
     reason, outline = check_polygon(value["points"], size)
-    return (None, value["points"]) if reason == "sliver" and _is_ignored(value) else (reason, outline)
+    if reason == "sliver" and _is_ignored(value):
+        reason, outline = None, value["points"]  # no maps are made of ignored text, however thin
+    if outline is None:
+        return reason, None
+    if reason:
+        return reason, {**value, "transcription": IGNORED_TEXTS[1], "points": outline}
+    if value.get("difficult") is True and not _is_ignored(value):
+        return "difficult-box", {**value, "transcription": IGNORED_TEXTS[1]} if ignore_difficult else value
+    return None, value
 
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and "points" in value and "transcription" in value
-
-
-def _mend(each: dict, reason: str | None, outline: list) -> dict:
-    """The box itself if nothing is wrong with it, else an ignored box with a sound outline."""
-    return {**each, "transcription": IGNORED_TEXTS[1], "points": outline} if reason else each
 
 
 def check_polygon(points: Any, size: tuple[int, int] | None = None) -> tuple[str | None, Any]:
