@@ -1,4 +1,12 @@
-"""Everything that a config says: its file, its words, how its parts fit together, its networks and its numbers."""
+"""Everything that a config says.
+
+- ``yaml_loader``: the YAML that a config may be. ``yaml_files``: config files, found, read, overridden and written.
+- ``vocabulary``: does every word mean something? ``components``: the same for the arguments of components.
+- ``values``: the type and the range of each value. ``expressions``: texts that PaddleOCR would evaluate.
+- ``consistency``: do the parts fit together?
+- ``resolve``: what a config leaves open, filled in for one PaddleOCR.
+- ``networks``, ``stopping``, ``numbers``, ``names``: what it says about each of these.
+"""
 
 from .yaml_files import BUILT_IN, assignment, built_in, locate, override, read, write
 
