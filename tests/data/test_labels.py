@@ -347,12 +347,13 @@ def test_a_set_that_reads_widths_needs_a_width_and_a_height_on_each_line(tmp_pat
     assert (entry.columns, entry.reasons) == (columns, reasons)
 
 
-@pytest.mark.parametrize("thickness", [0.05, 0.5, 0.99])
-def test_a_sliver_becomes_an_ignored_box(thickness):
-    points = [[10, 10], [90, 10], [90, 10 + thickness], [10, 10 + thickness]]
-    reason, outline = check_polygon(points, SIZE)
-    assert reason == ("zero-area" if 80 * thickness < 1 or outline is None else "sliver")
-    assert REASONS["sliver"].effect == "box ignored"
+@pytest.mark.parametrize(("thickness", "text"), [(0.05, "###"), (0.5, "###"), (0.99, "###"), (1.05, "EXIT")])
+def test_a_box_thinner_than_a_pixel_becomes_an_ignored_box(thickness, text):
+    check = check_detection_label(
+        objects(SQUARE, [[10, 30], [90, 30], [90, 30 + thickness], [10, 30 + thickness]]), SIZE
+    )
+    assert check.reasons == (() if text == "EXIT" else ("sliver",))
+    assert [each["transcription"] for each in json.loads(check.label)] == ["EXIT", text]
 
 
 def test_paddleocr_makes_border_maps_of_all_boxes_that_pass(wheel):
