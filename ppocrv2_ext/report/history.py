@@ -7,6 +7,7 @@ a :class:`Run` from step 100, the earlier lines of steps past 100 are not read.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Union
@@ -162,6 +163,20 @@ def _forget_after(step: int, events: list[Any]) -> list[Any]:
 def _parse(line: str) -> Event | None:
     try:
         values = json.loads(line)
-        return EVENTS[values.pop("event")](**values)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        event = EVENTS[values.pop("event")](**values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    hints = [hint.__forward_arg__ for hint in type(event).__annotations__.values()]
+    return event if all(_fits(value, hint) for value, hint in zip(event, hints)) else None
+
+
+def _fits(value: Any, hint: str) -> bool:
+    """Whether a value from a file is what the hint of an event's field says."""
+    if hint.startswith("Mapping"):
+        return isinstance(value, dict) and all(_fits(each, hint[len("Mapping[str, ") : -1]) for each in value.values())
+    if hint.startswith("Sequence"):
+        return isinstance(value, list) and all(_fits(each, hint[len("Sequence[") : -1]) for each in value)
+    if hint == "float":
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    kinds = {"int": (int,), "str": (str,), "bool": (bool,), "str | None": (str, type(None))}
+    return isinstance(value, kinds[hint])

@@ -92,3 +92,34 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
         history.append(tmp_path / "file" / "history.jsonl", EVENTS[0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("[" * 100_000, "9" * 5_000, '{"event": "end"}', '["event"]'),
+        '{"event": "epoch", "step": "1", "epoch": 1, "seconds": 1.0, "waiting": 0.5, "advice": null}',
+        '{"event": "epoch", "step": 1, "epoch": 1, "seconds": Infinity, "waiting": 0.5, "advice": null}',
+        '{"event": "epoch", "step": 1, "epoch": 1, "seconds": 1.0, "waiting": 0.5, "advice": ["x"]}',
+        '{"event": "evaluation", "step": 1, "epoch": 1, "seconds": 1.0, "metrics": {"acc": "x"}, "best": true}',
+        '{"event": "evaluation", "step": 1, "epoch": 1, "seconds": 1.0, "metrics": [1], "best": true}',
+    ],
+)
+def test_a_line_that_no_training_has_written_is_passed_over(line, tmp_path):
+    sound = history.End(3, 1.0, "finished", "The training took all its steps.")
+    (tmp_path / "history.jsonl").write_text(f"{line}\n")
+    history.append(tmp_path / "history.jsonl", sound)
+    assert history.read_events(tmp_path / "history.jsonl") == [sound]
+
+
+def test_every_event_is_read_as_it_was_written(tmp_path):
+    events = [
+        history.Run(0, "now", "train", {"Paddle": "3"}, None, "cpu", ["a warning"]),
+        history.Steps(1, 1, 1, 0.1, {"loss": 2.5}, 0.0, 3),
+        history.Evaluation(1, 1, 1.5, {"acc": 1}, True),
+        history.Epoch(1, 1, 2.0, 0.25, "advice"),
+        history.Plan(1, 2.0, 0.5, 9),
+    ]
+    for event in events:
+        history.append(tmp_path / "history.jsonl", event)
+    assert history.read_events(tmp_path / "history.jsonl") == events
