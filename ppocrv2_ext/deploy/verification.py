@@ -33,7 +33,7 @@ PEERS = {"onnxruntime": "plain onnxruntime", "rapidocr": "RapidOCR", "paddleocr"
 LEAST_VERSION = {"rapidocr": 3, "paddleocr": 3}  # the first whole number; older ones read other folders
 DIRECTIONS = ("0", "180")  # degrees: what a classifier reads
 SAME_OVERLAP = 0.9  # intersection over union of two boxes that are the same but for rounding
-SECONDS = (180, 20)  # that a reader may take to start, and for each picture
+SECONDS = (600, 60)  # that a reader may take to start, and for each picture
 
 # What a problem of a reader means, by a part of its message.
 HINTS = {
