@@ -63,9 +63,8 @@ class Spread(NamedTuple):
 
     def place(self, products: np.ndarray, first: int, out: np.ndarray) -> None:
         """Add the products (K, L, O, N, W) of the rows from ``first`` on to ``out`` (O, R, Q)."""
-        last = first + products.shape[3]
-        for target, source in zip(self._cells(out)[:, first:last], products.transpose(2, 3, 0, 4, 1)):
-            target += source
+        cells = self._cells(out)[:, first : first + products.shape[3]]
+        cells += products.transpose(2, 3, 0, 4, 1)
 
     def collect(self, out: np.ndarray, height: int, width: int) -> np.ndarray:
         """A view (K, L, O, H, W): for each product the number of ``out`` that it is added to."""
@@ -113,8 +112,8 @@ class _Convolution(PyLayer):
     @staticmethod
     def backward(ctx, out_grad):
         x, weight = ctx.saved_tensor()
-        places, wanted = ctx.places, ctx.wanted
-        pixels, rows, grads = view(x), _weight_rows(weight, ctx.output_axis), view(out_grad.contiguous())
+        places, wanted, out_grad = ctx.places, ctx.wanted, out_grad.contiguous()
+        pixels, rows, grads = view(x), _weight_rows(weight, ctx.output_axis), view(out_grad)
         height, width = pixels.shape[2:]
         x_grad = paddle.empty_like(x) if wanted[0] else None
         rows_grad = np.zeros_like(rows)
@@ -137,8 +136,8 @@ class _Convolution(PyLayer):
 
 def _weight_rows(weight: Tensor, output_axis: int) -> np.ndarray:
     """The weight as a matrix (K L O, C)."""
-    values = view(weight.contiguous())
-    values = values.transpose(2, 3, output_axis, 1 - output_axis)
+    weight = weight.contiguous()  # a name keeps it alive
+    values = view(weight).transpose(2, 3, output_axis, 1 - output_axis)
     return np.ascontiguousarray(values).reshape(-1, values.shape[3])
 
 

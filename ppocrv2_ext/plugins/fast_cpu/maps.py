@@ -205,6 +205,7 @@ def stock_mutual(p: Tensor, q: Tensor) -> Tensor:
 
 def teacher_text(p: Tensor, threshold: float, dilation: int) -> Tensor:
     """(B, H, W) of 0 and 1: the pixels above ``threshold``, dilated by OpenCV."""
-    text: Any = (view(p.contiguous()) > threshold).astype(np.float32)
+    p = p.contiguous()  # a name keeps it alive
+    text: Any = (view(p) > threshold).astype(np.float32)
     window = np.ones((dilation, dilation), np.uint8)
     return paddle.to_tensor(np.stack([cv2.dilate(image, window).reshape(image.shape) for image in text]))
