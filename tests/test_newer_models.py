@@ -1,0 +1,51 @@
+"""The configs for a clone train, evaluate and export, with random weights on a few real pictures."""
+
+import re
+
+import pytest
+
+TINY = "clone/PP-OCRv6_tiny_rec_finetune"
+
+
+@pytest.fixture
+def words(samples):
+    """Options that train one step an epoch on six words, at a width that PaddleOCR's backbone is not made for."""
+    folder = samples / "icdar2015_words"
+    sections = [
+        f"{mode}.dataset.data_dir={folder} {mode}.dataset.label_file_list=[{folder}/test.txt]"
+        f" {mode}.dataset.transforms.{resize}.image_shape=[3,48,160] {mode}.loader.num_workers=0"
+        for mode, resize in (("Train", "TextLineResize"), ("Eval", "RecResizeImg"))
+    ]
+    return [
+        *" ".join(sections).split(), "Train.loader.batch_size_per_card=6", "Global.use_gpu=false",
+        "Global.pretrained_model=", "Global.eval_batch_step=[0,2]", "Global.save_model_dir=out",
+    ]  # fmt: skip
+
+
+@pytest.mark.checkout
+def test_on_the_wheel_one_sentence_says_that_a_clone_is_needed(ppocrv2, words):
+    trained = ppocrv2("train", "-c", TINY, "-o", *words)
+    assert trained.returncode == 2
+    assert re.search("needs a clone of PaddleOCR", trained.stderr)
+
+
+@pytest.mark.checkout
+def test_another_width_is_refused_with_what_to_set(ppocrv2, checkout, words):
+    trained = ppocrv2("train", "-c", TINY, "-o", *words, "Architecture.frames_by_width=false", paddleocr=checkout)
+    assert trained.returncode == 2
+    assert "set `Architecture.frames_by_width: true`" in trained.stdout + trained.stderr
+
+
+@pytest.mark.checkout
+def test_a_merged_network_trains_with_batch_norm_at_another_width_and_is_exported(ppocrv2, checkout, words, tmp_path):
+    pytest.importorskip("onnxruntime")
+    options = ["Architecture.restore_norm=true", "Architecture.freeze_norm=false", "Architecture.frames_by_width=true"]
+    trained = ppocrv2("train", "-c", TINY, "-o", *words, *options, "Global.epoch_num=1", paddleocr=checkout)
+    assert trained.returncode == 0, trained.stderr
+    weights = "Global.pretrained_model=out/latest"
+    evaluated = ppocrv2("eval", "-c", "out/resolved.yml", "-o", weights, paddleocr=checkout)
+    assert re.search(r"(\d+) of the model's \1 tensors matched", evaluated.stdout + evaluated.stderr)
+    export = ["export", "-c", "out/resolved.yml", "-o", weights, "--onnx", "--output", "model"]
+    exported = ppocrv2(*export, paddleocr=checkout)
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "model" / "inference.onnx").is_file()
