@@ -70,7 +70,7 @@ def evaluate(
 
 def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list]], list[str]]:
     """([(image, [(points, text), ...]), ...], what is wrong with the other lines)"""
-    from ..data.labels import read_entries
+    from ..data.labels import read_boxes, read_entries
 
     folder = Path(data_dir) if data_dir else Path(data).parent
     samples, problems = [], []
@@ -78,10 +78,8 @@ def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list
         if not entry.text:
             continue
         try:
-            boxes = [(box["points"], str(box["transcription"])) for box in json.loads(entry.label)]
-            if any(len(points) < 3 for points, _ in boxes):
-                raise ValueError("a box has fewer than 3 points")
-        except (ValueError, KeyError, TypeError) as error:
+            boxes = read_boxes(entry.label)
+        except ValueError as error:
             problems.append(f"{entry.place}: no labels of a picture ({error})")
             continue
         samples.append((folder / entry.images[0], boxes))

@@ -16,13 +16,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from shapely import Geometry, Polygon, box, set_precision
 
-from ..errors import UserError
+from ..errors import UserError, summarise
 from ..files import PathLike, read_regular
 from .encoding import find_wide_encoding
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide
 IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with one of these texts
 LARGEST_COORDINATE = 1e6  # pixels
+MOST_POINTS = 1000  # of an outline that is compared with others, which takes the square of it
 LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
 GRID = 0.1  # pixels; corners of a mended outline are rounded to this
 PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
@@ -163,6 +164,30 @@ def check_detection_label(
     if size is not None and max(size) > LONGEST_SHAPE * min(size):
         reasons.append("strip-image")
     return LabelCheck(tuple(reasons), label, boxes=len(usable), ignored_boxes=ignored, extent=extent)
+
+
+def read_boxes(label: str) -> list[tuple[list, str]]:
+    """[(outline, text), ...] of a picture that is only evaluated: nothing is mended.
+
+    Raises:
+        ValueError: the label is no list of boxes, or an outline is none; the message, half a sentence, says which.
+    """
+    try:
+        boxes = [(box["points"], str(box["transcription"])) for box in json.loads(label)]
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it is no list of boxes: {summarise(error)}") from None
+    for points, text in boxes:
+        try:
+            corners = np.array(points, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            corners = np.zeros(0)
+        if corners.ndim != 2 or corners.shape[1] != 2 or not 3 <= len(corners) <= MOST_POINTS:
+            raise ValueError(f"the outline of {text!r} is not 3 to {MOST_POINTS} points")
+        if not (np.abs(corners) <= LARGEST_COORDINATE).all():  # also False for NaN
+            raise ValueError(f"the outline of {text!r} is not finite")
+    return boxes
 
 
 def _is_ignored(value: dict) -> bool:

@@ -6,7 +6,6 @@ direction is right, of a detector the F1 of its boxes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..data.labels import read_entries
+from ..data.labels import read_boxes, read_entries
 from ..errors import UserError
 from ..files import PathLike
 from .detect import Detector
@@ -56,8 +55,8 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
         label: Any = entry.label
         if kind == "det":
             try:
-                label = [(box["points"], str(box["transcription"])) for box in json.loads(entry.label)]
-            except (ValueError, KeyError, TypeError) as error:
+                label = read_boxes(entry.label)
+            except ValueError as error:
                 raise UserError(
                     f"{entry.place}: no boxes of a picture ({error}); a detector needs "
                     'image<TAB>[{"transcription", "points"}, ...].'

@@ -21,6 +21,7 @@ from ppocrv2_ext.data.labels import (
     check_polygon,
     check_recognition_label,
     count_frames,
+    read_boxes,
     read_entries,
 )
 from ppocrv2_ext.data.reasons import REASONS, list_effects
@@ -489,3 +490,32 @@ def test_a_picture_found_whole_decodes_and_a_decoded_one_has_no_other_findings(s
             assert by_header == decoded
         else:
             assert decoded.reasons in (by_header.reasons, ("broken-image",))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("[" * 100_000, "nested too deep"),
+        ("7", "no list of boxes"),
+        ('[{"points": [[0, 0], [9, 0], [9, 9]]}]', "no list of boxes: KeyError"),
+        *(
+            (json.dumps([{"transcription": "x", "points": points}]), message)
+            for points, message in (
+                ([[0, 0], [9, 0]], "the outline of 'x' is not 3 to 1000 points"),
+                ([[0, 0], [9, 0], [9]], "the outline of 'x' is not 3"),
+                ("points", "the outline of 'x' is not 3"),
+                ([[i % 9, i % 7] for i in range(1001)], "the outline of 'x' is not 3 to 1000"),
+                ([[0, 0], [9, 0], [9, float("nan")]], "the outline of 'x' is not finite"),
+                ([[0, 0], [9, 0], [9, 1e300]], "the outline of 'x' is not finite"),
+            )
+        ),
+    ],
+)
+def test_what_is_no_box_is_not_evaluated(label, message):
+    with pytest.raises(ValueError, match=message):
+        read_boxes(label)
+
+
+def test_boxes_to_evaluate_are_those_of_the_label():
+    points = [[0, 0], [9, 0], [9, 9]]
+    assert read_boxes(json.dumps([{"transcription": "x", "points": points}])) == [(points, "x")]
