@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -28,16 +29,18 @@ def test_a_page_without_text_and_labels_is_right():
 )
 @pytest.mark.parametrize("without", [None, "table"])
 def test_a_worker_reads_what_the_product_reads(samples, without):
+    from ppocrv2_ext.checkpoints import official
     from ppocrv2_ext.deploy.ocr import OCR
 
     path = str(sorted((samples / "icdar2015_scenes" / "test").glob("*.jpg"))[1])
-    options = json.dumps({"engine": "onnxruntime", "without": without})
+    files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
+    options = json.dumps({**files, "engine": "onnxruntime", "without": without})
     done = subprocess.run(
         [sys.executable, worker.__file__, "ours", options],
         input=json.dumps([path]) + "\n",
         capture_output=True,
         text=True,
-        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     answer = json.loads(done.stdout.splitlines()[1])
     assert answer["texts"] == [[line.text for line in OCR().read(path)]]
