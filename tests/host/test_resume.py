@@ -31,15 +31,21 @@ class Kill(BaseException):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def connected():
+    """The PaddleOCR that this file runs for, plugged into this process."""
+    from ppocrv2_ext.host import connect
+
+    return connect(CLONE)
+
+
+@pytest.fixture
+def run(connected, tmp_path, monkeypatch):
     """Train in this process, and stop at a step: ``run(config, *overrides, resume=None, signal_at=7, kill_at=None)``.
 
     The step at which a signal comes is finished, the one at which the training is killed is not.
     """
-    from ppocrv2_ext.host import connect
     from ppocrv2_ext.host import resume as host_resume
 
-    connect(CLONE)
     monkeypatch.chdir(tmp_path)
     seed_step = host_resume.seed_step
 
@@ -209,7 +215,7 @@ def scaler(count=7, scale=512.0):
     return made
 
 
-def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(wheel):
+def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(connected):
     from ppocrv2_ext.host.resume import describe_scaler, restore_scaler
 
     saved, restored = scaler(), scaler(count=0, scale=1024.0)
@@ -219,7 +225,7 @@ def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(w
 
 
 @pytest.mark.parametrize("state", [[1], {"scale": 1}, {"scale": "x"}])
-def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, wheel):
+def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, connected):
     from ppocrv2_ext.host.resume import restore_scaler
 
     with pytest.raises(UserError, match=r"latest\.resume: `scaler` is no state of a scaler"):
