@@ -77,11 +77,15 @@ def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) ->
 
 
 def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], list[str]]:
-    """(pictures from all parts of ``files``, a sentence for each that cannot be opened)"""
+    """``count`` pictures spread over ``files``, or all if there are no more.
+
+    Returns:
+        (pictures, a sentence for each that cannot be opened)
+    """
     from ..deploy.sources import open_pictures
 
-    step = -(-len(files) // count)
-    opened = list(open_pictures(files[::step]))
+    count = min(count, len(files))
+    opened = list(open_pictures([files[i * len(files) // count] for i in range(count)]))
     problems = [f"{picture.name}: {picture.problem}" for picture in opened if picture.pixels is None]
     pictures = [picture for picture in opened if picture.pixels is not None]
     if not pictures:
