@@ -89,29 +89,18 @@ def _allow_merged(build_model: Callable) -> Callable:
     return build
 
 
-def _allow_freeze_norm(build_model: Callable) -> Callable:
-    """``build_model``, where ``Architecture``, or each of its ``Models``, may say ``freeze_norm: true``."""
+def _allow_network_options(build_model: Callable) -> Callable:
+    """``build_model``, where ``Architecture``, or each of its ``Models``, may say freeze_norm and frames_by_width."""
 
     @functools.wraps(build_model)
     def build(config: dict) -> Any:
         model = build_model(config)
-        for name, network in networks(config).items():
-            if network.get("freeze_norm", False):
-                freeze_norm(model if name is None else getattr(model, name))
-        return model
-
-    return build
-
-
-def _allow_frames_by_width(build_model: Callable) -> Callable:
-    """``build_model``, where ``Architecture``, or each of its ``Models``, may say ``frames_by_width: true``."""
-
-    @functools.wraps(build_model)
-    def build(config: dict) -> Any:
-        model = build_model(config)
-        for name, network in networks(config).items():
-            if network.get("frames_by_width", False):
-                follow_width((model if name is None else getattr(model, name)).backbone)
+        for name, section in networks(config).items():
+            network = model if name is None else getattr(model, name)
+            if section.get("freeze_norm", False):
+                freeze_norm(network)
+            if section.get("frames_by_width", False):
+                follow_width(network.backbone)
         return model
 
     return build
@@ -151,8 +140,7 @@ FUNCTIONS = (
     ("ppocr.modeling.necks", "build_neck", _extend_builder(NECKS, construct)),
     ("ppocr.modeling.heads", "build_head", _extend_builder(HEADS, construct)),
     ("ppocr.modeling.architectures", "build_model", _allow_merged),
-    ("ppocr.modeling.architectures", "build_model", _allow_freeze_norm),
-    ("ppocr.modeling.architectures", "build_model", _allow_frames_by_width),
+    ("ppocr.modeling.architectures", "build_model", _allow_network_options),
     ("ppocr.modeling.architectures", "build_model", _speed_up),
     ("ppocr.losses", "build_loss", _extend_builder(LOSSES, construct)),
     ("ppocr.losses", "build_loss", nan_guard.check_loss),
