@@ -16,7 +16,7 @@ import paddle
 from paddle import distributed, nn
 
 from ..errors import UserError
-from ..plugins.restored_norm import list_restored, measure_norm, restore_norm
+from ..plugins.restored_norm import list_restored, measure_norm, restore_norm, run_in_evaluation
 
 PARTS = ("backbone", "neck", "head")
 IMAGE_SHAPES = {"rec": (3, 48, 320), "det": (3, 160, 160)}  # of an image that such a network takes
@@ -121,12 +121,7 @@ def list_parameters_in_order(network: nn.Layer, image_shape: Sequence[int]) -> l
                 order[names[id(tensor)]] = tensor
 
     hooks = [layer.register_forward_pre_hook(note) for layer in network.sublayers(include_self=True)]
-    training = network.training
-    network.eval()
-    with paddle.no_grad():
-        network(paddle.zeros([1, *image_shape]))
+    run_in_evaluation(network, paddle.zeros([1, *image_shape]))
     for hook in hooks:
         hook.remove()
-    if training:
-        network.train()
     return list(order.items())

@@ -41,21 +41,28 @@ def restore_norm(network: nn.Layer, parts: Sequence[str], image_shape: Sequence[
         for layer in convolutions
         if isinstance(layer, nn.Conv2D) and layer.bias is not None
     ]
-    training = network.training
-    network.eval()
-    with paddle.no_grad():
-        network(paddle.zeros([1, *image_shape]))
+    run_in_evaluation(network, paddle.zeros([1, *image_shape]))
     for hook in hooks:
         hook.remove()
     for convolution in found.values():
         _add_norm(convolution)
-    (network.train if training else network.eval)()
     return len(found)
+
+
+def run_in_evaluation(network: nn.Layer, images: paddle.Tensor) -> None:
+    """Run a network in evaluation mode without gradients, for hooks that look on. It keeps the mode that it had."""
+    training = network.training
+    network.eval()
+    with paddle.no_grad():
+        network(images)
+    if training:
+        network.train()
 
 
 def _add_norm(convolution: nn.Conv2D) -> None:
     norm = nn.BatchNorm2D(convolution.weight.shape[0])
     norm.weight.set_value(paddle.full_like(norm.weight, (1 + norm._epsilon) ** 0.5))  # so that it is the identity
+    norm.training = convolution.training
     convolution.norm = norm
     convolution.fill_on_load = STATE
     convolution.register_forward_post_hook(lambda layer, _, output: layer.norm(output))
@@ -86,11 +93,6 @@ def measure_norm(network: nn.Layer, images: paddle.Tensor) -> None:
         norm._variance.set_value(variance)
 
     hooks = [norm.register_forward_pre_hook(measure) for norm in list_restored(network)]
-    training = network.training
-    network.eval()
-    with paddle.no_grad():
-        network(images)
+    run_in_evaluation(network, images)
     for hook in hooks:
         hook.remove()
-    if training:
-        network.train()
