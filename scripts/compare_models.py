@@ -11,7 +11,6 @@ Times are medians over groups of 32 lines, or over scenes.
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import time
@@ -24,7 +23,7 @@ import cv2
 from experiments.markdown import markdown_table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.labels import read_entries
+from ppocrv2_ext.data.labels import Entry, read_boxes, read_entries
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
@@ -53,6 +52,24 @@ def load_model(kind: str, folder: str) -> tuple[Run, float]:
     return lambda lines: [text for text, _ in read_texts(lines, engine, settings)], size
 
 
+def read_pictures(labels: str) -> tuple[list[Entry], list[Any]]:
+    """The lines of a label file and their pictures.
+
+    Raises:
+        UserError: there is none, or a picture cannot be opened.
+    """
+    entries = [entry for entry in read_entries(labels) if entry.text and entry.images]
+    if not entries:
+        raise UserError(f"{labels} has no line `image<TAB>label`.")
+    images = []
+    for entry in entries:
+        try:
+            images.append(open_image(Path(labels).parent / entry.images[0]))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{entry.place}: the picture cannot be opened ({error}); leave the line out.") from error
+    return entries, images
+
+
 def take_turns(models: dict[str, Run], inputs: Sequence[Any], times: dict[str, list[float]]) -> dict[str, list]:
     """What every model makes of every input; the seconds of each go to ``times``."""
     outputs: dict[str, list] = {name: [] for name in models}
@@ -69,8 +86,7 @@ def compare_recognizers(models: dict[str, Run], sets: dict[str, str]) -> tuple[d
     times: dict[str, list[float]] = {name: [] for name in models}
     shares: dict[str, list[str]] = {name: [] for name in models}
     for labels in sets.values():
-        entries = [entry for entry in read_entries(labels) if entry.text]
-        images = [open_image(Path(labels).parent / entry.images[0]) for entry in entries]
+        entries, images = read_pictures(labels)
         groups = [images[start : start + GROUP] for start in range(0, len(images), GROUP)]
         for name, read in take_turns(models, groups, times).items():
             texts = [text for group in read for text in group]
@@ -81,17 +97,15 @@ def compare_recognizers(models: dict[str, Run], sets: dict[str, str]) -> tuple[d
 
 def compare_detectors(models: dict[str, Run], labels: str) -> tuple[dict[str, list[str]], dict[str, float]]:
     """{model: [precision, recall, F1]} and {model: milliseconds of a scene}."""
-    entries = [entry for entry in read_entries(labels) if entry.text]
-    images = [open_image(Path(labels).parent / entry.images[0]) for entry in entries]
+    entries, images = read_pictures(labels)
+    try:
+        boxes = [read_boxes(entry.label) for entry in entries]
+    except ValueError as error:
+        raise UserError(f"{labels} is no label file of pictures: {error}.") from error
     times: dict[str, list[float]] = {name: [] for name in models}
     scores = {}
-    for name, boxes in take_turns(models, images, times).items():
-        pages = [
-            score_page(
-                [(box["points"], box["transcription"]) for box in json.loads(entry.label)], [(box, "") for box in found]
-            )
-            for entry, found in zip(entries, boxes)
-        ]
+    for name, found in take_turns(models, images, times).items():
+        pages = [score_page(labelled, [(box, "") for box in each]) for labelled, each in zip(boxes, found)]
         counts = sum((page.detection for page in pages), Counts())
         scores[name] = [f"{value:.3f}" for value in (counts.precision, counts.recall, counts.f1)]
     return scores, {name: 1000 * statistics.median(seconds) for name, seconds in times.items()}
