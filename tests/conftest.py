@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # One process can hold one PaddleOCR. This one holds the wheel; a clone is used through `run_on_checkout` alone.
 CHECKOUT = os.environ.pop("PADDLEOCR_HOME", None)
-# Networks are compared to 1e-4 and closer. The products that `host.connect` chooses on AMD CPUs add up in another order,
-# which moves a few probabilities of real words by 3e-4: tests run with the same products on every CPU.
+# Networks are compared to 1e-4 and closer. The products that `host.connect` chooses on AMD CPUs add up in another
+# order, which moves a few probabilities of real words by 3e-4: tests run with the same products on every CPU.
 os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "0")
 
 
