@@ -1,8 +1,8 @@
 """The seam: no other room imports PaddleOCR or changes it. :func:`connect` comes before anything else.
 
 ===================================  =============================================================================
-connect, in this order               find (which PaddleOCR; stand_ins/ completes the wheel), plug (our components and
-                                     checks put into it)
+connect, in this order               find (which PaddleOCR; stand_ins/ completes the wheel), encryption (a question of
+                                     PaddleOCR's is answered), plug (our components and checks put into it)
 what plug puts in                    construct (components from a config), collaborative_model and best_network
                                      (components for several networks), save_load (load reports), datasets and
                                      loader (broken samples), nan_guard (a loss or weight that is NaN), ema (an average
@@ -22,6 +22,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..plugins.fast_cpu.processor import prefer_fast_products
+from .encryption import answer_no
 from .find import Host, find_host, make_importable
 from .plug import plug_in
 
@@ -44,7 +45,8 @@ def connect(directory: str | PathLike[str] | None = None) -> Host:
     prefer_fast_products()
     host = find_host(directory)
     make_importable(host)
-    plug_in()
+    with answer_no():
+        plug_in()
     return host
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UserError, did_you_mean
+from .encryption import answer_no
 from .find import Host
 from .plug import extend_loop
 from .worker_memory import keep_freed_memory
@@ -32,7 +33,7 @@ def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
     own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:
-        with extend_loop():
+        with answer_no(), extend_loop():  # the exporter asks again
             runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = own_arguments

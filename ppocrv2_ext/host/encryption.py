@@ -1,0 +1,30 @@
+"""The module ``encryption`` of AI Studio, which encrypts weights, and which nobody has outside of it.
+
+PaddleOCR imports it to ask whether to encrypt. Where it is missing, PaddleOCR takes that for a no, and says so in words
+that look like a fault of the installation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+NAME = "encryption"
+
+
+@contextlib.contextmanager
+def answer_no() -> Iterator[None]:
+    """A context in which PaddleOCR finds a module ``encryption`` that says no. One that is installed stays."""
+    if NAME in sys.modules or importlib.util.find_spec(NAME):
+        yield
+        return
+    module = ModuleType(NAME)
+    vars(module)["is_encryption_needed"] = lambda: False
+    sys.modules[NAME] = module
+    try:
+        yield
+    finally:
+        sys.modules.pop(NAME, None)
