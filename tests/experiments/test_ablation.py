@@ -19,6 +19,7 @@ from experiments.ablation.results import read_results
 from experiments.processes import CommandError, Processes, StoppedError, Usage
 
 from ppocrv2_ext import config
+from ppocrv2_ext.config import vocabulary
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,13 @@ class TestTrial:
         assert written["Optimizer"]["lr"]["warmup_epoch"] == schedule_of_epochs["warmup_epoch"] / epochs
         (file,) = written["Train"]["dataset"]["label_file_list"]
         assert len(Path(file).read_text(encoding="utf-8").splitlines()) == 6 * smoke.BATCH == trial.images
+
+    def test_a_schedule_in_parts_of_an_epoch_is_one_that_the_trainer_takes(self, wheel, inputs, tmp_path):
+        from ppocrv2_ext.host import catalog
+
+        for row in (row for row in TASKS["scratch"].rows if not row.in_clone):
+            settings = trials.make_settings(TASKS["scratch"], row, inputs)
+            vocabulary.check(trials.make_trial(row, 1, 6, settings, tmp_path).config, catalog)
 
     def test_the_digest_depends_on_settings_and_steps_and_not_on_the_seed(self, inputs, tmp_path):
         def digest(seed=1, steps=2, *overrides):

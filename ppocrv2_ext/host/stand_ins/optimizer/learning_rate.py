@@ -56,13 +56,13 @@ class Cosine(_Schedule):
 
 
 class Piecewise(_Schedule):
-    """``values[i]`` until epoch ``decay_epochs[i]``, then the last of ``values``."""
+    """``values[i]`` until epoch ``decay_epochs[i]``, which need not be a whole number, then the last of ``values``."""
 
     def __init__(
         self,
         epochs: int,
         step_each_epoch: int,
-        decay_epochs: list[int],
+        decay_epochs: list[float],
         values: list[float],
         warmup_epoch: float = 0,
     ):
