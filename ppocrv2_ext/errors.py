@@ -29,9 +29,14 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 
 def summarise(error: BaseException) -> str:
     """An exception on one line, with its class."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rstrip(".")  # the sentence around it has a full stop of its own
     text = text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def finish(sentence: str) -> str:
+    """A sentence with its full stop. The message of a library, or of a UserError, may have one already."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def shorten(value: object) -> str:

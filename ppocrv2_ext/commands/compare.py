@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, finish
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +61,10 @@ def compare(
         _read_with_both(comparison, _read_batches(labels, Path(folder), problems), readers)
         if not comparison.count:
             reason = problems[-1] if problems else "it is empty"
-            raise UserError(f"{labels}: none of its lines could be read; {reason}.")
+            raise UserError(finish(f"{labels}: none of its lines could be read; {reason}"))
         comparisons.append(comparison)
     for problem in problems:
-        click.echo(f"ppocrv2: {problem}.", err=True)
+        click.echo(finish(f"ppocrv2: {problem}"), err=True)
     _print(comparisons)
     if page:
         write_comparison(page, (_name(before), _name(after)), comparisons)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, finish
 from ..files import atomic_write
 from .progress import show_progress
 
@@ -66,7 +66,7 @@ def compress(
     samples = accuracy.read_samples(data, data_dir, kind, pictures or PICTURES[kind])
     opened, labels, problems = accuracy.open_samples(samples)
     for problem in problems:
-        click.echo(f"ppocrv2: {problem}.", err=True)
+        click.echo(finish(f"ppocrv2: {problem}"), err=True)
     if len(opened) < 2:
         raise UserError(f"{data}: at least two of its pictures must be readable, one to choose and one to check.")
     halves = [(opened[start::2], labels[start::2]) for start in (0, 1)]  # to choose, to check

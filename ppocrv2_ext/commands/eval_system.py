@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, finish
 from ..files import atomic_write
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def evaluate(
             continue
         scores[str(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
     for problem in problems:
-        click.echo(f"ppocrv2: {problem}.", err=True)
+        click.echo(finish(f"ppocrv2: {problem}"), err=True)
     if not scores:
         raise UserError(f"{data}: none of its pictures could be read.")
     names = list(next(iter(scores.values())).end_to_end)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, finish
 from ..files import atomic_write
 from .progress import show_progress
 
@@ -60,7 +60,7 @@ def read_pictures(
         for picture, lines in _read_in_order(reader, open_pictures(files)):
             if lines is None or picture.pixels is None:
                 unread += 1
-                click.echo(f"ppocrv2: {picture.name}: {picture.problem}.", err=True)
+                click.echo(finish(f"ppocrv2: {picture.name}: {picture.problem}"), err=True)
             else:
                 parts.append(_render(form, picture, picture.pixels, lines, targets.get(picture.path, NOWHERE)))
             if picture.page == picture.pages:

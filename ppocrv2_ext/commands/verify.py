@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, finish
 
 if TYPE_CHECKING:
     from ..deploy.sources import Picture
@@ -51,7 +51,7 @@ def verify(
     plain, *others = verification.read_with_peers(model, pixels, pythons)
     outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
     for problem in problems:
-        click.echo(f"ppocrv2: {problem}.", err=True)
+        click.echo(finish(f"ppocrv2: {problem}"), err=True)
     if model.kind == "rec":
         _print_long_lines(model, pixels, ours)
     _print_table(len(pixels), ours, outcomes)
@@ -89,7 +89,7 @@ def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], li
     problems = [f"{picture.name}: {picture.problem}" for picture in opened if picture.pixels is None]
     pictures = [picture for picture in opened if picture.pixels is not None]
     if not pictures:
-        raise UserError(f"no picture could be opened; the first problem is {problems[0]}.")
+        raise UserError(finish(f"no picture could be opened; the first problem is {problems[0]}"))
     return pictures, problems
 
 
@@ -132,7 +132,7 @@ def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Readin
     from ..deploy.verification import is_same
 
     for remark in [*outcome.notes, *filter(None, [outcome.problem])]:
-        click.echo(f"{outcome.reader}: {remark}.")
+        click.echo(finish(f"{outcome.reader}: {remark}"))
     rows = [(name, a, b) for name, a, b in zip(names, ours, outcome.readings) if not is_same(a, b)]
     for name, here, there in rows[:SHOWN]:
         click.echo(f"{outcome.reader}: {name}: {_describe_difference(here, there)}")

@@ -23,6 +23,8 @@ PACKAGES = ("onnxruntime", "rapidocr", "paddleocr", "paddlepaddle", "paddlepaddl
 MOST_SHOWN = 200  # characters of an error
 LEAST_SIDE = 3  # pixels; PaddleOCR's pipelines drop a box that is not wider or not higher
 SHORT_SIDE = 736  # pixels; of DetResizeForTest without options
+LARGEST_SIDE = 4000  # pixels; of DetResizeForTest without max_side_limit
+LEAST_SIDES = 64  # pixels; DetResizeForTest pads a picture with less height and width together
 
 
 class LimitError(Exception):
@@ -98,10 +100,13 @@ def detect_plainly(image: Any, run: Callable, settings: dict) -> dict:
     import pyclipper
 
     size = image.shape[1::-1]
-    limit, kind = require_limit(settings["resize"])
-    now = min(size) if kind == "min" else max(size)
-    ratio = limit / now if (now < limit if kind == "min" else now > limit) else 1
-    map_size = tuple(max(32, round(int(side * ratio) / 32) * 32) for side in size)
+    if sum(size) < LEAST_SIDES:
+        below, beside = (max(0, 32 - side) for side in image.shape[:2])
+        image = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+    sides = resize_sides(image.shape[1::-1], settings["resize"])
+    largest = float(settings["resize"].get("max_side_limit", LARGEST_SIDE))
+    sides = [int(side * (largest / max(sides))) for side in sides] if max(sides) > largest else sides
+    map_size = tuple(max(32, round(side / 32) * 32) for side in sides)
     pixels = cv2.resize(image, map_size) * settings["scale"]
     pixels = (pixels - np.array(settings["mean"])) / np.array(settings["std"])
     probabilities = run(pixels.transpose(2, 0, 1)[None])[0]
@@ -126,6 +131,18 @@ def detect_plainly(image: Any, run: Callable, settings: dict) -> dict:
     return {"boxes": drop_narrow(boxes)}
 
 
+def resize_sides(sides: Any, rule: dict) -> list[int]:
+    """(width, height) by limit_side_len and limit_type, whole pixels, however large.
+
+    Raises:
+        LimitError: the rule has another option.
+    """
+    limit, kind = require_limit(rule)
+    now = min(sides) if kind == "min" else max(sides)
+    ratio = limit / now if (now < limit if kind == "min" else now > limit) else 1
+    return [int(side * ratio) for side in sides]
+
+
 def require_limit(rule: dict) -> tuple[float, str]:
     """(limit_side_len, limit_type) of a rule of DetResizeForTest that has no other option.
 
@@ -136,6 +153,17 @@ def require_limit(rule: dict) -> tuple[float, str]:
     if set(rule) - {"limit_side_len", "limit_type", "max_side_limit"} or kind not in ("min", "max"):
         raise LimitError(f"it has no rule of resizing like {rule}")
     return float(rule.get("limit_side_len", SHORT_SIDE)), kind
+
+
+def refuse_to_enlarge(sides: Any, rule: dict) -> None:
+    """For a program without max_side_limit, which would fill the memory with a strip of a few pixels.
+
+    Raises:
+        LimitError: it would see more than LARGEST_SIDE x LARGEST_SIDE pixels of a picture that has less.
+    """
+    width, height = resize_sides(sides, rule)
+    if width * height > max(LARGEST_SIDE**2, sides[0] * sides[1]):
+        raise LimitError(f"it has no limit of sides, and would enlarge the picture to {width} x {height} pixels")
 
 
 def drop_narrow(boxes: Any) -> list:
@@ -175,6 +203,8 @@ def start_rapidocr(job: dict, say: Callable[[dict], None]) -> Reader:
     reader = RapidOCR(params=parameters)
 
     def read(image: Any) -> dict:
+        if kind == "det":
+            refuse_to_enlarge(image.shape[1::-1], settings["resize"])
         result: Any = reader(image, use_det=kind == "det", use_rec=kind == "rec", use_cls=kind == "cls")
         if kind == "det":
             return {"boxes": drop_narrow([] if result.boxes is None else result.boxes)}
@@ -269,6 +299,8 @@ def main() -> None:
     for picture in job["pictures"]:
         try:
             say(read(cv2.imread(picture)))
+        except LimitError as limit:
+            say({"problem": str(limit)})
         except Exception as error:
             say({"problem": explain(error)})
 

@@ -21,6 +21,7 @@ import shapely
 
 from ..errors import UserError
 from ..files import PathLike
+from .answers import read_line, read_versions
 from .detect import Detector
 from .engine import load_engine
 from .lines import read_texts
@@ -141,17 +142,20 @@ def find_packages(python: str) -> dict[str, str]:
     """{package: version} of the readers and engines that an interpreter has.
 
     Raises:
-        UserError: it cannot be run.
+        UserError: it cannot be run, or does not answer as a Python does.
     """
     advice = "name the Python of an environment, such as venv/bin/python"
+    command = [python, str(PEERS_FILE), "versions"]
     try:
-        done = subprocess.run(
-            [python, str(PEERS_FILE), "versions"], capture_output=True, text=True, timeout=SECONDS[0], check=True
-        )
-        return json.loads(done.stdout)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS[0])
+        if done.returncode:
+            raise ValueError(f"it ended with code {done.returncode}")
+        return read_versions(done.stdout)
     except OSError as error:
         raise UserError(f"--python {python} cannot be run ({error.strerror}); {advice}.") from error
-    except (subprocess.SubprocessError, ValueError) as error:
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"--python {python} gave no answer in {error.timeout:.0f} seconds; {advice}.") from error
+    except ValueError as error:
         raise UserError(f"--python {python} is no Python of version 3.8 or later ({error}); {advice}.") from error
 
 
@@ -182,7 +186,7 @@ def find_peers(pythons: Sequence[str]) -> dict[str, tuple[str, str]]:
 def _major(version: str) -> int:
     """The first number of a version; -1 for none."""
     first = version.partition(".")[0]
-    return int(first) if first.isdigit() else -1
+    return int(first) if first.isdecimal() else -1
 
 
 def describe_job(model: Model, files: Sequence[Path], dictionary: Path) -> dict[str, Any]:
@@ -246,21 +250,22 @@ def run_peer(name: str, python: str, title: str, job: Mapping[str, Any]) -> Outc
         )
     except subprocess.TimeoutExpired as error:
         return Outcome(title, [], f"it gave no answer in {error.timeout:.0f} seconds")
-    said: dict[str, list[str]] = {"note": [], "limit": [], "failure": []}
-    readings = []
-    for line in map(json.loads, done.stdout.decode("utf-8").splitlines()):
-        kind = next((kind for kind in said if kind in line), None)
-        if kind:
-            said[kind].append(line[kind])
-        else:
-            readings.append(Reading(**line))
+    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+    ending = f"it ended with code {done.returncode} ({last[0]})"
+    try:
+        lines = [read_line(line, job["kind"]) for line in done.stdout.splitlines()]
+    except ValueError as error:
+        return Outcome(title, [], ending if done.returncode else f"{error}, which is no answer of a reader")
+    said = {name: [line[name] for line in lines if name in line] for name in ("note", "limit", "failure")}
+    readings = [Reading(**line) for line in lines if not said.keys() & line.keys()]
     if said["limit"]:
         return Outcome(title, [], said["limit"][0], was_tried=False)
     if said["failure"]:
         return Outcome(title, [], add_hint(said["failure"][0]), said["note"])
     if len(readings) < count:
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
-        return Outcome(title, [], f"it ended with code {done.returncode} ({last[0]})", said["note"])
+        return Outcome(title, [], ending, said["note"])
+    if len(readings) > count:
+        return Outcome(title, [], f"it gave {len(readings)} answers for {count} pictures", said["note"])
     return Outcome(title, readings, notes=said["note"])
 
 

@@ -77,6 +77,11 @@ def test_a_line_that_another_program_reads_otherwise_is_shown_with_both_texts(mo
     [
         ("sys.exit('no such operator')", "it ended with code 1 (no such operator)"),
         ("print(json.dumps({'failure': 'AssertionError: assert tf_key in self._FUNC_MAP'}))", "export the model again"),
+        ("print(json.dumps({'failure': 'ValueError: no such operator.'}))", "ValueError: no such operator.\n"),
+        ('print(\'{"rapidocr": "3.0"}\')', "which is no answer of a reader.\n"),
+        ("print([])", "it printed '[]', which is no answer of a reader.\n"),
+        ("[print(json.dumps({'problem': 'no'})) for _ in range(99)]", "it gave 99 answers for 25 pictures.\n"),
+        ("print('{\"text'), sys.exit(9)", "it ended with code 9"),
     ],
 )
 def test_a_program_that_cannot_use_the_model_says_why(model_dir, words, interpreter, answer, reason):
@@ -116,6 +121,13 @@ class TestRefused:
 
     def test_a_program_that_is_no_python(self, model_dir, words):
         assert "is no Python" in self.refuse(model_dir, "--data", words, "--python", "/bin/ls")
+
+    @pytest.mark.parametrize("versions", ['{"onnxruntime": 5}', "[]", "3", "no JSON"])
+    def test_a_program_that_prints_something_else(self, model_dir, words, interpreter, versions):
+        odd = interpreter("pass", versions=versions)
+        output = self.refuse(model_dir, "--data", words, "--python", odd)
+        assert f"is no Python of version 3.8 or later (it printed {versions!r})" in output
+        assert output.count("\n") == 1
 
     def test_a_folder_that_is_not_there_or_has_no_model(self, words, tmp_path):
         assert "there is no such folder" in self.refuse(tmp_path / "gone", "--data", words)

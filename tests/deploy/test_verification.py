@@ -33,6 +33,32 @@ def test_plain_boxes_are_the_boxes_of_the_detector(seed, change):
     assert find_single_boxes(ours, plain) == []
 
 
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (20, 30), (1, 1), (32, 32), (4200, 90)])
+@pytest.mark.parametrize("rule", [{}, {"limit_side_len": 960, "limit_type": "max"}, {"max_side_limit": 1500}])
+def test_the_plain_reference_sees_a_picture_of_any_shape_as_the_detector_does(shape, rule):
+    settings = DETECTOR._replace(resize=rule)
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    seen = []
+
+    def run(inputs):
+        seen.append(inputs[0, :, ::50, ::50].copy())
+        return np.zeros((1, *inputs.shape[2:]))
+
+    assert PEERS["detect_plainly"](image, run, settings._asdict()) == {"boxes": []}
+    detect.Detector(lambda inputs: run(inputs)[None], settings)(image)
+    np.testing.assert_allclose(*seen, atol=1e-5)
+
+
+@pytest.mark.parametrize("sides", [(720, 1280), (10000, 9000), (100, 1000)])
+def test_a_program_without_a_limit_of_sides_gets_what_fits_the_memory(sides):
+    PEERS["refuse_to_enlarge"](sides, {})
+
+
+def test_a_program_without_a_limit_of_sides_gets_no_strip():
+    with pytest.raises(PEERS["LimitError"], match="would enlarge the picture to 2208000 x 736 pixels"):
+        PEERS["refuse_to_enlarge"]((3000, 1), {})
+
+
 @pytest.mark.parametrize("width", [10, 64, 300])
 def test_plain_lines_and_their_text_are_those_read_here(tmp_path, width):
     pytest.importorskip("onnx")
