@@ -37,6 +37,25 @@ def test_another_width_is_refused_with_what_to_set(ppocrv2, checkout, words):
 
 
 @pytest.mark.checkout
+def test_a_text_of_more_letters_than_frames_of_8_pixels_is_left_out_with_the_width_to_set(
+    ppocrv2, checkout, words, samples, tmp_path
+):
+    images = [line.split("\t")[0] for line in (samples / "icdar2015_words" / "test.txt").read_text().splitlines()[:2]]
+    letters = "abcdefghijklmnopqrstuvwx"
+    (tmp_path / "words.txt").write_text(f"{images[0]}\t{letters}\n{images[1]}\t{letters[:20]}\n")
+    labels = f"Train.dataset.label_file_list=[{tmp_path}/words.txt]"
+    checked = ppocrv2("check", "-c", TINY, "-o", *words, labels, paddleocr=checkout)
+    assert checked.returncode == 1
+    assert "Train: 1 of 2 lines" in checked.stdout
+    assert (
+        f"few-frames: in 1 of 2 lines the text needs more than the 20 frames that PPLCNetV4 makes of 160 pixels, up to"
+        f" 24 for '{letters}'; make the width of TextLineResize.image_shape 192."
+    ) in checked.stdout
+    wide = [*words, labels, "Train.dataset.transforms.TextLineResize.image_shape=[3,48,192]"]
+    assert "Train: 2 of 2 lines" in ppocrv2("check", "-c", TINY, "-o", *wide, paddleocr=checkout).stdout
+
+
+@pytest.mark.checkout
 def test_a_merged_network_trains_with_batch_norm_at_another_width_and_is_exported(ppocrv2, checkout, words, tmp_path):
     pytest.importorskip("onnxruntime")
     options = ["Architecture.restore_norm=true", "Architecture.freeze_norm=false", "Architecture.frames_by_width=true"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import requirements
-from .prepare import drop_broken_samples, prepare_config
+from .prepare import check_samples, drop_broken_samples, prepare_config
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -36,11 +36,10 @@ def check(
         UserError: a label file or a folder is missing, or a file cannot be written.
     """
     from ..data import check_report, clean, findings
-    from ..data.check import check_data
 
     host, config = prepare_config(name, overrides, directory)
     requirements.require_data(config, ("Train", "Eval"))
-    report = check_data(config, host)
+    report = check_samples(host, config, ("Train", "Eval"))
     check_report.print_report(report)
     for data_set in report.sets:
         if data_set.has_nothing_to_learn:

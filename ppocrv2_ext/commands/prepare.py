@@ -18,6 +18,7 @@ from ..config.resolve import resolve
 from ..errors import UserError, summarise
 
 if TYPE_CHECKING:
+    from ..data.findings import Report
     from ..host import Host
 
 
@@ -56,6 +57,20 @@ def _read_config(name: str, overrides: Sequence[str]) -> tuple[dict, list[str]]:
     return yaml_files.override(config, overrides), warnings
 
 
+def check_samples(host: Host, config: dict, modes: Sequence[str]) -> Report:
+    """Check every sample of the data, and every text against the frames of the network.
+
+    Args:
+        modes: sections to check, of "Train" and "Eval".
+    """
+    from ..data.check import check_data
+    from ..host.frame_count import measure_frames
+
+    frames, notes = measure_frames(config, modes)
+    report = check_data(config, host, modes, frames)
+    return report._replace(notes=(*report.notes, *notes))
+
+
 def drop_broken_samples(
     host: Host, config: dict, modes: Sequence[str], folder: str | Path
 ) -> tuple[dict, dict[str, list[int]]]:
@@ -73,9 +88,8 @@ def drop_broken_samples(
         UserError: a section has no usable sample.
     """
     from ..data import check_report, clean
-    from ..data.check import check_data
 
-    report = check_data(config, host, modes)
+    report = check_samples(host, config, modes)
     clean.require_usable(report)
     check_report.warn(report)
     counts = {

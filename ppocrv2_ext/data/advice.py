@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import shorten
 from .characters import quote_character
 from .dictionary import is_one_row
 from .findings import Sample, SetFindings, list_unknown_characters
-from .labels import PIXELS_PER_FRAME
-from .reasons import NOTHING_TO_DO, REASONS
+from .frames import suggest_width
+from .reasons import DOUBTFUL, NOTHING_TO_DO, REASONS
 
-WIDTH_STEP = 32  # pixels; widths of inputs are multiples of it
 SHOWN = 5  # characters or classes named in one sentence
 
 
@@ -41,11 +40,14 @@ def _long_label(data_set: SetFindings, samples: list[Sample]) -> str:
 
 
 def _few_frames(data_set: SetFindings, samples: list[Sample]) -> str:
-    rules, needed = data_set.rules, max(sample.check.frames for sample in samples)
-    width = WIDTH_STEP * math.ceil(PIXELS_PER_FRAME * needed / WIDTH_STEP)
+    frames, longest = data_set.rules.frames, max(samples, key=lambda sample: sample.check.frames)
+    if frames is None:  # of no network
+        return REASONS["few-frames"].rule
+    needed, is_doubtful = longest.check.frames, data_set.effects["few-frames"] == DOUBTFUL
+    unread = ", and CTC learns nothing of it" if is_doubtful else ""
     return (
-        f"the text needs more than {rules.frames} frames, up to {needed};"
-        f" make the width of {rules.resize}.image_shape {width}"
+        f"the text needs more than the {frames.number} frames that {frames.backbone} makes of {frames.width} pixels,"
+        f" up to {needed} for {shorten(longest.check.label)}{unread}; {suggest_width(frames, needed)}"
     )
 
 

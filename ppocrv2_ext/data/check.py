@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -17,9 +18,9 @@ from rich.progress import track
 
 from .dictionary import check_dictionary, read_dictionary
 from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
+from .frames import Frames
 from .images import MOST_PIXELS, ImageCheck
 from .labels import (
-    PIXELS_PER_FRAME,
     Entry,
     Form,
     LabelCheck,
@@ -27,7 +28,7 @@ from .labels import (
     check_detection_label,
     check_recognition_label,
 )
-from .reasons import UNUSABLE, list_effects
+from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, read_sources
 from .transforms import list_transforms
 
@@ -44,20 +45,26 @@ LEAST_SCENES, PERCENT, LEAST_SIDE = 3, 100, 250
 LabelChecker = Callable[[str, Any], LabelCheck]  # from a label and the (width, height) of its image, or None
 
 
-def check_data(config: Mapping[str, Any], host: Host, modes: Sequence[str] = ("Train", "Eval")) -> Report:
+def check_data(
+    config: Mapping[str, Any],
+    host: Host,
+    modes: Sequence[str] = ("Train", "Eval"),
+    frames: Mapping[str, Frames] = MappingProxyType({}),
+) -> Report:
     """Look at every line of the data sets of ``config``, and at every image that they name.
 
     Args:
         config: a resolved config.
         host: the PaddleOCR that is going to read the data.
         modes: the sections whose data sets are checked.
+        frames: that the network makes of the lines of each section; without them no text is too long for CTC.
     Returns:
         What was found. Only data sets of label files and LMDBs are checked; the report has a note for any other.
     Raises:
         UserError: a label file, an LMDB or the dictionary cannot be read.
     """
     names = {mode: config[mode]["dataset"].get("name") for mode in modes}
-    sets = [_check_set(config, host, mode) for mode in modes if names[mode] in CHECKED_SETS]
+    sets = [_check_set(config, host, mode, frames.get(mode)) for mode in modes if names[mode] in CHECKED_SETS]
     notes = [
         f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet, a MultiScaleDataSet or an LMDBDataSet."
         for mode, name in names.items()
@@ -68,9 +75,11 @@ def check_data(config: Mapping[str, Any], host: Host, modes: Sequence[str] = ("T
     return Report(tuple(sets), tuple(notes), tuple(report for report in reports if report.findings))
 
 
-def _check_set(config: Mapping[str, Any], host: Host, mode: str) -> SetFindings:
+def _check_set(config: Mapping[str, Any], host: Host, mode: str, frames: Frames | None) -> SetFindings:
     dataset, effects = config[mode]["dataset"], list_effects(mode, config["Global"])
-    check_label, rules, note = _choose_label_checker(config, mode)
+    check_label, rules, note = _choose_label_checker(config, mode, frames)
+    if mode == "Train" and rules.fewer:  # a second branch still learns from a text that is too long for CTC
+        effects["few-frames"] = DOUBTFUL
     sources = read_sources(config, mode, host.kind == "checkout")
     try:
         images = _look_at_images(sources, f"{mode}: images")
@@ -146,7 +155,9 @@ def _doubt_percent(check: LabelCheck) -> LabelCheck:
     return check._replace(reasons=(*check.reasons, "percent-boxes")) if check.extent else check
 
 
-def _choose_label_checker(config: Mapping[str, Any], mode: str) -> tuple[LabelChecker, Rules, str | None]:
+def _choose_label_checker(
+    config: Mapping[str, Any], mode: str, frames: Frames | None
+) -> tuple[LabelChecker, Rules, str | None]:
     """(check, rules, note) for the labels of a data set. The note is a sentence if its labels are not checked."""
     dataset, settings = config[mode]["dataset"], config["Global"]
     rules = Rules(
@@ -156,35 +167,50 @@ def _choose_label_checker(config: Mapping[str, Any], mode: str) -> tuple[LabelCh
         unicode_form=_unicode_form(settings),
     )
     transforms = dict(list_transforms(dataset))
-    encoder = next((name for name in LABEL_CHECKERS if name in transforms), None)
+    encoder = _find_encoder(dataset)
     if encoder is None:
         unheeded = ", and Global.unknown_characters has no effect" if "unknown_characters" in settings else ""
         note = f"{mode}: labels are not checked{unheeded}: no transform is one of {', '.join(LABEL_CHECKERS)}."
         return _accept_any_label, rules, note
     # In PaddleOCR, Global wins over the arguments of a transform.
-    check, own_rules = LABEL_CHECKERS[encoder](encoder, {**transforms[encoder], **settings}, transforms)
+    check, own_rules = LABEL_CHECKERS[encoder](encoder, {**transforms[encoder], **settings}, frames)
     return check, rules._replace(**own_rules), None
 
 
-def _for_scenes(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
+def _find_encoder(dataset: Mapping[str, Any]) -> str | None:
+    transforms = dict(list_transforms(dataset))
+    return next((name for name in LABEL_CHECKERS if name in transforms), None)
+
+
+def is_read_by_ctc(dataset: Mapping[str, Any]) -> bool:
+    """Whether CTC reads the labels of a ``dataset`` section."""
+    _, is_ctc = TEXT_ENCODERS.get(_find_encoder(dataset) or "", (0, False))
+    return is_ctc
+
+
+def _for_scenes(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
     ignore = settings.get("difficult_boxes") == "ignore"
     return lambda label, size: check_detection_label(label, size, ignore), {}
 
 
-def _for_texts(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
-    fewer, has_frames = TEXT_ENCODERS[encoder]
+def _for_texts(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
+    fewer, is_ctc = TEXT_ENCODERS[encoder]
     path, space = settings.get("character_dict_path"), bool(settings.get("use_space_char", False))
     alphabet = frozenset(read_dictionary(path, space)[1:]) if path else DEFAULT_ALPHABET
-    resize, width = _find_width(transforms)
-    frames = width // PIXELS_PER_FRAME if width and has_frames else None
+    count = frames.number if frames and is_ctc else None
     longest = settings.get("max_text_length")
     most_known = longest - fewer if fewer and isinstance(longest, int) else None
     form = _unicode_form(settings)
     rules = {
-        **{"longest": longest, "fewer": fewer, "frames": frames, "resize": resize},
+        **{"longest": longest, "fewer": fewer, "frames": frames},
         **{"alphabet": alphabet, "dictionary": path, "space": space},
     }
-    return lambda label, size: check_recognition_label(label, alphabet, longest, frames, form, most_known), rules
+
+    def check(label: str, size: Any) -> LabelCheck:
+        # Without a dictionary, PaddleOCR reads small letters alone.
+        return check_recognition_label(label, alphabet, longest, count, form, most_known, lower=not path)
+
+    return check, rules
 
 
 def _unicode_form(settings: Mapping[str, Any]) -> Form | None:
@@ -193,23 +219,12 @@ def _unicode_form(settings: Mapping[str, Any]) -> Form | None:
     return None if form == "as-written" else form
 
 
-def _find_width(transforms: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """The last transform that says how wide the network's input is, and the width in pixels."""
-    for name, arguments in reversed(list(transforms.items())):
-        shape = arguments.get("image_shape")
-        if isinstance(shape, (list, tuple)) and shape:
-            return name, shape[-1]
-    return None, None
-
-
-def _for_classes(encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]) -> tuple[LabelChecker, dict]:
+def _for_classes(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
     classes = tuple(settings.get("label_list") or ())
     return lambda label, size: check_class_label(label, classes), {"classes": classes}
 
 
-def _for_any_label(
-    encoder: str, settings: Mapping[str, Any], transforms: Mapping[str, Any]
-) -> tuple[LabelChecker, dict]:
+def _for_any_label(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
     return _accept_any_label, {}
 
 
@@ -222,7 +237,7 @@ def _accept_any_label(label: str, size: Any) -> LabelCheck:
 TEXT_ENCODERS = {
     "CTCLabelEncode": (0, True),
     "TextLineEncode": (0, True),
-    "MultiLabelEncode": (2, False),  # for the second branch; of the first it is not known how many frames it has
+    "MultiLabelEncode": (2, True),  # CTC in its first branch; its second takes fewer
     "SARLabelEncode": (2, False),
     "NRTRLabelEncode": (2, False),
     "AttnLabelEncode": (1, False),
@@ -232,9 +247,9 @@ TEXT_ENCODERS = {
     "ABINetLabelEncode": (1, False),
     "ParseQLabelEncode": (3, False),
 }
-# {a transform that encodes labels: a function from (its name, its arguments and Global, all transforms) to the check of
-# such labels, and the fields of Rules that it follows}. The first that a data set has counts.
-LABEL_CHECKERS: dict[str, Callable[[str, Mapping, Mapping], tuple[LabelChecker, dict]]] = {
+# {a transform that encodes labels: a function from (its name, its arguments and Global, the frames of the network) to
+# the check of such labels, and the fields of Rules that it follows}. The first that a data set has counts.
+LABEL_CHECKERS: dict[str, Callable[[str, Mapping, Frames | None], tuple[LabelChecker, dict]]] = {
     "DetLabelEncode": _for_scenes,
     **dict.fromkeys(TEXT_ENCODERS, _for_texts),
     # Before ClsLabelEncode: these transforms replace any label by the class.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .characters import quote_character
 from .dictionary import DictionaryFinding
+from .frames import Frames
 from .images import MOST_PIXELS
 from .labels import Entry, LabelCheck
 from .reasons import DOUBTFUL, DROPS, REASONS, REWRITES
@@ -34,8 +35,7 @@ class Rules(NamedTuple):
     most_pixels: int = MOST_PIXELS
     longest: int | None = None  # Global.max_text_length
     fewer: int = 0  # characters less than that which the encoder takes
-    frames: int | None = None  # that the network has
-    resize: str | None = None  # the transform that chooses its width
+    frames: Frames | None = None  # that the network makes of a line
     alphabet: frozenset[str] = frozenset()  # the characters of the dictionary
     dictionary: str | None = None  # its path
     space: bool = False  # Global.use_space_char

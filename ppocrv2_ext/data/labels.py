@@ -26,7 +26,6 @@ LARGEST_COORDINATE = 1e6  # pixels
 MOST_POINTS = 1000  # of an outline that is compared with others, which takes the square of it
 LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
 GRID = 0.1  # pixels; corners of a mended outline are rounded to this
-PIXELS_PER_FRAME = 4  # of the width of a recognizer's input
 TOLERANCE = 5  # pixels that a polygon may reach out of its picture: annotators click a little beside it
 Form = Literal["NFC", "NFKC"]
 SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -308,6 +307,7 @@ def check_recognition_label(
     frames: int | None = None,
     form: Form | None = None,
     most_known: int | None = None,
+    lower: bool = False,
 ) -> LabelCheck:
     """Check the text of a line.
 
@@ -315,16 +315,17 @@ def check_recognition_label(
         label: the text.
         alphabet: the dictionary's characters, a set.
         longest: the most characters a text may have (``Global.max_text_length``); None for any number.
-        frames: how many frames the network has for the width of its input; None if it is not known.
+        frames: how many frames the network makes of a line; None if it is not known.
         form: the Unicode form that the text is brought into, "NFC" or "NFKC"; None to leave it as it is.
         most_known: the most characters of the dictionary a text may have; None for any number.
+        lower: whether the network reads small letters in place of capitals.
     """
     if is_detection_label(label):
         return LabelCheck(("detection-label",), label)
     written, label = label, unicodedata.normalize(form, label) if form else label
     known = [character for character in label if character in alphabet]
     unknown = tuple(character for character in label if character not in alphabet)
-    needed = count_frames(known)
+    needed = count_frames([character.lower() for character in known] if lower else known)
     rules = {
         "decomposed": label != written or (bool(unknown) and _has_fewer(unknown, label, alphabet)),
         "empty-label": not label,

@@ -153,7 +153,7 @@ REASONS: dict[str, Reason] = {
     "no-known-character": Reason(
         "at least one character must be in the dictionary", LINE, "see if the dictionary is that of the language"
     ),
-    "few-frames": Reason("CTC needs a frame of 4 pixels for each character, and one between equal neighbours", LINE),
+    "few-frames": Reason("CTC needs a frame for each character, and one more between equal neighbours", LINE),
     # classification
     "unknown-class": Reason("the label must be in label_list, whose entries must be text: '0', not 0", LINE),
     # an LMDB

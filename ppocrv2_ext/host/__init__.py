@@ -12,7 +12,8 @@ what watches a training              recording (history and report, with evaluat
                                      stopping (early, or by a budget), visualdl
 what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
                                      (a trained network over the training lines), draw_samples (for the preview),
-                                     sound_sample (do the transforms work on a sound picture?)
+                                     sound_sample (do the transforms work on a sound picture?), frame_count (how many
+                                     frames the network of a config makes of a line)
 ===================================  =============================================================================
 """
 

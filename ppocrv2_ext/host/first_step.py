@@ -5,6 +5,7 @@
   (``ppocr/modeling/backbones/rec_lcnetv3.py``).
 - A part of a network that no loss reaches. ``use_guide: true`` of PaddleOCR's SVTR neck, for one, cuts the gradient of
   CTC to the backbone off (``ppocr/modeling/necks/rnn.py``).
+- A CTC loss that is 0 because the texts need more frames than the network makes (:mod:`.zero_loss`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from paddle import nn
 
 from ..config.networks import networks
 from ..errors import UserError
+from .zero_loss import ZeroLossWatch
 
 ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
 TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
 
 
 def train_audited(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, which looks at the backbone first, and at the gradients of its first step.
+    """PaddleOCR's ``tools.program.train``, which looks at the backbone first, and at the first loss and its gradients.
 
     Raises (the new function):
         UserError: the frames differ between training and evaluation, or a whole part gets no gradient.
@@ -40,7 +42,12 @@ def train_audited(train: Callable) -> Callable:
             log(sentence)
         allowed = config["Global"].get(ALLOW) or []
         _call_before_first_step(given["optimizer"], lambda: [log(line) for line in check_gradients(model, allowed)])
-        return train(*arguments, **options)
+        losses = ZeroLossWatch(config, log)
+        losses.watch(given["loss_class"])
+        try:
+            return train(*arguments, **options)
+        finally:
+            losses.end()
 
     return train_loop
 

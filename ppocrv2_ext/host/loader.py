@@ -15,6 +15,7 @@ import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
 from .. import interrupts
+from ..data.labels import count_frames
 from ..errors import summarise
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
@@ -24,11 +25,16 @@ SHOWN = 8  # files named in one sentence
 
 
 class Batch(list):
-    """A batch as PaddleOCR's loops take it, with the ``files`` that its samples come from."""
+    """A batch as PaddleOCR's loops take it, with what the host knows of it without asking the device.
 
-    def __init__(self, fields: list, files: Sequence[str]):
+    Args:
+        files: that its samples come from.
+        frames_needed: the fewest frames in which CTC can write each of its texts; empty for other samples.
+    """
+
+    def __init__(self, fields: list, files: Sequence[str], frames_needed: Sequence[int] = ()):
         super().__init__(fields)
-        self.files = files
+        self.files, self.frames_needed = files, frames_needed
 
 
 def describe_files(files: Sequence[str | None]) -> str:
@@ -58,7 +64,7 @@ class Loader:
 
     def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
-        collate = _Collate(collate_fn or default_collate_fn)
+        collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset))
         self._loader = paddle.io.DataLoader(
             dataset=PlacedDataSet(_Readings(dataset), dataset),
             collate_fn=collate,
@@ -111,7 +117,8 @@ class Loader:
             count += len(collated["files"])
             if collated["files"]:
                 batch = collated["batch"]
-                yield Batch(batch, collated["files"]) if reports and isinstance(batch, list) else batch
+                is_batch = reports and isinstance(batch, list)
+                yield Batch(batch, collated["files"], collated["frames_needed"]) if is_batch else batch
         if failures and not count:
             raise SampleError(failure_message(failures))
         if failures:
@@ -149,10 +156,15 @@ class _Readings(paddle.io.Dataset):
 
 
 class _Collate:
-    """Collates the samples of the readings that have one, and lists the failures, as plain lists for Paddle's queue."""
+    """Collates the samples of the readings that have one, and lists the failures, as plain lists for Paddle's queue.
 
-    def __init__(self, collate_samples: Callable):
-        self.collate_samples = collate_samples
+    Args:
+        collate_samples: Paddle's or PaddleOCR's function.
+        text_columns: of a sample, that hold a text's classes and their number; None for other samples.
+    """
+
+    def __init__(self, collate_samples: Callable, text_columns: tuple[int, int] | None):
+        self.collate_samples, self.text_columns = collate_samples, text_columns
 
     def __call__(self, readings: list[Reading]) -> dict[str, Any]:
         usable = [reading for reading in readings if reading.sample is not None]
@@ -164,11 +176,18 @@ class _Collate:
             # An exception here would be one in Paddle's reader thread.
             "error": error,
             "files": [reading.file for reading in usable],
+            "frames_needed": [self._count_frames(reading.sample) for reading in usable] if self.text_columns else [],
             "failures": list(itertools.chain.from_iterable(failures)),
             "other_failures": [list(failure) for reading in readings for failure in reading.other_failures],
             # In training these end the run: all the samples tried for one place of the batch.
             "fatal": next((each for each, reading in zip(failures, readings) if reading.sample is None), []),
         }
+
+    def _count_frames(self, sample: Sequence[Any]) -> int:
+        classes, length = (sample[column] for column in self.text_columns or ())
+        if np.ndim(classes) != 1 or np.ndim(length) != 0:
+            return 0  # the sample of another task; an exception would leave the training waiting
+        return count_frames(np.asarray(classes)[: int(length)].tolist())
 
     def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
         """(the batch, "") or (anything, why the samples make none)."""
@@ -176,6 +195,13 @@ class _Collate:
             return self.collate_samples([reading.sample for reading in usable]), ""
         except Exception as error:
             return np.zeros(1), _explain_collation(usable, error)
+
+
+def _find_text_columns(dataset: Any) -> tuple[int, int] | None:
+    """The columns of a sample that hold the classes of a text and their number, by the dataset's KeepKeys."""
+    keys = getattr((getattr(dataset, "ops", None) or [None])[-1], "keep_keys", ())
+    classes = next((key for key in ("label_ctc", "label") if key in keys), None)
+    return (keys.index(classes), keys.index("length")) if classes and "length" in keys else None
 
 
 def _explain_collation(readings: Sequence[Reading], error: Exception) -> str:

@@ -185,3 +185,17 @@ def test_a_setting_of_the_check_that_does_not_exist_is_refused(run, folder, sett
     result = run("check", "-c", FINETUNE, *overrides("words.txt", f"Global.{setting}"))
     assert result.exit_code == 2, result.output
     assert f"Global.{setting.partition('=')[0]}" in result.output
+
+
+def test_a_text_is_compared_with_the_frames_of_the_network_of_the_config(run, folder):
+    letters = "abcdefghijklmnopqrstuvwx"
+    write(folder / "words.txt", f"a.png\t{letters}", "a.png\tEXIT")
+    options = overrides("words.txt", UNTRAINED, "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,160]")
+    assert run("check", "-c", FINETUNE, *options, "Train.loader.drop_last=false").exit_code == 0
+    strides = "Architecture.Backbone.strides=[[1,1],[2,1],[2,1],[2,2]]"
+    result = run("check", "-c", FINETUNE, *options, strides)
+    assert result.exit_code == 1
+    assert (
+        f"in 1 of 2 lines the text needs more than the 20 frames that LCNet makes of 160 pixels, up to 24 for"
+        f" '{letters}'; make the width of TextLineResize.image_shape 192."
+    ) in result.output

@@ -11,6 +11,7 @@ import pytest
 from ppocrv2_ext.data import check_report, clean, findings
 from ppocrv2_ext.data.advice import advise
 from ppocrv2_ext.data.check import check_data
+from ppocrv2_ext.data.frames import Frames
 from ppocrv2_ext.data.labels import read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.data.sources import count_samples, list_ratios, require_sources
@@ -80,8 +81,13 @@ def words(folder, *lines, width=80, **settings):
     return make_config([write(folder / "words.txt", *lines)], {"CTCLabelEncode": None}, shape, **settings)
 
 
-def train_set(config, host=WHEEL):
-    (data_set,) = check_data(config, host, ("Train",)).sets
+def lcnet(width, key="RecResizeImg.image_shape"):
+    """What PP-OCRv2's LCNet makes of lines of this width."""
+    return Frames("LCNet", key, width, width // 4, width // 4, 4.0)
+
+
+def train_set(config, host=WHEEL, frames=None):
+    (data_set,) = check_data(config, host, ("Train",), {"Train": frames} if frames else {}).sets
     return data_set
 
 
@@ -137,7 +143,7 @@ def test_boxes_and_ignored_boxes_of_scenes_are_counted(folder):
 
 def test_texts_are_checked_by_dictionary_length_and_width(folder):
     lines = ["a.png\tabc", "a.png\t", "a.png\tabcabca", "a.png\taaaa", "a.png\ta€b€é", "a.png\t€", "a.png\ta c"]
-    data_set = train_set(words(folder, *lines, width=24, max_text_length=6))
+    data_set = train_set(words(folder, *lines, max_text_length=6), frames=lcnet(24))
     numbers = {reason: [place.rpartition(":")[2] for place in places] for reason, places in data_set.places.items()}
     assert numbers == {
         "empty-label": ["2"],
@@ -155,7 +161,8 @@ def test_a_space_is_known_if_the_config_says_so(folder):
 
 
 def test_a_text_with_too_few_frames_is_usable_for_evaluation_only(folder):
-    train, evaluation = check_data(words(folder, "a.png\taaaa", width=16), WHEEL).sets
+    frames = {"Train": lcnet(16), "Eval": lcnet(16)}
+    train, evaluation = check_data(words(folder, "a.png\taaaa"), WHEEL, frames=frames).sets
     assert (len(train.usable_samples), len(evaluation.usable_samples)) == (0, 1)
 
 
@@ -332,11 +339,26 @@ def test_the_advice_on_long_texts_gives_the_value_to_set(folder):
 
 
 def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
-    data_set = train_set(words(folder, "a.png\taaaaaaaaaa", width=32))
-    assert advise(data_set, "few-frames") == (
-        "in 1 of 1 lines the text needs more than 8 frames, up to 19; make the width of RecResizeImg.image_shape 96"
+    config = words(folder, "a.png\taaaaaaaaaa", "a.png\tabcabcabca")
+    assert advise(train_set(config, frames=lcnet(32)), "few-frames") == (
+        "in 2 of 2 lines the text needs more than the 8 frames that LCNet makes of 32 pixels, up to 19 for"
+        " 'aaaaaaaaaa'; make the width of RecResizeImg.image_shape 96"
     )
-    assert not train_set(words(folder, "a.png\taaaaaaaaaa", width=96)).places
+    assert not train_set(config, frames=lcnet(96)).places
+
+
+def test_a_text_that_is_too_long_for_one_of_two_branches_is_kept_and_doubtful(folder):
+    config = words(folder, "a.png\taaaaaaaaaa")
+    config["Train"]["dataset"]["transforms"][1] = {"MultiLabelEncode": None}
+    data_set = train_set(config, frames=lcnet(32))
+    assert (data_set.is_doubtful, len(data_set.usable_samples)) == (True, 1)
+    assert "and CTC learns nothing of it" in advise(data_set, "few-frames")
+
+
+def test_texts_that_ctc_does_not_read_need_no_frames(folder):
+    config = words(folder, "a.png\taaaaaaaaaa")
+    config["Train"]["dataset"]["transforms"][1] = {"NRTRLabelEncode": None}
+    assert not train_set(config, frames=lcnet(32)).places
 
 
 def test_a_missing_space_asks_for_use_space_char(folder):

@@ -195,6 +195,12 @@ def test_the_reasons_of_a_text(label, reasons):
     assert check_recognition_label(label, frozenset("abc"), longest=5, frames=5).reasons == reasons
 
 
+def test_a_capital_and_its_small_letter_are_equal_neighbours_where_small_letters_are_read():
+    alphabet = frozenset("aAb")
+    assert check_recognition_label("aAb", alphabet).frames == 3
+    assert check_recognition_label("aAb", alphabet, lower=True).frames == 4
+
+
 def test_the_frames_of_a_text_are_the_fewest_that_its_alignment_fits_in():
     import paddle
 

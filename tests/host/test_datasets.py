@@ -316,6 +316,20 @@ def test_a_loader_that_finds_no_usable_sample_stops_with_a_message(data, logged,
         list(loader(tmp_path, logger=logged[0], mode=mode, workers=workers))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_tells_how_many_frames_its_texts_need(data, logged, tmp_path, workers):
+    write(tmp_path, a="abc", b="aab", c="aA", d="11!1")  # without a dictionary, "A" is read as "a" and "!" left out
+    encode, keep = {"CTCLabelEncode": {"max_text_length": 25}}, ("image", "label", "length")
+    (batch,) = loader(tmp_path, encode, logger=logged[0], keep=keep, batch=4, workers=workers, mode="Eval")
+    assert batch.frames_needed == [3, 4, 3, 5]
+
+
+def test_batches_of_other_samples_tell_no_frames(data, logged, tmp_path):
+    write(tmp_path, a="abc")
+    (batch,) = loader(tmp_path, logger=logged[0])
+    assert batch.frames_needed == []
+
+
 def test_workers_do_not_garbage_collect_objects_of_the_training_process(data, logged, tmp_path):
     write(tmp_path, a="x")
     made = loader(tmp_path, logger=logged[0], workers=1)

@@ -30,6 +30,7 @@ from rich.console import Console
 
 from ppocrv2_ext.data import check_report, clean
 from ppocrv2_ext.data.check import check_data
+from ppocrv2_ext.data.frames import Frames
 from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError
 
@@ -41,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = {True: "det/ch_PP-OCRv2_det_student", False: "rec/ch_PP-OCRv2_rec_finetune"}
 LINES = 8
 WHEEL = SimpleNamespace(kind="wheel")
+FRAMES = {"Train": Frames("LCNet", "RecResizeImg.image_shape", 64, 16, 16, 4.0)}  # of the recognizer in CONFIGS
 FINE, FINDS, REFUSES = 0, 1, 2
 VERDICTS = {FINE: "works", FINDS: "finds", REFUSES: "refuses"}
 
@@ -162,7 +164,7 @@ def check_in_process(kind: str, config: dict, folder: Path, case: str, right: fr
 def _check(config: dict, folder: Path) -> tuple[int, str]:
     try:
         require_sources(config, ("Train",))
-        report = check_data(config, WHEEL, ("Train",))
+        report = check_data(config, WHEEL, ("Train",), FRAMES)
     except UserError as error:
         return REFUSES, str(error)
     with open(os.devnull, "w", encoding="utf-8") as sink:
@@ -174,7 +176,7 @@ def _check(config: dict, folder: Path) -> tuple[int, str]:
     except UserError as error:
         return code, str(error)
     changed = clean.with_clean_label_files(config, report, folder / "clean")
-    left = check_data(changed, WHEEL, ("Train",))
+    left = check_data(changed, WHEEL, ("Train",), FRAMES)
     if not clean.is_lmdb(report.sets[0]) and left.sets[0].needs_rewriting and not config["Global"].get("unicode_form"):
         return code, f"damage: the clean form has {left.sets[0].places}"
     return code, "; ".join(report.sets[0].places)
