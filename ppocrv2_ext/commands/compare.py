@@ -102,12 +102,15 @@ def _load_reader(folder: str, engine: str) -> Reader:
 
 def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Batch]:
     """The lines of a label file. What cannot be read is added to ``problems``."""
-    from ..data.labels import read_entries
+    from ..data.labels import is_detection_label, read_entries
     from ..deploy.ocr import open_image
 
     names, texts, images = [], [], []
     for entry in read_entries(labels):
         if not entry.text:
+            continue
+        if is_detection_label(entry.label):
+            problems.append(f"{entry.place}: the label is a list of boxes, and not the text of a line")
             continue
         try:
             images.append(open_image(folder / entry.images[0]))

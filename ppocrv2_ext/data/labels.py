@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from shapely import Geometry, Polygon, box, set_precision
 
-from ..errors import UserError, summarise
+from ..errors import UserError, shorten, summarise
 from ..files import PathLike, read_regular
 from .encoding import find_wide_encoding
 
@@ -172,7 +172,10 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
         ValueError: the label is no list of boxes, or an outline is none; the message, half a sentence, says which.
     """
     try:
-        boxes = [(box["points"], str(box["transcription"])) for box in json.loads(label)]
+        content = json.loads(label)
+        if not isinstance(content, list):  # a dict without keys would be a picture without text
+            raise ValueError(f"it is no list of boxes but {shorten(content)}")
+        boxes = [(box["points"], str(box["transcription"])) for box in content]
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except (KeyError, TypeError) as error:

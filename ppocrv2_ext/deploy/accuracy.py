@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..data.labels import read_boxes, read_entries
+from ..data.labels import is_detection_label, read_boxes, read_entries
 from ..errors import UserError
 from ..files import PathLike
 from .detect import Detector
@@ -43,7 +43,8 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
         kind: of the model: "det", "rec" or "cls".
         count: the most samples.
     Raises:
-        UserError: the file cannot be read, has no sample, or a line has no boxes although the model is a detector.
+        UserError: the file cannot be read, has no sample, or a line has no boxes although the model is a detector, or
+            has boxes although it is none.
     """
     folder = Path(data_dir) if data_dir else Path(data).parent
     entries = [entry for entry in read_entries(data) if entry.text]
@@ -61,6 +62,8 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
                     f"{entry.place}: no boxes of a picture ({error}); a detector needs "
                     'image<TAB>[{"transcription", "points"}, ...].'
                 ) from error
+        elif is_detection_label(label):
+            raise UserError(f"{entry.place}: the label is a list of boxes; this model needs image<TAB>text, of lines.")
         if not entry.images:
             raise UserError(f"{entry.place}: no image; a line is image<TAB>label.")
         samples.append(Sample(folder / entry.images[0], label))

@@ -53,6 +53,12 @@ def test_a_label_file_of_which_nothing_can_be_read_is_refused(run, tmp_path):
     assert "none of its lines could be read" in result.output
 
 
+def test_labels_of_scenes_are_no_texts_of_lines(run, samples):
+    result = run("right", "right", "--data", samples / "icdar2015_scenes" / "test.txt")
+    assert result.exit_code == 2
+    assert "the label is a list of boxes, and not the text of a line.\n" in result.output
+
+
 def test_a_folder_of_images_is_needed_for_each_label_file(run, samples):
     labels = samples / "icdar2015_words" / "test.txt"
     result = run("right", "right", "--data", labels, "--data", labels, "--data-dir", samples)

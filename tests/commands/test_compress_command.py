@@ -74,6 +74,12 @@ def test_a_model_is_not_compressed_twice(model_dir, labels, tmp_path):
     assert "compressed already" in result.output
 
 
+def test_labels_of_scenes_are_no_texts_of_lines(model_dir, samples, tmp_path):
+    result = run(model_dir, "--data", samples / "icdar2015_scenes" / "test.txt", "--output", tmp_path / "small")
+    assert result.exit_code == 2
+    assert "test.txt:1: the label is a list of boxes; this model needs image<TAB>text" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
