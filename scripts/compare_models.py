@@ -6,7 +6,7 @@
 A model is NAME=FOLDER, or NAME=official for the official PP-OCRv2 one. Lines count as right without case and spaces.
 Recognizers read whole lines at their own width, as `ppocrv2 ocr` does; boxes are judged as `ppocrv2 eval-system` does.
 The models take turns on the same pictures with one thread each, so the ratio of two times says more than a time.
-Times are medians over groups of 32 lines, or over scenes.
+Times are medians over groups of up to 32 lines, or over scenes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import cv2
 from experiments.markdown import markdown_table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.labels import Entry, read_boxes, read_entries
+from ppocrv2_ext.data.labels import is_detection_label, read_boxes, read_entries
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
@@ -35,6 +35,7 @@ from ppocrv2_ext.errors import UserError
 
 GROUP = 32  # lines
 Run = Callable[[Any], Any]
+Samples = tuple[list[Any], list[Any]]  # what is labelled in each picture, and the pictures
 
 
 def load_model(kind: str, folder: str) -> tuple[Run, float]:
@@ -52,71 +53,109 @@ def load_model(kind: str, folder: str) -> tuple[Run, float]:
     return lambda lines: [text for text, _ in read_texts(lines, engine, settings)], size
 
 
-def read_pictures(labels: str) -> tuple[list[Entry], list[Any]]:
-    """The lines of a label file and their pictures.
+def read_text(label: str) -> str:
+    """The text of a line.
 
     Raises:
-        UserError: there is none, or a picture cannot be opened.
+        ValueError: the label is that of a scene.
     """
-    entries = [entry for entry in read_entries(labels) if entry.text and entry.images]
-    if not entries:
-        raise UserError(f"{labels} has no line `image<TAB>label`.")
-    images = []
-    for entry in entries:
+    if is_detection_label(label):
+        raise ValueError("it is a list of boxes")
+    return label
+
+
+def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> Samples:
+    """The labels and the pictures of a label file.
+
+    Args:
+        labels: the file.
+        read_label: what a label says; a ValueError says why it is none.
+        advice: what to do about such a label.
+    Raises:
+        UserError: there is no label, one is none, or a picture cannot be opened.
+    """
+    said, images = [], []
+    for entry in read_entries(labels):
+        if "blank-line" in entry.reasons:
+            continue
+        if not entry.images:
+            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; leave the line out.")
+        try:
+            said.append(read_label(entry.label))
+        except ValueError as error:
+            raise UserError(f"{entry.place}: the label does not fit, {error}; {advice}.") from error
         try:
             images.append(open_image(Path(labels).parent / entry.images[0]))
         except (OSError, ValueError) as error:
-            raise UserError(f"{entry.place}: the picture cannot be opened ({error}); leave the line out.") from error
-    return entries, images
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{entry.place}: the picture cannot be opened ({reason}); leave the line out.") from error
+    if not images:
+        raise UserError(f"{labels} has no line `image<TAB>label`; name a label file with some.")
+    return said, images
 
 
-def take_turns(models: dict[str, Run], inputs: Sequence[Any], times: dict[str, list[float]]) -> dict[str, list]:
-    """What every model makes of every input; the seconds of each go to ``times``."""
+def read_lines(labels: str) -> Samples:
+    """The texts and the pictures of lines."""
+    return read_samples(labels, read_text, "name labelled lines with --lines, and scenes with --scenes for --det")
+
+
+def read_scenes(labels: str) -> Samples:
+    """The boxes and the pictures of scenes."""
+    return read_samples(labels, read_boxes, 'name pictures with --scenes, image<TAB>[{"transcription", "points"}, ...]')
+
+
+def take_turns(models: dict[str, Run], inputs: Sequence[Any]) -> tuple[dict[str, list], dict[str, list[float]]]:
+    """({model: [what it makes of each input]}, {model: [seconds for each input]})"""
     outputs: dict[str, list] = {name: [] for name in models}
+    seconds: dict[str, list[float]] = {name: [] for name in models}
     for each in inputs:
         for name, run in models.items():
             start = time.perf_counter()
             outputs[name].append(run(each))
-            times[name].append(time.perf_counter() - start)
-    return outputs
+            seconds[name].append(time.perf_counter() - start)
+    return outputs, seconds
 
 
-def compare_recognizers(models: dict[str, Run], sets: dict[str, str]) -> tuple[dict[str, list[str]], dict[str, float]]:
+def compare_recognizers(models: dict[str, Run], sets: Sequence[Samples]) -> tuple[dict, dict[str, float]]:
     """{model: [share of right lines of each set]} and {model: milliseconds of a line}."""
     times: dict[str, list[float]] = {name: [] for name in models}
     shares: dict[str, list[str]] = {name: [] for name in models}
-    for labels in sets.values():
-        entries, images = read_pictures(labels)
+    for labels, images in sets:
         groups = [images[start : start + GROUP] for start in range(0, len(images), GROUP)]
-        for name, read in take_turns(models, groups, times).items():
-            texts = [text for group in read for text in group]
-            right = sum(fold_text(text) == fold_text(entry.label) for text, entry in zip(texts, entries))
-            shares[name].append(f"{right / len(entries):.3f}")
-    return shares, {name: 1000 * statistics.median(seconds) / GROUP for name, seconds in times.items()}
+        read, seconds = take_turns(models, groups)
+        for name in models:
+            texts = [text for group in read[name] for text in group]
+            right = sum(fold_text(label) == fold_text(text) for label, text in zip(labels, texts))
+            shares[name].append(f"{right / len(texts):.3f}")
+            times[name] += [time / len(group) for time, group in zip(seconds[name], groups)]
+    return shares, {name: 1000 * statistics.median(each) for name, each in times.items()}
 
 
-def compare_detectors(models: dict[str, Run], labels: str) -> tuple[dict[str, list[str]], dict[str, float]]:
+def compare_detectors(models: dict[str, Run], scenes: Samples) -> tuple[dict[str, list[str]], dict[str, float]]:
     """{model: [precision, recall, F1]} and {model: milliseconds of a scene}."""
-    entries, images = read_pictures(labels)
-    try:
-        boxes = [read_boxes(entry.label) for entry in entries]
-    except ValueError as error:
-        raise UserError(f"{labels} is no label file of pictures: {error}.") from error
-    times: dict[str, list[float]] = {name: [] for name in models}
+    boxes, images = scenes
+    found, seconds = take_turns(models, images)
     scores = {}
-    for name, found in take_turns(models, images, times).items():
-        pages = [score_page(labelled, [(box, "") for box in each]) for labelled, each in zip(boxes, found)]
+    for name in models:
+        pages = [score_page(labelled, [(box, "") for box in each]) for labelled, each in zip(boxes, found[name])]
         counts = sum((page.detection for page in pages), Counts())
         scores[name] = [f"{value:.3f}" for value in (counts.precision, counts.recall, counts.f1)]
-    return scores, {name: 1000 * statistics.median(seconds) for name, seconds in times.items()}
+    return scores, {name: 1000 * statistics.median(each) for name, each in seconds.items()}
 
 
 def read_pairs(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """{name: value} of NAME=VALUE given several times."""
-    for value in values:
-        if "=" not in value:
-            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=option)
-    return dict(value.split("=", 1) for value in values)
+    """{name: value} of NAME=VALUE given several times. A name becomes a cell of a table in Markdown."""
+    pairs: dict[str, str] = {}
+    for given in values:
+        name, _, value = given.partition("=")
+        if not name.strip() or not value:
+            raise click.BadParameter(f"{given!r} is not NAME=VALUE.", param=option)
+        if "|" in name or not name.isprintable():
+            raise click.BadParameter(f"{name!r} breaks the table; choose a name without | and line ends.", param=option)
+        if name in pairs:
+            raise click.BadParameter(f"there are two called {name!r}; give each its own name.", param=option)
+        pairs[name] = value
+    return pairs
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,12 +169,13 @@ def main(rec: dict[str, str], det: dict[str, str], lines: dict[str, str], scenes
         raise click.UsageError("Give --rec with --lines, or --det with --scenes.")
     cv2.setNumThreads(1)
     try:
+        sets, pictures = list(map(read_lines, lines.values())), read_scenes(scenes) if scenes else ([], [])
         for kind, folders, header in (("rec", rec, list(lines)), ("det", det, ["precision", "recall", "F1"])):
             if not folders:
                 continue
             loaded = {name: load_model(kind, folder) for name, folder in folders.items()}
             runs = {name: run for name, (run, _) in loaded.items()}
-            scores, times = compare_recognizers(runs, lines) if kind == "rec" else compare_detectors(runs, scenes)
+            scores, times = compare_recognizers(runs, sets) if kind == "rec" else compare_detectors(runs, pictures)
             unit = "ms a line" if kind == "rec" else "ms a scene"
             rows = [[name, f"{loaded[name][1]:.1f}", f"{times[name]:.1f}", *scores[name]] for name in folders]
             click.echo("\n".join(markdown_table(["model", "MB", unit, *header], rows)))
