@@ -149,7 +149,7 @@ def read_pairs(_: click.Context, option: click.Parameter, values: tuple[str, ...
     for given in values:
         name, _, value = given.partition("=")
         if not name.strip() or not value:
-            raise click.BadParameter(f"{given!r} is not NAME=VALUE.", param=option)
+            raise click.BadParameter(f"{given!r} is not {option.metavar}.", param=option)
         if "|" in name or not name.isprintable():
             raise click.BadParameter(f"{name!r} breaks the table; choose a name without | and line ends.", param=option)
         if name in pairs:

@@ -176,6 +176,8 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
         if not isinstance(content, list):  # a dict without keys would be a picture without text
             raise ValueError(f"it is no list of boxes but {shorten(content)}")
         boxes = [(box["points"], str(box["transcription"])) for box in content]
+    except json.JSONDecodeError:
+        raise ValueError("it is no JSON") from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except (KeyError, TypeError) as error:

@@ -502,6 +502,7 @@ def test_a_picture_found_whole_decodes_and_a_decoded_one_has_no_other_findings(s
     ("label", "message"),
     [
         ("[" * 100_000, "nested too deep"),
+        ("EXIT", "it is no JSON"),
         *((label, "no list of boxes but ") for label in ("7", "{}", '""', "null")),
         ('[{"points": [[0, 0], [9, 0], [9, 9]]}]', "no list of boxes: KeyError"),
         *(

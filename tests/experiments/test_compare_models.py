@@ -81,9 +81,9 @@ def test_a_label_without_a_list_is_no_picture_without_boxes(tmp_path):
     ("pairs", "sentence"),
     [
         (["a=official", "a=elsewhere"], "there are two called 'a'"),
-        (["=official"], "'=official' is not NAME=VALUE"),
-        (["a="], "'a=' is not NAME=VALUE"),
-        (["official"], "'official' is not NAME=VALUE"),
+        (["=official"], "'=official' is not NAME=DIR"),
+        (["a="], "'a=' is not NAME=DIR"),
+        (["official"], "'official' is not NAME=DIR"),
         (["a|b=official"], "'a|b' breaks the table"),
         (["a\nb=official"], "breaks the table"),
     ],
