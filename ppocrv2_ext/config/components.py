@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from ..data.transforms import list_transforms
 from ..errors import did_you_mean, shorten
 from .names import GLOBAL_KEYS
-from .networks import networks
+from .networks import name_section, networks
 from .values import rules_of_component
 
 PART_KINDS = {"Transform": "rectification", "Backbone": "backbone", "Neck": "neck", "Head": "head"}
@@ -72,8 +72,7 @@ class Component(NamedTuple):
 
 def list_sections(architecture: dict) -> dict[str, dict]:
     """{place: section} of each network."""
-    members = networks(architecture).items()
-    return {"Architecture" if name is None else f"Architecture.Models.{name}": network for name, network in members}
+    return {name_section(name): network for name, network in networks(architecture).items()}
 
 
 def list_components(config: Mapping[str, Any]) -> Iterator[Component]:

@@ -29,8 +29,10 @@ SUBSTITUTES = {
 # The keys of a network's section that PaddleOCR reads: its parts, each with a name and arguments, and the rest.
 NETWORK_PARTS = ("Transform", "Backbone", "Neck", "Head")
 NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_feats", *NETWORK_PARTS)
-# The keys that this package adds: to every network, and to a member of Architecture.Models.
-NETWORK_OPTIONS = ("frames_by_width", "freeze_norm", "merged", "restore_norm")
+# The keys that this package adds: to every network, and to a member of Architecture.Models. The first two decide which
+# tensors a network has, so its checkpoint fits a network with the same ones alone.
+FORM_OPTIONS = ("merged", "restore_norm")
+NETWORK_OPTIONS = ("frames_by_width", "freeze_norm", *FORM_OPTIONS)
 MEMBER_OPTIONS = (*NETWORK_OPTIONS, "pretrained", "pretrained_min_matched", "perturbation", "freeze_params")
 
 # What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last two lines and CHOICES are what this package adds.

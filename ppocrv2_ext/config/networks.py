@@ -6,15 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from ..errors import UserError, did_you_mean
-from .names import MEMBER_OPTIONS
+from .names import FORM_OPTIONS, MEMBER_OPTIONS
 
-TRAINING_OPTIONS = (*MEMBER_OPTIONS, "return_all_feats")  # an exported network has no use for them
+# An exported network has no use for them.
+TRAINING_OPTIONS = {*MEMBER_OPTIONS, "return_all_feats"} - {*FORM_OPTIONS}
 DISTILLATION_OPTIONS = ("model_name", "key")  # a post-process of several networks needs them, one of a single not
 
 
 def networks(architecture: dict) -> dict[str | None, dict]:
     """{name: section} of ``Models``, or {None: architecture} of a single network."""
     return architecture.get("Models") or {None: architecture}
+
+
+def name_section(name: str | None) -> str:
+    """Where the config has the network ``name``, such as "Architecture.Models.Student"; None for a single network."""
+    return "Architecture" if name is None else f"Architecture.Models.{name}"
 
 
 def _change_networks(config: dict, change: Callable[[dict], dict]) -> dict:
@@ -81,7 +87,9 @@ def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]
 
 
 def single_network_config(config: dict, name: str | None) -> dict:
-    """The config that would have trained the network ``name`` of ``config`` alone. Weights are not looked at.
+    """The config of the network ``name`` of ``config`` alone, for export. Weights are not looked at.
+
+    It says what decides the form of the network. What only decides how the network is trained is left out.
 
     Raises:
         UserError: there is no network ``name``.

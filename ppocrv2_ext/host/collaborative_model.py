@@ -9,6 +9,7 @@ import paddle
 
 from ..checkpoints.paths import with_suffix
 from ..config.names import MEMBER_OPTIONS
+from ..config.networks import name_section
 from ..errors import UserError
 from ..plugins.distillation import DistillationNetworks, perturb
 from ..registry import ARCHITECTURES
@@ -42,7 +43,7 @@ class CollaborativeModel(DistillationNetworks):
         networks, missing_files = {}, {}
         for name, section in config["Models"].items():
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
-            merge(networks[name], section)
+            merge(networks[name], section, name_section(name))
             path = section.get("pretrained")
             if path and (str(path).startswith("http") or with_suffix(path).is_file()):
                 minimum = section.get("pretrained_min_matched", LEAST_MATCHED)

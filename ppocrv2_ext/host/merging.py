@@ -22,25 +22,42 @@ PARTS = ("backbone", "neck", "head")
 IMAGE_SHAPES = {"rec": (3, 48, 320), "det": (3, 160, 160)}  # of an image that such a network takes
 
 
-def merge(network: nn.Layer, section: Mapping[str, Any]) -> None:
+def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architecture") -> None:
     """Merge the branches of a new network, and restore its BatchNorm, where its section of the config says so.
 
     Args:
         section: ``Architecture``, or one of its ``Models``.
+        where: the key of that section, for messages.
     Raises:
-        UserError: ``merged`` is something else, or ``restore_norm`` is said of a network whose backbone is not merged.
+        UserError: ``merged`` is neither a switch nor a list of parts, ``restore_norm`` is said of a network whose
+            backbone is not merged or whose ``model_type`` has no image here, or one of the two would change nothing.
     """
-    parts = read_parts(section.get("merged"))
-    merge_branches(network, parts)
+    value = section.get("merged")
+    parts = read_parts(value, where)
+    count = merge_branches(network, parts)
+    if value and not count:
+        raise UserError(
+            f"{where}.merged merges the training branches of PP-OCRv3 and later, and this network has none in its"
+            f" {' or '.join(parts)}; leave it out."
+        )
     if not section.get("restore_norm", False):
         return
     if "backbone" not in parts:
         raise UserError(
-            "Architecture.restore_norm puts BatchNorm back into a merged backbone, and this one is not merged; say"
+            f"{where}.restore_norm puts BatchNorm back into a merged backbone, and this one is not merged; say"
             " `merged: true` beside it, or leave it out."
         )
+    if section["model_type"] not in IMAGE_SHAPES:
+        raise UserError(
+            f"{where}.restore_norm is for a model_type of {' or '.join(IMAGE_SHAPES)}, got {section['model_type']};"
+            " leave it out."
+        )
     kept = [part for part in parts if part != "head" and hasattr(network, part)]
-    restore_norm(network, kept, IMAGE_SHAPES[section["model_type"]])
+    if not restore_norm(network, kept, IMAGE_SHAPES[section["model_type"]]):
+        raise UserError(
+            f"{where}.restore_norm puts BatchNorm back behind convolutions with a bias, and the {' and '.join(kept)} of"
+            " this network has none; leave it out."
+        )
 
 
 def train_measured(train: Callable) -> Callable:
@@ -66,11 +83,12 @@ def train_measured(train: Callable) -> Callable:
     return train_loop
 
 
-def read_parts(value: Any) -> tuple[str, ...]:
+def read_parts(value: Any, where: str = "Architecture") -> tuple[str, ...]:
     """The parts that ``merged`` of a config names.
 
     Args:
         value: true for all parts, false or None for none, or a list of :data:`PARTS`.
+        where: the key of the network's section, for the message.
     Raises:
         UserError: it is something else.
     """
@@ -78,7 +96,7 @@ def read_parts(value: Any) -> tuple[str, ...]:
         return PARTS if value else ()
     unknown = [part for part in value if part not in PARTS] if isinstance(value, list) else [value]
     if unknown:
-        raise UserError(f"`Architecture.merged` takes true, false, or a list of {', '.join(PARTS)}; got {value!r}.")
+        raise UserError(f"`{where}.merged` takes true, false, or a list of {', '.join(PARTS)}; got {value!r}.")
     return tuple(value)
 
 

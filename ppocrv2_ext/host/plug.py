@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import plugins  # noqa: F401  (importing it registers the components)
-from ..config.networks import networks
+from ..config.names import FORM_OPTIONS
+from ..config.networks import name_section, networks
 from ..errors import UserError
 from ..plugins.fast_cpu.layers import speed_up
 from ..plugins.norm import freeze_norm
@@ -80,9 +81,10 @@ def _allow_merged(build_model: Callable) -> Callable:
     @functools.wraps(build_model)
     def build(config: dict) -> Any:
         for name, network in (config.get("Models") or {}).items():
-            if network.get("merged") and config.get("name") not in ARCHITECTURES:
-                raise UserError(f"Architecture.Models.{name}.merged needs `Architecture.name: CollaborativeModel`.")
-        model = build_model({key: value for key, value in config.items() if key != "merged"})
+            refused = [key for key in FORM_OPTIONS if network.get(key) and config.get("name") not in ARCHITECTURES]
+            if refused:
+                raise UserError(f"{name_section(name)}.{refused[0]} needs `Architecture.name: CollaborativeModel`.")
+        model = build_model({key: value for key, value in config.items() if key not in FORM_OPTIONS})
         merging.merge(model, config)
         return model
 
@@ -100,7 +102,7 @@ def _allow_network_options(build_model: Callable) -> Callable:
             if section.get("freeze_norm", False):
                 freeze_norm(network)
             if section.get("frames_by_width", False):
-                follow_width(network.backbone)
+                follow_width(network, section, name_section(name))
         return model
 
     return build

@@ -9,6 +9,7 @@ import pytest
 from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 from ppocrv2_ext.checkpoints.states import find_best_network, read_best_metrics
+from ppocrv2_ext.config.names import FORM_OPTIONS
 from ppocrv2_ext.config.networks import best_network, single_network_config
 from ppocrv2_ext.errors import UserError
 
@@ -101,6 +102,18 @@ def test_the_config_of_a_single_network_is_that_of_its_plain_training():
         found, plain = single_network_config(built_in(pair), "Student"), built_in(single)
         assert found["Architecture"] == plain["Architecture"]
         assert found["PostProcess"] == plain["PostProcess"]
+
+
+@pytest.mark.parametrize(
+    "pair", ["clone/PP-OCRv6_tiny_rec_udml_center_finetune", "clone/PP-OCRv6_tiny_det_cml_finetune"]
+)
+def test_the_config_of_a_single_network_keeps_what_decides_its_tensors(pair):
+    members = built_in(pair)["Architecture"]["Models"]
+    for name, member in members.items():
+        found = single_network_config(built_in(pair), name)["Architecture"]
+        assert {option: found.get(option) for option in FORM_OPTIONS} == {o: member.get(o) for o in FORM_OPTIONS}
+        assert found["merged"] is True
+        assert not {"freeze_params", "pretrained", "perturbation", "frames_by_width"} & set(found)
 
 
 def test_an_unknown_network_is_refused_with_the_nearest_name():

@@ -1,9 +1,12 @@
 """Frames that follow the width: a backbone that pools in training as it does in evaluation."""
 
+import copy
+
 import paddle
 import pytest
 from paddle import nn
 
+from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host.frames import follow_width
 
 
@@ -21,11 +24,28 @@ class Pooled(nn.Layer):
         return nn.functional.avg_pool2d(x, [x.shape[2], 8])
 
 
+class Recognizer(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.backbone = Pooled()
+
+    def forward(self, x):
+        return self.backbone(x)
+
+
+SECTION = {"model_type": "rec"}
+
+
 @pytest.fixture
-def backbone():
-    backbone = Pooled()
-    follow_width(backbone)
-    return backbone
+def network():
+    network = Recognizer()
+    follow_width(network, SECTION)
+    return network
+
+
+@pytest.fixture
+def backbone(network):
+    return network.backbone
 
 
 @pytest.mark.parametrize("width", [80, 320, 640])
@@ -48,3 +68,56 @@ def test_the_backbone_is_in_training_again_after_it_ran(backbone):
     backbone.eval()
     backbone(paddle.rand([1, 3, 8, 80]))
     assert not backbone.training
+
+
+def test_after_an_error_the_backbone_is_in_training_again(backbone):
+    backbone.train()
+    with pytest.raises(ValueError, match="4D"):
+        backbone(paddle.ones([3]))
+    assert backbone.training
+
+
+def test_a_second_application_changes_nothing(network):
+    follow_width(network, SECTION)
+    network.train()
+    assert network(paddle.rand([1, 3, 8, 80])).shape == [1, 3, 1, 10]
+    assert network.backbone.training
+    network.eval()
+    network(paddle.rand([1, 3, 8, 80]))
+    assert not network.backbone.training
+
+
+def test_a_copy_runs_its_own_backbone(network):
+    network.eval()
+    other = copy.deepcopy(network)
+    other.backbone.norm.bias.set_value(paddle.ones([3]))
+    x = paddle.rand([1, 3, 8, 80])
+    assert paddle.allclose(other(x), network(x) + 1)
+    other.train()
+    assert other(x).shape == [1, 3, 1, 10]
+    assert other.backbone.training
+    assert not network.backbone.training
+
+
+def test_the_state_has_the_same_names(network):
+    assert list(network.state_dict()) == list(Recognizer().state_dict())
+
+
+def test_an_exported_network_makes_the_same_frames(network, tmp_path):
+    network.eval()
+    x = paddle.rand([2, 3, 8, 160])
+    expected = network(x)
+    spec = [paddle.static.InputSpec([None, 3, 8, -1], "float32")]
+    paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(tmp_path / "inference"))
+    assert paddle.allclose(paddle.jit.load(str(tmp_path / "inference"))(x), expected)
+
+
+@pytest.mark.parametrize("model_type", ["det", "cls"])
+def test_a_network_that_reads_no_line_is_refused(model_type):
+    with pytest.raises(UserError, match=r"^Architecture.Models.Student.frames_by_width is for recognizers.*leave it"):
+        follow_width(Recognizer(), {"model_type": model_type}, "Architecture.Models.Student")
+
+
+def test_a_network_without_a_backbone_is_refused():
+    with pytest.raises(UserError, match=r"^Architecture.frames_by_width is for recognizers with a backbone"):
+        follow_width(nn.Linear(3, 3), SECTION)

@@ -97,6 +97,47 @@ def test_merged_refuses_anything_else(value):
         merging.read_parts(value)
 
 
+@pytest.mark.parametrize(("value", "parts"), [(True, "backbone or neck or head"), (["backbone"], "backbone")])
+def test_to_merge_a_network_without_branches_is_refused(value, parts):
+    network = nn.Sequential(("backbone", nn.Linear(3, 3)), ("head", nn.Linear(3, 3)))
+    with pytest.raises(UserError, match=rf"^Architecture.merged merges .* has none in its {parts}; leave it out.$"):
+        merging.merge(network, {"merged": value})
+
+
+def test_a_named_part_may_have_no_branches_if_another_has(network):
+    merging.merge(network, {"merged": ["backbone", "neck"]})
+    assert network.backbone[0].is_repped
+
+
+class BranchConvolution(nn.Layer):
+    """Two convolutions side by side, and one without a bias after rep()."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2D(3, 3, 3), nn.Conv2D(3, 3, 3)
+
+    def forward(self, x):
+        return self.one(x) if hasattr(self, "one") else self.a(x) + self.b(x)
+
+    def rep(self):
+        self.one = nn.Conv2D(3, 3, 3, bias_attr=False)
+        del self.a, self.b
+
+
+@pytest.mark.parametrize("model_type", ["rec", "det"])
+def test_to_restore_no_batch_norm_is_refused(model_type):
+    network = nn.Sequential(("backbone", BranchConvolution()))
+    section = {"model_type": model_type, "merged": True, "restore_norm": True}
+    with pytest.raises(UserError, match=r"^Architecture.Models.Student.restore_norm .* the backbone of this network"):
+        merging.merge(network, section, "Architecture.Models.Student")
+
+
+def test_to_restore_the_batch_norm_of_another_kind_of_network_is_refused():
+    network = nn.Sequential(("backbone", BranchConvolution()))
+    with pytest.raises(UserError, match=r"restore_norm is for a model_type of rec or det, got cls; leave it out"):
+        merging.merge(network, {"model_type": "cls", "merged": True, "restore_norm": True})
+
+
 @pytest.mark.checkout
 def test_the_published_files_of_newer_models_fit_and_give_the_same_outputs(checkout):
     pytest.importorskip("onnxruntime")

@@ -73,6 +73,40 @@ def test_without_freeze_norm_the_batchnorm_statistics_move(wheel):
     assert (network.backbone.conv1._batch_norm._mean.numpy() != before).any()
 
 
+MEMBER = {"return_all_feats": True, "freeze_params": False, "pretrained": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"merged": True}, "Architecture.merged merges the training branches of PP-OCRv3 and later"),
+        ({"restore_norm": True}, "Architecture.restore_norm puts BatchNorm back into a merged backbone"),
+        ({"model_type": "det", "frames_by_width": True}, "Architecture.frames_by_width is for recognizers"),
+    ],
+)
+def test_an_option_without_effect_is_refused(wheel, changes, sentence):
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        build(**changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "sentence"),
+    [
+        ("CollaborativeModel", "merged", "merges the training branches"),
+        ("CollaborativeModel", "restore_norm", "puts BatchNorm back into a merged backbone"),
+        ("DistillationModel", "merged", "needs `Architecture.name: CollaborativeModel`"),
+        ("DistillationModel", "restore_norm", "needs `Architecture.name: CollaborativeModel`"),
+    ],
+)
+def test_an_option_without_effect_is_refused_for_one_of_several_networks(wheel, name, option, sentence):
+    from ppocr.modeling.architectures import build_model
+
+    models = {"Teacher": {**ARCHITECTURE, **MEMBER}, "Student": {**ARCHITECTURE, **MEMBER, option: True}}
+    config = {"model_type": "rec", "algorithm": "Distillation", "name": name, "Models": models}
+    with pytest.raises(UserError, match=rf"^Architecture.Models.Student.{option} {sentence}"):
+        build_model(copy.deepcopy(config))
+
+
 def test_a_transform_gets_its_own_arguments_and_none_of_global(plugged_again):
     class Probe:
         def __init__(self, limit=1, max_text_length=2):
