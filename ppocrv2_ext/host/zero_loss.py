@@ -9,6 +9,7 @@ where transforms have made texts longer, or where the data set is of a kind that
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from paddle import nn
 from ..data.check import is_read_by_ctc
 from ..data.frames import suggest_width
 from .frame_count import find_frames, measure_frames
+
+# Names of terms of CTC here and in PaddleOCR. Others with "ctc" in them compare networks, which may start alike.
+IS_CTC = re.compile(r"(loss_|focal_)?ctc(?!_logits)", re.IGNORECASE)
 
 
 class ZeroLossWatch:
@@ -86,7 +90,7 @@ class ZeroLossWatch:
 def explain_zero(terms: Mapping[str, Any]) -> str:
     """The sentence for a loss, or a term of CTC, that is exactly 0; "" if there is none. It reads the device."""
     values = {name: float(value) for name, value in terms.items() if paddle.is_tensor(value) and value.size == 1}
-    zero = [name for name, value in values.items() if value == 0 and (name == "loss" or "ctc" in name.lower())]
+    zero = [name for name, value in values.items() if value == 0 and (name == "loss" or IS_CTC.match(name))]
     if not zero:
         return ""
     return (
