@@ -140,7 +140,7 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0) -> Engine:
     hints = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": "AUTO" if threads == 1 else "1"}
     core = openvino.Core()
     try:
-        model = core.compile_model(core.read_model(read_graph(onnx_file)), "CPU", hints)
+        model = core.compile_model(core.read_model(read_graph(onnx_file, fuse=False)), "CPU", hints)
     except Exception as error:  # OpenVINO raises RuntimeError for all it cannot do
         raise UserError(f"OpenVINO cannot load {onnx_file} ({_first_line(error)}).") from error
     local = threading.local()

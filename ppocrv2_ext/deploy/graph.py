@@ -13,13 +13,16 @@ from typing import Any
 from ..files import PathLike
 
 
-def read_graph(onnx_file: PathLike) -> bytes:
+def read_graph(onnx_file: PathLike, fuse: bool = True) -> bytes:
     """The content of an ONNX file, with maps enlarged as by Paddle, and each hard swish as two operators that fuse.
 
     Without the package onnx, and for files that need no change, it is the content as it stands.
+
+    Args:
+        fuse: change hard swish too. OpenVINO makes one operator of the four by itself, and none of the two.
     """
     content = Path(onnx_file).read_bytes()
-    slow = b"Clip" in content and b"HardSwish" not in content
+    slow = fuse and b"Clip" in content and b"HardSwish" not in content
     rounds = b"nearest_mode" in content or b"nearest" not in content
     if rounds and not slow:
         return content
@@ -28,7 +31,7 @@ def read_graph(onnx_file: PathLike) -> bytes:
     except ImportError:
         return content
     model = onnx.load_from_string(content)
-    changes = round_down(model.graph) + fuse_hard_swish(model.graph)
+    changes = round_down(model.graph) + (fuse_hard_swish(model.graph) if fuse else 0)
     return model.SerializeToString() if changes else content
 
 

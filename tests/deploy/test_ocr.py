@@ -239,6 +239,7 @@ class TestOfficialModels:
             outputs.append(session.run(None, {session.get_inputs()[0].name: image})[0])
         np.testing.assert_allclose(*outputs, atol=1e-6)
         assert graph.read_graph(file) != file.read_bytes()
+        assert graph.read_graph(file, fuse=False) == file.read_bytes()
 
     def test_the_detector_enlarges_maps_as_paddle_does(self, scenes):
         from official_graph import load_official_graph

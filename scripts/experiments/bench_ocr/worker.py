@@ -145,7 +145,7 @@ SYSTEMS = {
 def _leave_graph() -> None:
     from ppocrv2_ext.deploy import engine
 
-    engine.read_graph = lambda file: Path(file).read_bytes()
+    engine.read_graph = lambda file, fuse=True: Path(file).read_bytes()
 
 
 def _leave_arena() -> None:
