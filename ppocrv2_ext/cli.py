@@ -47,6 +47,18 @@ def main(debug: bool) -> None:
     """
 
 
+def refuse_empty(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Callback for a path that has no meaning when it is empty, as a variable of the shell is that nobody set.
+
+    Python takes an empty path for the working directory.
+    """
+    if "" in (value if isinstance(value, tuple) else (value,)):
+        name = parameter.opts[-1] if isinstance(parameter, click.Option) else "an argument"
+        wanted = str(parameter.metavar).strip("[]").split()[0]
+        raise UserError(f"{name} is empty; give {wanted}{'' if parameter.required else ', or leave it out'}.")
+    return value
+
+
 host_option = click.option(
     "--paddleocr",
     "directory",
@@ -87,7 +99,11 @@ class ConfigCommand(click.Command):
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
 @click.argument("kind", type=click.Choice(["rec", "det", "cls", "lcnet"]))
 @click.option(
-    "--output", required=True, metavar="DIR", help="The folder to write the checkpoint into, or a .safetensors file."
+    "--output",
+    required=True,
+    callback=refuse_empty,
+    metavar="DIR",
+    help="The folder to write the checkpoint into, or a .safetensors file.",
 )
 @click.option(
     "--from",
@@ -117,8 +133,14 @@ def weights(
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
-@click.option("--output", required=True, metavar="FILE", help="The .pdparams or .safetensors file to write.")
+@click.argument("files", nargs=-1, required=True, callback=refuse_empty, metavar="FILE FILE ...")
+@click.option(
+    "--output",
+    required=True,
+    callback=refuse_empty,
+    metavar="FILE",
+    help="The .pdparams or .safetensors file to write.",
+)
 def average(files: tuple[str, ...], output: str) -> None:
     """Write the mean of the weights of several trainings. One network is then about as good as all of them together.
 
@@ -153,7 +175,13 @@ def check(
     metavar="N",
     help="Another number draws other samples. [default: Global.seed, else 1024]",
 )
-@click.option("--output", required=True, metavar="FILE.png", help="The picture to write; a .jpg will do too.")
+@click.option(
+    "--output",
+    required=True,
+    callback=refuse_empty,
+    metavar="FILE.png",
+    help="The picture to write; a .jpg will do too.",
+)
 def preview(
     name: str, overrides: tuple[str, ...], directory: str | None, count: int, seed: int | None, output: str
 ) -> None:
@@ -163,7 +191,7 @@ def preview(
 
 @main.command(cls=ConfigCommand, short_help="Write the class means of a trained recognizer, for Head.centers.")
 @config_options
-@click.option("--output", required=True, metavar="FILE.npz", help="The file to write.")
+@click.option("--output", required=True, callback=refuse_empty, metavar="FILE.npz", help="The file to write.")
 @click.option(
     "--network", metavar="NAME", help="The network to take of Architecture.Models. [default: the first student]"
 )
@@ -228,13 +256,20 @@ def export(
 
 
 detector_option = click.option(
-    "--det", metavar="DIR", help="The folder of an exported detector. [default: the official one]"
+    "--det",
+    callback=refuse_empty,
+    metavar="DIR",
+    help="The folder of an exported detector. [default: the official one]",
 )
 recognizer_option = click.option(
-    "--rec", metavar="DIR", help="The folder of an exported recognizer. [default: the official one]"
+    "--rec",
+    callback=refuse_empty,
+    metavar="DIR",
+    help="The folder of an exported recognizer. [default: the official one]",
 )
 classifier_option = click.option(
     "--cls",
+    callback=refuse_empty,
     metavar="DIR|none",
     help="The folder of an exported classifier of directions, or none. [default: the official one]",
 )
@@ -264,7 +299,7 @@ def model_options(command: Callable) -> Callable:
 
 
 @main.command(short_help="Read whole pictures: images, PDF files, folders.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH ...")
+@click.argument("paths", nargs=-1, required=True, callback=refuse_empty, metavar="PATH ...")
 @model_options
 @click.option(
     "--format",
@@ -297,12 +332,13 @@ def ocr(
 
 
 @main.command(short_help="Compare two exported recognizers line by line.")
-@click.argument("before", metavar="BEFORE")
-@click.argument("after", metavar="AFTER")
+@click.argument("before", callback=refuse_empty, metavar="BEFORE")
+@click.argument("after", callback=refuse_empty, metavar="AFTER")
 @click.option(
     "--data",
     multiple=True,
     required=True,
+    callback=refuse_empty,
     metavar="LABELS",
     help="A label file of lines, image<TAB>text. It may be given several times.",
 )
@@ -310,6 +346,7 @@ def ocr(
     "--data-dir",
     "data_dirs",
     multiple=True,
+    callback=refuse_empty,
     metavar="DIR",
     help="The folder that the images are relative to, once for each --data. [default: that of LABELS]",
 )
@@ -336,9 +373,13 @@ def compare(
 
 
 @main.command(short_help="Store an exported model as int8, in a quarter of the bytes.")
-@click.argument("model", metavar="DIR|official")
-@click.option("--output", required=True, metavar="DIR", help="The folder to write the model into.")
-@click.option("--data", required=True, metavar="LABELS", help="A label file of training pictures.")
+@click.argument("model", callback=refuse_empty, metavar="DIR|official")
+@click.option(
+    "--output", required=True, callback=refuse_empty, metavar="DIR", help="The folder to write the model into."
+)
+@click.option(
+    "--data", required=True, callback=refuse_empty, metavar="LABELS", help="A label file of training pictures."
+)
 @data_dir_option
 @click.option(
     "--kind", type=click.Choice(["det", "rec", "cls"]), help="The official model to take. A folder says its own kind."
@@ -371,14 +412,15 @@ def compress(
 
 
 @main.command(short_help="Read with an exported model in other programs, and compare.")
-@click.argument("model", metavar="DIR")
-@click.argument("pictures", nargs=-1, metavar="[PICTURE ...]")
+@click.argument("model", callback=refuse_empty, metavar="DIR")
+@click.argument("pictures", nargs=-1, callback=refuse_empty, metavar="[PICTURE ...]")
 @click.option("--data", metavar="LABELS", help="A label file whose pictures are read too.")
 @data_dir_option
 @click.option(
     "--python",
     "pythons",
     multiple=True,
+    callback=refuse_empty,
     metavar="PATH",
     help="The Python of another environment, such as one with PaddleOCR 3. It may be given several times.",
 )
@@ -410,6 +452,7 @@ def verify(
 @click.option(
     "--data",
     required=True,
+    callback=refuse_empty,
     metavar="LABELS",
     help="A label file of whole pictures, image<TAB>[{transcription, points}, ...].",
 )

@@ -41,6 +41,8 @@ def locate(name: str) -> Path:
     Raises:
         UserError: there is no such file and no such built-in config.
     """
+    if not name:
+        raise UserError("the name of the config is empty; name a config file, or one that `ppocrv2 configs` lists.")
     path = Path(name)
     if os.path.isfile(path):  # False, where Path.is_file raises, for a name that no file can have
         return path

@@ -86,6 +86,32 @@ def test_a_config_that_runs_code_is_refused(run, tmp_path):
     refused(run("train", "-c", "evil.yml"), "evil.yml:1: ", "may not run code")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["weights", "rec", "--output", ""], "--output is empty; give DIR."),
+        (["average", "a.pdparams", "", "--output", "b.pdparams"], "an argument is empty; give FILE."),
+        (["average", "a.pdparams", "b.pdparams", "--output", ""], "--output is empty; give FILE."),
+        (["check", "-c", ""], "the name of the config is empty; name a config file"),
+        (["run", "tools/infer_rec.py", "-c", ""], "the name of the config is empty; name a config file"),
+        (["preview", "-c", FINETUNE, "--output", ""], "--output is empty; give FILE.png."),
+        (["centers", "-c", FINETUNE, "--output", ""], "--output is empty; give FILE.npz."),
+        (["ocr", ""], "an argument is empty; give PATH."),
+        (["ocr", "a.png", "--det", ""], "--det is empty; give DIR, or leave it out."),
+        (["ocr", "a.png", "--cls", ""], "--cls is empty; give DIR|none, or leave it out."),
+        (["compare", "", "official", "--data", "a.txt"], "an argument is empty; give BEFORE."),
+        (["compare", "official", "official", "--data", ""], "--data is empty; give LABELS."),
+        (["compress", "official", "--data", "a.txt", "--output", ""], "--output is empty; give DIR."),
+        (["verify", "", "a.png"], "an argument is empty; give DIR."),
+        (["verify", "model", ""], "an argument is empty; give PICTURE, or leave it out."),
+        (["verify", "model", "a.png", "--python", ""], "--python is empty; give PATH, or leave it out."),
+        (["eval-system", "--data", "a.txt", "--rec", ""], "--rec is empty; give DIR, or leave it out."),
+    ],
+)
+def test_an_empty_path_is_refused_and_is_not_the_working_directory(run, arguments, sentence):
+    refused(run(*arguments), sentence)
+
+
 def test_half_a_checkout_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clone").mkdir()
