@@ -84,7 +84,10 @@ def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list
             continue
         samples.append((folder / entry.images[0], boxes))
     if not samples:
-        raise UserError(f'{data} has no labelled picture: a line is image<TAB>[{{"transcription", "points"}}, ...].')
+        reason = problems[0] if problems else "it is empty"
+        raise UserError(
+            f'{data} has no labelled picture: a line is image<TAB>[{{"transcription", "points"}}, ...]; {reason}.'
+        )
     return samples, problems
 
 

@@ -92,7 +92,15 @@ def test_a_missing_package_of_official_models_is_named_with_the_command(samples,
         ocr.read_pictures([str(samples / "icdar2015_scenes" / "test")])
 
 
-def test_labels_that_are_none_are_refused(tmp_path):
-    (tmp_path / "words.txt").write_text("a.png\thello\n")
-    with pytest.raises(UserError, match="no labelled picture"):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("a.png\thello\n", r"words.txt:1: .*it is no JSON"),
+        ("a.png\t{}\n", "no list of boxes but {}"),
+        ("", "it is empty"),
+    ],
+)
+def test_labels_that_are_none_are_refused(content, reason, tmp_path):
+    (tmp_path / "words.txt").write_text(content)
+    with pytest.raises(UserError, match=f"no labelled picture.*{reason}"):
         eval_system.evaluate(None, None, None, "onnxruntime", str(tmp_path / "words.txt"))
