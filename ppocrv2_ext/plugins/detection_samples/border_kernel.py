@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..fast_cpu.kernels import compiled_as_written
+from ..fast_cpu.compilation import compiled_as_written
 
 
 @compiled_as_written  # a pixel jumps where the sign of an angle changes

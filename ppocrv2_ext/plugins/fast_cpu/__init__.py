@@ -7,13 +7,12 @@
 ``enlarge``      repeated pixels
 ``norm``         BatchNorm and hardswish in one pass
 ``ctc``          CTC over thousands of classes
-``maps``         the losses of a detector's maps
-``processor``    what the library of matrix products should know about the CPU
-``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
-``kernels``      the loops of networks, compiled by numba
-``map_kernels``  the loops of losses of maps
 ``paths``        the most likely path of a label, for its alignment with a line
-``path_kernels`` the loop of ``paths``
+``maps``         the losses of a detector's maps
+``..._kernels``  the loops of ``depthwise``, ``norm``, ``paths`` and ``maps``, which numba compiles
+``compilation``  how it compiles them
+``memory``       when a kernel may be used, how it reads Paddle's memory, and how it is shared out over threads
+``processor``    what the library of matrix products should know about the CPU
 ===============  ===============================================================================================
 
 ``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``), the others

@@ -12,6 +12,7 @@ from paddle import Tensor
 from paddle.autograd import PyLayer
 
 from .memory import run_in_parts, view
+from .paths import can_skip_blanks
 
 
 class _CTC(PyLayer):
@@ -21,7 +22,7 @@ class _CTC(PyLayer):
         softmax = paddle.empty_like(logits)
         log_sums = np.empty(logits.shape[:2])
         run_in_parts(_softmax, len(logits), view(logits), view(softmax), log_sums)
-        states = _states(labels, lengths)
+        states = _interleave_blanks(labels, lengths)
         lines, frames = np.ogrid[: logits.shape[0], : logits.shape[1]]
         log_probabilities = view(logits)[lines[..., None], frames[..., None], states[:, None]] - log_sums[..., None]
         losses, shares = align_states(log_probabilities, states, lengths)
@@ -50,7 +51,7 @@ def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
     return _CTC.apply(logits, labels.numpy(), lengths.numpy())
 
 
-def _states(labels: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _interleave_blanks(labels: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The classes of the states, (B, S). What lies behind a label is a blank."""
     states = np.zeros((len(labels), 2 * labels.shape[1] + 1), np.int64)
     states[:, 1::2] = np.where(np.arange(labels.shape[1]) < lengths.reshape(-1, 1), labels, 0)
@@ -73,10 +74,7 @@ def align_states(
     last = 2 * lengths.reshape(-1, 1)  # the blank behind the label
     positions = np.arange(count)
     exists = np.where(positions <= last, 0.0, -np.inf)
-    # A path may leave a blank out between two different characters.
-    can_skip = np.zeros(states.shape, bool)
-    can_skip[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
-    skips = np.where(can_skip, 0.0, -np.inf)
+    skips = np.where(can_skip_blanks(states), 0.0, -np.inf)
 
     before = np.empty_like(log_probabilities)  # log-probability of all ways to a state, its frame included
     after = np.empty_like(log_probabilities)  # and of all ways from it to the end, its frame excluded

@@ -15,7 +15,7 @@ from .memory import run_in_parts, view
 class _Depthwise(PyLayer):
     @staticmethod
     def forward(ctx, x, weight, stride, padding):
-        from .kernels import convolve
+        from .depthwise_kernels import convolve
 
         ctx.wanted = not x.stop_gradient, not weight.stop_gradient
         x, weight = x.contiguous(), weight.contiguous()
@@ -31,7 +31,7 @@ class _Depthwise(PyLayer):
 
     @staticmethod
     def backward(ctx, out_grad):
-        from .kernels import convolve_backward
+        from .depthwise_kernels import convolve_backward
 
         x, weight = ctx.saved_tensor()
         out_grad = out_grad.contiguous()

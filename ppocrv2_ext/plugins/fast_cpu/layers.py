@@ -39,12 +39,14 @@ def _choose(layer: nn.Layer) -> Callable[[nn.Layer, Tensor], Tensor] | None:
     if type(layer) is nn.Conv2D and _is_plain(layer) and layer._padding_mode == "zeros":
         if layer._groups == layer._in_channels == layer._out_channels > 1 and has_numba():
             return _depthwise
-        is_padded_less = all(pad < window for pad, window in zip(layer._updated_padding, layer._kernel_size))
-        if _is_dense(layer) and list(layer._stride) == [1, 1] and is_padded_less:
+        pads_less_than_window = all(pad < window for pad, window in zip(layer._updated_padding, layer._kernel_size))
+        if _is_dense(layer) and list(layer._stride) == [1, 1] and pads_less_than_window:
             return _dense
     if type(layer) is nn.Conv2DTranspose and _is_plain(layer) and _is_dense(layer):
-        is_apart = list(layer._stride) == list(layer._kernel_size) and list(layer._updated_padding) == [0, 0]
-        return _dense_transpose if is_apart and layer.output_padding in (0, [0, 0]) else None
+        has_disjoint_windows = list(layer._stride) == list(layer._kernel_size)
+        is_unpadded = list(layer._updated_padding) == [0, 0] and layer.output_padding in (0, [0, 0])
+        if has_disjoint_windows and is_unpadded:
+            return _dense_transpose
     return None
 
 

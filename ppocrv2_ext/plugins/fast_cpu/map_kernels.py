@@ -4,16 +4,13 @@ Shape legend: B batch, H height, W width. All arrays are C-contiguous. A row is 
 What a map is compared with needs no gradient: a label, a mask.
 """
 
-# mypy: disable-error-code="assignment"
-# In compiled loops a number has the type that numba gives it.
-
 from __future__ import annotations
 
 import math
 
 import numpy as np
 
-from .kernels import HALF, ONE, ZERO, compiled, inlined
+from .compilation import HALF, ONE, ZERO, compiled, inlined
 
 TWO = np.float32(2)
 STOCK_EPS = np.float32(1e-5)  # PaddleOCR adds it inside and outside of the quotient

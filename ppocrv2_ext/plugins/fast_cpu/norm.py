@@ -17,7 +17,7 @@ from .memory import can_use, run_in_parts, view
 class _NormHardswish(PyLayer):
     @staticmethod
     def forward(ctx, x, weight, bias, mean, variance, epsilon, momentum):
-        from .kernels import norm_hardswish
+        from .norm_kernels import norm_hardswish
 
         ctx.wanted = [not each.stop_gradient for each in (x, weight, bias)]
         x = x.contiguous()
@@ -32,7 +32,7 @@ class _NormHardswish(PyLayer):
 
     @staticmethod
     def backward(ctx, out_grad):
-        from .kernels import norm_hardswish_backward
+        from .norm_kernels import norm_hardswish_backward
 
         x, weight, bias = ctx.saved_tensor()
         out_grad = out_grad.contiguous()

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import compiled_as_written
-
-UNREACHABLE = np.float32(-1e30)
-LEAST = np.float32(-1e9)  # a probability may be 0, its log -inf
+from .compilation import compiled_as_written
+from .paths import LEAST, UNREACHABLE
 
 
 @compiled_as_written  # of two paths that are nearly equal, Paddle's operators must choose the same one

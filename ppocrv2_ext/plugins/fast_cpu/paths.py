@@ -13,6 +13,17 @@ UNREACHABLE = np.float32(-1e30)
 LEAST = np.float32(-1e9)  # a probability may be 0, its log -inf
 
 
+def can_skip_blanks(states: np.ndarray) -> np.ndarray:
+    """(B, S) booleans: a path may come to the state from two before it, over the blank between different characters.
+
+    Args:
+        states: (B, S) classes.
+    """
+    can_skip = np.zeros(states.shape, bool)
+    can_skip[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
+    return can_skip
+
+
 def trace_paths(log_probs: np.ndarray, states: np.ndarray, lengths: np.ndarray, frames: np.ndarray) -> np.ndarray:
     """The classes of the frames on the best path, (B, T), as :mod:`~ppocrv2_ext.plugins.ctc.alignment` finds them.
 
@@ -37,9 +48,7 @@ def trace_by_numpy(log_probs: np.ndarray, states: np.ndarray, lengths: np.ndarra
     line, frame = np.ogrid[:lines, : log_probs.shape[1]]
     emissions = np.maximum(log_probs[line[..., None], frame[..., None], states[:, None]], LEAST)
     emissions = (emissions - emissions.max(axis=2, keepdims=True)).transpose(1, 0, 2)
-    can_skip = np.zeros(states.shape, bool)
-    can_skip[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
-    penalties = np.where(can_skip, np.float32(0), -np.inf).astype(np.float32)
+    penalties = np.where(can_skip_blanks(states), np.float32(0), -np.inf).astype(np.float32)
 
     steps = np.zeros(emissions.shape, np.int8)  # how many states a path moved on since the frame before
     padded = np.full((lines, count + 2), -np.inf, np.float32)  # two states before the first, which nobody is in
