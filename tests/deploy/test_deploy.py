@@ -52,6 +52,26 @@ def onnx_file(model_dir):
     return convert_to_onnx(model_dir, model_dir / "inference.onnx")
 
 
+def export_detector(function, folder):
+    """Write an exported model into ``folder`` whose output is the sigmoid of ``function``."""
+    import paddle
+
+    class Detector(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.function = function
+
+        def forward(self, x):
+            return paddle.nn.functional.sigmoid(self.function(x))
+
+    network = Detector()
+    network.eval()
+    spec = [paddle.static.InputSpec([None, 3, -1, -1], "float32")]
+    paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(folder / "inference"))
+    description = {"PreProcess": {"transform_ops": [{"DetResizeForTest": None}]}, "PostProcess": {"name": "DB"}}
+    (folder / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
+
+
 @pytest.fixture
 def line():
     return np.random.default_rng(0).integers(0, 256, (16, 40, 3), dtype=np.uint8)
@@ -106,25 +126,65 @@ class TestOnnx:
 
         from ppocrv2_ext.deploy.onnx_conversion import convert_and_compare
 
-        class Detector(paddle.nn.Layer):
-            def __init__(self):
-                super().__init__()
-                self.conv = paddle.nn.Conv2D(3, 1, 3, stride=2, padding=1)
-
-            def forward(self, x):
-                x = paddle.nn.functional.upsample(self.conv(x), scale_factor=2, mode="nearest", align_mode=1)
-                return paddle.nn.functional.sigmoid(x)
-
-        network = Detector()
-        network.eval()
-        spec = [paddle.static.InputSpec([None, 3, -1, -1], "float32")]
-        paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), str(tmp_path / "inference"))
-        description = {"PreProcess": {"transform_ops": [{"DetResizeForTest": None}]}, "PostProcess": {"name": "DB"}}
-        (tmp_path / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
+        conv = paddle.nn.Conv2D(3, 1, 3, stride=2, padding=1)
+        enlarge = paddle.nn.Upsample(scale_factor=2, mode="nearest", align_mode=1)
+        export_detector(paddle.nn.Sequential(conv, enlarge), tmp_path)
         (file,) = convert_and_compare(tmp_path)
         run, metadata = engine.load_onnx_engine(file)
         assert run(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
         assert metadata == {}
+
+    def test_the_rounding_of_large_maps_in_paddle_is_no_difference(self, onnx_file, tmp_path, capsys):
+        import paddle
+
+        from ppocrv2_ext.deploy import onnx_conversion
+
+        class Rounding(paddle.nn.Layer):
+            """30 times how far Paddle's mean of a map is from the mean of the means of its rows."""
+
+            def forward(self, x):
+                y = x + 2
+                return 30 * (y.mean([2, 3], keepdim=True) - y.mean(3, keepdim=True).mean(2, keepdim=True)) + x
+
+        paddle.seed(0)
+        export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 1), Rounding()), tmp_path)
+        (file,) = onnx_conversion.convert_and_compare(tmp_path)
+        assert "That is rounding" not in capsys.readouterr().out
+        large = onnx_conversion._probes([3, 320, 320])
+        assert onnx_conversion.measure_difference(tmp_path, file, large) > onnx_conversion.TOLERANCE
+
+    @pytest.mark.parametrize(("scale", "is_rounded"), [(1.0, False), (1e4, True)])
+    def test_what_rounding_explains_is_accepted_and_a_wrong_file_is_not(
+        self, onnx_file, tmp_path, monkeypatch, capsys, scale, is_rounded
+    ):
+        import onnx
+        import paddle
+
+        from ppocrv2_ext.deploy import onnx_conversion
+
+        class Waves(paddle.nn.Layer):
+            def forward(self, x):
+                return paddle.sin(scale * x)
+
+        paddle.seed(0)
+        export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 5, padding=2), Waves()), tmp_path)
+        onnx_conversion.convert_and_compare(tmp_path)
+        assert ("That is rounding" in capsys.readouterr().out) == is_rounded
+        convert = onnx_conversion.convert_to_onnx
+
+        def convert_wrong(folder, file):
+            model = onnx.load(str(convert(folder, file)))
+            image = model.graph.input[0].name
+            for node in model.graph.node:
+                node.input[:] = ["brighter" if name == image else name for name in node.input]
+            model.graph.initializer.append(onnx.helper.make_tensor("light", onnx.TensorProto.FLOAT, [], [0.01]))
+            model.graph.node.insert(0, onnx.helper.make_node("Add", [image, "light"], ["brighter"]))
+            onnx.save(model, str(file))
+            return file
+
+        monkeypatch.setattr(onnx_conversion, "convert_to_onnx", convert_wrong)
+        with pytest.raises(UserError, match="at most .* is rounding"):
+            onnx_conversion.convert_and_compare(tmp_path)
 
     def test_a_difference_without_inputs_is_refused(self, model_dir, onnx_file):
         from ppocrv2_ext.deploy.onnx_conversion import measure_difference
