@@ -12,8 +12,9 @@
 - ``window``: training windows for detection, at the scale of evaluation
 - ``distillation``: several networks in one model, some of them frozen
 - ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
+- ``restored_norm``: BatchNorm put back into a network whose published file has it merged
 - ``fast_cpu/``: kernels for training on a CPU, each beside the operator of Paddle that it stands in for
-- ``draws``, ``terms``: what random transforms share, and what losses share
+- ``draws``, ``terms``, ``polygons``: what random transforms share, what losses share, and geometry
 
 Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where PaddleOCR looks for them.
 """

@@ -41,11 +41,11 @@ class Draws:
         """Begin anew, with the draws of one place in a training.
 
         Args:
-            place: whole numbers >= 0, the first of which is the seed of the training. A seed of one's own replaces it.
+            place: whole numbers >= 0. The first is the seed of the training; if the transform has a seed, that counts.
         """
-        own = place[0] if self.seed is None else self.seed
+        seed = place[0] if self.seed is None else self.seed
         self._process = _describe_process()
-        self._generator = np.random.default_rng([own, *self._stream, *place[1:]])
+        self._generator = np.random.default_rng([seed, *self._stream, *place[1:]])
 
 
 def _describe_process() -> tuple[int, ...]:

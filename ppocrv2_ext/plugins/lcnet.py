@@ -71,7 +71,7 @@ def _make_blocks(scale: float, channels: Optional[Sequence[int]]) -> list:
     return [block._replace(channels=width) for block, width in zip(BLOCKS, widths)]
 
 
-def _stage_strides(strides: Optional[Sequence[IntPair]], stages: int) -> list:
+def _make_strides(strides: Optional[Sequence[IntPair]], stages: int) -> list:
     """A (height, width) pair for each down-sampling block; None stands for :data:`RECOGNITION_STRIDES`."""
     strides = RECOGNITION_STRIDES[:stages] if strides is None else strides
     if not isinstance(strides, (list, tuple)) or len(strides) != stages:
@@ -165,7 +165,7 @@ class LCNet(nn.Layer):
     ) -> None:
         super().__init__()
         blocks = _make_blocks(positive(scale, "scale"), channels)
-        down_strides = iter(_stage_strides(strides, sum(block.down for block in blocks)))
+        down_strides = iter(_make_strides(strides, sum(block.down for block in blocks)))
         width = make_divisible(STEM_CHANNELS * scale)
         self.conv1 = ConvNorm(whole_number(in_channels, "in_channels"), width, kernel=3, stride=2)
         self.block_list = nn.Sequential()

@@ -27,26 +27,29 @@ def restore_norm(network: nn.Layer, parts: Sequence[str], image_shape: Sequence[
         parts: names of sublayers in which convolutions are looked for, such as ``backbone``.
         image_shape: (C, H, W) of an image that the network takes.
     Returns:
-        How many there are.
+        The number of these convolutions.
     """
-    convolutions = [layer for part in parts for layer in getattr(network, part).sublayers(include_self=True)]
+    layers = [layer for part in parts for layer in getattr(network, part).sublayers(include_self=True)]
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2D) and layer.bias is not None]
+    merged = _select_with_maps(convolutions, network, paddle.zeros([1, *image_shape]))
+    for convolution in merged:
+        _add_norm(convolution)
+    return len(merged)
+
+
+def _select_with_maps(convolutions: Sequence[nn.Conv2D], network: nn.Layer, images: paddle.Tensor) -> list[nn.Conv2D]:
+    """The convolutions whose output has more than one pixel, in the order in which the network runs them."""
     found: dict[int, nn.Conv2D] = {}
 
-    def note(layer: nn.Layer, _: Any, output: paddle.Tensor) -> None:
+    def add(layer: nn.Conv2D, _: Any, output: paddle.Tensor) -> None:
         if output.shape[2] * output.shape[3] > 1:
             found[id(layer)] = layer
 
-    hooks = [
-        layer.register_forward_post_hook(note)
-        for layer in convolutions
-        if isinstance(layer, nn.Conv2D) and layer.bias is not None
-    ]
-    run_in_evaluation(network, paddle.zeros([1, *image_shape]))
+    hooks = [layer.register_forward_post_hook(add) for layer in convolutions]
+    run_in_evaluation(network, images)
     for hook in hooks:
         hook.remove()
-    for convolution in found.values():
-        _add_norm(convolution)
-    return len(found)
+    return list(found.values())
 
 
 def run_in_evaluation(network: nn.Layer, images: paddle.Tensor) -> None:

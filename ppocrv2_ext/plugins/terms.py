@@ -1,15 +1,31 @@
-"""What the losses share: they pick the output of a network and add up their terms; and which term is broken."""
+"""What the losses share: choices by name, the output of a network, the sum of terms, and which term is broken."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import paddle
 from paddle import Tensor
 
 from ..errors import UserError, did_you_mean
+
+Choice = TypeVar("Choice")
+
+
+def choose(name: Any, argument: str, choices: Mapping[str, Choice]) -> Choice:
+    """What a config chooses by its name.
+
+    Args:
+        argument: what the config calls it, for the message.
+        choices: {name: what it stands for}.
+    Raises:
+        ValueError: there is no such choice.
+    """
+    if not isinstance(name, str) or name not in choices:
+        raise ValueError(f"there is no `{argument}` {name!r}{did_you_mean(name, choices)}")
+    return choices[name]
 
 
 def weighted_sum(terms: Mapping[str, tuple[float, Tensor]]) -> dict[str, Tensor]:

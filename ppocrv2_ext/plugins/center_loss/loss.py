@@ -15,12 +15,12 @@ import paddle
 from paddle import Tensor, nn
 
 from ...config.numbers import non_negative, number
-from ...errors import UserError, did_you_mean
+from ...errors import UserError
 from ...registry import LOSSES
 from ..ctc.alignment import align
 from ..ctc.frames import to_float32
 from ..ctc.losses import ctc_losses, mean_where
-from ..terms import output_of, weighted_sum
+from ..terms import choose, output_of, weighted_sum
 from .head import CenterHeadOutput
 
 
@@ -188,16 +188,11 @@ class CTCCenterLoss(nn.Layer):
         self.center_weight = non_negative(center_weight, "center_weight")
         if not (ctc_weight or center_weight):
             raise ValueError("one of `ctc_weight`, `center_weight` must be above 0.")
-        if assignment not in ASSIGNMENTS:
-            raise ValueError(f"there is no `assignment` {assignment!r}{did_you_mean(assignment, ASSIGNMENTS)}")
-        self.assign = ASSIGNMENTS[assignment]
-        if distance not in DISTANCES:
-            raise ValueError(f"there is no `distance` {distance!r}{did_you_mean(distance, DISTANCES)}")
-        self.distance = DISTANCES[distance]
+        self.assign = choose(assignment, "assignment", ASSIGNMENTS)
+        self.distance = choose(distance, "distance", DISTANCES)
         if distance == "squared":
             mean_over = "frames" if center_mean_over is None else center_mean_over
-            if mean_over not in CENTER_MEANS:
-                raise ValueError(f"there is no `center_mean_over` {mean_over!r}{did_you_mean(mean_over, CENTER_MEANS)}")
+            choose(mean_over, "center_mean_over", CENTER_MEANS)
             self.distance = functools.partial(center_loss, mean_over=mean_over)
         elif center_mean_over is not None:
             raise ValueError(
@@ -235,10 +230,13 @@ class CTCCenterLoss(nn.Layer):
             terms[f"center{suffix}"] = self.center_weight, value
         report = {**weighted_sum(terms), **counts}
         if self.center_weight:
-            sums, frames = class_sums(head.features, classes, len(head.counts))
-            # In the centers a NaN would stay for good: a batch with one counts no frame.
-            is_sound = paddle.isfinite(report["loss"]) & paddle.isfinite(sums).all()
-            sums = paddle.where(is_sound, sums, paddle.zeros_like(sums))
-            frames = paddle.where(is_sound, frames, paddle.zeros_like(frames))
-            update_centers(head.centers, head.counts, sums, frames, momentum=self.momentum)
+            self._learn_centers(head, classes, report["loss"])
         return report
+
+    def _learn_centers(self, head: CenterHeadOutput, classes: Tensor, loss: Tensor) -> None:
+        sums, frames = class_sums(head.features, classes, len(head.counts))
+        # In the centers a NaN would stay for good: a batch with one counts no frame.
+        is_sound = paddle.isfinite(loss) & paddle.isfinite(sums).all()
+        sums = paddle.where(is_sound, sums, paddle.zeros_like(sums))
+        frames = paddle.where(is_sound, frames, paddle.zeros_like(frames))
+        update_centers(head.centers, head.counts, sums, frames, momentum=self.momentum)

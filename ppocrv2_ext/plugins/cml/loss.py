@@ -18,7 +18,7 @@ from ...config.names import DB_MAPS
 from ...config.numbers import non_negative, positive, share, whole_number
 from ...errors import UserError, did_you_mean
 from ...registry import LOSSES
-from ..terms import weighted_sum
+from ..terms import choose, weighted_sum
 from . import maps
 
 
@@ -79,8 +79,8 @@ class CMLLoss(nn.Layer):
                 f"there is nothing to learn from: students {self.students}, teacher {teacher!r}, gt_weight"
                 f" {gt_weight}, mutual_weight {mutual_weight}, distill_weight {distill_weight}; set one above 0."
             )
-        self.probability_loss = _probability_loss(main_loss, ohem_ratio)
-        self.mutual_loss = _look_up("mutual", mutual, maps.MUTUAL_LOSSES)
+        self.probability_loss = _choose_probability_loss(main_loss, ohem_ratio)
+        self.mutual_loss = choose(mutual, "mutual", maps.MUTUAL_LOSSES)
         self.threshold = share(threshold, "threshold")
         self.dilation = whole_number(dilation, "dilation")
 
@@ -135,14 +135,8 @@ def _check_students(students: Sequence[str]) -> list[str]:
     return names
 
 
-def _look_up(argument: str, name: str, table: Mapping[str, Any]) -> Any:
-    if not isinstance(name, str) or name not in table:
-        raise ValueError(f"there is no `{argument}` {name!r}{did_you_mean(name, table)}")
-    return table[name]
-
-
-def _probability_loss(main_loss: str, ohem_ratio: float | None) -> Callable[..., Tensor]:
-    loss = _look_up("main_loss", main_loss, maps.MAIN_LOSSES)
+def _choose_probability_loss(main_loss: str, ohem_ratio: float | None) -> Callable[..., Tensor]:
+    loss = choose(main_loss, "main_loss", maps.MAIN_LOSSES)
     if main_loss == "dice":
         if ohem_ratio is not None:
             raise ValueError(

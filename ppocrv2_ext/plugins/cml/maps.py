@@ -256,5 +256,5 @@ def teacher_text(p: Tensor, threshold: float = 0.3, dilation: int = 2) -> Tensor
     return dilate((p > threshold).astype("float32"), dilation)
 
 
-MAIN_LOSSES = {"bce": balanced_bce, "dice": dice_loss, "bce+dice": bce_dice}
+MAIN_LOSSES: dict[str, Callable[..., Tensor]] = {"bce": balanced_bce, "dice": dice_loss, "bce+dice": bce_dice}
 MUTUAL_LOSSES = {"bernoulli": bernoulli_kl, "stock": stock_mutual}

@@ -11,14 +11,14 @@ from typing import Any
 from paddle import Tensor, nn
 
 from ...config.numbers import non_negative, positive
-from ...errors import UserError, did_you_mean
+from ...errors import UserError
 from ...registry import LOSSES
 from ..ctc.frames import to_float32
 from ..ctc.losses import ctc_losses, mean_where
-from ..terms import logits_of, output_of, weighted_sum
+from ..terms import choose, logits_of, output_of, weighted_sum
 from .mutual import mutual_kl, mutual_kl_detached
 
-MUTUAL_MEANS = ("lines", "frames")
+MUTUAL_MEANS = {"lines": True, "frames": False}  # whether the divergences of a line's frames are summed
 
 
 def feature_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -84,11 +84,7 @@ class UDMLLoss(nn.Layer):
             raise ValueError("one of `ctc_weight`, `feature_weight`, `mutual_weight` must be above 0.")
         self.temperature = positive(temperature, "temperature")
         self.mutual = mutual_kl_detached if detach_targets else mutual_kl
-        if mutual_mean_over not in MUTUAL_MEANS:
-            raise ValueError(
-                f"there is no `mutual_mean_over` {mutual_mean_over!r}{did_you_mean(mutual_mean_over, MUTUAL_MEANS)}"
-            )
-        self.sum_over_frames = mutual_mean_over == "lines"
+        self.sum_over_frames = choose(mutual_mean_over, "mutual_mean_over", MUTUAL_MEANS)
         self.feature_key, self.head_key = feature_key, head_key
 
     def forward(self, predicts: dict[str, Any], batch: Sequence[Any]) -> dict[str, Tensor]:
