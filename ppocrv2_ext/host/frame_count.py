@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import paddle
@@ -26,7 +27,9 @@ from ..errors import UserError, summarise
 OPTION = "frames_by_width"
 CLASSES = 8  # of the heads that are built here; their number changes no frame
 WIDEST = 480.0  # pixels: the default `max_w` of PaddleOCR's MultiScaleSampler
+WIDER = 128  # pixels, by which a line is made wider to see if it has more frames
 DIVISORS = [8, 16]  # of widths and heights: the default `divided_factor` there
+Counter = Callable[[tuple[int, ...], bool], int]  # from the shape of a line, and whether it is one of training
 
 
 class Lines(NamedTuple):
@@ -46,13 +49,14 @@ def measure_frames(config: Mapping[str, Any], modes: Sequence[str]) -> tuple[dic
     """
     if {network.get("model_type") for network in networks(config["Architecture"]).values()} != {"rec"}:
         return {}, []
-    found, notes = {}, []
-    for mode in (mode for mode in modes if is_read_by_ctc(config[mode]["dataset"])):
+    found, notes, counters = {}, [], _list_counters(config)
+    for mode in (mode for mode in modes if counters and is_read_by_ctc(config[mode]["dataset"])):
         lines = find_lines(config, mode)
         reason = "no transform says how wide a line is"
         if lines is not None:
             try:
-                found[mode] = min(_measure_all(config, lines, mode == "Train"), key=lambda each: each.number)
+                measured = [_measure(*each, lines, mode == "Train") for each in counters]
+                found[mode] = min(measured, key=lambda each: each.number)
                 continue
             except Exception as error:  # whatever the network raises; training would stop at it with all the details
                 reason = f"on lines of {list(lines.shape)} the network stops with {summarise(error)}"
@@ -82,34 +86,45 @@ def _find_widest(sampler: Mapping[str, Any], by_ratio: bool, mode: str) -> Lines
     return Lines(f"{mode}.sampler.scales", (3, height, width))
 
 
-def _measure_all(config: Mapping[str, Any], lines: Lines, training: bool) -> Iterator[Frames]:
-    """The frames of each network that is trained, alike ones once."""
+def _list_counters(config: Mapping[str, Any]) -> list[tuple[str, str, Counter]]:
+    """For each network that is trained, alike ones once: its backbone, the option for :class:`.Frames`, its counter."""
     architecture = without_centers(dict(config))["Architecture"]
     several = bool(architecture.get("Models"))
     option = f"{OPTION}=true in each of Architecture.Models" if several else f"Architecture.{OPTION}=true"
-    seen: list[dict] = []
+    sections: list[dict] = []
     for name in trainable_networks(architecture):
         network = networks(architecture)[name]
         section = {key: value for key, value in network.items() if key == OPTION or key not in MEMBER_OPTIONS}
-        if section not in seen:
-            seen.append(section)
-            yield _measure(section, lines, training, option)
+        if section not in sections:
+            sections.append(section)
+    return [((section.get("Backbone") or {}).get("name", "it"), option, _make_counter(section)) for section in sections]
 
 
-def _measure(section: Mapping[str, Any], lines: Lines, training: bool, option: str) -> Frames:
+def _make_counter(section: dict) -> Counter:
+    """:func:`count_frames` of the network of a section. It is built once, and counts each kind of line once."""
+
+    @functools.cache
+    def build() -> nn.Layer:
+        return _build(section)
+
+    @functools.cache
+    def count(shape: tuple[int, ...], training: bool) -> int:
+        with _aside():
+            return count_frames(build(), shape, training)
+
+    return count
+
+
+def _measure(backbone: str, option: str, count: Counter, lines: Lines, training: bool) -> Frames:
     *rest, width = lines.shape
-    with _aside():
-        network = _build(section)
-        evaluated = count_frames(network, lines.shape, training=False)
-        count = count_frames(network, lines.shape, training=True) if training else evaluated
-        try:
-            wider = count_frames(network, (*rest, 2 * width), training=False)
-            wider_count = count_frames(network, (*rest, 2 * width), training=True) if training else wider
-        except Exception:  # a network of one width, such as SVTRNet
-            wider, wider_count = evaluated, count
-    pixels = width / (wider - evaluated) if wider > evaluated else None
-    is_fixed = pixels is not None and count == wider_count
-    return Frames(section["Backbone"]["name"], lines.key, width, count, evaluated, pixels, option if is_fixed else "")
+    wider = (*rest, width + WIDER)
+    evaluated, number = count(lines.shape, False), count(lines.shape, training)
+    try:
+        more, follows = count(wider, False) - evaluated, count(wider, training) > number
+    except Exception:  # a network of one width, such as SVTRNet
+        more, follows = 0, False
+    pixels = WIDER / more if more > 0 else None
+    return Frames(backbone, lines.key, width, number, evaluated, pixels, "" if follows or not pixels else option)
 
 
 @contextlib.contextmanager
@@ -126,10 +141,10 @@ def _aside() -> Iterator[None]:
         paddle.set_device(device)
 
 
-def _build(section: Mapping[str, Any]) -> nn.Layer:
+def _build(section: dict) -> nn.Layer:
     from . import build_network
 
-    architecture = copy.deepcopy(dict(section))
+    architecture = copy.deepcopy(section)
     head = architecture["Head"]
     if head.get("name") == "MultiHead":
         decoders = ("CTCLabelDecode", "SARLabelDecode", "NRTRLabelDecode")
