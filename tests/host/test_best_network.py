@@ -1,6 +1,11 @@
 """Of several networks in one model, the best decides which checkpoint is kept and which network is exported."""
 
+import json
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -170,3 +175,20 @@ def test_the_exported_model_is_the_better_network_inside_the_trained_one(
         expected = networks(x)[best]
     expected = expected["maps"] if name.startswith("det") else expected["head_out"]
     np.testing.assert_allclose(load_paddle_engine(tmp_path / "out")(x.numpy()), expected.numpy(), atol=1e-5)
+
+
+@pytest.mark.checkout
+def test_each_of_several_merged_networks_is_exported_as_it_was_trained(checkout, tmp_path):
+    for package in ("onnx", "paddle2onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    script = Path(__file__).with_name("pairs_on_a_clone.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), str(checkout)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert [each["network"] for each in found] == ["Student", "Teacher", "Teacher", "Student", "Student2"]
+    for each in found:
+        assert each["difference"] < 1e-4 * each["spread"], each
