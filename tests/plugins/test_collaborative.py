@@ -12,20 +12,13 @@ CML = "det/ch_PP-OCRv2_det_cml"
 
 
 @pytest.fixture
-def scenes(samples, tmp_path):
+def scenes(short_training):
     """Overrides for two real scenes cut to 96 x 96, two steps on them, and a teacher without weights."""
-    folder = samples / "icdar2015_scenes"
-    lines = (folder / "train.txt").read_text(encoding="utf-8-sig").splitlines()
-    (tmp_path / "scenes.txt").write_text("\n".join(lines[:2]) + "\n", encoding="utf-8")
     return [
-        *(f"{mode}.dataset.data_dir={folder}" for mode in ("Train", "Eval")),
-        *(f"{mode}.dataset.label_file_list=[scenes.txt]" for mode in ("Train", "Eval")),
+        *short_training("icdar2015_scenes", 2),
         "Train.dataset.transforms.EastRandomCropData.size=[96,96]",
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=96",
         "Eval.dataset.transforms.DetResizeForTest.limit_type=max",
-        *("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Train.loader.batch_size_per_card=2"),
-        *("Global.use_gpu=false", "Global.epoch_num=2", "Global.print_batch_step=1", "Global.eval_batch_step=[0,2]"),
-        "Global.save_model_dir=out",
         "Architecture.Models.Teacher.pretrained=",
     ]
 

@@ -10,6 +10,7 @@ import pytest
 import shapely
 from shapely.geometry import Polygon
 from text_scenes import BAND, SQUARE, plain_image, sample, with_other
+from workers import load_two_epochs
 
 from ppocrv2_ext.plugins.copy_paste.pasting import Paste, Scene, choose, paste
 from ppocrv2_ext.plugins.copy_paste.polygons import areas
@@ -172,16 +173,9 @@ class CornerDataset(paddle.io.Dataset):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_workers_and_their_epochs_draw_differently_but_reproducibly(seed):
-    def load_corners():
-        np.random.seed(0)
-        loader = paddle.io.DataLoader(
-            CornerDataset(seed), batch_size=1, num_workers=2, use_shared_memory=False, places="cpu"
-        )
-        return [tuple(corner.numpy().ravel()) for _ in range(2) for corner in loader]
-
-    first = load_corners()
+    first, second = (load_two_epochs(lambda: CornerDataset(seed), batch_size=1) for _ in range(2))
     assert len(set(first)) == len(first) == 8
-    assert load_corners() == first
+    assert second == first
 
 
 def exact_shares(polygon, height, width):

@@ -13,11 +13,6 @@ from ppocrv2_ext.plugins.fast_cpu import memory
 from ppocrv2_ext.plugins.fast_cpu.ctc import ctc_losses
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    paddle.seed(7)
-
-
 def _paddles(logits, labels, lengths):
     frames = paddle.full([len(logits)], logits.shape[1], "int64")
     out = F.ctc_loss(logits.transpose([1, 0, 2]), labels.astype("int32"), frames, lengths, reduction="none")

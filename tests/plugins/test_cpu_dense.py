@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from fast_kernels import assert_near, run_with_gradients
 from paddle import nn
 
 from ppocrv2_ext.plugins.fast_cpu import dense, layers, memory
@@ -13,11 +14,6 @@ from ppocrv2_ext.plugins.fast_cpu.dense import dense_conv2d, dense_conv2d_transp
 from ppocrv2_ext.plugins.fast_cpu.layers import speed_up
 
 CASES = 500
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    paddle.seed(7)
 
 
 @pytest.fixture
@@ -37,21 +33,6 @@ def _tensor(rng, *shape):
     return paddle.to_tensor(rng.standard_normal([int(n) for n in shape], dtype=np.float32))
 
 
-def _run(convolve, *inputs):
-    """Output and all gradients of ``convolve(*inputs)`` under a gradient that differs at every position."""
-    inputs = [each.detach() for each in inputs]
-    for each in inputs:
-        each.stop_gradient = False
-    out = convolve(*inputs)
-    (out * paddle.cos(paddle.arange(out.size, dtype="float32").reshape(out.shape))).sum().backward()
-    return [each.numpy() for each in (out, *(tensor.grad for tensor in inputs))]
-
-
-def _assert_same(ours, theirs):
-    for mine, other in zip(ours, theirs):
-        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5 * max(1, np.abs(other).max()))
-
-
 @pytest.mark.parametrize("part", range(5))
 def test_output_and_gradients_equal_paddles(part, monkeypatch):
     rng = np.random.default_rng(part)
@@ -64,9 +45,9 @@ def test_output_and_gradients_equal_paddles(part, monkeypatch):
         batch, channels, outputs = rng.integers(1, 5, 3)
         x, weight = _tensor(rng, batch, channels, *sides), _tensor(rng, outputs, channels, *window)
         bias = [_tensor(rng, outputs)] if rng.random() < 0.5 else []
-        _assert_same(
-            _run(lambda x, w, b=None, p=padding: dense_conv2d(x, w, b, p), x, weight, *bias),
-            _run(lambda x, w, b=None, p=padding: F.conv2d(x, w, b, 1, p), x, weight, *bias),
+        assert_near(
+            run_with_gradients(lambda x, w, b=None, p=padding: dense_conv2d(x, w, b, p), x, weight, *bias),
+            run_with_gradients(lambda x, w, b=None, p=padding: F.conv2d(x, w, b, 1, p), x, weight, *bias),
         )
 
 
@@ -80,9 +61,9 @@ def test_output_and_gradients_of_the_transposed_equal_paddles(part, monkeypatch)
         window = [int(n) for n in rng.integers(1, 4, 2)]
         x, weight = _tensor(rng, batch, channels, *rng.integers(1, 15, 2)), _tensor(rng, channels, outputs, *window)
         bias = [_tensor(rng, outputs)] if rng.random() < 0.5 else []
-        _assert_same(
-            _run(lambda x, w, b=None: dense_conv2d_transpose(x, w, b), x, weight, *bias),
-            _run(lambda x, w, b=None, s=window: F.conv2d_transpose(x, w, b, s), x, weight, *bias),
+        assert_near(
+            run_with_gradients(lambda x, w, b=None: dense_conv2d_transpose(x, w, b), x, weight, *bias),
+            run_with_gradients(lambda x, w, b=None, s=window: F.conv2d_transpose(x, w, b, s), x, weight, *bias),
         )
 
 
@@ -104,9 +85,9 @@ def test_tensors_and_gradients_that_are_not_contiguous_give_the_same():
         def run(x, w):
             return convolve(x.transpose([0, 3, 1, 2]), w.transpose([3, 2, 0, 1])).transpose([0, 2, 3, 1])
 
-        return _run(run, x, weight)
+        return run_with_gradients(run, x, weight)
 
-    _assert_same(of(lambda x, w: dense_conv2d(x, w, None, (1, 1))), of(lambda x, w: F.conv2d(x, w, None, 1, 1)))
+    assert_near(of(lambda x, w: dense_conv2d(x, w, None, (1, 1))), of(lambda x, w: F.conv2d(x, w, None, 1, 1)))
 
 
 def test_what_is_frozen_gets_no_gradient_and_passes_one_on():

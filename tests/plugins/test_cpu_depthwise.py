@@ -11,6 +11,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from fast_kernels import assert_near, needs_numba, run_with_gradients
 from paddle import nn
 
 from ppocrv2_ext.plugins.fast_cpu import layers, memory
@@ -18,13 +19,7 @@ from ppocrv2_ext.plugins.fast_cpu.depthwise import depthwise_conv2d
 from ppocrv2_ext.plugins.fast_cpu.layers import speed_up
 from ppocrv2_ext.plugins.lcnet import LCNet
 
-needs_numba = pytest.mark.skipif(not memory.has_numba(), reason="numba is not installed")
 CASES = 500
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    paddle.seed(7)
 
 
 @pytest.fixture
@@ -52,20 +47,6 @@ def _draw(rng):
     return x, weight, stride, padding
 
 
-def _run(convolve, x, weight):
-    """Output and both gradients of ``convolve(x, weight)`` under a gradient that differs at every position."""
-    x, weight = x.detach(), weight.detach()
-    x.stop_gradient = weight.stop_gradient = False
-    out = convolve(x, weight)
-    (out * paddle.cos(paddle.arange(out.size, dtype="float32").reshape(out.shape))).sum().backward()
-    return [each.numpy() for each in (out, x.grad, weight.grad)]
-
-
-def _assert_same(ours, theirs):
-    for mine, other in zip(ours, theirs):
-        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5 * max(1, np.abs(other).max()))
-
-
 def _depthwise_layer(channels=4, **options):
     return nn.Conv2D(channels, channels, 3, padding=1, groups=channels, **options)
 
@@ -86,9 +67,11 @@ def test_output_and_gradients_equal_paddles(part):
     rng = np.random.default_rng(part)
     for _ in range(CASES // 10):
         x, weight, stride, padding = _draw(rng)
-        ours = _run(functools.partial(depthwise_conv2d, stride=stride, padding=padding), x, weight)
-        theirs = _run(functools.partial(F.conv2d, stride=stride, padding=padding, groups=x.shape[1]), x, weight)
-        _assert_same(ours, theirs)
+        ours = run_with_gradients(functools.partial(depthwise_conv2d, stride=stride, padding=padding), x, weight)
+        theirs = run_with_gradients(
+            functools.partial(F.conv2d, stride=stride, padding=padding, groups=x.shape[1]), x, weight
+        )
+        assert_near(ours, theirs)
 
 
 @needs_numba
@@ -102,9 +85,11 @@ def test_tensors_that_are_not_contiguous_give_the_same():
     x, weight = paddle.randn([2, 9, 11, 5]), paddle.randn([3, 5, 1, 3])
 
     def of(convolve):
-        return _run(lambda x, w: convolve(x.transpose([0, 3, 1, 2]), w.transpose([1, 2, 3, 0])), x, weight)
+        return run_with_gradients(
+            lambda x, w: convolve(x.transpose([0, 3, 1, 2]), w.transpose([1, 2, 3, 0])), x, weight
+        )
 
-    _assert_same(
+    assert_near(
         of(lambda x, w: depthwise_conv2d(x, w, (2, 1), (1, 1))),
         of(lambda x, w: F.conv2d(x, w, None, (2, 1), (1, 1), groups=5)),
     )
@@ -115,9 +100,9 @@ def test_a_gradient_that_is_not_contiguous_gives_the_same():
     x, weight = paddle.randn([2, 4, 6, 8]), paddle.randn([4, 1, 3, 3])
 
     def of(convolve):
-        return _run(lambda x, w: convolve(x, w).transpose([0, 2, 3, 1]), x, weight)
+        return run_with_gradients(lambda x, w: convolve(x, w).transpose([0, 2, 3, 1]), x, weight)
 
-    _assert_same(
+    assert_near(
         of(lambda x, w: depthwise_conv2d(x, w, (1, 1), (1, 1))),
         of(lambda x, w: F.conv2d(x, w, None, 1, 1, groups=4)),
     )
@@ -130,7 +115,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         monkeypatch.setattr(memory.os, "cpu_count", lambda: 8)
-        results.append(_run(lambda x, w: depthwise_conv2d(x, w, (2, 1), (2, 2)), x, weight))
+        results.append(run_with_gradients(lambda x, w: depthwise_conv2d(x, w, (2, 1), (2, 2)), x, weight))
     for other in results[1:]:
         for one, more in zip(results[0], other):
             np.testing.assert_array_equal(one, more)
@@ -159,7 +144,7 @@ def test_the_bias_is_added_and_learns(fast_calls):
     plain(x).square().sum().backward()
     fast(x).square().sum().backward()
     assert fast_calls == [(2, 4, 5, 6)]
-    _assert_same(
+    assert_near(
         [fast.bias.grad.numpy(), fast.weight.grad.numpy()], [plain.bias.grad.numpy(), plain.weight.grad.numpy()]
     )
 

@@ -6,13 +6,14 @@ import math
 import numpy as np
 import paddle
 import pytest
+from fast_kernels import needs_numba
 
 from ppocrv2_ext.plugins.cml import maps
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
 from ppocrv2_ext.plugins.fast_cpu import maps as fast
-from ppocrv2_ext.plugins.fast_cpu.memory import has_numba, paddle_only
+from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
-pytestmark = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+pytestmark = needs_numba
 CASES = 70  # of each of the 8 losses
 
 

@@ -5,12 +5,13 @@ import copy
 import numpy as np
 import paddle
 import pytest
+from fast_kernels import needs_numba
 
 from ppocrv2_ext.host import build_network
 from ppocrv2_ext.plugins.ctc.losses import ctc_loss
-from ppocrv2_ext.plugins.fast_cpu.memory import has_numba, paddle_only
+from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
-pytestmark = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+pytestmark = needs_numba
 RECOGNIZER = {
     "model_type": "rec",
     "algorithm": "CRNN",

@@ -25,11 +25,6 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    paddle.seed(7)
-
-
 def _trainable(layer):
     return [p for p in layer.parameters() if not p.stop_gradient]
 

@@ -13,19 +13,12 @@ CONFIGS = {
 
 
 @pytest.fixture
-def words(samples, tmp_path):
+def words(short_training):
     """Overrides for six real words at 32 x 64, a small dictionary, and two steps."""
-    folder = samples / "icdar2015_words"
-    lines = (folder / "train.txt").read_text(encoding="utf-8-sig").splitlines()
-    (tmp_path / "words.txt").write_text("\n".join(lines[:6]) + "\n", encoding="utf-8")
     return [
-        *(f"{mode}.dataset.data_dir={folder}" for mode in ("Train", "Eval")),
-        *(f"{mode}.dataset.label_file_list=[words.txt]" for mode in ("Train", "Eval")),
+        *short_training("icdar2015_words", 6),
         *(f"{mode}.dataset.transforms.RecResizeImg.image_shape=[3,32,64]" for mode in ("Train", "Eval")),
-        *("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Train.loader.batch_size_per_card=6"),
-        *("Global.use_gpu=false", "Global.epoch_num=2", "Global.print_batch_step=1", "Global.eval_batch_step=[0,2]"),
         "Global.character_dict_path=ppocr/utils/en_dict.txt",
-        "Global.save_model_dir=out",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
+from workers import load_two_epochs
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.direction.turning import (
@@ -114,16 +115,9 @@ class LabelDataset(paddle.io.Dataset):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_workers_and_their_epochs_draw_differently_but_reproducibly(seed):
-    def load_labels():
-        np.random.seed(0)
-        loader = paddle.io.DataLoader(
-            LabelDataset(seed), batch_size=32, num_workers=2, use_shared_memory=False, places="cpu"
-        )
-        return [tuple(batch.numpy().tolist()) for _ in range(2) for batch in loader]
-
-    first = load_labels()
+    first, second = (load_two_epochs(lambda: LabelDataset(seed), batch_size=32) for _ in range(2))
     assert len(set(first)) == len(first) == 4
-    assert load_labels() == first
+    assert second == first
 
 
 def test_evaluation_turns_about_half_of_every_run_of_names():
