@@ -18,6 +18,19 @@ from ..registry import TRANSFORMS
 from .draws import Draws
 
 
+def read_size(size: Sequence[int], form: str) -> tuple[int, int]:
+    """The `size` of a transform in pixels, checked.
+
+    Args:
+        form: what the two numbers are, for the message.
+    Raises:
+        ValueError: it is not two whole numbers >= 1.
+    """
+    if not isinstance(size, (list, tuple)) or len(size) != 2:
+        raise ValueError(f"`size` must be {form}, got {size!r}.")
+    return whole_number(size[0], "size"), whole_number(size[1], "size")
+
+
 def choose_corner(
     rng: np.random.Generator,
     picture_hw: Sequence[int],
@@ -107,9 +120,7 @@ class RandomTextWindow:
     """
 
     def __init__(self, size: Sequence[int], text_p: float = 0.75, seed: int | None = None) -> None:
-        if not isinstance(size, (list, tuple)) or len(size) != 2:
-            raise ValueError(f"`size` must be [height, width], got {size!r}.")
-        self.size = tuple(whole_number(side, "size", 1) for side in size)
+        self.size = read_size(size, "[height, width]")
         self.text_p = number(text_p, "text_p", 0, 1)
         self.draws = Draws("RandomTextWindow", seed)
 

@@ -9,7 +9,7 @@ from text_scenes import SQUARE, plain_image, sample, with_other
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.copy_paste.late import LatePicture, PastedPicture
 from ppocrv2_ext.plugins.copy_paste.pasting import choose, paste
-from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste, _scene
+from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste, read_scene
 
 CROP = {"RandomSceneCrop": {"size": [96, 96], "seed": 0}}
 WINDOW = {"RandomSceneWindow": {"size": [96, 96], "seed": 0}}
@@ -25,7 +25,7 @@ def test_every_part_has_the_pixels_of_the_whole_in_500_random_cases():
     rng, settings, views = np.random.default_rng(0), TextCopyPaste(objects_ratio=1, scale_range=(0.5, 3)).settings, 0
     for _ in range(500):
         data, other = random_picture(rng), random_picture(rng)
-        pastes = choose(rng, _scene(data), _scene(other), settings)
+        pastes = choose(rng, read_scene(data), read_scene(other), settings)
         if not pastes:
             continue
         picture, whole = (

@@ -102,7 +102,7 @@ class Obstacles:
             polygons, limits = polygons[finite], np.asarray(limits)[finite]
         self._polygons = polygons
         self._placed: list[np.ndarray] = []
-        self._table = _table(polygons, limits)
+        self._table = _make_table(polygons, limits)
         self._height_width = height, width
         self._mask: np.ndarray | None = None
 
@@ -120,7 +120,7 @@ class Obstacles:
         Returns:
             (L,) indexes of the shapes with a free place, L <= M, and (L, 2) the corners of these shapes.
         """
-        entries = _table(shapes, limit).T[..., None]
+        entries = _make_table(shapes, limit).T[..., None]
         places = [self._place(*arguments) for arguments in zip(shapes, entries, corners)]
         indexes = [index for index, corner in enumerate(places) if corner is not None]
         return indexes, np.array([places[index] for index in indexes], dtype=int).reshape(-1, 2)
@@ -181,7 +181,7 @@ class Obstacles:
         return None
 
 
-def _table(polygons: np.ndarray, limits: float | np.ndarray) -> np.ndarray:
+def _make_table(polygons: np.ndarray, limits: float | np.ndarray) -> np.ndarray:
     """(7, N): half-open box of the touched pixels (x0, y0, x1, y1), area, share that may be covered, covered share."""
     table = np.zeros((7, len(polygons)), dtype=np.float32)
     table[:2] = np.floor(polygons.min(axis=1)).T

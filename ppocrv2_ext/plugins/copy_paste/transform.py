@@ -56,8 +56,8 @@ class TextCopyPaste:
     ) -> None:
         self.settings = Settings(
             p=number(p, "p", 0, 1),
-            scale_range=_range(scale_range, "scale_range", 0.01, 100),
-            angle_range=_range(angle_range, "angle_range", -360, 360),
+            scale_range=_read_range(scale_range, "scale_range", 0.01, 100),
+            angle_range=_read_range(angle_range, "angle_range", -360, 360),
             flip_p=number(flip_p, "flip_p", 0, 1),
             objects_ratio=number(objects_ratio, "objects_ratio", 0, 1),
             max_objects=whole_number(max_objects, "max_objects", 1),
@@ -83,7 +83,7 @@ class TextCopyPaste:
         if not isinstance(others, (list, tuple)) or not others or not _has_text(others[0]):
             return data
         other = others[0]
-        scene, source = _scene(data), _scene(other)
+        scene, source = read_scene(data), read_scene(other)
         pastes = choose(self.draws.generator(), scene, source, self.settings)
         if not pastes:
             return data
@@ -101,7 +101,8 @@ class TextCopyPaste:
         }
 
 
-def _scene(sample: dict[str, Any]) -> Scene:
+def read_scene(sample: dict[str, Any]) -> Scene:
+    """The size of a sample's picture and its text, for :func:`~.pasting.choose`."""
     polygons = np.asarray(sample["polys"], dtype=np.float32)
     polygons = polygons if len(polygons) else polygons.reshape(0, 4, 2)
     return Scene(sample["image"].shape[:2], polygons, np.asarray(sample["ignore_tags"], dtype=bool))
@@ -115,7 +116,7 @@ def _has_text(sample: Any) -> bool:
     return all(label is not None and len(label) == len(sample["polys"]) > 0 for label in labels)
 
 
-def _range(value: Sequence[float], argument: str, low: float, high: float) -> tuple[float, float]:
+def _read_range(value: Sequence[float], argument: str, low: float, high: float) -> tuple[float, float]:
     """``value`` as a pair of floats. A ValueError says if it is not [low, high] within the given limits."""
     if (
         not isinstance(value, (list, tuple))

@@ -137,15 +137,20 @@ def _measure_edges(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Edges
     ends = next_points(outlines)
     along = ends - outlines
     along /= np.maximum(np.hypot(along[..., :1], along[..., 1:]), 1e-9)
-    dx, dy = x[..., None, :] - outlines[..., :1], y[..., None, :] - outlines[..., 1:]
-    terms = (
-        *(dx**2, dy**2),
-        *(along[..., 1:] * dx, -along[..., :1] * dy),
-        *(dx * (x[..., None, :] - ends[..., :1]), dy * (y[..., None, :] - ends[..., 1:])),
+    columns, rows = x[..., None, None, :], y[..., None, :, None]
+    (start_x, start_y), (end_x, end_y), (along_x, along_y) = (
+        (points[..., 0, None, None], points[..., 1, None, None]) for points in (outlines, ends, along)
     )
-    # The angles stay in float64: a pixel jumps where they change their sign.
-    exact = [term if number >= 4 else term.astype(np.float32) for number, term in enumerate(terms)]
-    return _Edges(*(term[..., :, None] if number % 2 else term[..., None, :] for number, term in enumerate(exact)))
+    dx, dy = columns - start_x, rows - start_y
+    return _Edges(
+        start_x=(dx**2).astype(np.float32),
+        start_y=(dy**2).astype(np.float32),
+        line_x=(along_y * dx).astype(np.float32),
+        line_y=(-along_x * dy).astype(np.float32),
+        # In float64: a pixel jumps where the sum of these two changes its sign.
+        angle_x=dx * (columns - end_x),
+        angle_y=dy * (rows - end_y),
+    )
 
 
 def square_distances(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

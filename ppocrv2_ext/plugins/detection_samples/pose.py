@@ -21,6 +21,19 @@ PADDLEOCR_AUGMENTERS = (  # what IaaAugment does when a config gives it no list
 )
 
 
+class _Argument(NamedTuple):
+    name: str
+    default: float
+    limits: tuple[float, float]
+
+
+ARGUMENTS = {  # {type of an augmenter: its one argument}
+    "Fliplr": _Argument("p", 1.0, (0, 1)),
+    "Affine": _Argument("rotate", 0.0, (-360, 360)),
+    "Resize": _Argument("size", 1.0, (0.01, 100)),
+}
+
+
 class Augmenter(NamedTuple):
     """One random step."""
 
@@ -62,34 +75,20 @@ def read_augmenters(augmenter_args: Sequence[Any] | None) -> tuple[Augmenter, ..
 
 
 def _read_augmenter(entry: Any) -> Augmenter:
-    arguments = entry.get("args") or {} if isinstance(entry, dict) else None
-    kind = entry.get("type") if isinstance(entry, dict) else None
-    if kind not in _READERS or not isinstance(arguments, dict) or set(arguments) - {_READERS[kind].argument}:
-        known = ", ".join(f"{kind} with `{reader.argument}`" for kind, reader in _READERS.items())
+    kind, given = (entry.get("type"), entry.get("args") or {}) if isinstance(entry, dict) else (None, None)
+    if kind not in ARGUMENTS or not isinstance(given, dict) or set(given) - {ARGUMENTS[kind].name}:
+        known = ", ".join(f"{kind} with `{argument.name}`" for kind, argument in ARGUMENTS.items())
         raise ValueError(
             f"`augmenter_args` may hold {known}, got {entry!r}; for anything else put PaddleOCR's IaaAugment and "
             "EastRandomCropData in the place of this transform."
         )
-    reader = _READERS[kind]
-    value = arguments.get(reader.argument, reader.default)
+    argument = ARGUMENTS[kind]
+    value = given.get(argument.name, argument.default)
     pair = value if isinstance(value, (list, tuple)) else (value, value)
-    name = f"augmenter_args.{kind}.{reader.argument}"
-    if len(pair) != 2 or not number(pair[0], name, *reader.limits) <= number(pair[1], name, *reader.limits):
-        raise ValueError(f"`{name}` must be a number or [low, high] with low <= high, got {value!r}.")
+    path = f"augmenter_args.{kind}.{argument.name}"
+    if len(pair) != 2 or not number(pair[0], path, *argument.limits) <= number(pair[1], path, *argument.limits):
+        raise ValueError(f"`{path}` must be a number or [low, high] with low <= high, got {value!r}.")
     return Augmenter(kind, float(pair[0]), float(pair[1]))
-
-
-class _Reader(NamedTuple):
-    argument: str
-    default: float
-    limits: tuple[float, float]
-
-
-_READERS = {
-    "Fliplr": _Reader("p", 1.0, (0, 1)),
-    "Affine": _Reader("rotate", 0.0, (-360, 360)),
-    "Resize": _Reader("size", 1.0, (0.01, 100)),
-}
 
 
 def choose_steps(rng: np.random.Generator, augmenters: Sequence[Augmenter]) -> list[Step]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...config.numbers import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, select_text
+from ..window import are_visible, read_size, select_text
 from .crop import choose_crop
 from .outlines import read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, scale_by, shift_by
@@ -46,12 +46,10 @@ class RandomSceneCrop:
         keep_ratio: bool = True,
         seed: int | None = None,
     ) -> None:
-        if not isinstance(size, (list, tuple)) or len(size) != 2:
-            raise ValueError(f"`size` must be [width, height], got {size!r}.")
         if not isinstance(keep_ratio, bool):
             raise ValueError(f"`keep_ratio` must be true or false, got {keep_ratio!r}.")
         self.augmenters = read_augmenters(augmenter_args)
-        self.size = whole_number(size[0], "size", 1), whole_number(size[1], "size", 1)
+        self.size = read_size(size, "[width, height]")
         self.max_tries = whole_number(max_tries, "max_tries", 1)
         self.min_crop_side_ratio = number(min_crop_side_ratio, "min_crop_side_ratio", 0, 1)
         self.keep_ratio = keep_ratio

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import non_negative, number, whole_number
+from ...config.numbers import non_negative, number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, choose_corner, select_text
+from ..window import are_visible, choose_corner, read_size, select_text
 from .outlines import Frame, read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, shift_by
 from .shrink_map import are_too_small, clip_outlines
@@ -43,10 +43,8 @@ class RandomSceneWindow:
         min_text_size: float = 8,
         seed: int | None = None,
     ) -> None:
-        if not isinstance(size, (list, tuple)) or len(size) != 2:
-            raise ValueError(f"`size` must be [height, width], got {size!r}.")
         self.augmenters = read_augmenters(augmenter_args)
-        self.size = whole_number(size[0], "size", 1), whole_number(size[1], "size", 1)
+        self.size = read_size(size, "[height, width]")
         self.text_p = number(text_p, "text_p", 0, 1)
         self.min_text_size = non_negative(min_text_size, "min_text_size")
         self.draws = Draws("RandomSceneWindow", seed)

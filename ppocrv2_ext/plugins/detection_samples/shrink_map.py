@@ -53,13 +53,13 @@ def draw_shrink_maps(
     cores, mask = np.zeros((height, width), np.float32), np.ones((height, width), np.float32)
     ignored = ignored.copy()
     ratios = np.arange(shrink_ratio, 1, shrink_ratio)
-    areas_by_lengths = areas(clipped) / np.maximum(perimeters(clipped), 1e-9)
+    area_per_length = areas(clipped) / np.maximum(perimeters(clipped), 1e-9)
     corner = np.array(frame[:2])
     seen = (clipped.max(axis=1) >= 0).all(axis=1) & (clipped.min(axis=1) < [width, height]).all(axis=1)
     for index in np.flatnonzero(seen).tolist():
         outline = clipped[index] - corner
         if not ignored[index]:
-            shrunk = offset(outline, *(-areas_by_lengths[index] * (1 - ratios**2)))
+            shrunk = offset(outline, *(-area_per_length[index] * (1 - ratios**2)))
             for core in shrunk:
                 fill(cores, core + corner.astype(np.int32), 1, frame)
             ignored[index] = not shrunk
