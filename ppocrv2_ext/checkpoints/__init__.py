@@ -1,9 +1,12 @@
 """Files of weights: where they are, what is in them, and how a network starts from one.
 
 - ``paths``: the names of ``.pdparams`` files, and the dictionary beside one. Needs no Paddle.
-- ``pdparams``: reads and writes weights. ``states`` reads what a training recorded beside them.
+- ``pdparams``: reads and writes weights. ``states`` reads what a training recorded beside them. Both read with
+  ``pickles``, which runs nothing that a file names.
+- ``sets``: saves the files of a checkpoint all together or not at all. ``folder_lock``: one training in a folder.
 - ``loading``: loads weights into a network, and reports which of its parameters the file holds.
 - ``character_rows``: moves the rows of a recognizer's last layer when its dictionary changes.
-- ``official``: the published PP-OCRv2 files. ``inference_graph`` turns the tensors of one into parameters.
+- ``official``, ``newer_models``: the published files, of PP-OCRv2 and of PP-OCRv4 to v6. ``inference_graph`` and
+  ``execution_order`` turn the tensors of one into parameters. ``pplcnet``: the ImageNet weights of PaddleClas.
 - ``average``: the mean of several trainings. ``centers_file``: class centers as an ``.npz`` file, without Paddle.
 """

@@ -76,16 +76,7 @@ def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
     Raises:
         UserError: there is no such file, it is no file of centers, or its centers have another shape.
     """
-    path = Path(path)
-    if not path.is_file():
-        neighbours = [file.name for file in path.parent.glob("*.npz")] if path.parent.is_dir() else []
-        raise UserError(f"there is no file of centers {path}{did_you_mean(path.name, neighbours)}")
-    try:
-        _require_true_sizes(path)
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-    except (*READ_ERRORS, AttributeError, TypeError) as error:  # the last two: a plain .npy file is an array
-        raise UserError(f"{path} is not a complete .npz file ({type(error).__name__}); {REMEDY}.") from error
+    arrays = _read_arrays(Path(path))
     missing = {"centers", "counts", "dictionary_sha256", "format"} - set(arrays)
     if missing:
         raise UserError(f"{path} is no file of centers, it has no {sorted(missing)[0]!r}; {REMEDY}.")
@@ -104,6 +95,18 @@ def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
             f" {REMEDY} from a network with this head."
         )
     return Centers(centers.astype("float32"), counts.astype("int64"), str(arrays["dictionary_sha256"]))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        neighbours = [file.name for file in path.parent.glob("*.npz")] if path.parent.is_dir() else []
+        raise UserError(f"there is no file of centers {path}{did_you_mean(path.name, neighbours)}")
+    try:
+        _require_true_sizes(path)
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except (*READ_ERRORS, AttributeError, TypeError) as error:  # the last two: a plain .npy file is an array
+        raise UserError(f"{path} is not a complete .npz file ({type(error).__name__}); {REMEDY}.") from error
 
 
 def _require_true_sizes(path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import PathLike
-from .inference_graph import load_onnx_graph
+from .inference_graph import load_onnx_graph, make_shape_error
 
 # A tensor of one element may be a weight, such as the scale of PaddleOCR's LearnableAffineBlock, or a constant of the
 # export, such as the 6 of a hard swish. Their names tell them apart: Paddle's of weights, or of reshaped biases.
@@ -58,10 +58,7 @@ def pair_in_order(
     tensors, parameters = list(tensors), list(parameters)
     for (tensor_name, array), (name, parameter) in zip(tensors, parameters):
         if _without_ones(array.shape) != _without_ones(parameter.shape):
-            raise UserError(
-                f"tensor {tensor_name!r} has the shape {tuple(array.shape)}, but its parameter {name!r} has "
-                f"{tuple(parameter.shape)}: the file holds another network."
-            )
+            raise make_shape_error(tensor_name, array, name, parameter)
     if len(tensors) != len(parameters):
         raise UserError(
             f"the file has {len(tensors)} weights, but the network uses {len(parameters)}:"

@@ -128,10 +128,11 @@ def list_network_layers(state_dict: Mapping[str, Any]) -> list[tuple[str, dict[s
         key = (lstm["prefix"], lstm["layer"], bool(lstm["backward"])) if lstm else name.rpartition(".")[0]
         leaf = lstm["leaf"] if lstm else name.rpartition(".")[2]
         layers.setdefault(key, {}).setdefault(leaf, []).append(name)
-    return [(_kind(key, leaves, state_dict), leaves) for key, leaves in layers.items()]
+    return [(_find_kind(key, leaves, state_dict), leaves) for key, leaves in layers.items()]
 
 
-def _kind(key, leaves, state_dict):
+def _find_kind(key: Any, leaves: Mapping[str, list[str]], state_dict: Mapping[str, Any]) -> str:
+    """The kind of a layer. ``key`` is the name of the layer; a tuple for an LSTM cell."""
     if isinstance(key, tuple):
         return "LSTM cell"
     if "_mean" in leaves:
@@ -173,7 +174,7 @@ def convert_to_parameters(tensors: Mapping[str, np.ndarray], state_dict: Mapping
             )
         for leaf, names in leaves.items():
             for name in names:
-                params[name] = _copy_of_shape(layer[leaf], tensors[layer[leaf]], name, state_dict[name])
+                params[name] = _copy_for(name, state_dict[name], layer[leaf], tensors[layer[leaf]])
     for kind, queue in queues.items():
         for layer in queue:
             tensor = next(iter(layer.values()))
@@ -207,7 +208,7 @@ def _threshold_branch(params: Mapping[str, np.ndarray], state_dict: Mapping[str,
         source = name.replace("head.thresh.", "head.binarize.")
         if source not in params:
             raise UserError(f"parameter {name!r} should start from {source!r}, which the network does not have.")
-        branch[name] = _copy_of_shape(source, params[source], name, parameter)
+        branch[name] = _copy_for(name, parameter, source, params[source])
         if name.endswith("conv3.weight"):
             branch[name][:] = 0
         elif name.endswith("conv3.bias"):
@@ -215,11 +216,16 @@ def _threshold_branch(params: Mapping[str, np.ndarray], state_dict: Mapping[str,
     return branch
 
 
-def _copy_of_shape(tensor_name, array, name, parameter):
+def _copy_for(name: str, parameter: Any, tensor_name: str, array: np.ndarray) -> np.ndarray:
     """A copy of ``array``, which must have the shape of the parameter ``name``."""
     if tuple(array.shape) != tuple(parameter.shape):
-        raise UserError(
-            f"tensor {tensor_name!r} has the shape {tuple(array.shape)}, but its parameter {name!r} has "
-            f"{tuple(parameter.shape)}: the file holds another network."
-        )
+        raise make_shape_error(tensor_name, array, name, parameter)
     return np.array(array)  # onnx may return read-only arrays
+
+
+def make_shape_error(tensor_name: str, array: np.ndarray, name: str, parameter: Any) -> UserError:
+    """The error for a tensor of a file that cannot be the parameter ``name`` of a network."""
+    return UserError(
+        f"tensor {tensor_name!r} has the shape {tuple(array.shape)}, but its parameter {name!r} has "
+        f"{tuple(parameter.shape)}: the file holds another network."
+    )

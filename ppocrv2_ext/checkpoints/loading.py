@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import paddle
@@ -21,7 +22,7 @@ from ..files import PathLike
 from ..tables import plain
 from .character_rows import remap_rows
 from .paths import find_dictionary, with_suffix
-from .pdparams import read_params
+from .pdparams import Array, read_params
 
 SHOWN = 6  # names per group of a report
 
@@ -169,7 +170,7 @@ def load_pretrained(
     params, state_dict = read_params(path), model.state_dict()
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
-        params = _to_dictionary(params, state_dict, file, list(characters), log)
+        params = _move_rows(params, state_dict, file, list(characters), log)
     params = {**{name: state_dict[name] for name in _names_in(model, "fill_on_load")}, **params}
     own = _names_in(model, "keep_on_load")
     if own:
@@ -184,7 +185,13 @@ def load_pretrained(
     return is_float16
 
 
-def _to_dictionary(params, state_dict, file, characters, log):
+def _move_rows(
+    params: dict[str, Array],
+    state_dict: Mapping[str, paddle.Tensor],
+    file: Path,
+    characters: list[str],
+    log: Callable[[str], Any],
+) -> dict[str, Array]:
     """``params`` with the class rows of the model's dictionary, if the file was trained with another."""
     path = find_dictionary(file)
     if path is None and not any(len(characters) in params[name].shape for name in state_dict if name in params):
@@ -229,6 +236,6 @@ def _is_float16(value: Any) -> bool:
     return str(value.dtype).rpartition(".")[2] == "float16"  # numpy's float16 or Paddle's paddle.float16
 
 
-def _cast(value, parameter):
+def _cast(value: Array, parameter: paddle.Tensor) -> paddle.Tensor:
     value = value if isinstance(value, paddle.Tensor) else paddle.to_tensor(value)
     return value if value.dtype == parameter.dtype else value.astype(parameter.dtype)

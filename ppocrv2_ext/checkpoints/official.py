@@ -75,7 +75,7 @@ OFFICIAL: dict[str, Official] = {
 }
 
 
-def _official(kind: str) -> Official:
+def _find_official(kind: str) -> Official:
     if kind not in OFFICIAL:
         raise UserError(f"no official model is called {kind!r}{did_you_mean(kind, OFFICIAL)}")
     return OFFICIAL[kind]
@@ -109,17 +109,17 @@ def locate(kind: str) -> Path:
     Raises:
         UserError: there is no such kind, or the package is not installed.
     """
-    return find_in_package(PACKAGE, _official(kind).file, f"{PACKAGE}=={VERSION}", INSTALL)
+    return find_in_package(PACKAGE, _find_official(kind).file, f"{PACKAGE}=={VERSION}", INSTALL)
 
 
 def name_checkpoint(kind: str) -> str:
     """What PaddleOCR calls the model, such as ``ch_PP-OCRv2_rec``."""
-    return Path(_official(kind).file).name[: -len("_infer.onnx")]
+    return Path(_find_official(kind).file).name[: -len("_infer.onnx")]
 
 
 def verify(path: PathLike, kind: str) -> None:
     """Raise UserError unless the file at ``path`` is, byte for byte, the official one of ``kind``."""
-    verify_digest(path, _official(kind).sha256, f"the official {kind} model", f"{PACKAGE}=={VERSION}")
+    verify_digest(path, _find_official(kind).sha256, f"the official {kind} model", f"{PACKAGE}=={VERSION}")
 
 
 def verify_digest(path: PathLike, expected: str, name: str, requirement: str) -> None:
