@@ -122,18 +122,10 @@ def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]
 
 def _read_tar(path: PathLike) -> dict[str, Array]:
     """The parameters in the archive's one ``best_accuracy.pdparams``, read into memory: nothing is unpacked to disk."""
-    members, total = [], 0
     try:
-        most = MOST_PACKED * Path(path).stat().st_size
+        most_bytes = MOST_PACKED * Path(path).stat().st_size
         with open_regular(path) as file, tarfile.open(fileobj=file) as archive:
-            for member in archive:
-                total += member.size
-                if total > most:
-                    raise UserError(
-                        f"{path} is refused: {member.name} claims {member.size} bytes, more than it can hold."
-                    )
-                if member.isfile() and Path(member.name).name == MEMBER:
-                    members.append(member)
+            members = _list_weights(archive, path, most_bytes)
             if len(members) == 1:
                 stream = cast("IO[bytes]", archive.extractfile(members[0]))  # only a folder has none
                 name = f"{path}:{members[0].name}"
@@ -145,6 +137,18 @@ def _read_tar(path: PathLike) -> dict[str, Array]:
     raise UserError(
         f"{path} should hold one {MEMBER}, got {len(members)}; unpack it and give the {SUFFIX} file you mean."
     )
+
+
+def _list_weights(archive: tarfile.TarFile, path: PathLike, most_bytes: int) -> list[tarfile.TarInfo]:
+    """The members called :data:`MEMBER`. An archive that claims more than ``most_bytes`` in all is refused."""
+    members, total = [], 0
+    for member in archive:
+        total += member.size
+        if total > most_bytes:
+            raise UserError(f"{path} is refused: {member.name} claims {member.size} bytes, more than it can hold.")
+        if member.isfile() and Path(member.name).name == MEMBER:
+            members.append(member)
+    return members
 
 
 def write_checkpoint(
