@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,11 +154,17 @@ def reads_passed_on(component: Callable, key: str) -> bool | None:
     Returns:
         None if that cannot be told: the keys are stored, or the call is not a plain one.
     """
-    answers = {_passes_to_reader(owner, function, key, MOST_CALLS) for owner, function in _constructors(component)}
+    return _any(_passes_to_reader(owner, function, key, MOST_CALLS) for owner, function in _constructors(component))
+
+
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    """Whether one of the answers is yes; None if none is, and one is not known."""
+    answers = set(answers)
     return True if True in answers else None if None in answers else False
 
 
 def _passes_to_reader(owner: Any, function: Any, key: str, calls: int) -> bool | None:
+    """:func:`reads_passed_on` for one function. ``calls`` is the number of functions that may still be followed."""
     sinks = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.VAR_KEYWORD]
     if not sinks:
         return False
@@ -179,7 +185,7 @@ def _passes_to_reader(owner: Any, function: Any, key: str, calls: int) -> bool |
             plain_uses += 1  # "key" in kwargs
     if sum(_is_name(node, sinks[0]) for node in ast.walk(tree)) > plain_uses:
         answers.add(None)
-    return True if True in answers else None if None in answers else False
+    return _any(answers)
 
 
 def _is_name(node: ast.AST, name: str) -> bool:
@@ -211,8 +217,7 @@ def _takes(callee: Any, key: str, calls: int) -> bool | None:
         return None
     if key in own.names:
         return True
-    answers = {_passes_to_reader(owner, function, key, calls) for owner, function in _constructors(callee)}
-    return True if True in answers else None if None in answers else False
+    return _any(_passes_to_reader(owner, function, key, calls) for owner, function in _constructors(callee))
 
 
 @functools.cache

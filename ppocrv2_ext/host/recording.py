@@ -64,15 +64,8 @@ def choose_observers(training: watching.Training, description: Description) -> l
     observers: list[watching.Observer] = []
     minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
     if minutes is not None:
-        position = before.plans[-1] if before.plans else None
-        observers.append(
-            Budget(
-                minutes,
-                before.seconds,
-                _position_at(training.first_step, position),
-                recorder.record if is_first else None,
-            )
-        )
+        position = _find_position(training.first_step, before.plans[-1]) if before.plans else None
+        observers.append(Budget(minutes, before.seconds, position, recorder.record if is_first else None))
     if not is_first:
         return observers
     if rule is not None:
@@ -87,10 +80,8 @@ def choose_observers(training: watching.Training, description: Description) -> l
     return observers
 
 
-def _position_at(step: int, plan: history.Plan | None) -> float | None:
-    """Where in the schedule a training stands that goes on from a step by an earlier plan."""
-    if plan is None:
-        return None
+def _find_position(step: int, plan: history.Plan) -> float:
+    """Where in the schedule, in [0, 1], a training stands that goes on from a step by an earlier plan."""
     share = (step - plan.step) / max(1, plan.last_step - plan.step)
     return min(1.0, plan.position + (1 - plan.position) * share)
 

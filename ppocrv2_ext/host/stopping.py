@@ -181,14 +181,7 @@ class Budget(Observer):
     def step(self, step: Step) -> None:
         """Follow the last fit, and measure and fit anew when it is time."""
         taken = step.number - self._training.first_step
-        now = monotonic()
-        if taken > SKIPPED_STEPS:
-            self._quickest = min(self._quickest, now - self._last)
-            if self._is_due:
-                self._pause = max(self._pause, now - self._last - self._quickest)
-        self._last = now
-        if taken == SKIPPED_STEPS:
-            self._measured_from = monotonic()
+        self._measure(taken)
         if is_first_rank() and taken > SKIPPED_STEPS:
             if self._left() <= 0:
                 self._watch.stop("budget spent", self._spent_sentence(step.number))
@@ -196,15 +189,7 @@ class Budget(Observer):
                 self._fit(step.number, (monotonic() - self._measured_from) / (taken - SKIPPED_STEPS))
         last_step = ranks.orders().get("last step")
         if last_step is not None and last_step != self._schedule.last_step:
-            self._schedule.fit(step.number, last_step)
-            if hasattr(self._training.decay_schedule, "total_steps"):
-                self._training.decay_schedule.total_steps = last_step
-            if self._record:
-                position = self._schedule.position(step.number)
-                self._record(Plan(step.number, self._elapsed(), position, last_step))
-            ends_early = last_step < self._training.last_step
-            self._watch.last_step = last_step if ends_early else None
-            self._watch.outcome = ("budget spent", self._spent_sentence(last_step)) if ends_early else None
+            self._follow(step.number, last_step)
         if self._has_schedule:
             set_rate(self._training.optimizer, self._training.schedule, self._schedule.rate(step.number))
 
@@ -223,7 +208,19 @@ class Budget(Observer):
         """Seconds for further steps: enough are set aside for what comes after the last one."""
         return 60 * self.minutes - self._elapsed() - self._pause
 
+    def _measure(self, taken: int) -> None:
+        """Take the time of the step that has ended. ``taken`` is the number of steps in this run."""
+        now = monotonic()
+        if taken > SKIPPED_STEPS:
+            self._quickest = min(self._quickest, now - self._last)
+            if self._is_due:
+                self._pause = max(self._pause, now - self._last - self._quickest)
+        self._last = now
+        if taken == SKIPPED_STEPS:
+            self._measured_from = now
+
     def _fit(self, step: int, seconds_per_step: float) -> None:
+        """Tell all ranks the step at which the budget will be spent."""
         last_step = find_last_step(step, self._left(), seconds_per_step, self._training.last_step)
         ranks.order("last step", last_step)
         self._fit_at = step + max(10, int(REFIT_SHARE * (last_step - step)))
@@ -231,6 +228,17 @@ class Budget(Observer):
         if self._told is None or abs(last_step - self._told) > TOLD_CHANGE * self._told:
             self._told = last_step
             self._training.logger.info(self._describe(last_step, seconds_per_step))
+
+    def _follow(self, step: int, last_step: int) -> None:
+        """Let the schedules and the training end at another step."""
+        self._schedule.fit(step, last_step)
+        if hasattr(self._training.decay_schedule, "total_steps"):
+            self._training.decay_schedule.total_steps = last_step
+        if self._record:
+            self._record(Plan(step, self._elapsed(), self._schedule.position(step), last_step))
+        ends_early = last_step < self._training.last_step
+        self._watch.last_step = last_step if ends_early else None
+        self._watch.outcome = ("budget spent", self._spent_sentence(last_step)) if ends_early else None
 
     def _describe(self, last_step: int, seconds_per_step: float) -> str:
         said = f"Global.max_minutes={self.minutes:g}: a step takes {seconds_per_step:.3g} s with all that goes with it"
