@@ -34,7 +34,8 @@ from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.deploy.read import ctc_greedy
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host import connect, evaluation
+from ppocrv2_ext.host import connect
+from ppocrv2_ext.host.training_lines import TrainingLines, load_trained_network
 from ppocrv2_ext.plugins.ctc.alignment import align
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
@@ -170,10 +171,10 @@ def train(settings: list[str], folder: Path) -> dict:
 def measure(config: dict) -> Measurement:
     """Read the test glyphs with the network that a config describes."""
     classes = requirements.read_characters(config)
-    network = evaluation.load_trained_network(config, len(classes))
+    network = load_trained_network(config, len(classes))
     network.head.train()  # to return features beside the logits; no layer of the head works differently in training
     features, characters, pairs = [], [], []
-    for images, labels, lengths in evaluation.TrainingLines({**config, "Train": config["Eval"]}):
+    for images, labels, lengths in TrainingLines({**config, "Train": config["Eval"]}):
         head = network(images)
         assigned = align(head.logits, labels, lengths).numpy()
         features.append(head.features.numpy()[assigned > 0])

@@ -28,7 +28,7 @@ from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.commands.prepare import prepare_config
 from ppocrv2_ext.config.networks import networks, trainable_networks
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host import evaluation
+from ppocrv2_ext.host.training_lines import init_device
 
 TRAINER_SEED = 1024  # of PaddleOCR's trainer, for a config without Global.seed
 SINGLE = "network"  # what the only network of a config is called here
@@ -74,7 +74,7 @@ def look(config, batches, warm_up, seed):
     from ppocr.utils.utility import set_seed
 
     logging.getLogger("ppocr").setLevel(logging.WARNING)
-    evaluation.init_device(config["Global"])
+    init_device(config["Global"])
     set_seed(seed)
     model = build_model(config)
     feed = make_batches(config, seed)

@@ -47,12 +47,12 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     from rich.progress import track
 
     from ..checkpoints.centers_file import write_centers
-    from ..host import evaluation
+    from ..host.training_lines import TrainingLines, init_device, load_trained_network
     from ..plugins.center_loss import means
 
-    rank, ranks = evaluation.init_device(config["Global"])
-    model = evaluation.load_trained_network(config, len(characters), network)
-    lines = evaluation.TrainingLines(config, rank, ranks)
+    rank, ranks = init_device(config["Global"])
+    model = load_trained_network(config, len(characters), network)
+    lines = TrainingLines(config, rank, ranks)
     batches = track(lines, "reading", console=Console(stderr=True), disable=rank > 0)
     totals = means.gather(model, batches, len(characters), means.RULES[assignment])
     class_means = means.class_means(means.sum_over_processes(totals))
