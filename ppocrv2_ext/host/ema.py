@@ -32,6 +32,7 @@ from ..config.numbers import positive, share
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
 from ..plugins.norm import BATCH_NORMS
+from .loop import replace_names, unwrap
 from .save_load import naming
 
 DECAY_TYPES = ("threshold", "exponential", "normal")
@@ -74,7 +75,7 @@ class WeightAverage:
         self.decay, self.gamma = share(decay, "ema_decay"), positive(gamma, "ema_gamma")
         self.ema_decay_type = ema_decay_type
         self.step = 0
-        model = getattr(model, "_layers", model)  # a DataParallel adds a level to the names of layers
+        model = unwrap(model)  # a DataParallel adds a level to the names of layers
         self._types = {name: value.dtype for name, value in model.state_dict().items()}
         self._constant = _constant_names(model, ema_filter_no_grad)
         # PaddleOCR saves `state_dict` and `step` by these names.
@@ -196,8 +197,7 @@ def _averaging(average: WeightAverage, model: paddle.nn.Layer, optimizer: Any, l
     Args:
         loop: the global names of ``tools.program``, where the training loop looks these functions up.
     """
-    functions = {name: loop[name] for name in ("eval", "export", "save_model") if name in loop}
-    clear_grad = optimizer.clear_grad
+    clear_grad, save = optimizer.clear_grad, loop["save_model"]
 
     def clear_grad_and_update(*arguments: Any, **options: Any) -> None:
         # The loop calls it once after each step, with mixed precision too.
@@ -221,11 +221,11 @@ def _averaging(average: WeightAverage, model: paddle.nn.Layer, optimizer: Any, l
 
         return call
 
-    @functools.wraps(functions["save_model"])
+    @functools.wraps(save)
     def save_model(*arguments: Any, **options: Any) -> None:
         with averaged_weights() as training:
-            functions["save_model"](*arguments, **options)
-        given = inspect.signature(functions["save_model"]).bind(*arguments, **options).arguments
+            save(*arguments, **options)
+        given = inspect.signature(save).bind(*arguments, **options).arguments
         folder, prefix = Path(given["model_path"]), given.get("prefix", "ppocr")
         files = [folder / f"{prefix}{SUFFIX}"]
         if prefix == "best_accuracy":  # PaddleOCR saves it under a second name too
@@ -235,10 +235,10 @@ def _averaging(average: WeightAverage, model: paddle.nn.Layer, optimizer: Any, l
                 saved = {"train_state": training, "ema_state": average.state_dict, "step": average.step}
                 paddle.save(saved, str(part))
 
-    loop.update({name: on_average(function) for name, function in functions.items()}, save_model=save_model)
+    functions = {name: on_average(loop[name]) for name in ("eval", "export") if name in loop}
     optimizer.clear_grad = clear_grad_and_update
     try:
-        yield
+        with replace_names(loop, {**functions, "save_model": save_model}):
+            yield
     finally:
-        loop.update(functions)
         optimizer.clear_grad = clear_grad

@@ -20,6 +20,8 @@ from paddle import nn
 
 from ..config.networks import networks
 from ..errors import UserError
+from .frame_count import find_image_shape
+from .loop import unwrap
 from .zero_loss import ZeroLossWatch
 
 ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
@@ -60,12 +62,12 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         UserError: the frames differ.
     """
-    found = {mode: find_image_shape(config[mode]["dataset"]["transforms"]) for mode in ("Train", "Eval")}
-    shapes = {mode: shape for mode, shape in found.items() if shape is not None}
-    if config["Architecture"].get("model_type") != "rec" or len(shapes) < len(found):
+    lines = {mode: find_image_shape(config[mode]["dataset"]) for mode in ("Train", "Eval")}
+    shapes = {mode: each.shape for mode, each in lines.items() if each is not None}
+    if config["Architecture"].get("model_type") != "rec" or len(shapes) < len(lines):
         return
     for name, network in networks(config["Architecture"]).items():
-        part = _unwrap(model) if name is None else getattr(_unwrap(model), name)
+        part = unwrap(model) if name is None else getattr(unwrap(model), name)
         if not hasattr(part, "backbone") or network.get("Transform"):
             continue
         features = {mode: _run_backbone(part.backbone, mode == "Train", shape) for mode, shape in shapes.items()}
@@ -89,17 +91,7 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-def find_image_shape(transforms: list) -> tuple[int, int, int] | None:
-    """(channels, height, width) of the transform that makes the images; None if none says so."""
-    for entry in reversed(transforms or []):
-        for options in entry.values() if isinstance(entry, dict) else ():
-            shape = options.get("image_shape") if isinstance(options, dict) else None
-            if isinstance(shape, list) and len(shape) == 3 and shape[0] in (1, 3):
-                return tuple(shape)
-    return None
-
-
-def _run_backbone(backbone: nn.Layer, training: bool, shape: tuple[int, int, int]) -> paddle.Tensor:
+def _run_backbone(backbone: nn.Layer, training: bool, shape: tuple[int, ...]) -> paddle.Tensor:
     """The features of one grey image. Neither statistics nor the mode of the layers change."""
     modes = [(layer, layer.training) for layer in backbone.sublayers(include_self=True)]
     state = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
@@ -126,7 +118,7 @@ def check_gradients(model: nn.Layer, allowed: list[str]) -> Iterator[str]:
         UserError: a whole part has none and is not allowed to.
     """
     parts: dict[str, list[tuple[str, bool]]] = {}
-    for name, parameter in _unwrap(model).named_parameters():
+    for name, parameter in unwrap(model).named_parameters():
         if parameter.trainable and not parameter.stop_gradient:
             parts.setdefault(_name_part(name), []).append((name, parameter.grad is not None))
     for part, tensors in parts.items():
@@ -147,11 +139,6 @@ def _name_part(name: str) -> str:
     """The part of a network that a parameter belongs to: "backbone", or "Student.backbone" of one of several."""
     first, _, rest = name.partition(".")
     return first if first in ("transform", "backbone", "neck", "head") else f"{first}.{rest.partition('.')[0]}"
-
-
-def _unwrap(model: nn.Layer) -> nn.Layer:
-    """The network inside a DataParallel."""
-    return model._layers if isinstance(model, paddle.DataParallel) else model
 
 
 def _call_before_first_step(optimizer: Any, look: Callable[[], Any]) -> None:

@@ -69,6 +69,11 @@ def find_lines(config: Mapping[str, Any], mode: str) -> Lines | None:
     dataset, sampler = config[mode]["dataset"], config[mode].get("sampler") or {}
     if dataset.get("name") in MULTI_SCALE_SETS and sampler.get("scales"):
         return _find_widest(sampler, bool(dataset.get("ds_width")), mode)
+    return find_image_shape(dataset)
+
+
+def find_image_shape(dataset: Mapping[str, Any]) -> Lines | None:
+    """The shape of the images by the last transform of a data set that says it; None if none does."""
     for name, arguments in reversed(list_transforms(dataset)):
         shape = arguments.get("image_shape")
         if isinstance(shape, list) and len(shape) == 3 and shape[0] in (1, 3):  # RecConAug has (height, width, 3)

@@ -6,6 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import paddle
+from paddle import nn
+
 
 class PassingLoader:
     """A loader of PaddleOCR's loop, whose batches pass through a function. Everything else is that loader's.
@@ -26,6 +29,11 @@ class PassingLoader:
 
     def __iter__(self) -> Iterator[Any]:
         return self._pass_on(self._loader)
+
+
+def unwrap(model: nn.Layer) -> nn.Layer:
+    """The network itself, where several processes train: there PaddleOCR puts it into a DataParallel."""
+    return model._layers if isinstance(model, paddle.DataParallel) else model
 
 
 @contextlib.contextmanager
