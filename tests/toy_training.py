@@ -99,13 +99,13 @@ def run(arguments, observers, monkeypatch):
     """
     from tools import program
 
-    from ppocrv2_ext.host import ranks, watching
+    from ppocrv2_ext.host import loop, ranks, watching
 
     saved = []
     monkeypatch.setattr(
         program, "save_model", lambda *_, prefix, global_step, **__: saved.append((prefix, global_step))
     )
-    train = ranks.train_together(watching.train_watched(program.train))
+    train = loop.surround(program.train, [ranks.join_ranks, watching.tell_observers])
     with watching.observing(lambda training: observers):
         train(**arguments)
     return saved

@@ -2,7 +2,7 @@
 
 PaddleOCR's main branch trains with it, in ``ppocr/utils/ema.py``, but fails on a network with integer tensors, such as
 the counts of our class centers. :class:`WeightAverage` takes the place of its class. The wheel and older clones have no
-EMA: :func:`train_with_average` adds it to their training loop, with the same keys and the same files.
+EMA: :func:`average_weights` adds it to their training loop, with the same keys and the same files.
 
 =====================  ===============================================================================================
 Global.use_ema         train with an average; evaluation and every saved ``.pdparams`` hold the average [false]
@@ -36,6 +36,12 @@ from .loop import replace_names, unwrap
 from .save_load import naming
 
 DECAY_TYPES = ("threshold", "exponential", "normal")
+KEYS = {  # of Global: the arguments of WeightAverage
+    "ema_decay": "decay",
+    "ema_gamma": "gamma",
+    "ema_decay_type": "ema_decay_type",
+    "ema_filter_no_grad": "ema_filter_no_grad",
+}
 SUFFIX = ".pdema"
 
 
@@ -150,32 +156,22 @@ def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
     return names
 
 
-def train_with_average(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, which keeps an average of the weights if ``Global.use_ema`` is true.
+@contextlib.contextmanager
+def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop that keeps an average of the weights if ``Global.use_ema`` is true.
 
-    A PaddleOCR that has this itself gets its own function back.
+    A loop that takes an ``ema`` keeps one itself, and is left alone. See :func:`.loop.surround` for the arguments.
     """
-    signature = inspect.signature(train)
-    if "ema" in signature.parameters:
-        return train
-
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> Any:
-        given = signature.bind(*arguments, **options).arguments
-        settings = given["config"]["Global"]
-        if not settings.get("use_ema", False):
-            return train(*arguments, **options)
-        names = {"ema_decay": "decay", "ema_gamma": "gamma"}
-        keys = ("ema_decay", "ema_gamma", "ema_decay_type", "ema_filter_no_grad")
-        model, optimizer = given["model"], given["optimizer"]
-        average = WeightAverage(model, **{names.get(key, key): settings[key] for key in keys if key in settings})
-        given["logger"].info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
-        if settings.get("checkpoints"):
-            _resume(average, model, Path(without_suffix(settings["checkpoints"]) + SUFFIX), given["logger"])
-        with _averaging(average, model, optimizer, inspect.unwrap(train).__globals__):
-            return train(*arguments, **options)
-
-    return train_loop
+    settings, model, logger = given["config"]["Global"], given["model"], given["logger"]
+    if "ema" in given or not settings.get("use_ema", False):
+        yield
+        return
+    average = WeightAverage(model, **{argument: settings[key] for key, argument in KEYS.items() if key in settings})
+    logger.info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
+    if settings.get("checkpoints"):
+        _resume(average, model, Path(without_suffix(settings["checkpoints"]) + SUFFIX), logger)
+    with _average_in_loop(average, model, given["optimizer"], loop):
+        yield
 
 
 def _resume(average: WeightAverage, model: paddle.nn.Layer, file: Path, logger: Any) -> None:
@@ -191,7 +187,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, file: Path, logger: 
 
 
 @contextlib.contextmanager
-def _averaging(average: WeightAverage, model: paddle.nn.Layer, optimizer: Any, loop: dict) -> Iterator[None]:
+def _average_in_loop(average: WeightAverage, model: paddle.nn.Layer, optimizer: Any, loop: dict) -> Iterator[None]:
     """Update ``average`` after each step, and let the functions that evaluate, export and save see the average.
 
     Args:

@@ -10,8 +10,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -28,30 +28,26 @@ ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradie
 TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
 
 
-def train_audited(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, which looks at the backbone first, and at the first loss and its gradients.
+@contextlib.contextmanager
+def check_first_step(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop that looks at the backbone first, and at the first loss and its gradients.
 
-    Raises (the new function):
+    See :func:`.loop.surround` for the arguments.
+
+    Raises:
         UserError: the frames differ between training and evaluation, or a whole part gets no gradient.
     """
-    signature = inspect.signature(train)
-
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> Any:
-        given = signature.bind(*arguments, **options).arguments
-        config, model, log = given["config"], given["model"], given["logger"].warning
-        for sentence in check_frames(model, config):
-            log(sentence)
-        allowed = config["Global"].get(ALLOW) or []
-        _call_before_first_step(given["optimizer"], lambda: [log(line) for line in check_gradients(model, allowed)])
-        losses = ZeroLossWatch(config, log)
-        losses.watch(given["loss_class"])
-        try:
-            return train(*arguments, **options)
-        finally:
-            losses.end()
-
-    return train_loop
+    config, model, log = given["config"], given["model"], given["logger"].warning
+    for sentence in check_frames(model, config):
+        log(sentence)
+    allowed = config["Global"].get(ALLOW) or []
+    _call_before_first_step(given["optimizer"], lambda: [log(line) for line in check_gradients(model, allowed)])
+    losses = ZeroLossWatch(config, log)
+    losses.watch(given["loss_class"])
+    try:
+        yield
+    finally:
+        losses.end()
 
 
 def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:

@@ -1,13 +1,39 @@
-"""What stands between PaddleOCR's training loop and its parts: a loader, and names of its module."""
+"""What stands around PaddleOCR's training loop, and between the loop and its parts: contexts, loaders, names."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import paddle
 from paddle import nn
+
+TrainingContext = Callable[[dict[str, Any], dict[str, Any]], contextlib.AbstractContextManager]
+
+
+def surround(train: Callable, contexts: Sequence[TrainingContext]) -> Callable:
+    """PaddleOCR's ``tools.program.train``, which runs inside of contexts.
+
+    Args:
+        train: PaddleOCR's own function.
+        contexts: from the outermost to the innermost. Each is made of two dicts, which it may change: the arguments of
+            ``train`` by name, and the names of its module, where the loop looks its functions up.
+    """
+    signature = inspect.signature(train)
+
+    @functools.wraps(train)
+    def train_inside(*arguments: Any, **options: Any) -> None:
+        bound = signature.bind(*arguments, **options)
+        bound.apply_defaults()
+        with contextlib.ExitStack() as stack:
+            for context in contexts:
+                stack.enter_context(context(bound.arguments, train.__globals__))
+            train(*bound.args, **bound.kwargs)
+
+    return train_inside
 
 
 class PassingLoader:

@@ -7,9 +7,8 @@ network that starts from it has to be merged too. ``Architecture.restore_norm`` 
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import paddle
@@ -60,27 +59,21 @@ def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architect
         )
 
 
-def train_measured(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, which first measures the statistics of restored BatchNorm on one batch.
+@contextlib.contextmanager
+def measure_restored_norm(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop that first measures the statistics of restored BatchNorm on one batch.
 
-    A training that is resumed has them already.
+    A training that is resumed has them already. See :func:`.loop.surround` for the arguments.
     """
-    signature = inspect.signature(train)
-
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> Any:
-        given = signature.bind(*arguments, **options).arguments
-        norms = list_restored(given["model"])
-        if norms and not given["config"]["Global"].get("checkpoints"):
-            for batch in given["train_dataloader"]:
-                measure_norm(given["model"], batch[0])
-                break
-            if distributed.get_world_size() > 1:  # every rank has measured its own batch
-                for tensor in (tensor for norm in norms for tensor in norm.state_dict().values()):
-                    distributed.broadcast(tensor, 0)
-        return train(*arguments, **options)
-
-    return train_loop
+    norms = list_restored(given["model"])
+    if norms and not given["config"]["Global"].get("checkpoints"):
+        for batch in given["train_dataloader"]:
+            measure_norm(given["model"], batch[0])
+            break
+        if distributed.get_world_size() > 1:  # every rank has measured its own batch
+            for tensor in (tensor for norm in norms for tensor in norm.state_dict().values()):
+                distributed.broadcast(tensor, 0)
+    yield
 
 
 def read_parts(value: Any, where: str = "Architecture") -> tuple[str, ...]:

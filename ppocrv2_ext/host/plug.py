@@ -46,10 +46,11 @@ from . import (  # noqa: F401  (two of them only register)
     resume,
     save_load,
     unpickling,
+    watching,
 )
 from .construct import construct, construct_beside_global
 from .frames import follow_width
-from .watching import train_watched
+from .loop import surround
 
 
 def _extend_builder(registry: Registry, make: Callable) -> Callable:
@@ -168,15 +169,19 @@ CLASSES = (
 )
 # Methods of PaddleOCR's classes: module, class, method, and what makes ours from PaddleOCR's.
 METHODS = (("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),)
+# What is around the training loop, from the outermost context to the innermost. They end in reverse order.
+AROUND_TRAINING = (
+    ranks.join_ranks,
+    watching.tell_observers,
+    first_step.check_first_step,
+    merging.measure_restored_norm,
+    ema.average_weights,
+    resume.make_resumable,  # innermost: a checkpoint includes what the others save
+)
 # Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
 LOOP: tuple[tuple[str, str, Callable], ...] = (
     ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
-    ("tools.program", "train", resume.train_resumably),  # innermost: a checkpoint includes what the others save
-    ("tools.program", "train", ema.train_with_average),
-    ("tools.program", "train", merging.train_measured),
-    ("tools.program", "train", first_step.train_audited),
-    ("tools.program", "train", train_watched),
-    ("tools.program", "train", ranks.train_together),
+    ("tools.program", "train", lambda train: surround(train, AROUND_TRAINING)),
 )
 
 _undo: list[Callable[[], None]] = []

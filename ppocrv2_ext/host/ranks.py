@@ -24,14 +24,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
-import inspect
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Client, Connection, Listener, wait
 from typing import Any
 
@@ -276,26 +274,24 @@ def _present_as(ranks: Ranks | SingleRank) -> Iterator[None]:
         _present.pop()
 
 
-def train_together(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, in which several ranks wait for each other before each step."""
-    signature = inspect.signature(train)
+@contextlib.contextmanager
+def join_ranks(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop, in which several ranks wait for each other before each step.
 
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> Any:
-        given = signature.bind(*arguments, **options).arguments
-        timeout = positive(given["config"]["Global"].get("rank_timeout", TIMEOUT), "Global.rank_timeout")
-        if dist.get_world_size() == 1:
-            with _present_as(SingleRank()):
-                return train(*arguments, **options)
-        with connect_ranks(timeout) as ranks, _present_as(ranks):
-            # In the evaluation of rank 0 the network is not training.
-            hook = given["model"].register_forward_pre_hook(lambda layer, _: ranks.meet() if layer.training else None)
-            try:
-                return train(*arguments, **options)
-            finally:
-                hook.remove()
-
-    return train_loop
+    See :func:`.loop.surround` for the arguments.
+    """
+    timeout = positive(given["config"]["Global"].get("rank_timeout", TIMEOUT), "Global.rank_timeout")
+    if dist.get_world_size() == 1:
+        with _present_as(SingleRank()):
+            yield
+        return
+    with connect_ranks(timeout) as ranks, _present_as(ranks):
+        # In the evaluation of rank 0 the network is not training.
+        hook = given["model"].register_forward_pre_hook(lambda layer, _: ranks.meet() if layer.training else None)
+        try:
+            yield
+        finally:
+            hook.remove()
 
 
 def _delay_abort() -> None:

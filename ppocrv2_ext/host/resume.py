@@ -1,6 +1,6 @@
 """A training that is saved whole, stops after a step when it is asked to, and goes on as if it had never stopped.
 
-:func:`train_resumably` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
+:func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
 (:mod:`.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). What neither
 PaddleOCR's files nor the place tell stands in ``.resume``: the scaler of mixed precision.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -34,28 +33,18 @@ BEST = "best_accuracy"
 SIGNAL = "signal"  # the order that ends a training after a signal
 
 
-def train_resumably(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, as this module says.
-
-    ``train`` must be PaddleOCR's own function: the names of its module are replaced while it runs.
-    """
-    signature = inspect.signature(train)
-    loop = train.__globals__
-
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> None:
-        bound = signature.bind(*arguments, **options)
-        survive_full_disk(bound.arguments["logger"])
-        with _watching_signals() as signals:
-            run = _Run(bound.arguments, loop, signals)
-            with replace_names(loop, run.functions()):
-                try:
-                    train(*bound.args, **bound.kwargs)
-                except _StepEnd as end:
-                    signals.number = end.number
-                    run.save_after_signal()
-
-    return train_loop
+@contextlib.contextmanager
+def make_resumable(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop, which does as this module says. See :func:`.loop.surround` for the arguments."""
+    survive_full_disk(given["logger"])
+    with _watch_signals() as signals:
+        run = _Run(given, loop, signals)
+        with replace_names(loop, run.functions()):
+            try:
+                yield
+            except _StepEnd as end:
+                signals.number = end.number
+                run.save_after_signal()
 
 
 def leave_signals(set_handlers: Callable) -> Callable:
@@ -263,7 +252,7 @@ class _Messages:
 
 
 @contextlib.contextmanager
-def _watching_signals() -> Iterator[interrupts.Interrupts]:
+def _watch_signals() -> Iterator[interrupts.Interrupts]:
     """The signals of the command `train`, while its loop looks at them.
 
     For another command that runs the loop: signals of its own, after which the process exits with their code.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -213,50 +212,47 @@ class _Metric:
         return self._metric(results, batch, **options)
 
 
-_choose: list[Callable[[Training], Sequence[Observer]]] = []
+_choosers: list[Callable[[Training], Sequence[Observer]]] = []
 
 
 @contextlib.contextmanager
 def observing(choose: Callable[[Training], Sequence[Observer]]) -> Iterator[None]:
     """A context in which the trainings have the observers that ``choose`` returns. The innermost one decides."""
-    _choose.append(choose)
+    _choosers.append(choose)
     try:
         yield
     finally:
-        _choose.pop()
+        _choosers.pop()
 
 
-def train_watched(train: Callable) -> Callable:
-    """PaddleOCR's ``tools.program.train``, watched by the observers of :func:`observing`."""
-    signature = inspect.signature(train)
-    loop = inspect.unwrap(train).__globals__  # the names of `tools.program`, where the loop looks its functions up
+@contextlib.contextmanager
+def tell_observers(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop, in which the observers of :func:`observing` are told what happens.
 
-    @functools.wraps(train)
-    def train_loop(*arguments: Any, **options: Any) -> None:
-        if not _choose:
-            train(*arguments, **options)
-            return
-        bound = signature.bind(*arguments, **options)
-        given = bound.arguments
-        training = _describe(given)
-        # A rank without observers of its own ends when rank 0 says so.
-        watch = Watch(training, _choose[-1](training))
-        given["train_dataloader"] = PassingLoader(given["train_dataloader"], watch.batches)
-        if given["valid_dataloader"] is not None:
-            given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
-        given["eval_class"] = _Metric(given["eval_class"], watch)
-        with replace_names(loop, _loop_functions(loop, watch)):
-            _run(lambda: train(*bound.args, **bound.kwargs), watch)
-
-    return train_loop
+    See :func:`.loop.surround` for the arguments.
+    """
+    if not _choosers:
+        yield
+        return
+    training = _describe(given)
+    # A rank without observers of its own ends when rank 0 says so.
+    watch = Watch(training, _choosers[-1](training))
+    given["train_dataloader"] = PassingLoader(given["train_dataloader"], watch.batches)
+    if given["valid_dataloader"] is not None:
+        given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
+    given["eval_class"] = _Metric(given["eval_class"], watch)
+    with replace_names(loop, _loop_functions(loop, watch)), _begin_and_end(watch):
+        yield
 
 
-def _run(train: Callable[[], None], watch: Watch) -> None:
+@contextlib.contextmanager
+def _begin_and_end(watch: Watch) -> Iterator[None]:
+    """Tell the observers that the training begins, and how it ended. :class:`TrainingEnd` goes no further."""
     outcome = ("failed", "The training ended by an error.")
     try:
         watch.tell("begin", watch.training, watch)
         with contextlib.suppress(TrainingEnd):
-            train()
+            yield
         if watch.outcome:
             outcome = watch.outcome
         elif watch.step_number >= watch.training.last_step:
