@@ -1,20 +1,43 @@
 """The seam: no other room imports PaddleOCR or changes it. :func:`connect` comes before anything else.
 
-===================================  =============================================================================
-connect, in this order               find (which PaddleOCR; stand_ins/ completes the wheel), encryption (a question of
-                                     PaddleOCR's is answered), plug (our components and checks put into it)
-what plug puts in                    construct (components from a config), collaborative_model and best_network
-                                     (components for several networks), save_load (load reports), datasets and
-                                     loader (broken samples), nan_guard (a loss or weight that is NaN), ema (an average
-                                     of the weights), ranks (several processes wait for each other), watching (what
-                                     happens in the loop, told to observers)
-what watches a training              recording (history and report, with evaluated_samples), progress (the bar),
-                                     stopping (early, or by a budget), visualdl
-what commands use once connected     catalog (which names a config may use), run (PaddleOCR's scripts), evaluation
-                                     (a trained network over the training lines), draw_samples (for the preview),
-                                     sound_sample (do the transforms work on a sound picture?), frame_count (how many
-                                     frames the network of a config makes of a line)
-===================================  =============================================================================
+What :func:`connect` does, in this order. ``plug.unplug`` takes the replacements back:
+
+- ``find``: which PaddleOCR this process uses. ``stand_ins/``: what its wheel leaves out.
+- ``encryption``: answers a question that PaddleOCR asks while it is imported.
+- ``plug``: the tables of everything that is replaced, and by what.
+
+What takes its place, and is there for every command:
+
+- ``construct``: builds components from a config, ours too. ``unpickling``: pickles are read as data.
+- ``network_options``: the options of a network that PaddleOCR does not know: ``merging`` and ``frames_by_width``.
+- ``collaborative_model``, ``best_network``: a model of several networks, and its metric.
+- ``save_load``: loads weights with a report. ``nan_guard``: stops at a loss or a weight that is not finite.
+- ``datasets``, ``lmdb_datasets``: name what they cannot read. ``loader``: brings that to the training, beside
+  the batches. ``worker_memory``: its processes keep the memory that they free.
+- ``frame_maxima``: the decoder of CTC reads each frame once.
+
+What is around PaddleOCR's training loop, for as long as ``run`` runs one of its scripts. ``loop`` puts it there, in the
+order of ``plug.AROUND_TRAINING``, the outermost first:
+
+- ``ranks``: several processes wait for each other, and end together.
+- ``watching``: tells observers what happens in the loop. They can end it.
+- ``first_step``: refuses a training that would learn nothing. ``zero_loss``: names a loss of 0 that is no success.
+- ``merging``: measures the statistics of a network that was published merged.
+- ``ema``: an average of the weights.
+- ``resume``: saves whole checkpoints and goes on from them. ``steps``: what is random in a step depends on its place.
+  ``log_file``: the log, which may meet a full disk.
+
+The observers:
+
+- ``recording``: chooses them, and writes history and report. ``evaluated_samples``: the samples in the report.
+- ``stopping``: ends a training early, or by a budget of time. ``progress``: the bar. ``visualdl``: curves.
+
+What commands use of a connected PaddleOCR:
+
+- ``catalog``: which names and arguments a config may use. ``clone_parts``: those that only a clone has.
+- ``frame_count``: how many frames the recognizer of a config makes of a line.
+- ``training_lines``: the lines of a training set, each once, and a trained network to read them with.
+- ``sound_sample``: do the transforms work on a sound picture? ``draw_samples``: training samples for the preview.
 """
 
 from __future__ import annotations

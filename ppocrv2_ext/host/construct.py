@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import UserError, did_you_mean
+from ..registry import Registry
 
 
 def construct(kind: str, component: Callable, name: str, options: Mapping[str, Any]) -> Any:
@@ -42,3 +44,23 @@ def construct_beside_global(kind: str, component: Callable, name: str, options: 
     """
     parameters = inspect.signature(component).parameters
     return construct(kind, component, name, {key: value for key, value in options.items() if key in parameters})
+
+
+def extend_builder(registry: Registry, make: Callable) -> Callable:
+    """A function: PaddleOCR's builder -> one that also builds the components of ``registry``, with ``make``."""
+
+    def extend(build: Callable) -> Callable:
+        @functools.wraps(build)
+        def build_any(config: dict, *context: Any) -> Any:
+            """``context``: a model type, for backbones; the section ``Global``, for post-processes."""
+            if config["name"] not in registry:
+                return build(config, *context)
+            options = {key: value for key, value in config.items() if key != "name"}
+            for section in context:
+                if isinstance(section, dict):
+                    options = {**section, **options}
+            return make(registry.kind, registry[config["name"]], config["name"], options)
+
+        return build_any
+
+    return extend

@@ -1,12 +1,14 @@
 """Registered components reach every builder of PaddleOCR, and nothing of PaddleOCR is hidden."""
 
 import copy
+import re
 import sys
+from pathlib import Path
 
 import paddle
 import pytest
 
-from ppocrv2_ext import registry
+from ppocrv2_ext import host, registry
 from ppocrv2_ext.errors import UserError
 
 ARCHITECTURE = {
@@ -193,3 +195,17 @@ def test_a_registered_name_used_twice_is_an_error():
     kind.register(dict)
     with pytest.raises(ValueError, match="probe 'dict' is registered twice"):
         kind.register(dict)
+
+
+def test_the_map_of_this_room_names_its_modules_and_nothing_else():
+    modules = {path.stem for path in Path(host.__file__).parent.glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"``(\w+)``", host.__doc__)) == modules
+
+
+def test_the_map_has_the_contexts_of_the_loop_in_their_order(wheel):
+    from ppocrv2_ext.host.plug import AROUND_TRAINING
+
+    around = host.__doc__.partition("What is around")[2].partition("The observers")[0]
+    assert re.findall(r"^- ``(\w+)``", around, re.MULTILINE) == [
+        context.__module__.rpartition(".")[2] for context in AROUND_TRAINING
+    ]

@@ -7,7 +7,7 @@ import pytest
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host.frames import follow_width
+from ppocrv2_ext.host.frames_by_width import follow_width
 
 
 class Pooled(nn.Layer):
