@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# One process can hold one PaddleOCR. This one holds the wheel; a clone is used through `run_on_checkout` alone.
+# One process can hold one PaddleOCR. This one holds the wheel; a clone is used in processes of its own.
 CHECKOUT = os.environ.pop("PADDLEOCR_HOME", None)
 # Networks are compared to 1e-4 and closer. The products that `host.connect` chooses on AMD CPUs add up in another
 # order, which moves a few probabilities of real words by 3e-4: tests run with the same products on every CPU.
@@ -53,6 +53,12 @@ def wheel():
 def checkout():
     """Path of a clone of PaddleOCR; tests that take it are marked ``checkout``."""
     return Path(CHECKOUT).resolve()
+
+
+@pytest.fixture(params=["wheel", pytest.param("clone", marks=pytest.mark.checkout)])
+def either_host(request):
+    """What the fixture ``ppocrv2`` takes as ``paddleocr``: None for the wheel, and then the path of a clone."""
+    return None if request.param == "wheel" else request.getfixturevalue("checkout")
 
 
 @pytest.fixture

@@ -297,9 +297,7 @@ def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
 
 
-@pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
-def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv2, folder, on_checkout, request):
-    host = request.getfixturevalue("checkout") if on_checkout else None
+def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv2, folder, either_host):
     scenes(folder, *GOOD_SCENES.values(), scene("tiny.png", [[0, 0], [1, 0], [1, 1], [0, 1]]), *BAD_SCENES.values(), "")
     files = ("data_dir=.", "label_file_list=[scenes.txt]")
     sets = [f"{mode}.dataset.{setting}" for mode in ("Train", "Eval") for setting in files]
@@ -312,7 +310,7 @@ def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=96",
         "Eval.dataset.transforms.DetResizeForTest.limit_type=max",
         *("Global.print_batch_step=1", "Global.eval_batch_step=[0,4]", "Train.loader.batch_size_per_card=4"),
-        paddleocr=host,
+        paddleocr=either_host,
     )
     log = trained.stdout + trained.stderr
     assert trained.returncode == 0, log

@@ -142,18 +142,16 @@ def test_a_checkpoint_of_several_networks_records_which_is_the_best(tmp_path, re
 # ---- through the command
 
 
-@pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 @pytest.mark.parametrize(
     ("name", "image"), [("rec/ch_PP-OCRv2_rec_udml_center", (3, 32, 64)), ("det/ch_PP-OCRv2_det_dml", (3, 64, 64))]
 )
 def test_the_exported_model_is_the_better_network_inside_the_trained_one(
-    ppocrv2, wheel, tmp_path, name, image, on_checkout, request
+    ppocrv2, wheel, tmp_path, name, image, either_host
 ):
     from ppocr.modeling.architectures import build_model
 
     from ppocrv2_ext.deploy.engine import load_paddle_engine
 
-    host = request.getfixturevalue("checkout") if on_checkout else None
     settings = built_in(name)
     for member in settings["Architecture"]["Models"].values():
         if name.startswith("rec"):
@@ -166,7 +164,7 @@ def test_the_exported_model_is_the_better_network_inside_the_trained_one(
     file.with_suffix(".states").write_bytes(pickle.dumps({"best_model_dict": record}))
     overrides = ["Global.pretrained_model=trained", "Global.save_inference_dir=out", "Global.use_gpu=false"]
     overrides += ["Global.character_dict_path=ppocr/utils/en_dict.txt"] if name.startswith("rec") else []
-    done = ppocrv2("export", "-c", name, "-o", *overrides, paddleocr=host)
+    done = ppocrv2("export", "-c", name, "-o", *overrides, paddleocr=either_host)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Exporting {best}, the better" in done.stdout
     networks.eval()

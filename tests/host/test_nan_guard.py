@@ -26,14 +26,12 @@ def digest(file):
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 def test_training_stops_at_a_nan_loss_names_term_and_files_and_keeps_the_checkpoint(
-    ppocrv2, words, tmp_path, workers, on_checkout, request
+    ppocrv2, words, tmp_path, workers, either_host
 ):
-    host = request.getfixturevalue("checkout") if on_checkout else None
     explode = ["Optimizer.lr.decay_epochs=[1]", "Optimizer.lr.values=[0.0001,1.0e+12]"]
     run = ppocrv2(
-        "train", "-c", UDML_CENTER, "-o", *words, *explode, f"Train.loader.num_workers={workers}", paddleocr=host
+        "train", "-c", UDML_CENTER, "-o", *words, *explode, f"Train.loader.num_workers={workers}", paddleocr=either_host
     )  # fmt: skip
     assert run.returncode == 2, run.stdout + run.stderr
     said = run.stderr.splitlines()[-1]

@@ -341,13 +341,13 @@ class TestCommand:
         run("-c", REC, "-n", 2, "--output", "b.png", "--seed", 7, *real_words)
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
-    @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
-    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2, samples, tmp_path, on_checkout, request):
+    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2, samples, tmp_path, either_host):
         folder = samples / "icdar2015_scenes"
         data = [f"Train.dataset.data_dir={folder}", f"Train.dataset.label_file_list=[{folder / 'train.txt'}]"]
         size = "Train.dataset.transforms.EastRandomCropData.size=[480,480]"
-        host = request.getfixturevalue("checkout") if on_checkout else None
-        done = ppocrv2("preview", "-c", CML, "-n", "3", "--output", "new/a.png", "-o", *data, size, paddleocr=host)
+        done = ppocrv2(
+            "preview", "-c", CML, "-n", "3", "--output", "new/a.png", "-o", *data, size, paddleocr=either_host
+        )
         assert done.returncode == 0, done.stderr
         assert re.search(r"(?s)new/a.png: cyan: text.*TextCopyPaste.*waits for its data", done.stdout)
         page = Image.open(tmp_path / "new" / "a.png")
