@@ -37,7 +37,8 @@ What commands use of a connected PaddleOCR:
 - ``catalog``: which names and arguments a config may use. ``clone_parts``: those that only a clone has.
 - ``frame_count``: how many frames the recognizer of a config makes of a line.
 - ``training_lines``: the lines of a training set, each once, and a trained network to read them with.
-- ``sound_sample``: do the transforms work on a sound picture? ``draw_samples``: training samples for the preview.
+- ``transform_check``: do the transforms work on a picture without faults?
+- ``draw_samples``: training samples for the preview.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _aside() -> Iterator[None]:
 
 
 def _build(section: dict) -> nn.Layer:
-    from . import build_network
+    from ppocr.modeling.architectures import build_model
 
     architecture = copy.deepcopy(section)
     head = architecture["Head"]
@@ -156,7 +156,7 @@ def _build(section: dict) -> nn.Layer:
         head["out_channels_list"] = dict.fromkeys(decoders, CLASSES)
     else:
         head["out_channels"] = CLASSES
-    return build_network(architecture)
+    return build_model(architecture)
 
 
 def count_frames(network: nn.Layer, shape: Sequence[int], training: bool) -> int:

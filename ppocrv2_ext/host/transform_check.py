@@ -1,4 +1,4 @@
-"""A sound sample sent through the transforms of a config, so that a fault of the config is not blamed on the data.
+"""Do the transforms of a config work on a sample without faults? Else a fault of the config is blamed on the data.
 
 The pictures are made here and nothing is wrong with them. A transform that refuses each of them was given arguments
 with which it cannot work, or stands at the wrong place.
@@ -29,7 +29,7 @@ SCENE_ENCODERS = ("DetLabelEncode",)
 
 
 def require_usable_transforms(config: dict, mode: str) -> None:
-    """Send sound samples through the transforms of a section. The generators of random numbers are left as they were.
+    """Send faultless samples through the transforms of a section. The generators of random numbers stay as they were.
 
     Data sets and label encoders that this module does not know are not tried.
 
