@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import UserError
 from ..files import PathLike, atomic_write
 from .advice import advise
 from .dictionary import without_mark
-from .findings import Report, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
+from .findings import Report, Sample, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
-from .sources import LMDB_SETS
+from .sources import LMDB_SETS, Labels, read_corrections
 
 ADVICE = "`ppocrv2 check` lists everything."
 
@@ -108,20 +110,27 @@ def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     return f"{data_set.mode}: wrote {files}: {counts}."
 
 
-def write_corrections(data_set: SetFindings, folder: PathLike) -> Path:
-    """Write what is to be read in place of samples of LMDBs: ``{LMDB: {number: label, or null to leave it out}}``."""
+def write_corrections(data_set: SetFindings, folder: PathLike, before: Mapping[str, Labels]) -> Path:
+    """Write what is to be read in place of samples of LMDBs: ``{LMDB: {number: label, or null to leave it out}}``.
+
+    Args:
+        before: the corrections that the data set was read with. They stay.
+    """
     corrections = {
-        str(file): {
-            sample.entry.number: None if sample.line is None else sample.check.label
-            for sample in samples
-            if sample.line is None or sample.check.label != sample.entry.label
-        }
-        for file, samples in data_set.files
+        str(file): {**before.get(os.path.normpath(file), {}), **_correct(samples)} for file, samples in data_set.files
     }
     target = Path(folder) / data_set.mode.lower() / "lmdb-corrections.json"
     with atomic_write(target) as part:
         part.write_bytes(json.dumps(corrections).encode("utf-8"))
     return target
+
+
+def _correct(samples: Iterable[Sample]) -> Labels:
+    return {
+        str(sample.entry.number): None if sample.line is None else sample.check.label
+        for sample in samples
+        if sample.line is None or sample.check.label != sample.entry.label
+    }
 
 
 def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> dict:
@@ -131,13 +140,13 @@ def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> di
     """
     for data_set in report.sets:
         if data_set.needs_rewriting:
-            mode = data_set.mode
-            changes: dict = (
-                {"corrections": str(write_corrections(data_set, folder))}
-                if is_lmdb(data_set)
-                else {"label_file_list": [str(path) for path in write_clean_files(data_set, folder)]}
-            )
-            config = {**config, mode: {**config[mode], "dataset": {**config[mode]["dataset"], **changes}}}
+            mode, dataset = data_set.mode, config[data_set.mode]["dataset"]
+            if is_lmdb(data_set):
+                file = write_corrections(data_set, folder, read_corrections(mode, dataset))
+                changes: dict = {"corrections": str(file)}
+            else:
+                changes = {"label_file_list": [str(path) for path in write_clean_files(data_set, folder)]}
+            config = {**config, mode: {**config[mode], "dataset": {**dataset, **changes}}}
     return with_clean_dictionary(config, folder) if report.dictionaries else config
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ..errors import UserError, did_you_mean
 from ..files import open_regular
@@ -25,6 +27,7 @@ LABEL_FILE_SETS = SIMPLE_SETS | MULTI_SCALE_SETS
 LMDB_SETS = frozenset({"LMDBDataSet"})
 CHECKED_SETS = LABEL_FILE_SETS | LMDB_SETS
 LMDB_FILE = "data.mdb"
+Labels = Mapping[str, Optional[str]]  # {number of a sample of an LMDB: its label, or None to leave it out}
 
 
 class Source(NamedTuple):
@@ -56,6 +59,7 @@ def require_sources(config: Mapping[str, Any], modes: Sequence[str]) -> None:
         if dataset.get("name") in LMDB_SETS:
             _require_folder(mode, dataset)
             _lmdb_share(mode, dataset)
+            read_corrections(mode, dataset)
             if not sum(map(count_lmdb, list_lmdbs(mode, dataset["data_dir"]))):
                 raise UserError(f"{mode}.dataset.data_dir: the LMDB in {dataset['data_dir']} has no samples.")
         elif dataset.get("label_file_list"):
@@ -164,7 +168,9 @@ def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[
     dataset, settings = config[mode]["dataset"], config["Global"]
     limits = choose_limits(dataset, settings)
     if dataset["name"] in LMDB_SETS:
-        return [_read_lmdb(folder, limits) for folder in list_lmdbs(mode, dataset["data_dir"])]
+        corrections = read_corrections(mode, dataset)
+        folders = list_lmdbs(mode, dataset["data_dir"])
+        return [_read_lmdb(folder, corrections.get(os.path.normpath(folder), {}), limits) for folder in folders]
     delimiter, with_sizes = dataset.get("delimiter", "\t"), bool(dataset.get("ds_width", False))
     with_sizes = with_sizes and dataset["name"] in MULTI_SCALE_SETS
     is_silent = settings.get("outside_images", "warn") == "allow"
@@ -254,7 +260,36 @@ def _open_lmdb(folder: Path) -> Any:
         raise UserError(f"{folder}: cannot open the LMDB: {error}; copy or write it again.") from None
 
 
-def _read_lmdb(folder: Path, limits: Mapping[str, Any]) -> Source:
+def read_corrections(mode: str, dataset: Mapping[str, Any]) -> dict[str, Labels]:
+    """What is read in place of samples of the LMDBs of a ``dataset``, by its key ``corrections``: {folder: labels}.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else.
+    """
+    file = dataset.get("corrections")
+    if not file:
+        return {}
+    key = f"{mode}.dataset.corrections"
+    try:
+        with open_regular(file) as stream:
+            content = json.load(stream)
+    except OSError as error:
+        raise UserError(f"{key}: cannot read {file}: {error.strerror or error}; leave the key out.") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{key}: {file} is no JSON; leave the key out, and a new file is written.") from None
+    if not _are_corrections(content):
+        raise UserError(f"{key}: {file} must hold {{LMDB: {{number: label, or null to leave the sample out}}}}.")
+    return {os.path.normpath(folder): labels for folder, labels in content.items()}
+
+
+def _are_corrections(content: Any) -> bool:
+    if not isinstance(content, dict) or not all(isinstance(labels, dict) for labels in content.values()):
+        return False
+    pairs = [pair for labels in content.values() for pair in labels.items()]
+    return all(re.fullmatch("[0-9]+", number) and isinstance(label, (str, type(None))) for number, label in pairs)
+
+
+def _read_lmdb(folder: Path, corrections: Labels, limits: Mapping[str, Any]) -> Source:
     from .images import ImageCheck, check_image_bytes
 
     environment = _open_lmdb(folder)
@@ -264,9 +299,12 @@ def _read_lmdb(folder: Path, limits: Mapping[str, Any]) -> Source:
             data = transaction.get(name.encode())
         return ImageCheck(("no-entry",)) if data is None else check_image_bytes(data, **limits)
 
-    numbers = range(1, _count(folder, environment) + 1)
+    everything = range(1, _count(folder, environment) + 1)
+    numbers = [number for number in everything if corrections.get(str(number), "") is not None]
     with environment.begin() as transaction:
-        entries = [_lmdb_entry(folder, number, transaction.get(b"label-%09d" % number)) for number in numbers]
+        labels = {number: transaction.get(b"label-%09d" % number) for number in numbers}
+    labels.update({int(number): label.encode() for number, label in corrections.items() if label is not None})
+    entries = [_lmdb_entry(folder, number, labels[number]) for number in numbers]
     return Source(folder, entries, look, environment.close)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources import Labels, read_corrections
 from .datasets import ReportingDataSet, SampleError
 
 
@@ -26,7 +26,7 @@ class ReportingLMDB(ReportingDataSet):
         self.mode = mode.lower()
         share = dataset.get("ratio_list", 1.0)
         self._share = float(share[0] if isinstance(share, list) else share)
-        self._corrections = _read_corrections(dataset.get("corrections"))
+        self._corrections = read_corrections(mode, dataset)
         # PaddleOCR looks at the shares, and reads everything.
         section = {**config[mode], "dataset": {**dataset, "ratio_list": [self._share]}}
         super().__init__({**config, mode: section}, mode, logger, seed)
@@ -48,7 +48,7 @@ class ReportingLMDB(ReportingDataSet):
             rng.shuffle(chosen)
         self.data_idx_order_list = np.array(chosen, dtype=np.int64).reshape(-1, 2)
 
-    def _corrections_of(self, lmdb: dict) -> dict[str, str | None]:
+    def _corrections_of(self, lmdb: dict) -> Labels:
         return self._corrections.get(os.path.normpath(lmdb["dirpath"]), {})
 
     def get_lmdb_sample_info(self, txn: Any, index: int) -> Any:
@@ -70,14 +70,6 @@ class ReportingLMDB(ReportingDataSet):
         from ppocr.data.lmdb_dataset import LMDBDataSet
 
         return LMDBDataSet.__getitem__
-
-
-def _read_corrections(file: str | None) -> dict[str, dict[str, str | None]]:
-    """{folder of an LMDB: {number: label, or None to leave the sample out}}."""
-    if not file:
-        return {}
-    with open(file, encoding="utf-8") as stream:
-        return {os.path.normpath(folder): labels for folder, labels in json.load(stream).items()}
 
 
 class SharedLMDBs:

@@ -554,6 +554,37 @@ def test_broken_samples_of_an_lmdb_become_corrections(folder):
     ]
 
 
+def test_a_corrected_lmdb_is_checked_with_its_corrections_and_keeps_them(folder):
+    config, place = lmdb_words(folder, ("abc", "a.png"), ("abc", "broken.png"), ("a€", "a.png"), ("a€", "a.png"))
+    (folder / "corrections.json").write_text(json.dumps({str(place): {"2": None, "3": "ab"}}), encoding="utf-8")
+    config["Train"]["dataset"]["corrections"] = str(folder / "corrections.json")
+    assert train_set(config).places == {"unknown-character": [f"{place}:4"]}
+    config["Global"]["unknown_characters"] = "skip"
+    changed = clean.with_clean_label_files(config, check_data(config, WHEEL, ("Train",)), folder / "labels")
+    file = Path(changed["Train"]["dataset"]["corrections"])
+    assert json.loads(file.read_text(encoding="utf-8")) == {str(place): {"2": None, "3": "ab", "4": None}}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot read .*corrections.json: No such file"),
+        ("{", "corrections.json is no JSON"),
+        ("[]", "must hold {LMDB: {number: label, or null"),
+        ('{"x": {"one": null}}', "must hold {LMDB: {number: label, or null"),
+        ('{"x": {"1": 2}}', "must hold {LMDB: {number: label, or null"),
+    ],
+)
+def test_broken_corrections_are_named_with_their_key(folder, content, sentence):
+    config, _ = lmdb_words(folder, ("abc", "a.png"))
+    file = folder / "corrections.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    config["Train"]["dataset"]["corrections"] = str(file)
+    with pytest.raises(UserError, match=f"Train.dataset.corrections.*{sentence}"):
+        require_sources(config, ("Train",))
+
+
 def test_the_share_of_an_lmdb_is_one_for_all(folder):
     config, _ = lmdb_words(folder, *[("abc", "a.png")] * 4)
     dataset = config["Train"]["dataset"]
