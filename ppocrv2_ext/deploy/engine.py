@@ -138,7 +138,7 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
     try:
         import openvino
     except ImportError as error:
-        raise UserError("--engine openvino needs OpenVINO; run `pip install openvino`.") from error
+        raise UserError("the engine needs OpenVINO; run `pip install openvino`.") from error
     if not Path(onnx_file).is_file():
         raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
     core = openvino.Core()

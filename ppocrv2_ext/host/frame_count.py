@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import paddle
 from paddle import nn
 
@@ -134,15 +136,16 @@ def _measure(backbone: str, option: str, count: Counter, lines: Lines, training:
 
 @contextlib.contextmanager
 def _aside() -> Iterator[None]:
-    """A context whose networks leave no trace: in the names of later tensors, in random numbers, on the device."""
+    """A context whose networks leave no trace: in the names of later parameters, in random numbers, on the device."""
     device = paddle.get_device()
     paddle.set_device("cpu")
-    state = paddle.get_rng_state()
+    states = paddle.get_rng_state(), np.random.get_state(), random.getstate()
     try:
         with paddle.utils.unique_name.guard(), paddle.no_grad():
             yield
     finally:
-        paddle.set_rng_state(state)
+        for restore, state in zip((paddle.set_rng_state, np.random.set_state, random.setstate), states):
+            restore(state)
         paddle.set_device(device)
 
 

@@ -20,8 +20,9 @@ from ..data.check import is_read_by_ctc
 from ..data.frames import suggest_width
 from .frame_count import find_frames, measure_frames
 
-# Names of terms of CTC here and in PaddleOCR. Others with "ctc" in them compare networks, which may start alike.
-IS_CTC = re.compile(r"(loss_|focal_)?ctc(?!_logits)", re.IGNORECASE)
+# Names of terms of CTC here and in PaddleOCR. Others with "ctc" in them may begin with 0: some compare networks, which
+# may start alike, and a center loss has no centers before the first step.
+IS_CTC = re.compile(r"(loss_|focal_)?ctc(?!_logits|center)", re.IGNORECASE)
 
 
 class ZeroLossWatch:
@@ -38,7 +39,7 @@ class ZeroLossWatch:
     def __init__(self, config: Mapping[str, Any], log: Callable[[str], Any]):
         self._config, self._log = config, log
         self._reads_text = is_read_by_ctc(config["Train"]["dataset"])
-        self._steps = self._texts = self._lost = 0
+        self._is_first, self._texts, self._lost = True, 0, 0
 
     def watch(self, loss: nn.Layer) -> None:
         """Look at everything that ``loss`` computes from now on."""
@@ -47,10 +48,10 @@ class ZeroLossWatch:
         @functools.wraps(forward)
         def watched(predicts: Any, batch: Any) -> dict[str, Any]:
             terms = forward(predicts, batch)
-            self._steps += 1
             sentence = self._look_at_texts(predicts, batch) if self._reads_text else ""
-            if not sentence and self._steps == 1:
+            if not sentence and self._is_first:
                 sentence = explain_zero(terms)
+            self._is_first = False
             if sentence:
                 self._log(sentence)
             return terms
@@ -61,8 +62,8 @@ class ZeroLossWatch:
         """Say how many texts were lost in all, if any were."""
         if self._lost:
             self._log(
-                f"CTC learned nothing from {self._lost} of the {self._texts} texts of this training: they need more"
-                " frames than the network makes of their lines."
+                f"CTC learned nothing from {self._lost} of the {self._texts} texts that this process read: they need"
+                " more frames than the network makes of their lines."
             )
 
     def _look_at_texts(self, predicts: Any, batch: Any) -> str:
@@ -75,7 +76,7 @@ class ZeroLossWatch:
         if before or not lost:
             return ""
         return (
-            f"{lost} of the {len(needed)} texts in the batch of step {self._steps} need more than the {frames} frames"
+            f"{lost} of the {len(needed)} texts in a batch need more than the {frames} frames"
             f" that the network makes of {batch[0].shape[-1]} pixels, up to {max(needed)}: CTC gives them a loss of 0"
             f" and learns nothing from them; {self._advise(max(needed))}."
         )

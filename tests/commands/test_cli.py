@@ -90,6 +90,9 @@ def test_a_config_that_runs_code_is_refused(run, tmp_path):
     ("arguments", "sentence"),
     [
         (["weights", "rec", "--output", ""], "--output is empty; give DIR."),
+        (["weights", "rec", "--output", "a", "--from", ""], "--from is empty; give FILE, or leave it out."),
+        (["train", "-c", FINETUNE, "--resume", ""], "--resume is empty; give DIR, or leave it out."),
+        (["configs", "--copy", ""], "--copy is empty; give DIR, or leave it out."),
         (["average", "a.pdparams", "", "--output", "b.pdparams"], "an argument is empty; give FILE."),
         (["average", "a.pdparams", "b.pdparams", "--output", ""], "--output is empty; give FILE."),
         (["check", "-c", ""], "the name of the config is empty; name a config file"),

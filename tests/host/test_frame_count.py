@@ -3,10 +3,12 @@
 import copy
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import paddle
 import pytest
 
@@ -46,6 +48,18 @@ class TestOnTheWheel:
     def test_strides_of_the_backbone_count(self):
         measured, _ = frame_count.measure_frames(recognizer(strides=EIGHT_PIXELS), ("Train",))
         assert (measured["Train"].number, measured["Train"].pixels) == (40, 8.0)
+
+    def test_a_network_that_draws_random_numbers_changes_no_later_draw(self, monkeypatch):
+        build = frame_count._build
+
+        def draw_and_build(section):
+            np.random.normal(), random.random(), paddle.rand([1])
+            return build(section)
+
+        monkeypatch.setattr(frame_count, "_build", draw_and_build)
+        before = np.random.get_state()[1].tolist(), np.random.get_state()[2], random.getstate()
+        frame_count.measure_frames(recognizer(), ("Train",))
+        assert before == (np.random.get_state()[1].tolist(), np.random.get_state()[2], random.getstate())
 
     @pytest.mark.parametrize(("is_frozen", "frames"), [(True, 80), (False, 40)])
     def test_of_several_networks_the_fewest_frames_of_a_trained_one_count(self, is_frozen, frames):
