@@ -134,7 +134,7 @@ class TestOnnx:
         assert run(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
         assert metadata == {}
 
-    def test_the_rounding_of_large_maps_in_paddle_is_no_difference(self, onnx_file, tmp_path, capsys):
+    def test_the_rounding_of_large_maps_in_paddle_is_no_difference(self, onnx_file, tmp_path):
         import paddle
 
         from ppocrv2_ext.deploy import onnx_conversion
@@ -149,31 +149,17 @@ class TestOnnx:
         paddle.seed(0)
         export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 1), Rounding()), tmp_path)
         (file,) = onnx_conversion.convert_and_compare(tmp_path)
-        assert "That is rounding" not in capsys.readouterr().out
         large = onnx_conversion._probes([3, 1280, 1280])
         assert onnx_conversion.measure_difference(tmp_path, file, large) > onnx_conversion.TOLERANCE
 
-    @pytest.mark.parametrize(("scale", "is_rounded"), [(1.0, False), (1e4, True)])
-    def test_what_rounding_explains_is_accepted_and_a_wrong_file_is_not(
-        self, onnx_file, tmp_path, monkeypatch, capsys, scale, is_rounded
-    ):
+    def test_a_file_that_computes_something_else_is_refused(self, onnx_file, tmp_path, monkeypatch):
         import onnx
         import paddle
 
         from ppocrv2_ext.deploy import onnx_conversion
 
-        class Waves(paddle.nn.Layer):
-            def __init__(self):
-                super().__init__()
-                self.scale = scale
-
-            def forward(self, x):
-                return paddle.sin(self.scale * x)
-
         paddle.seed(0)
-        export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 5, padding=2), Waves()), tmp_path)
-        onnx_conversion.convert_and_compare(tmp_path)
-        assert ("That is rounding" in capsys.readouterr().out) == is_rounded
+        export_detector(paddle.nn.Conv2D(3, 1, 5, padding=2), tmp_path)
         convert = onnx_conversion.convert_to_onnx
 
         def convert_wrong(folder, file):
@@ -187,7 +173,7 @@ class TestOnnx:
             return file
 
         monkeypatch.setattr(onnx_conversion, "convert_to_onnx", convert_wrong)
-        with pytest.raises(UserError, match="at most .* is rounding"):
+        with pytest.raises(UserError, match="at most 1e-04 is rounding"):
             onnx_conversion.convert_and_compare(tmp_path)
 
     def test_a_difference_without_inputs_is_refused(self, model_dir, onnx_file):
