@@ -79,7 +79,7 @@ def serve(pipe: Connection, way: str, arguments: tuple[Any, ...]) -> None:
     import paddle
 
     from ppocrv2_ext.host import connect
-    from ppocrv2_ext.host.worker_memory import keep_freed_memory
+    from ppocrv2_ext.host.samples.worker_memory import keep_freed_memory
     from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
     cv2.setNumThreads(1)

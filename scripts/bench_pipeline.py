@@ -35,7 +35,7 @@ from ppocrv2_ext import config
 from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
-from ppocrv2_ext.host.worker_memory import keep_freed_memory
+from ppocrv2_ext.host.samples.worker_memory import keep_freed_memory
 
 SIDES = ("PaddleOCR", "ours")
 MARK = "MEASURED "  # begins the lines of a process that hold numbers

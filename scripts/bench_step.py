@@ -104,7 +104,7 @@ def make_cml_runs(scenes: int, side: int, stock: str | None) -> dict[str, dict[s
     import paddle
 
     from ppocrv2_ext import config
-    from ppocrv2_ext.host.construct import construct
+    from ppocrv2_ext.host.components.construct import construct
     from ppocrv2_ext.plugins.cml.loss import CMLLoss
     from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 

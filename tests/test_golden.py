@@ -19,7 +19,8 @@ from ppocrv2_ext.config.networks import networks
 from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.read import read_lines
-from ppocrv2_ext.host import build_network, catalog
+from ppocrv2_ext.host import build_network
+from ppocrv2_ext.host.components import catalog
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 CONFIGS = {"recognizer": "config.yml", "pair": "pair.yml"}

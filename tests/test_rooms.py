@@ -1,4 +1,4 @@
-"""The rooms of the package: the imports between them, as CONTRIBUTING.md draws them, and their type hints."""
+"""The rooms of the package and of ``host/``: the imports between them, as pictures draw them, and their type hints."""
 
 import ast
 import re
@@ -12,36 +12,50 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = PACKAGE / "deploy" / "peers.py"  # other interpreters run it, with PaddleOCR 3 or RapidOCR
 
 
-def room_of(path):
-    """The top folder that a file lies in, or the name of a module at the root of the package."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(path, building=PACKAGE):
+    """The top folder that a file of a building lies in, or the name of a module at its root."""
+    return path.relative_to(building).parts[0].removesuffix(".py")
 
 
-def read_floors():
-    """{room: the number of its floor} from the map in CONTRIBUTING.md, the ground floor 0."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    lines = re.search(r"```text\n(.*?)```", text, re.DOTALL)[1].splitlines()
+def list_rooms(building):
+    return sorted({room_of(path, building) for path in building.rglob("*.py")} - {"__init__", "__main__"})
+
+
+def read_floors(path, picture):
+    """{room: the number of its floor} from a picture in a file, the ground floor 0."""
+    lines = re.search(picture, path.read_text(encoding="utf-8"), re.DOTALL)[1].strip().splitlines()
     return {room: floor for floor, line in enumerate(reversed(lines)) for room in re.findall(r"\w+", line)}
 
 
-FLOORS = read_floors()
-ROOMS = sorted({room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__", "__main__"})
+def list_wrong_imports(building, room, floors):
+    """The imports of a room from another room of the building that is no lower."""
+    prefix = ".".join([*building.relative_to(ROOT).parts, ""])
+    for path in (path for path in building.rglob("*.py") if room_of(path, building) == room):
+        for name in list_imports(path, for_hints=False):
+            other = name.removeprefix(prefix).partition(".")[0] if name.startswith(prefix) else room
+            if other in floors and other != room and floors[other] >= floors[room]:
+                yield f"{path.relative_to(ROOT)} imports {name}"
 
 
-def test_the_map_shows_every_room():
+HOST = PACKAGE / "host"
+FLOORS = read_floors(ROOT / "CONTRIBUTING.md", r"```text\n(.*?)```")
+FLOORS_OF_HOST = read_floors(HOST / "__init__.py", r"picture::\n\n(.*?)\"{3}")
+ROOMS = list_rooms(PACKAGE)
+
+
+def test_the_maps_show_every_room():
     assert sorted(FLOORS) == ROOMS
+    assert sorted(FLOORS_OF_HOST) == list_rooms(HOST)
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_the_floors_below(room):
-    wrong = []
-    for path in (path for path in PACKAGE.rglob("*.py") if room_of(path) == room):
-        for name in list_imports(path, for_hints=False):
-            package, _, rest = name.partition(".")
-            other = rest.partition(".")[0]
-            if package == PACKAGE.name and other in FLOORS and other != room and FLOORS[other] >= FLOORS[room]:
-                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
-    assert wrong == []
+    assert list(list_wrong_imports(PACKAGE, room, FLOORS)) == []
+
+
+@pytest.mark.parametrize("room", list_rooms(HOST))
+def test_a_room_of_the_seam_imports_only_from_the_floors_below(room):
+    assert list(list_wrong_imports(HOST, room, FLOORS_OF_HOST)) == []
 
 
 def test_only_host_knows_paddleocr():
@@ -69,6 +83,7 @@ def test_no_plugin_imports_the_seam():
 def test_every_room_of_tests_belongs_to_a_room_of_the_package():
     folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
     assert folders - set(ROOMS) == {"cases", "experiments"}
+    assert {path.parent.name for path in (ROOT / "tests" / "host").glob("*/test_*.py")} <= set(list_rooms(HOST))
 
 
 def public_functions(tree):

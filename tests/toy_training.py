@@ -99,7 +99,7 @@ def run(arguments, observers, monkeypatch):
     """
     from tools import program
 
-    from ppocrv2_ext.host import loop, ranks, watching
+    from ppocrv2_ext.host.training import loop, ranks, watching
 
     saved = []
     monkeypatch.setattr(

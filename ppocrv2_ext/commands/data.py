@@ -96,7 +96,7 @@ def preview(
 
 def _draw(host: Host, config: dict, count: int, seed: int) -> tuple[list, list]:
     """(samples, costs) of the transforms, from the samples that a training would not drop."""
-    from ..host.draw_samples import draw
+    from ..host.samples.draw_samples import draw
 
     with tempfile.TemporaryDirectory() as folder:
         config, _ = drop_broken_samples(host, config, ("Train",), folder)

@@ -37,7 +37,8 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     config, doubled = _read_config(name, overrides)
     vocabulary.check_settings(config)
     # Only now: it imports Paddle, which takes seconds, and a wrong setting is refused without it.
-    from ..host import catalog, connect
+    from ..host import connect
+    from ..host.components import catalog
 
     host = connect(directory)
     warnings = vocabulary.check(config, catalog)
@@ -64,7 +65,7 @@ def check_samples(host: Host, config: dict, modes: Sequence[str]) -> Report:
         modes: sections to check, of "Train" and "Eval".
     """
     from ..data.check import check_data
-    from ..host.frame_count import measure_frames
+    from ..host.networks.frame_count import measure_frames
 
     frames, notes = measure_frames(config, modes)
     report = check_data(config, host, modes, frames)

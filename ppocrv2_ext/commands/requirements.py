@@ -28,7 +28,7 @@ def require_data(config: dict, modes: Sequence[str]) -> None:
         config: a config that :func:`.prepare.prepare_config` returned.
         modes: sections to look at, of "Train" and "Eval".
     """
-    from ..host.transform_check import require_usable_transforms
+    from ..host.samples.transform_check import require_usable_transforms
 
     require_sources(config, modes)
     for mode in modes:

@@ -111,7 +111,7 @@ def describe_lines_left_out(
 
 def _report(title: str, host: Host, warnings: Sequence[str]) -> AbstractContextManager[None]:
     """A context in which a training leaves a report of itself. Its readers should know the ``warnings``."""
-    from ..host.recording import Description, command_line, reporting
+    from ..host.observers.recording import Description, command_line, reporting
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
     return reporting(Description(title, command_line(), versions, warnings))
@@ -119,7 +119,7 @@ def _report(title: str, host: Host, warnings: Sequence[str]) -> AbstractContextM
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:
     """Leave the config and the log of a training in its output folder."""
-    from ..host.log_file import add_log_file
+    from ..host.training.log_file import add_log_file
 
     # A later training with this file starts from what its user names, not from where this one was resumed.
     anew = {**config, "Global": {**config["Global"], "checkpoints": None}}

@@ -83,7 +83,8 @@ def _write_newer(
     from ..checkpoints import execution_order, inference_graph, newer_models, pdparams
     from ..config import yaml_files
     from ..config.vocabulary import CLONE_NEEDED
-    from ..host import build_network, connect, merging
+    from ..host import build_network, connect
+    from ..host.networks import merging
 
     if network:
         raise UserError(f"--network {network}: a file of --model {model} holds one network; leave --network out.")

@@ -33,7 +33,7 @@ class Problem(NamedTuple):
 
 
 class Catalog(Protocol):
-    """The components that a PaddleOCR can build; :mod:`ppocrv2_ext.host.catalog` is one."""
+    """The components that a PaddleOCR can build; :mod:`ppocrv2_ext.host.components.catalog` is one."""
 
     def names(self, kind: str) -> Collection[str]:
         """Names of the components of a kind, such as "backbone"."""

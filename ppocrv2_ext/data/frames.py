@@ -1,7 +1,7 @@
 """How many frames a recognizer makes of a line, and which width gives a text enough of them.
 
 CTC writes at most one character in a frame. How many pixels a frame stands for depends on the backbone and its
-arguments, so it is measured on the network of a config (:mod:`ppocrv2_ext.host.frame_count`).
+arguments, so it is measured on the network of a config (:mod:`ppocrv2_ext.host.networks.frame_count`).
 """
 
 from __future__ import annotations

@@ -27,27 +27,20 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import (  # noqa: F401  (two of them only register)
+from . import unpickling
+from .components import catalog
+from .components.construct import construct, construct_beside_global, extend_builder
+from .networks import (  # noqa: F401  (two of them only register)
     best_network,
-    catalog,
     collaborative_model,
-    datasets,
-    ema,
-    first_step,
     frame_maxima,
-    lmdb_datasets,
-    loader,
     merging,
-    nan_guard,
     network_options,
-    ranks,
-    resume,
     save_load,
-    unpickling,
-    watching,
 )
-from .construct import construct, construct_beside_global, extend_builder
-from .loop import surround
+from .samples import datasets, lmdb_datasets, loader
+from .training import ema, first_step, nan_guard, ranks, resume, watching
+from .training.loop import surround
 
 
 def _from_options(registry: Registry, name: str) -> Callable:

@@ -10,7 +10,7 @@ from ..errors import UserError, did_you_mean
 from .encryption import answer_no
 from .find import Host
 from .plug import extend_loop
-from .worker_memory import keep_freed_memory
+from .samples.worker_memory import keep_freed_memory
 
 EVALUATION = "tools/eval.py"
 

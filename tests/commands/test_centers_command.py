@@ -126,7 +126,7 @@ def test_a_line_without_a_sample_is_skipped_and_no_other_is_read_in_its_place(wo
 
 
 def test_processes_share_the_lines_and_each_is_read_once(words, trained):
-    from ppocrv2_ext.host.training_lines import TrainingLines
+    from ppocrv2_ext.host.samples.training_lines import TrainingLines
 
     recipe = config.override(config.read(config.locate(CENTER)), words[:-1])
     recipe["Global"]["character_dict_path"] = None

@@ -27,8 +27,8 @@ def run(wheel, folder, monkeypatch):
 @pytest.fixture
 def host_inputs(monkeypatch):
     """What PaddleOCR would have been started with: the config and its label files, {mode: their text}."""
-    from ppocrv2_ext.host import log_file
     from ppocrv2_ext.host import run as host_run
+    from ppocrv2_ext.host.training import log_file
 
     started = []
 

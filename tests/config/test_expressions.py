@@ -135,7 +135,7 @@ def test_every_guard_that_is_an_argument_is_in_a_table_of_the_package():
 
 @pytest.fixture
 def catalog(wheel):
-    from ppocrv2_ext.host import catalog
+    from ppocrv2_ext.host.components import catalog
 
     return catalog
 

@@ -12,7 +12,7 @@ from ppocrv2_ext.errors import UserError
 
 @pytest.fixture
 def catalog(wheel):
-    from ppocrv2_ext.host import catalog
+    from ppocrv2_ext.host.components import catalog
 
     return catalog
 
@@ -37,7 +37,8 @@ def test_no_built_in_config_has_a_word_that_nothing_reads(catalog):
 ON_A_CLONE = """
 from ppocrv2_ext import config
 from ppocrv2_ext.config import vocabulary
-from ppocrv2_ext.host import catalog, connect
+from ppocrv2_ext.host.components import catalog
+from ppocrv2_ext.host import connect
 
 connect({clone!r})
 for name in config.built_in():

@@ -198,7 +198,7 @@ class TestTrial:
         assert len(Path(file).read_text(encoding="utf-8").splitlines()) == 6 * smoke.BATCH == trial.images
 
     def test_a_schedule_in_parts_of_an_epoch_is_one_that_the_trainer_takes(self, wheel, inputs, tmp_path):
-        from ppocrv2_ext.host import catalog
+        from ppocrv2_ext.host.components import catalog
 
         for row in (row for row in TASKS["scratch"].rows if not row.in_clone):
             settings = trials.make_settings(TASKS["scratch"], row, inputs)

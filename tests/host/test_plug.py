@@ -1,6 +1,7 @@
 """Registered components reach every builder of PaddleOCR, and nothing of PaddleOCR is hidden."""
 
 import copy
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -197,15 +198,26 @@ def test_a_registered_name_used_twice_is_an_error():
         kind.register(dict)
 
 
-def test_the_map_of_this_room_names_its_modules_and_nothing_else():
-    modules = {path.stem for path in Path(host.__file__).parent.glob("*.py")} - {"__init__"}
-    assert set(re.findall(r"``(\w+)``", host.__doc__)) == modules
+def list_maps():
+    """{"host", or the name of a folder in it that is not laid out like PaddleOCR: its package}"""
+    names = [path.parent.name for path in Path(host.__file__).parent.glob("*/__init__.py")]
+    folders = {name: importlib.import_module(f"ppocrv2_ext.host.{name}") for name in names if name != "stand_ins"}
+    return {"host": host, **folders}
+
+
+@pytest.mark.parametrize("room", list_maps().values(), ids=list_maps())
+def test_the_map_of_a_room_names_its_modules_and_folders_and_nothing_else(room):
+    folder = Path(room.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    folders = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert set(re.findall(r"``(\w+/?)``", room.__doc__)) == modules | folders
 
 
 def test_the_map_has_the_contexts_of_the_loop_in_their_order(wheel):
+    from ppocrv2_ext.host import training
     from ppocrv2_ext.host.plug import AROUND_TRAINING
 
-    around = host.__doc__.partition("What is around")[2].partition("The observers")[0]
-    assert re.findall(r"^- ``(\w+)``", around, re.MULTILINE) == [
+    around = training.__doc__.partition("the outermost first:")[2].partition("Beside them:")[0]
+    assert re.findall(r"^- \S*?(\w+)`+:", around, re.MULTILINE) == [
         context.__module__.rpartition(".")[2] for context in AROUND_TRAINING
     ]

@@ -67,7 +67,7 @@ def make_samples(wheel, samples):
     import ppocr.data
     from ppocr.data import imaug
 
-    from ppocrv2_ext.host.steps import find_generators, seed_by_place
+    from ppocrv2_ext.host.samples.steps import find_generators, seed_by_place
 
     scenes = samples / "icdar2015_scenes"
 
@@ -111,7 +111,7 @@ def test_samples_made_late_equal_samples_made_at_once_and_need_fewer_decodings(m
 
 
 def test_a_picture_that_cannot_be_decoded_late_is_named(wheel):
-    from ppocrv2_ext.host.datasets import _LateDecoding
+    from ppocrv2_ext.host.samples.datasets import _LateDecoding
 
     late = _LateDecoding(lambda data: None)
     jpeg = (
@@ -126,7 +126,7 @@ def test_a_picture_that_cannot_be_decoded_late_is_named(wheel):
 
 
 def test_a_picture_that_is_no_usual_jpeg_is_decoded_at_once(wheel):
-    from ppocrv2_ext.host.datasets import _LateDecoding
+    from ppocrv2_ext.host.samples.datasets import _LateDecoding
 
     late = _LateDecoding(lambda data: {**data, "image": "decoded"})
     for content in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"):

@@ -195,7 +195,7 @@ def without(settings, *names):
 
 
 def draw(settings, count=6, seed=0):
-    from ppocrv2_ext.host.draw_samples import draw
+    from ppocrv2_ext.host.samples.draw_samples import draw
 
     return draw(settings, count, seed)
 

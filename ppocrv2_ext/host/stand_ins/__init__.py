@@ -2,5 +2,5 @@
 
 This folder is appended to ``ppocr.__path__``, so that ``ppocr.modeling`` and the other three are imported from here.
 Names, config keys and parameter names are PaddleOCR's. An option is here only if a config of PaddleOCR that runs on the
-wheel, or a config of this project, sets it; ``tests/host/test_stand_in_options.py`` lists which.
+wheel, or a config of this project, sets it; ``tests/host/stand_ins/test_stand_in_options.py`` lists which.
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ppocrv2_ext.errors import UserError, did_you_mean
-from ppocrv2_ext.host.construct import construct
+from ppocrv2_ext.host.components.construct import construct
 
 
 def lookup(kind: str, table: Mapping[str, Callable], name: str) -> Callable:

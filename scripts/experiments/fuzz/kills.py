@@ -42,8 +42,10 @@ AIMED, RANDOM = "killed while it saves", "killed at a random time"
 
 def run(count: int, seed: int, folder: Path, clone: str | None = None, commands: int = 0) -> Iterator[Outcome]:
     """``count`` kills in ``folder``. ``commands`` is not used: each training is one."""
-    from ppocrv2_ext.commands import train  # noqa: F401  (and the next: a training imports nothing of ours any more,
-    from ppocrv2_ext.host import connect, recording  # noqa: F401  (so somebody may work on it meanwhile)
+    # `train` and `recording` are imported here, so that no training imports anything of ours, which somebody may edit.
+    from ppocrv2_ext.commands import train  # noqa: F401
+    from ppocrv2_ext.host import connect
+    from ppocrv2_ext.host.observers import recording  # noqa: F401
 
     connect(clone)
     output = folder / "out"

@@ -1,0 +1,144 @@
+"""PaddleOCR's two functions that load weights, with a report of what was loaded and an error if it is too little."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from ...checkpoints import loading, pdparams, pickles, sets, states
+from ...checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
+from ...data import dictionary
+from ...errors import UserError, summarise
+
+LEAST_MATCHED = 0.9  # of a network's tensors in its file, if `pretrained_min_matched` says nothing
+
+
+def load_pretrained_params(model: paddle.nn.Layer, path: str, minimum: float = LEAST_MATCHED) -> bool:
+    """Replaces ``ppocr.utils.save_load.load_pretrained_params``. It returns the same, and reports what it loads.
+
+    Args:
+        path: the file of weights, or the address of a published one.
+        minimum: the share of the model's tensors that the file must hold.
+    Returns:
+        Whether a float16 value of the file was cast.
+    """
+    return _load(model, path, minimum=minimum)
+
+
+def check_load(load_model: Callable) -> Callable:
+    """PaddleOCR's ``ppocr.utils.save_load.load_model``, with a report and a check of the file's tensors.
+
+    ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
+    tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
+    have are moved along. ``Global.checkpoints`` must hold every tensor.
+
+    Raises (the new function):
+        UserError: there is no such file, or it holds too few of the network's tensors.
+    """
+
+    @functools.wraps(load_model)
+    def load(config: dict, model: paddle.nn.Layer, *rest: Any, **options: Any) -> dict:
+        settings = config["Global"]
+        if settings.get("checkpoints"):
+            file = require_file("Global.checkpoints", settings["checkpoints"])
+            if file.suffix == SAFE_SUFFIX:
+                raise UserError(
+                    f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
+                    f" start from it with -o Global.pretrained_model={file}."
+                )
+            with naming(file):
+                params = pdparams.read_params(file)
+                loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
+            optimizer = inspect.signature(load_model).bind(config, model, *rest, **options).arguments.get("optimizer")
+            if optimizer is not None:
+                require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
+            progress = _read_progress(file)
+            with naming(file):
+                best = load_model(config, model, *rest, **options)
+            return {**best, **progress}
+        path = settings.get("pretrained_model")
+        if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
+            return load_model(config, model, *rest, **options)
+        minimum = settings.get("pretrained_min_matched", LEAST_MATCHED)
+        return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
+
+    return load
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """A context in which ``file`` is read, so that each error is a sentence that names it.
+
+    Raises:
+        UserError: something went wrong with the content of the file.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error) if file.name in str(error) else f"{file}: {error}") from error
+    except Exception as error:  # Paddle takes a file for what it should be
+        raise UserError(
+            f"{file} is not what a training of this config saves ({summarise(error)}); restore the whole checkpoint."
+        ) from error
+
+
+def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -> None:
+    """Refuse a ``.pdopt`` that is not of this optimizer. Without the file, PaddleOCR says that it is not there.
+
+    Raises:
+        UserError: the schedule of the learning rate is missing or no schedule, or a moment has another shape than its
+            parameter.
+    """
+    if not file.is_file():
+        return
+    with naming(file):
+        state = pickles.without_tensor_names(pickles.read(file))
+        if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+            raise ValueError("it has no names")
+        if isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler):
+            schedule = state["LR_Scheduler"]
+            if not (isinstance(schedule["last_epoch"], int) and math.isfinite(schedule["last_lr"])):
+                raise ValueError("its schedule has no step and no learning rate")
+        for parameter in optimizer._parameter_list:
+            for name in (name for name in state if name.startswith(f"{parameter.name}_")):
+                if np.size(state[name]) != 1 and np.shape(state[name]) != tuple(parameter.shape):
+                    raise ValueError(f"{name} has the shape {np.shape(state[name])}")
+
+
+def _read_progress(file: Path) -> dict:
+    """The best accuracy, and where the training was.
+
+    On resume PaddleOCR sets the best accuracy to 0, so that its next evaluation overwrites a better model. It also
+    counts the steps anew.
+    """
+    record = states.read_states(file)
+    progress = {key: record["best_model_dict"][key] for key in ("acc",) if key in record.get("best_model_dict", {})}
+    if "global_step" in record:
+        progress["global_step"] = record["global_step"]
+    position = sets.read_position(without_suffix(file))
+    if position:
+        progress.update(start_epoch=position.finished_epochs + 1, global_step=position.global_step)
+    return progress
+
+
+def _load(model: paddle.nn.Layer, path: str, **options: Any) -> bool:
+    from ppocr.utils.logging import get_logger
+    from ppocr.utils.network import maybe_download_params
+
+    return loading.load_pretrained(model, maybe_download_params(path), log=get_logger().info, **options)
+
+
+def _read_characters(config: dict) -> list[str] | None:
+    """The dictionary of a recognizer, blank first; None for any other network."""
+    settings = config["Global"]
+    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
+        return None
+    return dictionary.read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))

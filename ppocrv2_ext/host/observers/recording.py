@@ -1,0 +1,282 @@
+"""Writes the history of a training and its report into the output folder while it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+from typing import Any, NamedTuple
+
+import paddle
+import yaml
+
+from ...config.networks import networks
+from ...config.stopping import read_early_stop
+from ...errors import UserError
+from ...report import history
+from ...report.page import FILE_NAME as PAGE_NAME
+from ...report.page import Samples, Subject, split_by_network, write_page
+from ...report.waiting import advise
+from ..training import watching
+from .evaluated_samples import EvaluatedSamples
+from .progress import ProgressBar
+from .stopping import Budget, EarlyStopping
+from .visualdl import VisualDL, is_wanted
+
+FIRST_STEPS = 3  # of an epoch, too few to say anything about waiting
+
+
+class Description(NamedTuple):
+    """What the report says about a run that the training itself does not know."""
+
+    title: str
+    command: str
+    versions: Mapping[str, str]
+    warnings: Sequence[str] = ()
+
+
+@contextlib.contextmanager
+def reporting(description: Description) -> Iterator[None]:
+    """A context in which a training reports itself: history, page, progress, and the ends that its config asks for."""
+
+    def choose(training: watching.Training) -> list[watching.Observer]:
+        return choose_observers(training, description)
+
+    with watching.observing(choose):
+        yield
+
+
+def choose_observers(training: watching.Training, description: Description) -> list[watching.Observer]:
+    """The observers of a training. On other ranks than the first, only what every rank must follow."""
+    settings = training.config["Global"]
+    file = Path(settings["save_model_dir"]) / history.FILE_NAME
+    before = history.read(file, until=training.first_step) if training.first_step else history.read(os.devnull)
+    is_first = watching.is_first_rank()
+    recorder = Recorder(description, file, before.seconds)
+    observers: list[watching.Observer] = []
+    minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
+    if minutes is not None:
+        position = _find_position(training.first_step, before.plans[-1]) if before.plans else None
+        observers.append(Budget(minutes, before.seconds, position, recorder.record if is_first else None))
+    if not is_first:
+        return observers
+    if rule is not None:
+        indicator = training.indicator
+        values = [each.metrics[indicator] for each in before.evaluations if indicator in each.metrics]
+        observers.append(EarlyStopping(rule, values))
+    observers.append(recorder)
+    if is_wanted(settings):
+        observers.append(VisualDL(settings["save_model_dir"]))
+    if sys.stdout.isatty():
+        observers.append(ProgressBar())
+    return observers
+
+
+def _find_position(step: int, plan: history.Plan) -> float:
+    """Where in the schedule, in [0, 1], a training stands that goes on from a step by an earlier plan."""
+    share = (step - plan.step) / max(1, plan.last_step - plan.step)
+    return min(1.0, plan.position + (1 - plan.position) * share)
+
+
+class Recorder(watching.Observer):
+    """Writes ``history.jsonl`` and ``report.html``.
+
+    Args:
+        file: of the history; the report lies beside it.
+        seconds: of training before this run.
+    """
+
+    def __init__(self, description: Description, file: Path, seconds: float = 0.0):
+        self._description, self._file, self._before = description, file, seconds
+        self._begun = monotonic()
+        self._events: list[history.Event] = []
+        self._steps: list[watching.Step] = []  # since the last line
+        self._epoch_steps = 0
+        self._collected: EvaluatedSamples | None = None
+        self._samples: Samples | None = None
+        self._has_warned = False
+
+    def record(self, event: history.Event) -> None:
+        """Add a line to the history. Without a file, because the disk is full for one, the training goes on."""
+        self._events.append(event)
+        try:
+            history.append(self._file, event)
+        except UserError as error:
+            self._warn(f"{history.FILE_NAME} is not complete: {error}")
+
+    def begin(self, training: watching.Training, watch: watching.Watch) -> None:
+        """Write what is known before the first step."""
+        self._training = training
+        self._watch = watch
+        self._interval = max(1, int(training.config["Global"]["print_batch_step"]))
+        self._begun = monotonic()
+        self._events = history.read_events(self._file)
+        self._subject = _describe(training, self._description)
+        versions = {**self._description.versions, "Paddle": paddle.__version__, "Python": platform.python_version()}
+        time = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        self.record(
+            history.Run(
+                training.first_step,
+                time,
+                self._description.command,
+                versions,
+                read_commit(),
+                training.device.replace("Place", "").strip("()"),
+                list(self._description.warnings),
+            )
+        )
+
+    def step(self, step: watching.Step) -> None:
+        """Write a line for every ``Global.print_batch_step`` steps."""
+        self._steps.append(step)
+        self._epoch_steps += 1
+        if step.number % self._interval == 0:
+            self._write_steps()
+
+    def begin_evaluation(self, batches: int) -> None:
+        """Collect the samples anew."""
+        transforms = getattr(self._training.validation_set, "ops", None) or ()
+        self._collected = EvaluatedSamples(self._training.config, transforms)
+
+    def results(self, results: Any, batch: Sequence[Any], files: Sequence[str]) -> None:
+        """Take the samples of a batch. What cannot be shown must not end a training."""
+        if self._collected is None:
+            return
+        try:
+            self._collected.add(results, batch, files)
+        except Exception as error:
+            self._collected = None
+            self._training.logger.warning(f"the report will show no samples of this evaluation: {error!r}")
+
+    def evaluation(self, evaluation: watching.Evaluation) -> None:
+        """Write a line, and the report as it is now."""
+        position = (evaluation.step, evaluation.epoch)
+        self.record(history.Evaluation(*position, self._elapsed(), evaluation.metrics, evaluation.best))
+        if self._collected and self._collected.networks and (evaluation.best or self._samples is None):
+            network = self._choose_network(evaluation.metrics, list(self._collected.networks))
+            self._samples = Samples(evaluation.step, network, self._collected.networks[network])
+        self._collected = None
+        self._write_page()
+
+    def epoch(self, epoch: watching.Epoch) -> None:
+        """Write a line, and say what to do if the epoch waited for its data."""
+        if self._steps:
+            self._write_steps()
+        waiting = epoch.waited / epoch.seconds if epoch.seconds else 0.0
+        advice = None
+        if self._epoch_steps > FIRST_STEPS:
+            config = self._training.config
+            on_cpu = paddle.get_device() == "cpu"
+            advice = advise(waiting, int(config["Train"]["loader"]["num_workers"]), count_cores(), on_cpu)
+        if advice:
+            self._training.logger.warning(advice)
+        self._epoch_steps = 0
+        self.record(history.Epoch(epoch.step, epoch.number, self._elapsed(), waiting, advice))
+
+    def end(self, outcome: watching.Outcome) -> None:
+        """Write the last line and the report; say where it is, and how the training ended if not by its config."""
+        if self._steps:
+            self._write_steps()
+        self.record(history.End(outcome.step, self._elapsed(), outcome.name, outcome.sentence))
+        if outcome.name in ("stopped early", "budget spent"):
+            self._training.logger.info(f"{outcome.sentence} The last checkpoint is {self._file.with_name('latest')}.")
+        if self._write_page():
+            self._training.logger.info(f"The report of this training is {self._file.with_name(PAGE_NAME)}.")
+
+    def _elapsed(self) -> float:
+        return round(self._before + monotonic() - self._begun, 3)
+
+    def _write_steps(self) -> None:
+        steps, self._steps = self._steps, []
+        terms = {term: fmean(step.terms[term] for step in steps if term in step.terms) for term in steps[-1].terms}
+        waited = sum(step.waited for step in steps)
+        seconds = waited + sum(step.seconds for step in steps)
+        self.record(
+            history.Steps(
+                steps[-1].number,
+                steps[-1].epoch,
+                self._elapsed(),
+                float(steps[-1].rate),
+                {term: round(value, 6) for term, value in terms.items()},
+                round(waited / seconds, 4),
+                round(sum(step.samples for step in steps) / seconds, 2),
+            )
+        )
+
+    def _choose_network(self, metrics: Mapping[str, float], collected: list[str | None]) -> str | None:
+        """Of several networks the best one by the main indicator, the first one if they are equal."""
+        of_each = split_by_network(metrics, self._subject.networks, self._subject.main_network)
+        return max(collected, key=lambda name: of_each.get(name or "", {}).get(self._training.indicator, -1.0))
+
+    def _write_page(self) -> bool:
+        """Write the report, and return whether it is there. One that cannot be written must not end a training."""
+        try:
+            write_page(self._file.with_name(PAGE_NAME), self._subject, history.join_runs(self._events), self._samples)
+            return True
+        except (UserError, OSError) as error:
+            self._warn(f"{PAGE_NAME} could not be written: {error}")
+        except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+            self._training.logger.warning(f"{PAGE_NAME} could not be written: {error!r}")
+        return False
+
+    def _warn(self, sentence: str) -> None:
+        """Say once that the files of the report cannot be written: each later line would fail in the same way."""
+        if not self._has_warned:
+            self._has_warned = True
+            with contextlib.suppress(OSError):  # the log file may lie on the same full disk
+                self._training.logger.warning(f"{sentence} The training goes on.")
+
+
+def _describe(training: watching.Training, description: Description) -> Subject:
+    config = training.config
+    names = [name for name in networks(config["Architecture"]) if name is not None]
+    # The values without a name belong to the network that PaddleOCR's metric names, or to the best one.
+    main = config["Metric"].get("key") or ("best network" if names else "network")
+    shown = {key: value for key, value in config.items() if key != "profiler_options"}
+    return Subject(
+        title=description.title,
+        folder=str(Path(config["Global"]["save_model_dir"])),
+        config=yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=110),
+        indicator=training.indicator,
+        networks=names,
+        main_network=main,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A config as plain lists, mappings and scalars: PaddleOCR's own is a subclass of dict."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def read_commit() -> str | None:
+    """The commit of the git repository in the working directory; None if there is none."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "rev-parse", "--short=12", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
+    return None
+
+
+def count_cores() -> int:
+    """The CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def command_line() -> str:
+    """What was typed to start this process, as it could be typed again."""
+    program = Path(sys.argv[0]).name
+    program = "python -m ppocrv2_ext" if program == "__main__.py" else program
+    return " ".join([program, *map(shlex.quote, sys.argv[1:])])

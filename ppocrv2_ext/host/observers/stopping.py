@@ -1,0 +1,260 @@
+"""Ends of a training that its config asks for: when it gets no better, and when its time is spent.
+
+=======================  =============================================================================================
+Global.early_stop        {patience: N, min_delta: X}: stop when the main indicator has not risen by more than X in N
+                         evaluations in a row [min_delta: 0]
+Global.max_minutes       minutes of training at most, in all runs together; the schedule of the learning rate is fitted
+                         to it, as "budgeted training" does (Li et al., ICLR 2020, arXiv:1905.04753)
+=======================  =============================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+import paddle
+
+from ...config.stopping import EarlyStop
+from ...report.history import Plan
+from ..training import ranks
+from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch, is_first_rank
+
+SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
+MEASURED_STEPS = 20  # before the first fit
+REFIT_SHARE = 0.25  # of the steps that are left, after which the fit is repeated
+TOLD_CHANGE = 0.05  # relative change of the number of steps that is worth a line in the log
+SCHEDULE_POINTS = 10_000  # of the table of learning rates
+
+
+def count_without_rise(values: Sequence[float], min_delta: float) -> int:
+    """How many of the last values in a row have not risen more than ``min_delta`` above the best before them.
+
+    Args:
+        values: the main indicator of the evaluations, in order.
+    Returns:
+        0 if there is no value, or if the last one is a new best.
+    """
+    best, count = -math.inf, 0
+    for value in values:
+        if value > best + min_delta:
+            best, count = value, 0
+        else:
+            count += 1
+    return count
+
+
+class EarlyStopping(Observer):
+    """Ends a training whose main indicator rises no more.
+
+    Args:
+        rule: what ``Global.early_stop`` says.
+        before: the main indicator of the evaluations of earlier runs.
+    """
+
+    def __init__(self, rule: EarlyStop, before: Sequence[float] = ()):
+        self.rule, self.values = rule, list(before)
+
+    def begin(self, training: Training, watch: Watch) -> None:
+        """Remember where to end the training."""
+        self._training, self._watch = training, watch
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """End the training if this was one evaluation too many."""
+        indicator = self._training.indicator
+        self.values.append(evaluation.metrics[indicator])
+        if count_without_rise(self.values, self.rule.min_delta) >= self.rule.patience:
+            self._watch.stop(
+                "stopped early",
+                f"Stopped after step {evaluation.step}: {indicator} has not risen by more than"
+                f" {self.rule.min_delta:g} in {self.rule.patience} evaluations, the best was {max(self.values):.6g}.",
+            )
+
+
+def find_last_step(step: int, seconds_left: float, seconds_per_step: float, last_step: int) -> int:
+    """The step at which a budget is spent.
+
+    Args:
+        step: the steps taken so far.
+        last_step: the step at which the training ends anyhow.
+    Returns:
+        A whole number in [step, last_step].
+    """
+    return min(last_step, step + max(0, int(seconds_left / seconds_per_step)))
+
+
+class FittedSchedule:
+    """A schedule of the learning rate over another number of steps than it was made for.
+
+    The position in the schedule goes from 0 to 1. It rises by equal amounts to 1 at the last step. A new last step
+    changes the amount, and never the position, so the learning rate has no jump.
+
+    Args:
+        rates: the learning rate at equal distances of the position.
+        step: the present step.
+        position: of this step, in [0, 1].
+        last_step: the step at which the position is 1.
+    """
+
+    def __init__(self, rates: Sequence[float], step: int, position: float, last_step: int):
+        self.rates = rates
+        self._step, self._position, self.last_step = step, position, last_step
+
+    def position(self, step: int) -> float:
+        """The position of a step from the present one on."""
+        left = self.last_step - self._step
+        return min(1.0, self._position + (1 - self._position) * (step - self._step) / left) if left > 0 else 1.0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the step that comes after ``step`` steps."""
+        return self.rates[min(int(self.position(step) * len(self.rates)), len(self.rates) - 1)]
+
+    def fit(self, step: int, last_step: int) -> None:
+        """Let the schedule end at another step."""
+        self._step, self._position, self.last_step = step, self.position(step), last_step
+
+
+def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
+    """The learning rates of a config at about :data:`SCHEDULE_POINTS` equal distances, from its beginning to its end.
+
+    Args:
+        optimizer: the section ``Optimizer``.
+        epochs: ``Global.epoch_num``, in which warm-up and boundaries are given.
+    Returns:
+        None if the rate is one number.
+    """
+    from ppocr.optimizer import build_optimizer
+
+    steps_per_epoch = max(1, math.ceil(SCHEDULE_POINTS / epochs))
+    schedule = build_optimizer(optimizer, epochs, steps_per_epoch, paddle.nn.Linear(1, 1))[1]
+    if isinstance(schedule, float):
+        return None
+    rates = []
+    for _ in range(steps_per_epoch * epochs):
+        rates.append(float(schedule()))
+        schedule.step()
+    return rates
+
+
+class Budget(Observer):
+    """Ends a training when its time is spent, and fits the schedule of the learning rate to the time.
+
+    Rank 0 measures and says how many steps there will be. All ranks follow from the same step on.
+
+    Args:
+        minutes: ``Global.max_minutes``.
+        spent: seconds of earlier runs.
+        position: where in the schedule the training goes on, in [0, 1]; None where its step is by the config.
+        record: takes every fit.
+    """
+
+    def __init__(
+        self,
+        minutes: float,
+        spent: float = 0.0,
+        position: float | None = None,
+        record: Callable[[Plan], None] | None = None,
+    ):
+        self.minutes, self.spent = minutes, spent
+        self._position, self._record = position, record
+        self._begun = self._measured_from = monotonic()
+        self._told: int | None = None
+        self._is_due = False  # an evaluation or the end of an epoch came after the last step
+        self._last = self._begun  # when the last step ended
+        self._quickest = math.inf  # seconds of the quickest step
+        self._pause = 0.0  # the longest time between two steps, in seconds: for an evaluation and checkpoints
+
+    def begin(self, training: Training, watch: Watch) -> None:
+        """Make the table of the schedule, and count the time from here."""
+        self._training, self._watch = training, watch
+        position = training.first_step / training.last_step if self._position is None else self._position
+        rates = tabulate_schedule(training.config["Optimizer"], training.epochs)
+        self._schedule = FittedSchedule(rates or [0.0], training.first_step, position, training.last_step)
+        self._has_schedule = rates is not None
+        self._fit_at = training.first_step + SKIPPED_STEPS + MEASURED_STEPS
+        self._begun = self._last = monotonic()
+        if self._left() <= 0:
+            watch.stop("budget spent", self._spent_sentence(training.first_step))
+
+    def step(self, step: Step) -> None:
+        """Follow the last fit, and measure and fit anew when it is time."""
+        taken = step.number - self._training.first_step
+        self._measure(taken)
+        if is_first_rank() and taken > SKIPPED_STEPS:
+            if self._left() <= 0:
+                self._watch.stop("budget spent", self._spent_sentence(step.number))
+            elif step.number >= self._fit_at or (self._is_due and taken >= SKIPPED_STEPS + MEASURED_STEPS):
+                self._fit(step.number, (monotonic() - self._measured_from) / (taken - SKIPPED_STEPS))
+        last_step = ranks.orders().get("last step")
+        if last_step is not None and last_step != self._schedule.last_step:
+            self._follow(step.number, last_step)
+        if self._has_schedule:
+            set_rate(self._training.optimizer, self._training.schedule, self._schedule.rate(step.number))
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Evaluations cost time too: fit anew."""
+        self._is_due = True
+
+    def epoch(self, epoch: Epoch) -> None:
+        """So do checkpoints."""
+        self._is_due = True
+
+    def _elapsed(self) -> float:
+        return self.spent + monotonic() - self._begun
+
+    def _left(self) -> float:
+        """Seconds for further steps: enough are set aside for what comes after the last one."""
+        return 60 * self.minutes - self._elapsed() - self._pause
+
+    def _measure(self, taken: int) -> None:
+        """Take the time of the step that has ended. ``taken`` is the number of steps in this run."""
+        now = monotonic()
+        if taken > SKIPPED_STEPS:
+            self._quickest = min(self._quickest, now - self._last)
+            if self._is_due:
+                self._pause = max(self._pause, now - self._last - self._quickest)
+        self._last = now
+        if taken == SKIPPED_STEPS:
+            self._measured_from = now
+
+    def _fit(self, step: int, seconds_per_step: float) -> None:
+        """Tell all ranks the step at which the budget will be spent."""
+        last_step = find_last_step(step, self._left(), seconds_per_step, self._training.last_step)
+        ranks.order("last step", last_step)
+        self._fit_at = step + max(10, int(REFIT_SHARE * (last_step - step)))
+        self._is_due = False
+        if self._told is None or abs(last_step - self._told) > TOLD_CHANGE * self._told:
+            self._told = last_step
+            self._training.logger.info(self._describe(last_step, seconds_per_step))
+
+    def _follow(self, step: int, last_step: int) -> None:
+        """Let the schedules and the training end at another step."""
+        self._schedule.fit(step, last_step)
+        if hasattr(self._training.decay_schedule, "total_steps"):
+            self._training.decay_schedule.total_steps = last_step
+        if self._record:
+            self._record(Plan(step, self._elapsed(), self._schedule.position(step), last_step))
+        ends_early = last_step < self._training.last_step
+        self._watch.last_step = last_step if ends_early else None
+        self._watch.outcome = ("budget spent", self._spent_sentence(last_step)) if ends_early else None
+
+    def _describe(self, last_step: int, seconds_per_step: float) -> str:
+        said = f"Global.max_minutes={self.minutes:g}: a step takes {seconds_per_step:.3g} s with all that goes with it"
+        if last_step >= self._training.last_step:
+            return f"{said}, so all {last_step} steps of the config fit into the time."
+        epochs = last_step / self._training.steps_per_epoch
+        fitted = "; the schedule of the learning rate is fitted to them" if self._has_schedule else ""
+        return f"{said}, so training ends after {last_step} steps, which are {epochs:.3g} epochs{fitted}."
+
+    def _spent_sentence(self, step: int) -> str:
+        return f"The {self.minutes:g} minutes of Global.max_minutes are spent after step {step}."
+
+
+def set_rate(optimizer: Any, schedule: Any, rate: float) -> None:
+    """Let the next step have this learning rate, whatever the schedule says."""
+    if isinstance(schedule, float):
+        optimizer.set_lr(rate)
+    else:
+        schedule.last_lr = rate

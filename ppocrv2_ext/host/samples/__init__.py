@@ -1,0 +1,15 @@
+"""Samples that PaddleOCR makes of files, and batches of them.
+
+For every training and evaluation:
+
+- ``datasets``, ``lmdb_datasets``: name what they cannot read
+- ``loader``: brings that to the training, beside the batches
+- ``steps``: the samples and the random draws of a step depend on its place in the training alone
+- ``worker_memory``: processes that load data keep the memory that they free
+
+For commands:
+
+- ``transform_check``: do the transforms work on a picture without faults?
+- ``training_lines``: the lines of a training set, each once, and a trained network to read them with
+- ``draw_samples``: training samples for the preview
+"""

@@ -1,0 +1,188 @@
+"""Training samples for a person to look at, made by PaddleOCR's own dataset and every transform of the config."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, repeat
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...config.names import DB_MAPS
+from ...errors import UserError, did_you_mean
+from ...preview.costs import Cost
+from ...preview.samples import LineSample, SceneSample, denormalise, measure_used_width
+from .datasets import seed_generators
+from .worker_memory import keep_freed_memory
+
+SOURCE = "ppocrv2_source"  # key of a sample for what its file holds: (bytes, label)
+
+
+class Pasted(str):
+    """The text of an object from another picture. Transforms treat it like any other text."""
+
+
+def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSample], list[Cost]]:
+    """``count`` training samples, in an order in which an epoch takes them, in this process.
+
+    Args:
+        config: a resolved config. Its section ``Train`` says what is drawn.
+        count: the number of samples. A small set is read more than once, and its augmentation makes other samples.
+        seed: whole number from 0 to 2 ** 32 - 1. The same seed draws the same samples.
+    Returns:
+        (samples, costs): what each transform costs, and last what all the rest does, such as reading files.
+    Raises:
+        UserError: there are no data or no transforms, no transform makes a key that KeepKeys names, or the samples are
+            neither scenes nor lines.
+    """
+    from ppocr.utils.utility import set_seed
+
+    dataset, indexes = _build_dataset(config, seed)
+    ops, keys = _split_keep_keys(dataset.ops)
+    dataset.ops = [*ops, _return_all_keys]
+    first = next(indexes)
+    keep_freed_memory()  # as loading workers do, whose costs are shown
+    data = dataset[first]  # libraries load on their first call: this sample is not timed
+    for key in keys:
+        if key not in data:
+            raise UserError(f"Train.dataset.transforms.KeepKeys: no transform makes {key!r}{did_you_mean(key, data)}")
+    # An error names a transform by its class, so each stopwatch gets a class of that name.
+    stopwatches = [type(type(op).__name__, (_Stopwatch,), {})(op) for op in ops]
+    dataset.ops = [*stopwatches, _return_all_keys]
+    set_seed(seed)
+    seed_generators(ops, seed)
+    samples, laps = [], []
+    for index in islice(chain([first], indexes), count):
+        start = perf_counter()
+        data = dataset[index]
+        elapsed = 1000 * (perf_counter() - start)
+        lap = [stopwatch.lap() for stopwatch in stopwatches]
+        laps.append([*lap, elapsed - sum(lap)])
+        samples.append(_describe(data, ops, config["Train"]["dataset"]))
+    names = [*(type(stopwatch).__name__ for stopwatch in stopwatches), "(reading files)"]
+    refused = [*(stopwatch.calls - stopwatch.results for stopwatch in stopwatches), 0]
+    costs = [Cost(name, list(times), number) for name, times, number in zip(names, zip(*laps), refused)]
+    return samples, costs
+
+
+def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:
+    """The training set of a config, and the indexes of its samples in the order of epochs, without end."""
+    from ppocr.data import build_dataloader
+
+    train = config["Train"]
+    if not train["dataset"].get("transforms"):
+        raise UserError("Train.dataset.transforms is empty: there is nothing to preview.")
+    loader_settings = {**train["loader"], "batch_size_per_card": 1, "drop_last": False, "num_workers": 0}
+    config = {"Global": {**config["Global"], "seed": seed}, "Train": {**train, "loader": loader_settings}}
+    logger = logging.getLogger("ppocrv2.preview")
+    logger.setLevel(logging.WARNING)
+    # PaddleOCR 3.7 takes the loader's seed for the number of the epoch: this is the first.
+    loader = build_dataloader(config, "Train", "cpu", logger, seed=0)
+    if not len(loader.dataset):
+        raise UserError("Train.dataset: ratio_list leaves no sample.")
+    sampler = loader.batch_sampler
+    sampler.set_epoch(seed)
+    return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(sampler)))
+
+
+class _Stopwatch:
+    """A transform whose time is taken, without that of a transform that it calls.
+
+    It counts also while the transform prepares the other picture of Copy-Paste.
+    """
+
+    _inner = 0.0  # seconds of the calls inside the one that runs
+
+    def __init__(self, op: Any):
+        self.op = op
+        self.calls = 0
+        self.results = 0  # calls that did not return None
+        self._seconds = 0.0  # since the last lap
+        if hasattr(op, "ext_data_num"):  # PaddleOCR's dataset asks its transforms for it
+            self.ext_data_num = op.ext_data_num
+
+    def __call__(self, data: dict) -> Any:
+        _note_source(data)
+        self.calls += 1
+        before, _Stopwatch._inner, start = _Stopwatch._inner, 0.0, perf_counter()
+        result = self.op(data)
+        elapsed = perf_counter() - start
+        self._seconds += elapsed - _Stopwatch._inner
+        _Stopwatch._inner = before + elapsed
+        self.results += result is not None
+        return result
+
+    def lap(self) -> float:
+        """Milliseconds since the last lap."""
+        seconds, self._seconds = self._seconds, 0.0
+        return 1000 * seconds
+
+
+def _note_source(data: dict) -> None:
+    """Keep in the sample what its file holds, and mark the text of other pictures. Later calls change nothing."""
+    if SOURCE in data:
+        return
+    data[SOURCE] = data["image"], data["label"]
+    for other in data.get("ext_data") or ():
+        if isinstance(other, dict) and "texts" in other:
+            other["texts"] = [Pasted(text) for text in other["texts"]]
+
+
+def _return_all_keys(data: dict) -> dict:
+    """Takes the place of KeepKeys."""
+    return data
+
+
+def _split_keep_keys(ops: list) -> tuple[list, list[str]]:
+    """(the transforms without KeepKeys, the keys that it names)."""
+    keep = [op for op in ops if hasattr(op, "keep_keys")]
+    return [op for op in ops if op not in keep], [key for op in keep for key in op.keep_keys]
+
+
+def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
+    """A sample of PaddleOCR's as the preview shows it. ``dataset`` is the section of the config."""
+    name = data.get("img_path", "").removeprefix(dataset.get("data_dir") or "").lstrip("/\\")
+    mode = _find_attribute(ops, "img_mode") or "BGR"
+    if "polys" in data:
+        return SceneSample(
+            name,
+            _to_rgb(denormalise(data["image"], *_find_normalisation(ops)), mode),
+            [np.reshape(polygon, (-1, 2)) for polygon in data["polys"]],
+            list(data["texts"]),
+            np.array(data["ignore_tags"], dtype=bool),
+            np.array([isinstance(text, Pasted) for text in data["texts"]], dtype=bool),
+            **{key: data.get(key) for key in DB_MAPS},
+        )
+    raw, written = data[SOURCE]
+    characters, classes = _find_attribute(ops, "character"), _find_attribute(ops, "label_list")
+    if characters and "length" in data:
+        label = "".join(characters[index] for index in data["label"][: int(data["length"])])
+    elif classes:
+        label = written = str(classes[int(data["label"])])
+    else:
+        raise UserError(
+            "preview shows scenes with polygons, lines labelled by TextLineEncode or CTCLabelEncode and classes by"
+            " ClsLabelEncode; "
+            f"the transforms of Train make {', '.join(sorted(set(data) - {SOURCE}))}."
+        )
+    source: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+    # PaddleOCR's transforms that resize lines also normalise them, always with these numbers.
+    image = _to_rgb(denormalise(data["image"], 1 / 255, 0.5, 0.5), mode)
+    return LineSample(name, source[:, :, ::-1], image, measure_used_width(data["image"]), label, written)
+
+
+def _find_normalisation(ops: list) -> Sequence[Any]:
+    """(scale, mean, std) of NormalizeImage. Without one, the network gets the picture itself."""
+    return next(((op.scale, op.mean, op.std) for op in ops if hasattr(op, "mean") and hasattr(op, "std")), (1, 0, 1))
+
+
+def _find_attribute(ops: list, attribute: str) -> Any:
+    """The attribute of the first transform that has it."""
+    return next((getattr(op, attribute) for op in ops if hasattr(op, attribute)), None)
+
+
+def _to_rgb(image: np.ndarray, mode: str) -> np.ndarray:
+    return image if mode == "RGB" else image[:, :, ::-1]

@@ -1,0 +1,218 @@
+"""The loader of PaddleOCR's loops: every batch knows its files, and failures travel beside it.
+
+Workers read the samples. The training process logs each broken file once, and stops when nothing is left to read.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle.io.dataloader.collate import default_collate_fn
+
+from ... import interrupts
+from ...data.labels import count_frames
+from ...errors import summarise
+from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
+from .steps import PlacedDataSet, PlacedSampler
+from .worker_memory import keep_freed_memory
+
+SHOWN = 8  # files named in one sentence
+
+
+class Batch(list):
+    """A batch as PaddleOCR's loops take it, with what the host knows of it without asking the device.
+
+    Args:
+        files: that its samples come from.
+        frames_needed: the fewest frames in which CTC can write each of its texts; empty for other samples.
+    """
+
+    def __init__(self, fields: list, files: Sequence[str], frames_needed: Sequence[int] = ()):
+        super().__init__(fields)
+        self.files, self.frames_needed = files, frames_needed
+
+
+def describe_files(files: Sequence[str | None]) -> str:
+    """``"3 images: a.png, b.png, c.png"``. At most ``SHOWN`` of them are named."""
+    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+    return f"{len(files)} image{'s' * (len(files) != 1)}: {', '.join(map(str, files[:SHOWN]))}{more}"
+
+
+def build_loader(dataset: Any, **options: Any) -> Loader:
+    """Stands in for ``paddle.io.DataLoader``: a :class:`Loader`, which can begin at a place of the training.
+
+    See :mod:`.steps` for the places.
+
+    Args:
+        options: the arguments of Paddle's.
+    """
+    if options.get("batch_sampler") is not None:
+        options["batch_sampler"] = PlacedSampler(options["batch_sampler"])
+    return Loader(dataset, **options)
+
+
+class Loader:
+    """Paddle's DataLoader over a dataset whose failures come as data, beside the batches.
+
+    An exception in Paddle's reader thread would make the training process wait for ever.
+    """
+
+    def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
+        self.dataset = dataset
+        collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset))
+        self._loader = paddle.io.DataLoader(
+            dataset=PlacedDataSet(_Readings(dataset), dataset),
+            collate_fn=collate,
+            worker_init_fn=self._start_worker,
+            **options,
+        )
+        self._seed()  # a loader without workers reads in this process
+
+    def _start_worker(self, worker: int) -> None:
+        # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits for
+        # threads that the worker does not have, for ever. So the worker's garbage collection must not touch them.
+        gc.freeze()
+        keep_freed_memory()
+        interrupts.leave_to_parent()
+        self._seed()
+
+    def _seed(self) -> None:
+        # NumPy's generator is seeded by PaddleOCR in the training process, and by Paddle in every worker.
+        seed_generators(getattr(self.dataset, "ops", ()), np.random.randint(2**31))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __call__(self) -> Iterator[Any]:
+        return iter(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of one epoch: :class:`Batch`, or what a collate function of PaddleOCR makes.
+
+        Raises:
+            SampleError: in training, ``TRIES`` samples in a row failed; in evaluation, all did; or the samples of a
+                batch do not fit together; or a sample failed of a dataset that does not report its failures.
+        """
+        reports = isinstance(self.dataset, ReportingDataSet)
+        training, failures, count = not reports or self.dataset.is_training, [], 0
+        for collated in self._read():
+            replaced, others, fatal = (
+                list(itertools.starmap(Failure, collated[key])) for key in ("failures", "other_failures", "fatal")
+            )
+            if reports:
+                self.dataset.log_failures([*replaced, *others])
+            if collated["error"]:
+                raise SampleError(collated["error"])
+            if fatal and training:
+                raise SampleError(failure_message(fatal))
+            failures += replaced
+            count += len(collated["files"])
+            if collated["files"]:
+                batch = collated["batch"]
+                is_batch = reports and isinstance(batch, list)
+                yield Batch(batch, collated["files"], collated["frames_needed"]) if is_batch else batch
+        if failures and not count:
+            raise SampleError(failure_message(failures))
+        if failures:
+            fate = "replaced by others" if training else "left out of the metrics"
+            files = describe_files([failure.file for failure in failures])
+            self.dataset.logger.warning(f"{fate}, {count} samples were used: {files}")
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        """What the workers send. They end when the loop over it is left, in the middle of an epoch too."""
+        batches = iter(self._loader)
+        try:
+            yield from batches
+        finally:
+            if not getattr(self._loader, "_persistent_workers", False):
+                batches._try_shutdown_all()  # Paddle itself calls it at the end of an epoch only
+
+
+class _Readings(paddle.io.Dataset):
+    """A dataset as the workers see it: each item is a :class:`Reading`."""
+
+    def __init__(self, dataset: Any):
+        super().__init__()
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Reading:
+        if isinstance(self.dataset, ReportingDataSet):
+            return self.dataset.read(index)
+        try:
+            return Reading(self.dataset[index], None, [], [])
+        except Exception as error:  # it would leave the training waiting
+            return Reading(None, None, [Failure(None, summarise(error))], [])
+
+
+class _Collate:
+    """Collates the samples of the readings that have one, and lists the failures, as plain lists for Paddle's queue.
+
+    Args:
+        collate_samples: Paddle's or PaddleOCR's function.
+        text_columns: of a sample, that hold a text's classes and their number; None for other samples.
+    """
+
+    def __init__(self, collate_samples: Callable, text_columns: tuple[int, int] | None):
+        self.collate_samples, self.text_columns = collate_samples, text_columns
+
+    def __call__(self, readings: list[Reading]) -> dict[str, Any]:
+        usable = [reading for reading in readings if reading.sample is not None]
+        failures = [list(map(list, reading.failures)) for reading in readings]
+        batch, error = self._collate(usable) if usable else (np.zeros(1), "")
+        return {
+            # Paddle takes a batch that holds no tensor for the end of the data.
+            "batch": batch,
+            # An exception here would be one in Paddle's reader thread.
+            "error": error,
+            "files": [reading.file for reading in usable],
+            "frames_needed": [self._count_frames(reading.sample) for reading in usable] if self.text_columns else [],
+            "failures": list(itertools.chain.from_iterable(failures)),
+            "other_failures": [list(failure) for reading in readings for failure in reading.other_failures],
+            # In training these end the run: all the samples tried for one place of the batch.
+            "fatal": next((each for each, reading in zip(failures, readings) if reading.sample is None), []),
+        }
+
+    def _count_frames(self, sample: Sequence[Any]) -> int:
+        classes, length = (sample[column] for column in self.text_columns or ())
+        if np.ndim(classes) != 1 or np.ndim(length) != 0:
+            return 0  # the sample of another task; an exception would leave the training waiting
+        return count_frames(np.asarray(classes)[: int(length)].tolist())
+
+    def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
+        """(the batch, "") or (anything, why the samples make none)."""
+        try:
+            return self.collate_samples([reading.sample for reading in usable]), ""
+        except Exception as error:
+            return np.zeros(1), _explain_collation(usable, error)
+
+
+def _find_text_columns(dataset: Any) -> tuple[int, int] | None:
+    """The columns of a sample that hold the classes of a text and their number, by the dataset's KeepKeys."""
+    keys = getattr((getattr(dataset, "ops", None) or [None])[-1], "keep_keys", ())
+    classes = next((key for key in ("label_ctc", "label") if key in keys), None)
+    return (keys.index(classes), keys.index("length")) if classes and "length" in keys else None
+
+
+def _explain_collation(readings: Sequence[Reading], error: Exception) -> str:
+    """The sentence for samples that make no batch. Usually their images have several sizes."""
+    first = readings[0]
+    for other in readings[1:]:
+        for position, (ours, theirs) in enumerate(zip(first.sample, other.sample)):
+            if np.shape(ours) != np.shape(theirs):
+                return (
+                    f"{first.file} and {other.file} make no batch: entry {position} of KeepKeys has the shapes"
+                    f" {np.shape(ours)} and {np.shape(theirs)}; resize or cut all images to one size, or set"
+                    " batch_size_per_card to 1."
+                )
+    return f"{describe_files([reading.file for reading in readings])} make no batch: {type(error).__name__}: {error}"

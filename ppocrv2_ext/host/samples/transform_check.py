@@ -1,0 +1,152 @@
+"""Do the transforms of a config work on a sample without faults? Else a fault of the config is blamed on the data.
+
+The pictures are made here and nothing is wrong with them. A transform that refuses each of them was given arguments
+with which it cannot work, or stands at the wrong place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...data.dictionary import read_dictionary
+from ...errors import UserError, summarise
+
+SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
+SEED = 7
+SETS = ("SimpleDataSet", "MultiScaleDataSet", "LMDBDataSet", "TextDetDataset", "TextRecDataset", "MSTextRecDataset")
+RESIZING_SETS = ("MultiScaleDataSet", "MSTextRecDataset")  # they resize after the transforms, and then keep the keys
+TEXT_ENCODERS = ("CTCLabelEncode", "TextLineEncode", "MultiLabelEncode", "SARLabelEncode", "NRTRLabelEncode")
+CLASS_ENCODERS = ("ClsLabelEncode",)
+SCENE_ENCODERS = ("DetLabelEncode",)
+
+
+def require_usable_transforms(config: dict, mode: str) -> None:
+    """Send faultless samples through the transforms of a section. The generators of random numbers stay as they were.
+
+    Data sets and label encoders that this module does not know are not tried.
+
+    Args:
+        config: a resolved config.
+        mode: "Train" or "Eval".
+    Raises:
+        UserError: a transform cannot be built, fails on every sample, or leaves pictures of unequal sizes to a batch.
+    """
+    dataset = config[mode]["dataset"]
+    entries = dataset.get("transforms") or []
+    names = [name for entry in entries for name in entry]
+    label = _make_label(config, entries)
+    if dataset.get("name") not in SETS or label is None or "DecodeImage" not in names:
+        return
+    with _same_generators():
+        ops = _build(config, mode, entries)
+        if dataset["name"] in RESIZING_SETS:
+            names, ops = names[:-1], ops[:-1]
+        outcomes = [_send(ops, names, size, label) for size in SIZES]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
+    if len(failures) == len(SIZES):
+        name, reason = failures[0]
+        raise UserError(f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; mend the config there.")
+    whole = [outcome for outcome in outcomes if isinstance(outcome, list)]
+    if dataset["name"] not in RESIZING_SETS and _is_batched(config[mode]["loader"]):
+        _require_equal_shapes(mode, whole)
+
+
+@contextlib.contextmanager
+def _same_generators() -> Iterator[None]:
+    """A context that leaves the global generators as it found them."""
+    states = random.getstate(), np.random.get_state()
+    random.seed(SEED)
+    np.random.seed(SEED)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def _make_label(config: dict, entries: list[dict]) -> str | None:
+    """A label that the encoder among the transforms takes; None if it is not known."""
+    arguments = {name: given or {} for entry in entries for name, given in entry.items()}
+    settings = config["Global"]
+    if any(name in arguments for name in SCENE_ENCODERS):
+        boxes = [[[20, 20], [90, 20], [90, 60], [20, 60]], [[20, 150], [110, 150], [110, 190], [20, 190]]]
+        return json.dumps([{"transcription": "ab", "points": box} for box in boxes])
+    for name in CLASS_ENCODERS:
+        if name in arguments:
+            labels = {**arguments[name], **settings}.get("label_list")
+            return str(labels[0]) if isinstance(labels, list) and labels else None
+    if any(name in arguments for name in TEXT_ENCODERS):
+        dictionary = settings.get("character_dict_path")
+        characters = read_dictionary(dictionary, space=False)[1:] if dictionary else ["a"]
+        # From the end: PaddleOCR takes a byte-order mark for a part of the first one.
+        return next((character for character in reversed(characters) if len(character) == 1), None)
+    return None
+
+
+def _build(config: dict, mode: str, entries: list[dict]) -> list[Any]:
+    from ppocr.data.imaug import create_operators
+
+    ops = []
+    for entry in entries:
+        name = next(iter(entry))
+        try:
+            ops += create_operators([copy.deepcopy(entry)], copy.deepcopy(config["Global"]))
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{mode}.dataset.transforms.{name} cannot be built: {summarise(error)}.") from error
+    return ops
+
+
+def _send(ops: list[Any], names: list[str], size: tuple[int, int], label: str) -> list | tuple[str, str] | None:
+    """What the transforms make of a sample; (transform, reason) for the one that fails; None if it needs others."""
+    width, height = (2 * size[0], 8 * size[1]) if label.startswith("[{") else size
+    pixels = np.random.default_rng(SEED).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    content = cv2.imencode(".png", pixels)[1].tobytes()
+    data: Any = {"img_path": "sound.png", "image": content, "label": label, "valid_ratio": 1.0}
+    for position, (name, op) in enumerate(zip(names, ops)):
+        if hasattr(op, "ext_data_num"):
+            others = [_send_to(ops[:position], content, label) for _ in range(op.ext_data_num)]
+            data["ext_data"] = [other for other in others if other is not None]
+        try:
+            data = op(data)
+        except (Exception, SystemExit) as error:  # DetResizeForTest leaves the process when a picture has no size
+            return name, summarise(error)
+        if data is None:
+            return name, "it leaves it out"
+    return data if isinstance(data, list) else None
+
+
+def _send_to(ops: list[Any], content: bytes, label: str) -> dict | None:
+    """Another sample as Copy-Paste and RecConAug get it, transformed by ``ops``."""
+    data: Any = {"img_path": "other.png", "image": content, "label": label, "ext_data": []}
+    for op in ops:
+        try:
+            data = op(data)
+        except (Exception, SystemExit):
+            return None  # the same transform fails on the sample itself, which says so
+        if data is None:
+            return None
+    return data
+
+
+def _is_batched(loader: dict) -> bool:
+    return loader.get("batch_size_per_card", 1) > 1 and not loader.get("collate_fn")
+
+
+def _require_equal_shapes(mode: str, samples: list[list]) -> None:
+    shapes = list(dict.fromkeys(np.shape(sample[0]) for sample in samples if sample))
+    if len(shapes) > 1:
+        raise UserError(
+            f"{mode}.dataset.transforms leave pictures of several sizes, such as {shapes[0]} and {shapes[1]}, which do"
+            f" not stack to a batch: add a transform that resizes or crops them, or set"
+            f" {mode}.loader.batch_size_per_card=1."
+        )

@@ -1,0 +1,17 @@
+"""What is around PaddleOCR's training loop.
+
+``loop`` puts contexts around it, in the order of ``plug.AROUND_TRAINING``, the outermost first:
+
+- ``ranks``: several processes wait for each other, and end together
+- ``watching``: tells observers what happens in the loop. They can end it
+- ``first_step``: refuses a training that would learn nothing
+- :mod:`.networks.merging`: measures the statistics of a network that was published merged
+- ``ema``: an average of the weights
+- ``resume``: saves whole checkpoints and goes on from them
+
+Beside them:
+
+- ``zero_loss``: names a loss of 0 that is no success
+- ``nan_guard``: stops at a loss or a weight that is not finite
+- ``log_file``: the log, which may meet a full disk
+"""

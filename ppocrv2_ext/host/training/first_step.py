@@ -1,0 +1,155 @@
+"""A look at the first step of a training, for faults that let it run to its end and learn nothing.
+
+- A recognizer whose backbone makes other frames in training than in evaluation. The backbones of PP-OCRv3 to v6 pool
+  to 40 frames in training, whatever the width, and by a factor in evaluation
+  (``ppocr/modeling/backbones/rec_lcnetv3.py``).
+- A part of a network that no loss reaches. ``use_guide: true`` of PaddleOCR's SVTR neck, for one, cuts the gradient of
+  CTC to the backbone off (``ppocr/modeling/necks/rnn.py``).
+- A CTC loss that is 0 because the texts need more frames than the network makes (:mod:`.zero_loss`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import paddle
+from paddle import nn
+
+from ...config.networks import networks
+from ...errors import UserError
+from ..networks.frame_count import find_image_shape
+from .loop import unwrap
+from .zero_loss import ZeroLossWatch
+
+ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
+TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
+
+
+@contextlib.contextmanager
+def check_first_step(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop that looks at the backbone first, and at the first loss and its gradients.
+
+    See :func:`.loop.surround` for the arguments.
+
+    Raises:
+        UserError: the frames differ between training and evaluation, or a whole part gets no gradient.
+    """
+    config, model, log = given["config"], given["model"], given["logger"].warning
+    for sentence in check_frames(model, config):
+        log(sentence)
+    allowed = config["Global"].get(ALLOW) or []
+    _call_before_first_step(given["optimizer"], lambda: [log(line) for line in check_gradients(model, allowed)])
+    losses = ZeroLossWatch(config, log)
+    losses.watch(given["loss_class"])
+    try:
+        yield
+    finally:
+        losses.end()
+
+
+def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
+    """Compare the backbone of every recognizer of ``config`` in training and in evaluation.
+
+    Yields:
+        A sentence for each backbone with frozen statistics whose features differ all the same.
+    Raises:
+        UserError: the frames differ.
+    """
+    lines = {mode: find_image_shape(config[mode]["dataset"]) for mode in ("Train", "Eval")}
+    shapes = {mode: each.shape for mode, each in lines.items() if each is not None}
+    if config["Architecture"].get("model_type") != "rec" or len(shapes) < len(lines):
+        return
+    for name, network in networks(config["Architecture"]).items():
+        part = unwrap(model) if name is None else getattr(unwrap(model), name)
+        if not hasattr(part, "backbone") or network.get("Transform"):
+            continue
+        features = {mode: _run_backbone(part.backbone, mode == "Train", shape) for mode, shape in shapes.items()}
+        counts = {mode: each.shape[-1] for mode, each in features.items()}
+        widths = {mode: shape[2] for mode, shape in shapes.items()}
+        backbone = network["Backbone"]["name"]
+        if counts["Train"] * widths["Eval"] != counts["Eval"] * widths["Train"]:
+            right = widths["Eval"] * counts["Train"] // max(counts["Eval"], 1)
+            raise UserError(
+                f"{backbone} makes {counts['Train']} frames of {widths['Train']} pixels in training, but"
+                f" {counts['Eval']} of {widths['Eval']} in evaluation, so it would read otherwise than it learns:"
+                " set `Architecture.frames_by_width: true`, or the width of `image_shape` to"
+                f" {right}, in Train and in Eval."
+            )
+        if network.get("freeze_norm") and shapes["Train"] == shapes["Eval"]:
+            difference = float((features["Train"] - features["Eval"]).abs().max() / features["Eval"].abs().max())
+            if difference > TOLERANCE:
+                yield (
+                    f"{backbone}: its features in training differ from those in evaluation by {difference:.2g} of the"
+                    " largest, though its statistics are frozen: something else, such as dropout, differs."
+                )
+
+
+def _run_backbone(backbone: nn.Layer, training: bool, shape: tuple[int, ...]) -> paddle.Tensor:
+    """The features of one grey image. Neither statistics nor the mode of the layers change."""
+    modes = [(layer, layer.training) for layer in backbone.sublayers(include_self=True)]
+    state = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    (backbone.train if training else backbone.eval)()
+    for layer, mode in modes:
+        if training and not mode:
+            layer.eval()  # frozen: it stays in evaluation while its network trains
+    with paddle.no_grad():
+        features = backbone(paddle.zeros([1, *shape]))
+    backbone.set_state_dict(state)
+    for layer, mode in modes:
+        layer.training = mode
+    return features[-1] if isinstance(features, (list, tuple)) else features
+
+
+def check_gradients(model: nn.Layer, allowed: list[str]) -> Iterator[str]:
+    """Look for trainable tensors without a gradient, after the first backward pass.
+
+    Args:
+        allowed: parts that may go without, such as ``head`` or ``Student.neck``.
+    Yields:
+        A sentence for each part some of whose tensors have none.
+    Raises:
+        UserError: a whole part has none and is not allowed to.
+    """
+    parts: dict[str, list[tuple[str, bool]]] = {}
+    for name, parameter in unwrap(model).named_parameters():
+        if parameter.trainable and not parameter.stop_gradient:
+            parts.setdefault(_name_part(name), []).append((name, parameter.grad is not None))
+    for part, tensors in parts.items():
+        lacking = [name for name, has_gradient in tensors if not has_gradient]
+        if len(lacking) == len(tensors) and part not in allowed:
+            raise UserError(
+                f"no loss reaches the {part}: none of its {len(tensors)} trainable tensors gets a gradient, so it would"
+                f" learn nothing. Change the loss or the architecture, or say Global.{ALLOW}=[{part}] if it should not."
+            )
+        if lacking:
+            yield (
+                f"{len(lacking)} of the {len(tensors)} trainable tensors of the {part} get no gradient and will not"
+                f" learn, the first {lacking[0]!r}."
+            )
+
+
+def _name_part(name: str) -> str:
+    """The part of a network that a parameter belongs to: "backbone", or "Student.backbone" of one of several."""
+    first, _, rest = name.partition(".")
+    return first if first in ("transform", "backbone", "neck", "head") else f"{first}.{rest.partition('.')[0]}"
+
+
+def _call_before_first_step(optimizer: Any, look: Callable[[], Any]) -> None:
+    """Call ``look`` before the first step of ``optimizer``. AMP calls ``minimize``, other training ``step``."""
+
+    def wrap(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def first(*arguments: Any, **options: Any) -> Any:
+            for name in originals:
+                delattr(optimizer, name)
+            look()
+            return method(*arguments, **options)
+
+        return first
+
+    originals = ("step", "minimize")
+    for name in originals:
+        setattr(optimizer, name, wrap(getattr(optimizer, name)))

@@ -1,0 +1,270 @@
+"""A training that is saved whole, stops after a step when it is asked to, and goes on as if it had never stopped.
+
+:func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
+(:mod:`.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The file
+``.resume`` beside them holds the place, and the state of the scaler of mixed precision, which PaddleOCR does not save.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle.distributed as dist
+
+from ... import interrupts
+from ...checkpoints import sets, states
+from ...checkpoints.paths import without_suffix
+from ...checkpoints.sets import Position
+from ...errors import UserError
+from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
+from . import ranks
+from .log_file import survive_full_disk
+from .loop import PassingLoader, replace_names
+
+BEST = "best_accuracy"
+SIGNAL = "signal"  # the order that ends a training after a signal
+
+
+@contextlib.contextmanager
+def make_resumable(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop, which does as this module says. See :func:`.loop.surround` for the arguments."""
+    survive_full_disk(given["logger"])
+    with _watch_signals() as signals:
+        run = _Run(given, loop, signals)
+        with replace_names(loop, run.functions()):
+            try:
+                yield
+            except _StepEnd as end:
+                signals.number = end.number
+                run.save_after_signal()
+
+
+def leave_signals(set_handlers: Callable) -> Callable:
+    """In place of PaddleOCR's ``set_signal_handlers``, whose handler kills the whole process group with SIGKILL."""
+    return functools.wraps(set_handlers)(lambda: None)
+
+
+class _StepEnd(BaseException):
+    """Leaves the loop between two steps, since a signal has come to this rank or to another."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+class _Run:
+    """One training: where it is, and how it is saved.
+
+    Args:
+        given: the arguments of ``train``, which are changed to go on from the checkpoint of ``Global.checkpoints``.
+        loop: the global names of ``tools.program``.
+        signals: those that have come, and where to say what was done.
+    """
+
+    def __init__(self, given: dict[str, Any], loop: Mapping[str, Any], signals: interrupts.Interrupts):
+        self._given, self._signals = given, signals
+        self._save, self._build_loader = loop["save_model"], loop.get("build_dataloader")
+        self._settings = given["config"]["Global"]
+        self._steps_per_epoch = given["step_pre_epoch"]
+        start = self._restore(given["pre_best_model_dict"])
+        self._first_epoch, self._skipped = start.epoch, start.step
+        self._epoch, self._step, self._global_step = start.epoch - 1, 0, start.global_step
+        self._saved_at = start.global_step
+        goes_on = {"start_epoch": start.epoch, "global_step": start.global_step} if start.global_step else {}
+        given["pre_best_model_dict"] = self._best = {**given["pre_best_model_dict"], **goes_on}
+        given["train_dataloader"] = PassingLoader(given["train_dataloader"], self.batches)
+
+    def functions(self) -> dict[str, Callable]:
+        """What takes the place of names of the loop."""
+        functions: dict[str, Callable] = {"save_model": self._save_whole}
+        build = self._build_loader
+        if build is not None:
+            functions["build_dataloader"] = lambda *given, **options: PassingLoader(
+                build(*given, **options), self.batches
+            )
+        return functions
+
+    def _restore(self, best: dict) -> Position:
+        """Where the training begins. ``best`` gets the best metric that is on the disk."""
+        checkpoint = self._settings.get("checkpoints")
+        epoch = best.get("start_epoch", 1)
+        start = Position(epoch, 0, best.get("global_step", (epoch - 1) * self._steps_per_epoch), self._steps_per_epoch)
+        if not checkpoint:
+            return start
+        checkpoint = without_suffix(checkpoint)
+        self._keep_better(best, checkpoint)
+        record = sets.read_record(checkpoint)
+        if record:
+            start = self._follow(Position(**record["position"]))
+            restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
+        else:
+            self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {epoch} begins anew.")
+        self._restore_decay(start.global_step)
+        return start
+
+    def _follow(self, saved: Position) -> Position:
+        if saved.finished_epochs == saved.epoch:
+            return Position(saved.epoch + 1, 0, saved.global_step, self._steps_per_epoch)
+        if saved.steps_per_epoch != self._steps_per_epoch:
+            self._log(
+                f"an epoch had {saved.steps_per_epoch} steps when the checkpoint was saved and has"
+                f" {self._steps_per_epoch} now: epoch {saved.epoch} begins anew."
+            )
+            return Position(saved.epoch, 0, saved.global_step - saved.step, self._steps_per_epoch)
+        return saved
+
+    def _keep_better(self, best: dict, checkpoint: str) -> None:
+        """A better model than the checkpoint knows of may have been saved after it. It must not be overwritten."""
+        indicator = self._given["eval_class"].main_indicator
+        folder = Path(self._settings["save_model_dir"])
+        best_folder = folder / BEST  # where PaddleX has it
+        for file in {Path(checkpoint).parent / BEST, folder / BEST, best_folder / BEST}:
+            recorded = states.read_best_metrics(file)
+            if recorded.get(indicator, 0) > best.get(indicator, 0):
+                best.update(recorded)
+
+    def _restore_decay(self, global_step: int) -> None:
+        """PaddleOCR's schedule of the weight decay is a function of the step, and it saves none."""
+        schedule = self._given.get("wd_scheduler")
+        if schedule is not None and global_step:
+            schedule._step = global_step - 1
+            schedule.step()
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        """The batches of one epoch, as the loop takes them."""
+        self._epoch += 1
+        self._step = self._skipped if self._epoch == self._first_epoch else 0
+        place = (self._settings.get("seed", DEFAULT_SEED) or 0, dist.get_rank(), self._epoch)
+        sampler = getattr(loader, "batch_sampler", None)
+        if isinstance(sampler, PlacedSampler):  # a loader of another origin begins as it does
+            if self._epoch == self._first_epoch and not getattr(loader.dataset, "need_reset", False):
+                sampler.restore_order(self._epoch - 1)
+            sampler.begin(*place, self._step)
+        batches = iter(loader)
+        while True:
+            self._stop_if_asked()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            seed_step((*place, self._step))
+            self._step += 1
+            self._global_step += 1
+            yield batch
+
+    def _stop_if_asked(self) -> None:
+        """End the loop after a signal, on all ranks between the same two steps."""
+        if self._signals.number:
+            ranks.ask(SIGNAL, self._signals.number)
+        if ranks.orders().get(SIGNAL):
+            raise _StepEnd(ranks.orders()[SIGNAL])
+
+    def _save_whole(
+        self, model: Any, optimizer: Any, model_path: str, logger: Any, config: dict, *rest: Any, **options: Any
+    ) -> None:
+        """PaddleOCR's ``save_model``, whose files appear together or not at all."""
+        self._best = options.get("best_model_dict", self._best)
+        prefix, messages = options.get("prefix", "ppocr"), _Messages(logger)
+        with sets.writing(model_path, prefix, self._record()) as part:
+            self._save(model, optimizer, str(part), messages, config, *rest, **options)
+        messages.log(str(part), str(model_path))
+        if prefix == "latest":
+            self._saved_at = self._global_step
+
+    def _record(self) -> dict[str, Any]:
+        position = Position(self._epoch, self._step, self._global_step, self._steps_per_epoch)
+        scaler = describe_scaler(self._given.get("scaler"))
+        return {"position": position._asdict(), **({"scaler": scaler} if scaler else {})}
+
+    def save_after_signal(self) -> None:
+        """Save ``latest`` after the last step that was finished."""
+        if self._global_step == 0:
+            self._signals.report = "no step was taken yet, nothing is saved"
+            return
+        if dist.get_rank() == 0 and self._global_step != self._saved_at:
+            self._save_latest()
+        self._signals.report = f"step {self._global_step}, in epoch {max(1, self._epoch)}, was the last"
+
+    def _save_latest(self) -> None:
+        given, folder = self._given, self._settings["save_model_dir"]
+        options = {"is_best": False, "prefix": "latest", "save_model_info": None, "best_model_dict": self._best}
+        # PaddleOCR takes `epoch` for one that has ended.
+        options.update(epoch=self._epoch - (self._step < self._steps_per_epoch), global_step=self._global_step)
+        average = given.get("ema")
+        if average is not None:  # PaddleOCR's loop keeps it; a `.pdparams` holds the average
+            options.update(ema=average, train_state=copy.deepcopy(given["model"].state_dict()))
+            given["model"].set_state_dict(average.apply())
+        path = os.path.join(folder, "latest") if self._settings.get("uniform_output_enabled") else folder
+        self._save_whole(given["model"], given["optimizer"], path, given["logger"], given["config"], **options)
+
+    def _log(self, text: str) -> None:
+        self._given["logger"].warning(text)
+
+
+def describe_scaler(scaler: Any) -> dict[str, Any]:
+    """The state of a scaler of mixed precision, as JSON can hold it; empty if there is none, or it does not scale."""
+    state = scaler.state_dict() if scaler is not None else {}
+    return {name: np.asarray(value, "float64").tolist() if name == "scale" else value for name, value in state.items()}
+
+
+def restore_scaler(scaler: Any, state: Any, checkpoint: str) -> None:
+    """Let a scaler go on from what :func:`describe_scaler` said of one.
+
+    Args:
+        scaler: None where there is no mixed precision; then nothing happens.
+        checkpoint: what the error message names.
+    Raises:
+        UserError: this is no such state.
+    """
+    if not state or scaler is None or not scaler.state_dict():
+        return
+    try:
+        counts = {name: type(value)(state[name]) for name, value in scaler.state_dict().items() if name != "scale"}
+        scale = np.array(state["scale"], "float32").reshape(1)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{checkpoint}{sets.RECORD_SUFFIX}: `scaler` is no state of a scaler: {error!r}.") from error
+    scaler.load_state_dict({**counts, "scale": scale})
+
+
+class _Messages:
+    """A logger that keeps what PaddleOCR says about a checkpoint until that is true."""
+
+    def __init__(self, logger: logging.Logger):
+        self._logger, self._messages = logger, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logger, name)
+
+    def info(self, message: str) -> None:
+        self._messages.append(message)
+
+    def log(self, part: str, folder: str) -> None:
+        """Say it, with the name that the folder has now."""
+        for message in self._messages:
+            self._logger.info(message.replace(part, folder))
+
+
+@contextlib.contextmanager
+def _watch_signals() -> Iterator[interrupts.Interrupts]:
+    """The signals of the command `train`, while its loop looks at them.
+
+    For another command that runs the loop: signals of its own, after which the process exits with their code.
+    """
+    with contextlib.ExitStack() as own:
+        signals = interrupts.current() or own.enter_context(interrupts.Interrupts())
+        if not signals.number:
+            signals.install()  # again: Paddle may have started devices
+        signals.in_loop = True
+        try:
+            yield signals
+        finally:
+            signals.in_loop = False
+    if signals.report and interrupts.current() is None:
+        raise SystemExit(128 + signals.number)

@@ -1,0 +1,152 @@
+"""A training writes its history and its report while it goes on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_words import draw_words
+from toy_training import run, toy
+
+from ppocrv2_ext.report import history
+
+UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
+
+
+@pytest.fixture
+def recording(wheel, tmp_path, monkeypatch):
+    from ppocrv2_ext.host.observers import recording
+
+    monkeypatch.chdir(tmp_path)
+    return recording
+
+
+def description(recording, warnings=()):
+    return recording.Description("a toy", "ppocrv2 train -c toy", {"PaddleOCR": "2.10"}, warnings)
+
+
+def record(recording, monkeypatch, **options):
+    file = recording.Path("out") / history.FILE_NAME
+    before = history.read(file)
+    recorder = recording.Recorder(description(recording), file, before.seconds)
+    run(toy(**options), [recorder], monkeypatch)
+    return history.read(file)
+
+
+def test_every_window_of_steps_every_evaluation_and_every_epoch_has_a_line(recording, monkeypatch):
+    read = record(recording, monkeypatch, values=[0.1, 0.3, 0.2])
+    assert [event.step for event in read.steps] == list(range(2, 21, 2))
+    assert [event.step for event in read.evaluations] == list(range(2, 21, 2))
+    assert [event.step for event in read.epochs] == [4, 8, 12, 16, 20]
+    assert [event.best for event in read.evaluations] == [True, True] + 8 * [False]
+    assert (read.end.outcome, read.end.step) == ("finished", 20)
+    assert read.runs[0].command == "ppocrv2 train -c toy"
+    assert {"PaddleOCR", "Paddle", "Python"} <= set(read.runs[0].versions)
+
+
+def test_a_line_holds_the_means_of_its_steps(recording, monkeypatch):
+    import paddle
+
+    steps = []
+
+    class Keep:
+        def __getattr__(self, method):
+            return lambda *values: steps.append(values[0]) if method == "step" else None
+
+    paddle.seed(7)
+    file = recording.Path("out") / history.FILE_NAME
+    run(toy(), [Keep(), recording.Recorder(description(recording), file)], monkeypatch)
+    expected = np.mean([step.terms["loss"] for step in steps[2:4]])
+    assert history.read(file).steps[1].terms["loss"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_report_is_there_after_the_first_evaluation(recording, monkeypatch):
+    sizes = []
+    write = recording.write_page
+    monkeypatch.setattr(
+        recording, "write_page", lambda *values: sizes.append(len(values[2].evaluations)) or write(*values)
+    )
+    record(recording, monkeypatch)
+    assert sizes == [*range(1, 11), 10]
+    assert "a toy" in recording.Path("out/report.html").read_text(encoding="utf-8")
+
+
+def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):
+    first = record(recording, monkeypatch, epoch_num=2)
+    second = record(recording, monkeypatch, before={"start_epoch": 2})
+    assert [event.step for event in second.steps] == list(range(2, 21, 2))
+    assert second.seconds > first.seconds
+    assert len(second.runs) == 2
+
+
+def test_a_page_that_cannot_be_made_is_a_warning(recording, monkeypatch, caplog):
+    def fail(*values):
+        raise KeyError("nothing")
+
+    monkeypatch.setattr(recording, "write_page", fail)
+    assert record(recording, monkeypatch).end.outcome == "finished"
+    assert "report.html could not be written" in caplog.text
+    assert "The report of this training is" not in caplog.text
+
+
+def test_a_full_disk_costs_the_report_and_not_the_training(recording, monkeypatch, caplog):
+    from ppocrv2_ext.errors import UserError
+
+    def fail(*values):
+        raise UserError("cannot write out/it: No space left on device; name another place.")
+
+    monkeypatch.setattr(recording.history, "append", fail)
+    monkeypatch.setattr(recording, "write_page", fail)
+    recorder = recording.Recorder(description(recording), recording.Path("out") / history.FILE_NAME)
+    ends = []
+    monkeypatch.setattr(recorder, "end", lambda outcome, end=recorder.end: (ends.append(outcome), end(outcome)))
+    run(toy(), [recorder], monkeypatch)
+    assert [(end.name, end.step) for end in ends] == [("finished", 20)]
+    assert caplog.text.count("No space left on device") == 1
+
+
+def test_waiting_for_data_is_measured_and_advice_given(recording, monkeypatch, caplog):
+    from time import sleep
+
+    arguments = toy()
+    loader = arguments["train_dataloader"]
+
+    class Slow(type(loader)):
+        def __iter__(self):
+            for batch in self.batches:
+                sleep(0.01)
+                yield batch
+
+    arguments["train_dataloader"] = Slow(4)
+    monkeypatch.setattr(recording, "count_cores", lambda: 8)
+    file = recording.Path("out") / history.FILE_NAME
+    run(arguments, [recording.Recorder(description(recording), file)], monkeypatch)
+    read = history.read(file)
+    assert read.epochs[-1].waiting > 0.5
+    assert "Set Train.loader.num_workers=7" in read.epochs[-1].advice
+    assert read.epochs[-1].advice in caplog.text
+
+
+def test_the_command_can_be_typed_again(recording, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/ppocrv2", "train", "-o", "A=[1, 2]"])
+    assert recording.command_line() == "ppocrv2 train -o 'A=[1, 2]'"
+
+
+def test_a_folder_without_git_has_no_commit(recording, tmp_path):
+    assert recording.read_commit() is None
+
+
+def test_a_whole_training_of_two_networks_reports_itself_and_goes_on_when_resumed(ppocrv2, tmp_path, either_host):
+    options = ["-c", UDML_CENTER, "-o", *draw_words(tmp_path), "Global.eval_batch_step=[0,2]"]
+    first = ppocrv2("train", *options, paddleocr=either_host)
+    assert first.returncode == 0, first.stdout + first.stderr
+    second = ppocrv2("train", *options, "Global.epoch_num=3", "--resume", "out", paddleocr=either_host)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert f"The report of this training is {Path('out/report.html')}." in second.stdout + second.stderr
+    out = tmp_path / "out"
+    lines = [json.loads(line) for line in (out / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in lines if line["event"] == "run"] == [0, 4]
+    assert [line["step"] for line in lines if line["event"] == "steps"] == [1, 2, 3, 4, 5, 6]
+    html = (out / "report.html").read_text(encoding="utf-8")
+    for expected in ("Student", "Teacher", "ctc_Student", "data:image/jpeg;base64,", "cat.png", "resumed at 4"):
+        assert expected in html, expected

@@ -1,0 +1,258 @@
+"""Early stopping, and a budget of time to which the schedule is fitted."""
+
+import json
+import math
+import re
+
+import pytest
+from toy_training import EPOCHS, STEPS_PER_EPOCH, run, toy
+
+UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
+
+
+@pytest.fixture
+def stopping(wheel, tmp_path, monkeypatch):
+    from ppocrv2_ext.host.observers import stopping
+
+    monkeypatch.chdir(tmp_path)
+    return stopping
+
+
+class Clock:
+    """Stands in for the time: a step takes a second, an evaluation as long as it is told."""
+
+    def __init__(self, evaluation=0.0):
+        self.now, self.evaluation_seconds = 100.0, evaluation
+
+    def __call__(self):
+        return self.now
+
+    def __getattr__(self, method):
+        def tick(*values):
+            if method == "step":
+                self.now += 1.0
+            if method == "evaluation":
+                self.now += self.evaluation_seconds
+
+        return tick
+
+
+class Steps:
+    """Keeps the steps and the end that it is told."""
+
+    def __init__(self):
+        self.steps, self.outcome = [], None
+
+    def __getattr__(self, method):
+        def note(*values):
+            if method == "step":
+                self.steps.append(values[0])
+            if method == "end":
+                self.outcome = values[0]
+
+        return note
+
+
+@pytest.mark.parametrize(
+    ("values", "min_delta", "count"),
+    [
+        ([], 0, 0),
+        ([0.0], 0, 0),
+        ([0.5, 0.5, 0.4], 0, 2),
+        ([0.5, 0.4, 0.6], 0, 0),
+        ([0.50, 0.505, 0.509], 0.01, 2),
+        ([0.50, 0.505, 0.511], 0.01, 0),
+        ([0.9, 0.1, 0.2, 0.3], 0, 3),
+    ],
+)
+def test_evaluations_without_a_rise_are_counted_from_the_best(stopping, values, min_delta, count):
+    assert stopping.count_without_rise(values, min_delta) == count
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_training_stops_after_as_many_evaluations_without_a_rise(stopping, monkeypatch, patience):
+    watched = Steps()
+    early = stopping.EarlyStopping(stopping.EarlyStop(patience))
+    saved = run(toy([0.2, 0.4, 0.4]), [early, watched], monkeypatch)
+    step = 2 * (2 + patience)
+    assert watched.steps[-1].number == step
+    assert saved[-1] == ("latest", step)
+    assert watched.outcome.name == "stopped early"
+    assert f"in {patience} evaluations, the best was 0.4" in watched.outcome.sentence
+
+
+def test_a_training_that_gets_better_is_not_stopped(stopping, monkeypatch):
+    watched = Steps()
+    run(
+        toy([index / 10 for index in range(10)]),
+        [stopping.EarlyStopping(stopping.EarlyStop(1)), watched],
+        monkeypatch,
+    )
+    assert (len(watched.steps), watched.outcome.name) == (EPOCHS * STEPS_PER_EPOCH, "finished")
+
+
+def test_evaluations_of_earlier_runs_count(stopping, monkeypatch):
+    watched = Steps()
+    early = stopping.EarlyStopping(stopping.EarlyStop(3), before=[0.5, 0.4, 0.4])
+    run(toy([0.4], before={"start_epoch": 3}), [early, watched], monkeypatch)
+    assert watched.steps[-1].number == 10
+
+
+@pytest.mark.parametrize(
+    ("step", "left", "each", "last", "expected"),
+    [(10, 50.0, 1.0, 1000, 60), (10, 50.0, 1.0, 40, 40), (10, -1.0, 1.0, 1000, 10), (0, 0.9, 1.0, 1000, 0)],
+)
+def test_the_last_step_by_hand(stopping, step, left, each, last, expected):
+    assert stopping.find_last_step(step, left, each, last) == expected
+
+
+def test_a_fitted_schedule_has_the_shape_of_the_one_of_the_config(stopping):
+    rates = [math.cos(math.pi * index / 2000) for index in range(1000)]
+    schedule = stopping.FittedSchedule(rates, 0, 0.0, 50)
+    assert schedule.rate(0) == rates[0]
+    assert schedule.rate(25) == rates[500]
+    assert schedule.rate(50) == schedule.rate(80) == rates[-1]
+
+
+def test_another_fit_never_makes_the_rate_jump(stopping):
+    schedule = stopping.FittedSchedule([1 - index / 10000 for index in range(10000)], 0, 0.0, 1000)
+    for step, last_step in ((100, 300), (200, 5000), (400, 420)):
+        before = schedule.rate(step)
+        schedule.fit(step, last_step)
+        assert schedule.rate(step) == pytest.approx(before, abs=2e-4)
+    assert schedule.position(420) == 1
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 1200, 20000])
+def test_the_table_of_a_schedule_goes_from_its_beginning_to_its_end(stopping, epochs):
+    cosine = {"name": "Adam", "lr": {"name": "Cosine", "learning_rate": 0.1}}
+    rates = stopping.tabulate_schedule(cosine, epochs)
+    assert rates[0] == 0.1
+    assert rates[-1] < 1e-6
+    assert rates[len(rates) // 2] == pytest.approx(0.05, rel=1e-3)
+
+
+def test_the_table_keeps_the_share_of_the_warm_up(stopping):
+    warm = {"name": "Adam", "lr": {"name": "Cosine", "learning_rate": 0.1, "warmup_epoch": 10}}
+    rates = stopping.tabulate_schedule(warm, 100)
+    assert rates.index(max(rates)) / len(rates) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_constant_rate_has_no_table(stopping):
+    assert stopping.tabulate_schedule({"name": "Adam", "lr": {"learning_rate": 0.1}}, 10) is None
+
+
+def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, **options):
+    """A toy of 100 epochs, in which a step takes a second, with a budget. Returns (steps, outcome, plans, seconds)."""
+    from paddle.optimizer.lr import CosineAnnealingDecay
+
+    clock, watched, plans = Clock(evaluation), Steps(), []
+    monkeypatch.setattr(stopping, "monotonic", clock)
+    schedule = CosineAnnealingDecay(0.1, T_max=epochs * STEPS_PER_EPOCH)
+    budget = stopping.Budget(seconds / 60, record=plans.append, **options)
+    run(toy(schedule=schedule, epoch_num=epochs), [clock, budget, watched], monkeypatch)
+    return watched.steps, watched.outcome, plans, clock.now - 100
+
+
+@pytest.mark.parametrize("seconds", [60, 200])
+def test_a_budget_is_spent_to_the_step_and_the_rate_ends_at_zero(stopping, monkeypatch, seconds):
+    steps, outcome, plans, spent = train_for(stopping, monkeypatch, seconds)
+    assert spent == pytest.approx(seconds, abs=2)
+    assert len(steps) == pytest.approx(seconds, abs=2)
+    assert outcome.name == "budget spent"
+    assert steps[0].rate == 0.1
+    assert steps[-1].rate < 0.1 * 0.02
+    assert plans[-1].last_step == steps[-1].number
+
+
+def test_the_rate_falls_without_a_jump(stopping, monkeypatch):
+    steps, *_ = train_for(stopping, monkeypatch, 100, evaluation=3.0)
+    drops = [before.rate - after.rate for before, after in zip(steps, steps[1:])]
+    assert min(drops) > -1e-9
+    assert max(drops) < 0.1 * math.pi / 2 / (len(steps) - 25) * 1.5
+
+
+def test_evaluations_are_paid_from_the_budget(stopping, monkeypatch):
+    # 100 s hold 40 pairs of steps with an evaluation of half a second each.
+    steps, _, _, spent = train_for(stopping, monkeypatch, 100, evaluation=0.5)
+    assert len(steps) == pytest.approx(80, abs=3)
+    assert spent == pytest.approx(100, abs=3)
+
+
+def test_a_budget_that_is_long_enough_changes_nothing(stopping, monkeypatch):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, 10_000, epochs=10)
+    expected = [0.05 * (1 + math.cos(math.pi * index / 40)) for index in range(40)]
+    assert outcome.name == "finished"
+    assert [step.rate for step in steps] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_spent_budget_takes_no_step(stopping, monkeypatch):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, 60, spent=61.0)
+    assert steps == []
+    assert outcome.name == "budget spent"
+
+
+def test_a_resumed_training_goes_on_where_it_was_in_the_schedule(stopping, monkeypatch):
+    steps, _, _, spent = train_for(stopping, monkeypatch, 100, spent=40.0, position=0.4)
+    assert steps[1].rate == pytest.approx(0.05 * (1 + math.cos(math.pi * 0.4)), rel=0.01)
+    assert spent == pytest.approx(60, abs=2)
+    assert steps[-1].rate < 0.1 * 0.02
+
+
+def test_the_fit_is_said_once(stopping, monkeypatch, caplog):
+    with caplog.at_level("INFO", logger="toy"):
+        train_for(stopping, monkeypatch, 100)
+    said = [record.message for record in caplog.records if "Global.max_minutes" in record.message]
+    assert said == [
+        "Global.max_minutes=1.66667: a step takes 1 s with all that goes with it, so training ends after 100 steps,"
+        " which are 25 epochs; the schedule of the learning rate is fitted to them."
+    ]
+
+
+def test_a_training_that_stops_early_says_so_keeps_its_checkpoint_and_exits_with_0(
+    ppocrv2, words, tmp_path, either_host
+):
+    early = ["Global.epoch_num=50", "Global.eval_batch_step=[0,1]", "Global.early_stop={patience: 2}"]
+    run = ppocrv2("train", "-c", UDML_CENTER, "-o", *words, *early, "Optimizer.lr.values=[0,0]", paddleocr=either_host)
+    assert run.returncode == 0, run.stdout + run.stderr
+    out = tmp_path / "out"
+    lines = [json.loads(line) for line in (out / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines[-1]["outcome"] == "stopped early"
+    assert f"{lines[-1]['sentence']} The last checkpoint is out/latest." in run.stdout
+    assert lines[-1]["step"] == 3
+    assert (out / "latest.pdparams").is_file()
+    assert "stopped early" in (out / "report.html").read_text(encoding="utf-8")
+
+
+STOP_TOGETHER = """
+import os, sys
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.host.training import watching
+
+count = watching.Watch.count_step
+def count_aloud(self, stats):
+    count(self, stats)
+    print(f"rank {os.environ['PADDLE_TRAINER_ID']} took step {self.step_number} at {stats['lr']:.9f}", flush=True)
+watching.Watch.count_step = count_aloud
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        # Rank 0 decides after the evaluation at step 3; the order holds one step later.
+        (["Global.early_stop={patience: 2}", "Global.eval_batch_step=[0,1]"], 4),
+        pytest.param(["Global.max_minutes=0.2", "Global.eval_batch_step=[0,1000]"], None, marks=pytest.mark.slow),
+    ],
+)
+def test_several_ranks_stop_at_the_same_step_and_follow_the_same_rates(two_processes, words, tmp_path, end, last):
+    (tmp_path / "together.py").write_text(STOP_TOGETHER, encoding="utf-8")
+    steady = ["Optimizer.lr.values=[0.0001,0]", "Optimizer.lr.decay_epochs=[1]", "Train.loader.batch_size_per_card=2"]
+    steps = ["Global.epoch_num=1000", "Global.cal_metric_during_train=false", "Global.save_epoch_step=10000"]
+    said = two_processes("together.py", "train", "-c", UDML_CENTER, "-o", *words, *steady, *steps, *end)
+    taken = [re.findall(rf"rank {rank} took step (\d+) at (\S+)", said) for rank in (0, 1)]
+    assert taken[0] == taken[1]
+    assert len(taken[0]) == int(taken[0][-1][0]) < 2000
+    if last is not None:
+        assert len(taken[0]) == last

@@ -1,0 +1,40 @@
+"""The processes that load data end with the loop over them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = """
+import multiprocessing, time
+import numpy as np, paddle
+from ppocrv2_ext.host.samples.loader import Loader
+
+class Zeros(paddle.io.Dataset):
+    def __len__(self): return 400
+    def __getitem__(self, index): return np.zeros((3, 8, 8), "float32")
+
+def wait_for(count):
+    end = time.monotonic() + 30
+    while len(multiprocessing.active_children()) != count and time.monotonic() < end:
+        time.sleep(0.05)
+    return len(multiprocessing.active_children())
+
+loader = Loader(Zeros(), batch_size=4, num_workers=2)
+batches = iter(loader)
+next(batches)
+counts = [wait_for(2)]
+{leave}
+print(*counts, wait_for(0), sum(1 for _ in loader))
+"""
+
+
+@pytest.mark.parametrize("leave", ["batches.close()", "del batches"])
+def test_workers_end_when_the_loop_is_left_in_the_middle_of_an_epoch_and_the_next_epoch_is_whole(leave):
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT.format(leave=leave)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.split() == ["2", "0", "100"]

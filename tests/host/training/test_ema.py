@@ -1,0 +1,281 @@
+"""The moving average of the weights: its values, and a training that uses, saves and resumes it on both hosts."""
+
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import paddle
+import pytest
+from arrays import draw_normal
+from drawn_words import draw_words
+
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.distillation import DistillationNetworks
+from ppocrv2_ext.plugins.norm import freeze_norm
+
+ROOT = Path(__file__).resolve().parents[3]
+UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
+HOSTS = ["wheel", pytest.param("checkout", marks=pytest.mark.checkout)]
+
+
+@pytest.fixture
+def average(wheel):
+    from ppocrv2_ext.host.training.ema import WeightAverage
+
+    return WeightAverage
+
+
+class Counter(paddle.nn.Layer):
+    """A weight, BatchNorm, and an integer as a head with centers has it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = paddle.nn.BatchNorm1D(1)
+        self.weight = self.create_parameter([1])
+        self.register_buffer("counts", paddle.zeros([1], dtype="int64"))
+
+    def set_all(self, value):
+        self.set_state_dict({name: paddle.full_like(old, value) for name, old in self.state_dict().items()})
+
+
+def averages_of_1_2_3(average, model, **options):
+    averages = average(model, **options)
+    for value in (1, 2, 3):
+        model.set_all(value)
+        averages.update(model)
+    return {name: value.item() for name, value in averages.apply().items()}
+
+
+def test_average_of_three_steps_by_hand(average):
+    # (1/8 + 2/4 + 3/2) / (1 - 1/8)
+    assert averages_of_1_2_3(average, Counter(), decay=0.5, ema_decay_type="normal")["weight"] == pytest.approx(17 / 7)
+
+
+def test_average_with_a_share_that_rises_to_a_threshold_by_hand(average):
+    # shares 1/10, 2/11, 1/4
+    by_hand = ((0.9 * 2 / 11 + 2 * 9 / 11) / 4 + 3 * 3 / 4) / (1 - 0.25**3)
+    assert averages_of_1_2_3(average, Counter())["weight"] == pytest.approx(by_hand)
+
+
+def test_average_with_a_share_that_rises_exponentially_by_hand(average):
+    first, second, third = (0.9 * (1 - np.exp(-step / 2)) for step in (1, 2, 3))
+    by_hand = ((1 - first) * second + 2 * (1 - second)) * third + 3 * (1 - third)
+    options = {"decay": 0.9, "gamma": 2, "ema_decay_type": "exponential"}
+    assert averages_of_1_2_3(average, Counter(), **options)["weight"] == pytest.approx(by_hand)
+
+
+def test_an_integer_is_not_averaged_and_keeps_its_type(average):
+    model = Counter()
+    averages = average(model)
+    model.set_all(5)
+    averages.update(model)
+    counts = averages.apply()["counts"]
+    assert counts.dtype == paddle.int64
+    assert counts.item() == 5
+
+
+def test_the_statistics_of_batchnorm_are_averaged_unless_they_are_frozen(average):
+    learning, frozen = Counter(), Counter()
+    freeze_norm(frozen)
+    options = {"decay": 0.5, "ema_decay_type": "normal"}
+    assert averages_of_1_2_3(average, learning, **options)["norm._mean"] == pytest.approx(17 / 7)
+    assert averages_of_1_2_3(average, frozen, **options)["norm._mean"] == 3
+    assert averages_of_1_2_3(average, frozen, **options)["norm.weight"] == pytest.approx(17 / 7)
+
+
+def test_parameters_that_do_not_learn_are_left_out_on_demand(average):
+    options = {"decay": 0.5, "ema_decay_type": "normal"}
+    for left_out, expected in ((True, 3), (False, pytest.approx(17 / 7))):
+        model = Counter()
+        model.weight.stop_gradient = True
+        values = averages_of_1_2_3(average, model, ema_filter_no_grad=left_out, **options)
+        assert values["weight"] == expected
+        assert values["norm._mean"] == pytest.approx(17 / 7)
+
+
+def test_a_frozen_teacher_stays_bit_equal(average):
+    networks = {
+        name: paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.BatchNorm(4)) for name in ("Student", "Teacher")
+    }
+    model = DistillationNetworks(networks, frozen=["Teacher"])
+    before = {name: value.numpy() for name, value in networks["Teacher"].state_dict().items()}
+    averages = average(model)
+    optimizer = paddle.optimizer.Adam(0.1, parameters=[p for p in model.parameters() if p.trainable])
+    for seed in range(5):
+        outputs = model(paddle.to_tensor(draw_normal(seed, 8, 3)))
+        (outputs["Student"] - outputs["Teacher"]).square().mean().backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        averages.update(model)
+    model.set_state_dict(averages.apply())
+    after = networks["Teacher"].state_dict()
+    assert all((after[name].numpy() == value).all() for name, value in before.items())
+
+
+def test_half_precision_weights_are_averaged_in_float32(average):
+    model = paddle.nn.Linear(2, 2)
+    model.to(dtype="bfloat16")
+    averages = average(model)
+    averages.update(model)
+    assert averages.state_dict["weight"].dtype == paddle.float32
+    assert averages.apply()["weight"].dtype == paddle.bfloat16
+
+
+def test_options_out_of_range_are_refused(average):
+    with pytest.raises(ValueError, match="`ema_decay` must be a number in"):
+        average(Counter(), decay=1.0)
+    with pytest.raises(ValueError, match="`ema_gamma` must be a number > 0"):
+        average(Counter(), gamma=0)
+    with pytest.raises(UserError, match="did you mean 'threshold'"):
+        average(Counter(), ema_decay_type="treshold")
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("decay_type", ["threshold", "exponential", "normal"])
+def test_the_average_is_paddleocrs(average, checkout, decay_type):
+    spec = importlib.util.spec_from_file_location("paddleocr_ema", checkout / "ppocr" / "utils" / "ema.py")
+    theirs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(theirs)
+    model = paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.BatchNorm1D(4))
+    pair = [cls(model, decay=0.9, gamma=5, ema_decay_type=decay_type) for cls in (average, theirs.ModelEMA)]
+    for seed in range(12):
+        for parameter in model.state_dict().values():
+            parameter.set_value(draw_normal(seed, *parameter.shape))
+        for each in pair:
+            each.update(model)
+    ours, stock = (each.apply() for each in pair)
+    assert ours.keys() == stock.keys()
+    for name in ours:
+        np.testing.assert_allclose(ours[name].numpy(), stock[name].numpy(), rtol=1e-6, atol=1e-7)
+
+
+def load(file):
+    return {name: value.numpy() for name, value in paddle.load(str(file)).items()}
+
+
+def assert_equal(these, those, **tolerance):
+    assert these.keys() == those.keys()
+    for name, value in these.items():
+        if tolerance:
+            np.testing.assert_allclose(value, those[name], err_msg=name, **tolerance)
+        else:
+            np.testing.assert_array_equal(value, those[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, request):
+    """A function that trains on one drawn word, eight times, with an average, and evaluates at every step.
+
+    A clone of PaddleOCR reads the lines in a random order, which makes no difference here.
+    """
+    folder = tmp_path_factory.mktemp("trainings")
+    words = draw_words(folder)
+    (folder / "mat.txt").write_text("mat.png\tmat\n" * 8, encoding="utf-8")
+    options = ["Train.dataset.label_file_list=[mat.txt]", "Global.eval_batch_step=[0,1]", "Global.use_ema=true"]
+
+    def run_command(command, host, *overrides):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if host == "checkout":
+            environment["PADDLEOCR_HOME"] = str(request.getfixturevalue("checkout"))
+        arguments = [command, "-c", UDML_CENTER, "-o", *words, *options, *overrides]
+        command = [sys.executable, "-m", "ppocrv2_ext", *arguments]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return folder
+
+    return run_command
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    """``trained(host, name)``: the folder of a training of two epochs, or of its first. Each is made once."""
+    overrides = {"whole": [], "first_epoch": ["Global.epoch_num=1"], "plain": ["Global.use_ema=false"]}
+
+    @functools.cache
+    def train(host, name):
+        return run("train", host, f"Global.save_model_dir={host}_{name}", *overrides[name]) / f"{host}_{name}"
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def resumed(run, trained):
+    """``resumed(first, second)``: the folder of a training with its first epoch on one host, its second on another."""
+
+    def resume(first, second):
+        folder = trained(first, "first_epoch").parent / f"{first}_{second}"
+        shutil.copytree(trained(first, "first_epoch"), folder)
+        run("train", second, f"Global.save_model_dir={folder}", "--resume", folder)
+        return folder
+
+    return resume
+
+
+def load_average(file):
+    saved = paddle.load(str(file))
+    assert saved.keys() == {"train_state", "ema_state", "step"}
+    states = ({name: value.numpy() for name, value in saved[key].items()} for key in ("train_state", "ema_state"))
+    return (*states, saved["step"])
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_resumed_training_ends_like_one_that_was_never_stopped(run, trained, resumed, host):
+    whole, parts = trained(host, "whole"), resumed(host, host)
+    (training, average, step), (other_training, other_average, other_step) = (
+        load_average(folder / "latest.pdema") for folder in (whole, parts)
+    )
+    assert step == other_step == 4
+    assert_equal(training, other_training)
+    assert_equal(average, other_average)
+    assert_equal(load(whole / "latest.pdparams"), load(parts / "latest.pdparams"))
+    run("eval", host, f"Global.pretrained_model={parts / 'latest'}")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_every_checkpoint_holds_the_average_and_beside_it_the_training_weights(trained, host):
+    folder = trained(host, "whole")
+    # Step 4 averages with a share of 4/13.
+    for name, step, share in (("iter_epoch_1", 2, 2 / 11), ("latest", 4, 4 / 13)):
+        training, average, saved_step = load_average(folder / f"{name}.pdema")
+        written = load(folder / f"{name}.pdparams")
+        assert saved_step == step
+        for key, value in written.items():
+            if "center_counts" in key:
+                assert value.dtype == np.int64
+                assert value.sum() > 0
+                np.testing.assert_array_equal(value, training[key])
+            elif "_mean" not in key and "_variance" not in key:  # frozen in this config
+                np.testing.assert_allclose(value, average[key] / (1 - share**step), rtol=1e-5, atol=1e-7)
+        assert any((written[key] != training[key]).any() for key in written)
+    for name in ("best_accuracy", "best_model/model"):
+        assert (folder / f"{name}.pdema").is_file()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_training_goes_on_from_the_training_weights_after_it_evaluated_and_saved(trained, host):
+    training, _, _ = load_average(trained(host, "whole") / "latest.pdema")
+    plain = trained(host, "plain")
+    assert_equal(training, load(plain / "latest.pdparams"))
+    assert not (plain / "latest.pdema").exists()
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize(("first", "second"), [("wheel", "checkout"), ("checkout", "wheel")])
+def test_a_checkpoint_with_an_average_moves_between_hosts(trained, resumed, first, second):
+    whole, parts = (folder / "latest.pdparams" for folder in (trained(second, "whole"), resumed(first, second)))
+    assert_equal(load(whole), load(parts), rtol=1e-3, atol=1e-4)
+
+
+def test_a_checkpoint_without_an_average_is_reported(average, tmp_path):
+    from ppocrv2_ext.host.training.ema import _resume
+
+    log = mock.Mock()
+    _resume(average(Counter()), Counter(), tmp_path / "latest.pdema", log)
+    (sentence,) = log.warning.call_args.args
+    assert "latest.pdema; the average starts anew" in sentence

@@ -1,0 +1,140 @@
+"""The look at the first step: parts without a gradient, frames that differ between training and evaluation."""
+
+import paddle
+import pytest
+from paddle import nn
+
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host.training import first_step
+
+
+class Pooled(nn.Layer):
+    """A backbone that makes 40 frames in training and one of 8 pixels in evaluation, as those of PP-OCRv3 to v6."""
+
+    def __init__(self, noise=0.0):
+        super().__init__()
+        self.conv, self.norm, self.noise = nn.Conv2D(3, 4, 3, padding=1), nn.BatchNorm2D(4), noise
+
+    def forward(self, x):
+        x = self.norm(self.conv(x))
+        if self.training:
+            return nn.functional.adaptive_avg_pool2d(x, [1, 40]) + self.noise
+        return nn.functional.avg_pool2d(x, [x.shape[2], 8])
+
+
+class Recognizer(nn.Layer):
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone, self.neck, self.head = backbone, nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x, cut=False):
+        x = self.backbone(x).squeeze(2).transpose([0, 2, 1])
+        return self.head(self.neck(x.detach() if cut else x))
+
+
+def config(train, evaluation, **network):
+    def section(width):
+        return {"dataset": {"transforms": [{"DecodeImage": None}, {"RecResizeImg": {"image_shape": [3, 8, width]}}]}}
+
+    architecture = {"model_type": "rec", "Backbone": {"name": "Pooled"}, **network}
+    return {"Architecture": architecture, "Train": section(train), "Eval": section(evaluation), "Global": {}}
+
+
+@pytest.fixture
+def model():
+    paddle.seed(3)
+    return Recognizer(Pooled())
+
+
+class TestFrames:
+    def test_as_many_frames_in_training_as_in_evaluation_are_fine(self, model):
+        assert list(first_step.check_frames(model, config(320, 320))) == []
+
+    def test_a_wider_evaluation_with_as_many_more_frames_is_fine(self, model):
+        assert list(first_step.check_frames(model, config(320, 640))) == []
+
+    def test_a_width_that_is_pooled_to_other_frames_is_refused_with_the_right_one(self, model):
+        message = (
+            "Pooled makes 40 frames of 160 pixels in training, but 20 of 160 in evaluation.*by_width.* 320, in Train"
+        )
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(model, config(160, 160)))
+
+    def test_features_that_differ_although_statistics_are_frozen_are_named(self):
+        model = Recognizer(Pooled(noise=1.0))
+        model.backbone.norm.eval()
+        (sentence,) = first_step.check_frames(model, config(320, 320, freeze_norm=True))
+        assert "features in training differ from those in evaluation" in sentence
+
+    def test_the_look_changes_neither_statistics_nor_modes(self, model):
+        model.train()
+        model.backbone.norm.eval()
+        before = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+        list(first_step.check_frames(model, config(320, 320)))
+        assert all((model.state_dict()[name].numpy() == value).all() for name, value in before.items())
+        assert model.backbone.training
+        assert not model.backbone.norm.training
+
+    def test_detectors_and_sets_without_a_shape_are_left_alone(self, model):
+        detector = config(160, 160, model_type="det")
+        shapeless = config(160, 160)
+        shapeless["Train"]["dataset"]["transforms"].pop()
+        assert list(first_step.check_frames(model, detector)) == []
+        assert list(first_step.check_frames(model, shapeless)) == []
+
+
+class TestGradients:
+    def _backward(self, model, cut):
+        model(paddle.rand([1, 3, 8, 320]), cut).sum().backward()
+
+    def test_nothing_is_said_if_every_tensor_gets_a_gradient(self, model):
+        self._backward(model, cut=False)
+        assert list(first_step.check_gradients(model, [])) == []
+
+    def test_a_part_that_no_loss_reaches_is_an_error_that_counts_its_tensors(self, model):
+        self._backward(model, cut=True)
+        with pytest.raises(UserError, match="no loss reaches the backbone: none of its 4 trainable tensors"):
+            list(first_step.check_gradients(model, []))
+
+    def test_a_part_may_be_allowed_to_get_no_gradient(self, model):
+        self._backward(model, cut=True)
+        (sentence,) = first_step.check_gradients(model, ["backbone"])
+        assert sentence.startswith("4 of the 4 trainable tensors of the backbone get no gradient")
+
+    def test_single_tensors_without_a_gradient_are_counted(self, model):
+        model.neck.unused = nn.Linear(2, 2)
+        self._backward(model, cut=False)
+        (sentence,) = first_step.check_gradients(model, [])
+        assert sentence.startswith("2 of the 4 trainable tensors of the neck get no gradient")
+        assert "'neck.unused.weight'" in sentence
+
+    def test_frozen_tensors_need_no_gradient(self, model):
+        for parameter in model.backbone.parameters():
+            parameter.trainable = False
+        self._backward(model, cut=True)
+        assert list(first_step.check_gradients(model, [])) == []
+
+    def test_parts_of_several_networks_carry_the_name_of_their_network(self, model):
+        pair = nn.LayerDict({"Student": model, "Teacher": Recognizer(Pooled())})
+        self._backward(pair["Student"], cut=False)
+        with pytest.raises(UserError, match=r"no loss reaches the Teacher\.backbone"):
+            list(first_step.check_gradients(pair, []))
+
+
+@pytest.mark.parametrize("method", ["step", "minimize"])
+def test_the_look_comes_before_the_first_step_and_only_there(model, method):
+    optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+    looks = []
+    first_step._call_before_first_step(optimizer, lambda: looks.append(model.head.weight.numpy().copy()))
+    before = model.head.weight.numpy().copy()
+    for _ in range(2):
+        loss = model(paddle.rand([1, 3, 8, 320])).sum()
+        loss.backward()
+        if method == "step":
+            optimizer.step()
+        else:
+            optimizer.minimize(loss)
+        optimizer.clear_grad()
+    assert len(looks) == 1
+    assert (looks[0] == before).all()
+    assert (model.head.weight.numpy() != before).any()

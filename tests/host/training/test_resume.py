@@ -1,0 +1,261 @@
+"""A training that goes on from its checkpoint takes the steps that it would have taken without a stop."""
+
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import paddle
+import pytest
+from drawn_words import draw_words
+
+from ppocrv2_ext.checkpoints import pickles, sets
+from ppocrv2_ext.commands.train import train
+from ppocrv2_ext.config import locate, read
+from ppocrv2_ext.data.transforms import list_transforms
+from ppocrv2_ext.errors import UserError
+
+CLONE = os.environ.get("TESTED_CLONE")  # set where this file runs for a clone of PaddleOCR
+COLLABORATION = "det/ch_PP-OCRv2_det_cml"
+DETECTOR = "det/ch_PP-OCRv2_det_dml"
+RECOGNIZER = "rec/ch_PP-OCRv2_rec_finetune"
+UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
+
+
+class Kill(BaseException):
+    """Stands for the SIGKILL that a process does not notice."""
+
+
+@pytest.fixture
+def connected():
+    """The PaddleOCR that this file runs for, plugged into this process."""
+    from ppocrv2_ext.host import connect
+
+    return connect(CLONE)
+
+
+@pytest.fixture
+def run(connected, tmp_path, monkeypatch):
+    """Train in this process, and stop at a step: ``run(config, *overrides, resume=None, signal_at=7, kill_at=None)``.
+
+    The step at which a signal comes is finished, the one at which the training is killed is not.
+    """
+    from ppocrv2_ext.host.training import resume as host_resume
+
+    monkeypatch.chdir(tmp_path)
+    seed_step = host_resume.seed_step
+
+    def run(config, *overrides, resume=None, signal_at=None, kill_at=None):
+        steps = []
+
+        def count_step(place):
+            seed_step(place)
+            steps.append(place)
+            if len(steps) == signal_at:
+                signal.raise_signal(signal.SIGTERM)
+            if len(steps) == kill_at:
+                raise Kill
+
+        monkeypatch.setattr(host_resume, "seed_step", count_step)
+        random.seed()  # nothing may depend on what was drawn in this process before
+        np.random.seed()
+        with paddle.utils.unique_name.guard():  # as in a new process: optimizers call weights by these names
+            train(config, list(overrides), CLONE, resume)
+        return steps
+
+    return run
+
+
+def words(folder, name):
+    """Overrides for a single narrow recognizer, or for the two of UDML, on words that are augmented at random."""
+    changes = [change for change in draw_words(folder) if ".RecAug." not in change]
+    if name == RECOGNIZER:
+        changes = [
+            c.replace("Architecture.Models.Student.", "Architecture.") for c in changes if "Models.Teacher" not in c
+        ]
+        changes += ["Global.pretrained_model="]
+    return [*changes, "Global.cal_metric_during_train=false", "Train.dataset.transforms.RecAug.tia_prob=1"]
+
+
+def assert_equal_trainings(folder, other):
+    """The weights, the optimizer with its schedule, and the epoch of two folders are bit for bit the same."""
+    for suffix in (".pdparams", ".pdopt"):
+        values, others = (
+            pickles.without_tensor_names(pickles.read(place / f"latest{suffix}")) for place in (folder, other)
+        )
+        assert list(values) == list(others)
+        for name, value in values.items():
+            np.testing.assert_equal(value, others[name], err_msg=name)
+    assert sets.read_position(folder / "latest") == sets.read_position(other / "latest")
+
+
+@pytest.mark.parametrize("name", [RECOGNIZER, pytest.param(UDML_CENTER, marks=pytest.mark.slow)])
+def test_a_recognizer_that_was_stopped_and_killed_ends_as_one_that_was_not(name, run, tmp_path):
+    overrides = [*words(tmp_path, name), "Global.epoch_num=3"]
+    assert len(run(name, *overrides, "Global.save_model_dir=whole")) == 6
+    with pytest.raises(SystemExit) as end:
+        run(name, *overrides, "Global.save_model_dir=parts", signal_at=1)  # in the middle of an epoch
+    assert end.value.code == 128 + signal.SIGTERM
+    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 1, 1)
+    with pytest.raises(Kill):
+        run(name, *overrides, "Global.save_model_dir=parts", resume="parts", kill_at=3)
+    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
+    places = run(name, *overrides, "Global.save_model_dir=parts", resume="parts")
+    assert [place[-2:] for place in places] == [(2, 0), (2, 1), (3, 0), (3, 1)]
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def scenes(samples, folder, name):
+    """Overrides for a training of detectors on real scenes cut to 96 x 96, with Copy-Paste."""
+    labels = (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:4]
+    (folder / "scenes.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    transforms = [transform for transform, _ in list_transforms(read(locate(name))["Train"]["dataset"])]
+    crop = next(name for name in ("RandomSceneCrop", "EastRandomCropData") if name in transforms)
+    return [
+        *(f"{mode}.dataset.data_dir={samples / 'icdar2015_scenes'}" for mode in ("Train", "Eval")),
+        *(f"{mode}.dataset.label_file_list=[scenes.txt]" for mode in ("Train", "Eval")),
+        f"Train.dataset.transforms.{crop}.size=[96,96]",
+        *("Train.loader.num_workers=0", "Eval.loader.num_workers=0", "Train.loader.batch_size_per_card=2"),
+        *("Global.use_gpu=false", "Global.print_batch_step=1", "Global.eval_batch_step=[0,1000]"),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [DETECTOR, COLLABORATION])
+def test_detectors_that_were_stopped_end_as_those_that_were_not(name, run, samples, tmp_path):
+    overrides = [*scenes(samples, tmp_path, name), "Global.epoch_num=2"]
+    if name == COLLABORATION:
+        overrides.append("Architecture.Models.Teacher.pretrained=")  # 100 MB, and it learns nothing
+    run(name, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(name, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(name, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_average_and_order_of_shares_go_on_too_with_several_loader_processes(run, tmp_path):
+    overrides = [
+        *words(tmp_path, RECOGNIZER),
+        *("Global.use_ema=true", "Global.epoch_num=2", "Train.loader.num_workers=2"),
+        *("Train.dataset.ratio_list=[0.75]", "Train.loader.batch_size_per_card=3"),  # six lines, others in each epoch
+    ]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+    averages = [pickles.read(tmp_path / folder / "latest.pdema") for folder in ("parts", "whole")]
+    assert averages[0]["step"] == averages[1]["step"] == 4
+    for state in ("train_state", "ema_state"):
+        for name, value in pickles.without_tensor_names(averages[0][state]).items():
+            np.testing.assert_equal(value, pickles.without_tensor_names(averages[1][state])[name], err_msg=name)
+
+
+def test_a_finished_training_says_so_and_takes_no_step(run, tmp_path, capsys):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1"]
+    run(RECOGNIZER, *overrides)
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
+    assert run(RECOGNIZER, *overrides, resume="out") == []
+    assert "out/latest is finished: 1 of 1 epochs" in capsys.readouterr().out
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
+    assert {**before, ".training": 0} == {**after, ".training": 0}  # the lock names the last process
+
+
+def test_a_better_model_that_was_saved_after_the_checkpoint_is_not_overwritten(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", "Global.eval_batch_step=[0,1]"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=4)
+    record = tmp_path / "out" / "best_accuracy.states"
+    better = pickles.read(record)
+    better["best_model_dict"]["acc"] = 0.9  # as if the third step had read nine words in ten
+    record.write_bytes(pickle.dumps(better, protocol=2))
+    weights = (tmp_path / "out" / "best_accuracy.pdparams").read_bytes()
+    run(RECOGNIZER, *overrides, resume="out")
+    assert (tmp_path / "out" / "best_accuracy.pdparams").read_bytes() == weights
+    assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] == 0.9
+
+
+def test_the_last_good_checkpoint_is_taken_when_the_newest_is_cut(run, tmp_path, capfd):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=3"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=5)  # two epochs are saved
+    optimizer = tmp_path / "out" / "latest.pdopt"
+    optimizer.write_bytes(optimizer.read_bytes()[:-9])
+    places = run(RECOGNIZER, *overrides, resume="out")
+    assert [place[-2:] for place in places] == [(3, 0), (3, 1)]
+    said = capfd.readouterr().err
+    assert "out/latest is not whole: latest.pdopt has" in said
+    assert "going on from out/iter_epoch_2" in said
+
+
+AMP = "Global.use_amp=true Global.amp_level=O1 Global.amp_dtype=bfloat16 Global.use_dynamic_loss_scaling=true".split()
+
+
+@pytest.mark.slow
+def test_a_recognizer_in_mixed_precision_ends_as_one_that_was_not_stopped(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", *AMP]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=3)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 1
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+def scaler(count=7, scale=512.0):
+    """A scaler of mixed precision in the middle of a training. On a CPU Paddle makes none that scales."""
+    made = paddle.amp.GradScaler()
+    made._enable = True
+    numbers = {"incr_ratio": 2.0, "decr_ratio": 0.5, "incr_every_n_steps": 1000, "decr_every_n_nan_or_inf": 2}
+    state = {"incr_count": count, "decr_count": 1, "use_dynamic_loss_scaling": True, "scale": np.array([scale])}
+    made.load_state_dict({**numbers, **state})
+    return made
+
+
+def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(connected):
+    from ppocrv2_ext.host.training.resume import describe_scaler, restore_scaler
+
+    saved, restored = scaler(), scaler(count=0, scale=1024.0)
+    restore_scaler(restored, json.loads(json.dumps(describe_scaler(saved))), "latest")
+    assert describe_scaler(restored) == describe_scaler(saved)
+    assert describe_scaler(None) == describe_scaler(paddle.amp.GradScaler()) == {}
+
+
+@pytest.mark.parametrize("state", [[1], {"scale": 1}, {"scale": "x"}])
+def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, connected):
+    from ppocrv2_ext.host.training.resume import restore_scaler
+
+    with pytest.raises(UserError, match=r"latest\.resume: `scaler` is no state of a scaler"):
+        restore_scaler(scaler(), state, "latest")
+
+
+@pytest.mark.skipif(not CLONE, reason="the wheel has no schedule of the weight decay")
+def test_the_schedule_of_the_weight_decay_goes_on_too(run, tmp_path):
+    decay = "Optimizer.regularizer={name: CosineL2Decay, factor: 0.5, end_factor: 0.0}"
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", decay]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=2)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 2
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("share", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+def test_every_test_of_this_file_passes_on_a_clone(share, checkout):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-m",
+        f"not checkout and {share}",
+    ]
+    run = subprocess.run(command, env={**os.environ, "TESTED_CLONE": str(checkout)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
