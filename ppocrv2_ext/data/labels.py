@@ -330,7 +330,7 @@ def check_recognition_label(
     written, label = label, unicodedata.normalize(form, label) if form else label
     known = [character for character in label if character in alphabet]
     unknown = tuple(character for character in label if character not in alphabet)
-    needed = count_frames([character.lower() for character in known] if lower else known)
+    needed = count_needed_frames([character.lower() for character in known] if lower else known)
     rules = {
         "decomposed": label != written or (bool(unknown) and _has_fewer(unknown, label, alphabet)),
         "empty-label": not label,
@@ -355,7 +355,7 @@ def _has_fewer(unknown: Sequence[str], label: str, alphabet: Collection[str]) ->
     return composed != label and sum(character not in alphabet for character in composed) < len(unknown)
 
 
-def count_frames(text: Sequence[str]) -> int:
+def count_needed_frames(text: Sequence[str]) -> int:
     """The fewest frames in which CTC can write ``text``.
 
     Each character needs a frame, and a blank between equal neighbours needs one.

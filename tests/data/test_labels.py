@@ -20,7 +20,7 @@ from ppocrv2_ext.data.labels import (
     check_detection_label,
     check_polygon,
     check_recognition_label,
-    count_frames,
+    count_needed_frames,
     read_boxes,
     read_entries,
 )
@@ -208,7 +208,7 @@ def test_the_frames_of_a_text_are_the_fewest_that_its_alignment_fits_in():
 
     for text in ("a", "ab", "aa", "aab", "abba", "aaa"):
         label = paddle.to_tensor([[ord(character) for character in text]])
-        needed, length = count_frames(text), paddle.to_tensor([len(text)])
+        needed, length = count_needed_frames(text), paddle.to_tensor([len(text)])
         assert [bool(is_feasible(label, length, frames)) for frames in (needed - 1, needed)] == [False, True], text
 
 

@@ -15,7 +15,7 @@ import paddle
 from paddle.io.dataloader.collate import default_collate_fn
 
 from ... import interrupts
-from ...data.labels import count_frames
+from ...data.labels import count_needed_frames
 from ...errors import summarise
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
@@ -187,7 +187,7 @@ class _Collate:
         classes, length = (sample[column] for column in self.text_columns or ())
         if np.ndim(classes) != 1 or np.ndim(length) != 0:
             return 0  # the sample of another task; an exception would leave the training waiting
-        return count_frames(np.asarray(classes)[: int(length)].tolist())
+        return count_needed_frames(np.asarray(classes)[: int(length)].tolist())
 
     def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
         """(the batch, "") or (anything, why the samples make none)."""
