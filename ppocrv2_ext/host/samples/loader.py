@@ -17,6 +17,7 @@ from paddle.io.dataloader.collate import default_collate_fn
 from ... import interrupts
 from ...data.labels import count_needed_frames
 from ...errors import summarise
+from ...plugins.compact import Compact, Widen
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
 from .worker_memory import keep_freed_memory
@@ -64,7 +65,9 @@ class Loader:
 
     def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
-        collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset))
+        # Only Paddle's own function surely keeps a column a column.
+        self._widen = _make_compact(getattr(dataset, "ops", None) or []) if collate_fn is None else {}
+        collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset), sorted(self._widen))
         self._loader = paddle.io.DataLoader(
             dataset=PlacedDataSet(_Readings(dataset), dataset),
             collate_fn=collate,
@@ -117,6 +120,9 @@ class Loader:
             count += len(collated["files"])
             if collated["files"]:
                 batch = collated["batch"]
+                for column, widen in self._widen.items():
+                    if batch[column].dtype == paddle.uint8:
+                        batch[column] = widen(batch[column])
                 is_batch = reports and isinstance(batch, list)
                 yield Batch(batch, collated["files"], collated["frames_needed"]) if is_batch else batch
         if failures and not count:
@@ -161,10 +167,13 @@ class _Collate:
     Args:
         collate_samples: Paddle's or PaddleOCR's function.
         text_columns: of a sample, that hold a text's classes and their number; None for other samples.
+        byte_columns: that hold bytes, or float32 in all samples of a batch.
     """
 
-    def __init__(self, collate_samples: Callable, text_columns: tuple[int, int] | None):
-        self.collate_samples, self.text_columns = collate_samples, text_columns
+    def __init__(
+        self, collate_samples: Callable, text_columns: tuple[int, int] | None = None, byte_columns: Sequence[int] = ()
+    ):
+        self.collate_samples, self.text_columns, self.byte_columns = collate_samples, text_columns, byte_columns
 
     def __call__(self, readings: list[Reading]) -> dict[str, Any]:
         usable = [reading for reading in readings if reading.sample is not None]
@@ -191,10 +200,24 @@ class _Collate:
 
     def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
         """(the batch, "") or (anything, why the samples make none)."""
+        for column in self.byte_columns:
+            types = sorted({str(reading.sample[column].dtype) for reading in usable})
+            if len(types) > 1:  # they would become one type, and some bytes would look finished
+                return np.zeros(1), f"entry {column} of KeepKeys is {' in some samples and '.join(types)} in others."
         try:
             return self.collate_samples([reading.sample for reading in usable]), ""
         except Exception as error:
             return np.zeros(1), _explain_collation(usable, error)
+
+
+def _make_compact(transforms: Sequence[Any]) -> dict[int, Widen]:
+    """Let the last transforms leave bytes: {column of a sample: what finishes a batch of it}."""
+    *others, last = transforms or [None]
+    keys, columns = getattr(last, "keep_keys", []), {}
+    for transform in itertools.takewhile(lambda each: isinstance(each, Compact), reversed(others if keys else [])):
+        transform.is_compact = True
+        columns.update({keys.index(key): widen for key, widen in transform.widen.items() if key in keys})
+    return columns
 
 
 def _find_text_columns(dataset: Any) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...config.numbers import number, share
 from ...registry import TRANSFORMS
+from ..compact import Compact, Widen, widen_mask
 from ..fast_cpu.memory import has_numba
 from ..polygons import areas, next_points, perimeters
 from ..window import pad
@@ -43,9 +44,9 @@ def draw_border_maps(
         shrink_ratio: in [0, 1).
         thresh_min, thresh_max: the lowest and the highest closeness.
     Returns:
-        (closeness, mask), each (H, W) float32. The mask is 1 up to D outside of an outline.
+        (closeness, mask), (H, W) float32 and uint8. The mask is 1 up to D outside of an outline, else 0.
     """
-    closeness, mask = np.full((height, width), thresh_min, np.float32), np.zeros((height, width), np.float32)
+    closeness, mask = np.full((height, width), thresh_min, np.float32), np.zeros((height, width), np.uint8)
     sizes = areas(outlines)
     # An outline without length has no area either.
     reaches = sizes * (1 - shrink_ratio**2) / np.maximum(perimeters(outlines), 1e-9)
@@ -212,7 +213,7 @@ def _slices(low: np.ndarray, high: np.ndarray) -> list[tuple[slice, slice]]:
 
 
 @TRANSFORMS.register
-class TextBorderMap:
+class TextBorderMap(Compact):
     """Does the work of PaddleOCR's MakeBorderMap, with its arguments: adds `threshold_map` and `threshold_mask`.
 
     Text that is too small to have a border gets none, where PaddleOCR refuses the sample.
@@ -233,7 +234,7 @@ class TextBorderMap:
             import_kernel()  # here, so that the workers of a loader find it compiled
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A copy of a sample with two more maps, (H, W) float32.
+        """A copy of a sample with two more maps, (H, W) float32; the mask is uint8 if compact.
 
         Args:
             data: a sample with `image` (H, W, C) or (H, W), `polys` (N, P, 2) and `ignore_tags`.
@@ -246,4 +247,9 @@ class TextBorderMap:
         closeness, mask = draw_border_maps(
             outlines, height, width, frame, self.shrink_ratio, self.thresh_min, self.thresh_max
         )
-        return {**data, "threshold_map": pad(closeness, *size), "threshold_mask": pad(mask, *size)}
+        mask = pad(mask if self.is_compact else mask.astype(np.float32), *size)
+        return {**data, "threshold_map": pad(closeness, *size), "threshold_mask": mask}
+
+    @property
+    def widen(self) -> dict[str, Widen]:
+        return {"threshold_mask": widen_mask}

@@ -7,10 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import paddle
+from paddle import Tensor
 
 from ...config.numbers import number, positive
 from ...errors import UserError
 from ...registry import TRANSFORMS
+from ..compact import Compact, Widen
 
 
 def normalise(image: np.ndarray, scale: np.float32, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
@@ -42,7 +45,7 @@ def normalise_bytes(image: np.ndarray, factors: np.ndarray, shifts: np.ndarray) 
 
 
 @TRANSFORMS.register
-class NormalizeToCHW:
+class NormalizeToCHW(Compact):
     """Does the work of PaddleOCR's NormalizeImage and ToCHWImage, with the arguments of the first.
 
     Args:
@@ -71,7 +74,7 @@ class NormalizeToCHW:
         self.factors, self.shifts = self.scale / divisors, -self.mean / divisors
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A copy of a sample with `image` (H, W, 3), of any type, as (3, H, W) float32.
+        """A copy of a sample with `image` (H, W, 3), of any type, as (3, H, W) float32; 8-bit pixels stay if compact.
 
         Raises:
             UserError: the image has no three channels.
@@ -81,8 +84,21 @@ class NormalizeToCHW:
             shape = getattr(image, "shape", type(image).__name__)
             raise UserError(f"invalid input 'img' in NormalizeToCHW: it must be (height, width, 3), got {shape}.")
         if image.dtype == np.uint8:
+            if self.is_compact:
+                return {**data, "image": np.stack(cv2.split(image))}
             return {**data, "image": normalise_bytes(image, self.factors, self.shifts)}
         return {**data, "image": normalise(image, self.scale, self.mean, self.std)}
+
+    @property
+    def widen(self) -> dict[str, Widen]:
+        return {"image": self._normalise_batch}
+
+    def _normalise_batch(self, images: Tensor) -> Tensor:
+        """:func:`normalise_bytes` for (B, 3, H, W) uint8 on their device."""
+        factors, shifts = (
+            paddle.to_tensor(values.astype(np.float32).reshape(3, 1, 1)) for values in (self.factors, self.shifts)
+        )
+        return images.astype("float32").multiply_(factors).add_(shifts)
 
 
 def _read_fraction(value: Any, argument: str) -> float:

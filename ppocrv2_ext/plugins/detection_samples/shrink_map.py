@@ -11,6 +11,7 @@ import numpy as np
 
 from ...config.numbers import non_negative, number
 from ...registry import TRANSFORMS
+from ..compact import Compact, Widen, widen_mask
 from ..polygons import areas, perimeters, signed_areas
 from ..window import pad
 from .outlines import Frame, fill, frame_of, offset, read_outlines
@@ -47,10 +48,10 @@ def draw_shrink_maps(
         frame: where the whole picture lies.
         shrink_ratio: in (0, 1).
     Returns:
-        (cores, mask, ignored): two maps (H, W) float32. The mask is 0 in ignored text, else 1. Text without a core is
+        (cores, mask, ignored): two maps (H, W) uint8 of 0 and 1. The mask is 0 in ignored text. Text without a core is
         ignored as well.
     """
-    cores, mask = np.zeros((height, width), np.float32), np.ones((height, width), np.float32)
+    cores, mask = np.zeros((height, width), np.uint8), np.ones((height, width), np.uint8)
     ignored = ignored.copy()
     ratios = np.arange(shrink_ratio, 1, shrink_ratio)
     area_per_length = areas(clipped) / np.maximum(perimeters(clipped), 1e-9)
@@ -69,7 +70,7 @@ def draw_shrink_maps(
 
 
 @TRANSFORMS.register
-class TextShrinkMap:
+class TextShrinkMap(Compact):
     """Does the work of PaddleOCR's MakeShrinkMap, with its arguments: adds `shrink_map` and `shrink_mask`.
 
     Args:
@@ -84,7 +85,7 @@ class TextShrinkMap:
         self.shrink_ratio = number(shrink_ratio, "shrink_ratio", 0.01, 0.99)
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A copy of a sample with two more maps, (H, W) float32. Its outlines end at the border of the picture.
+        """A copy of a sample with two more maps, (H, W) float32, uint8 if compact. Its outlines end with the picture.
 
         Args:
             data: a sample with `image` (H, W, C) or (H, W), `polys` (N, P, 2) and `ignore_tags`. Text that is too
@@ -98,4 +99,10 @@ class TextShrinkMap:
         height, width = min(size[0], frame.bottom), min(size[1], frame.right)
         cores, mask, ignored = draw_shrink_maps(clipped, ignored, height, width, frame, self.shrink_ratio)
         maps = {"shrink_map": pad(cores, *size), "shrink_mask": pad(mask, *size)}
+        if not self.is_compact:
+            maps = {key: each.astype(np.float32) for key, each in maps.items()}
         return {**data, **maps, "polys": clipped.astype(np.float32), "ignore_tags": ignored}
+
+    @property
+    def widen(self) -> dict[str, Widen]:
+        return {"shrink_map": widen_mask, "shrink_mask": widen_mask}
