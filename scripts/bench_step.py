@@ -247,8 +247,8 @@ def main(
                 faster = [
                     f"{quartiles[way][1] / quartiles['fast'][1]:.2f} x" if way in quartiles else "-" for way in WAYS[:2]
                 ]
-                memory = ", ".join(f"{peak:.0f}" for peak in peaks) if task == "train" else "-"
-                table.add_row(str(width), str(count), task, *cells, *faster, memory)
+                megabytes = ", ".join(f"{peak:.0f}" for peak in peaks) if task == "train" else "-"
+                table.add_row(str(width), str(count), task, *cells, *faster, megabytes)
     console = Console(highlight=False, width=160)
     console.print(table)
     console.print(
