@@ -33,7 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.labels import IGNORED_TEXTS, read_entries
+from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.deploy.evaluation import Counts, count_shared
 from ppocrv2_ext.deploy.settings import locate_official_dictionary
 

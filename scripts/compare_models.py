@@ -23,7 +23,8 @@ import cv2
 from experiments.markdown import markdown_table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.labels import is_detection_label, read_boxes, read_entries
+from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.labels import is_detection_label, read_boxes
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page

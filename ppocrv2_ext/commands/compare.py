@@ -102,7 +102,8 @@ def _load_reader(folder: str, engine: str) -> Reader:
 
 def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Batch]:
     """The lines of a label file. What cannot be read is added to ``problems``."""
-    from ..data.labels import is_detection_label, read_entries
+    from ..data.label_files import read_entries
+    from ..data.labels import is_detection_label
     from ..deploy.ocr import open_image
 
     names, texts, images = [], [], []

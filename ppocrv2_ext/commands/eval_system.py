@@ -70,7 +70,8 @@ def evaluate(
 
 def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list]], list[str]]:
     """([(image, [(points, text), ...]), ...], what is wrong with the other lines)"""
-    from ..data.labels import read_boxes, read_entries
+    from ..data.label_files import read_entries
+    from ..data.labels import read_boxes
 
     folder = Path(data_dir) if data_dir else Path(data).parent
     samples, problems = [], []

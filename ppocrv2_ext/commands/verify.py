@@ -64,7 +64,7 @@ def verify(
 
 def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) -> list[Path]:
     """The files to read."""
-    from ..data.labels import read_entries
+    from ..data.label_files import read_entries
     from ..deploy.sources import find_files
 
     files = find_files(paths)

@@ -1,7 +1,8 @@
 """Data sets of PaddleOCR: label files and images, read and checked before training reads them.
 
 - ``dictionary``: the characters that a recognizer tells apart.
-- ``labels``: the lines of a label file, and what is wrong with a label. ``images``: what is wrong with an image file.
+- ``label_files``: the lines of a label file. ``labels``, ``polygons``, ``images``: what is wrong with a label, with the
+  outline of a box, with an image file.
 - ``reasons``: the table of everything that can be wrong, and what is then done.
 - ``sources``: where a data set reads from: label files or LMDBs. ``transforms``: its transforms.
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.

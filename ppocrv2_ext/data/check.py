@@ -20,14 +20,8 @@ from .dictionary import check_dictionary, read_dictionary
 from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
 from .frames import Frames
 from .images import MOST_PIXELS, ImageCheck
-from .labels import (
-    Entry,
-    Form,
-    LabelCheck,
-    check_class_label,
-    check_detection_label,
-    check_recognition_label,
-)
+from .label_files import Entry
+from .labels import Form, LabelCheck, check_class_label, check_detection_label, check_recognition_label
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, read_sources
 from .transforms import list_transforms

@@ -13,7 +13,8 @@ from .characters import quote_character
 from .dictionary import DictionaryFinding
 from .frames import Frames
 from .images import MOST_PIXELS
-from .labels import Entry, LabelCheck
+from .label_files import Entry
+from .labels import LabelCheck
 from .reasons import DOUBTFUL, DROPS, REASONS, REWRITES
 
 CHARACTERS_SHOWN = 20

@@ -1,52 +1,22 @@
-"""Label files of PaddleOCR's SimpleDataSet, with ``image<TAB>label`` on each line, and what is wrong with a label.
+"""What is wrong with a label: the boxes of a scene, the text of a line, or a class.
 
 What is wrong is given by names of :data:`~.reasons.REASONS`. Sizes are (width, height) and points (x, y), in pixels.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-from shapely import Geometry, Polygon, box, set_precision
-
-from ..errors import UserError, shorten, summarise
-from ..files import PathLike, read_regular
-from .encoding import find_wide_encoding
+from ..errors import shorten, summarise
+from .polygons import are_finite, check_polygon, read_corners
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide
 IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with one of these texts
-LARGEST_COORDINATE = 1e6  # pixels
 MOST_POINTS = 1000  # of an outline that is compared with others, which takes the square of it
-LEAST_WIDTH = 1  # pixels across: of a thinner polygon, PaddleOCR's MakeBorderMap keeps nothing and fails
-GRID = 0.1  # pixels; corners of a mended outline are rounded to this
-TOLERANCE = 5  # pixels that a polygon may reach out of its picture: annotators click a little beside it
 Form = Literal["NFC", "NFKC"]
-SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-class Entry(NamedTuple):
-    """A line of a label file."""
-
-    file: Path
-    number: int  # of the line; the first is 1
-    text: str  # the line without its end; "" if it is blank or not UTF-8
-    name: str | None  # what is before the first tab; None if the line holds no sample
-    images: tuple[str, ...]  # the image names in ``name``; if there are several, PaddleOCR picks one at random
-    label: str  # what is between the first tab and a second one
-    reasons: tuple[str, ...]  # what is wrong with the line
-    columns: tuple[str, ...] = ()  # after the label, those that the data set reads: a width and a height
-
-    @property
-    def place(self) -> str:
-        """``file:number``."""
-        return f"{self.file}:{self.number}"
 
 
 class LabelCheck(NamedTuple):
@@ -60,73 +30,6 @@ class LabelCheck(NamedTuple):
     text_length: int = 0  # characters, if it is a text
     unknown_characters: tuple[str, ...] = ()  # those of them that the dictionary lacks
     frames: int = 0  # the fewest in which CTC can write the text
-
-
-def read_entries(file: PathLike, delimiter: str = "\t", with_sizes: bool = False) -> list[Entry]:
-    """Every line of a label file, also the blank and the broken ones. A file in UTF-16 or UTF-32 is converted.
-
-    Args:
-        with_sizes: whether each line must go on with the width and the height of its image.
-    Raises:
-        UserError: the file cannot be read.
-    """
-    file = Path(file)
-    try:
-        content = read_regular(file)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the label file {file}: {getattr(error, 'strerror', None) or error}.") from None
-    text, mark = _as_utf8(content)
-    lines = text.split(b"\n")
-    if lines[-1] == b"":  # what follows the last newline is not a line
-        lines.pop()
-    return [_entry(file, n, line, delimiter, with_sizes, mark if n == 1 else ()) for n, line in enumerate(lines, 1)]
-
-
-def _as_utf8(content: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """(the content of a label file in UTF-8 without a byte-order mark, what is wrong with the file)."""
-    if content.startswith(codecs.BOM_UTF8):
-        return content[len(codecs.BOM_UTF8) :], ("byte-order-mark",)
-    encoding = find_wide_encoding(content)
-    if encoding is None:
-        return content, ()
-    return content.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace"), ("utf-16-file",)
-
-
-def _entry(file: Path, number: int, line: bytes, delimiter: str, with_sizes: bool, reasons: tuple[str, ...]) -> Entry:
-    if line.endswith(b"\r"):
-        line, reasons = line.rstrip(b"\r"), (*reasons, "windows-line-end")
-
-    def without_sample(text: str, reason: str) -> Entry:
-        return Entry(file, number, text, None, (), "", (*reasons, reason))
-
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        return without_sample("", "not-utf8")
-    if not text.strip():
-        return without_sample("", "blank-line")
-    name, tab, rest = text.partition(delimiter)
-    if not tab:
-        return without_sample(text, "no-tab")
-    label, more, rest = rest.partition(delimiter)
-    if not with_sizes:
-        return Entry(file, number, text, name, _images(name), label, (*reasons, "more-columns") if more else reasons)
-    columns = tuple(rest.split(delimiter))
-    if len(columns) != 2 or not all(SIZE_COLUMNS.fullmatch(column) and float(column) for column in columns):
-        return without_sample(text, "no-size")
-    return Entry(file, number, text, name, _images(name), label, reasons, columns)
-
-
-def _images(name: str) -> tuple[str, ...]:
-    """The image names in `a.jpg` or `["a.jpg", "b.jpg"]`."""
-    if name.startswith("["):
-        try:
-            names = json.loads(name)
-        except (ValueError, RecursionError):
-            return (name,)
-        if names and all(isinstance(each, str) for each in names):
-            return tuple(names)
-    return (name,)
 
 
 def check_detection_label(
@@ -183,13 +86,10 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is no list of boxes: {summarise(error)}") from None
     for points, text in boxes:
-        try:
-            corners = np.array(points, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            corners = np.zeros(0)
-        if corners.ndim != 2 or corners.shape[1] != 2 or not 3 <= len(corners) <= MOST_POINTS:
+        corners = read_corners(points)
+        if corners is None or len(corners) > MOST_POINTS:
             raise ValueError(f"the outline of {text!r} is not 3 to {MOST_POINTS} points")
-        if not (np.abs(corners) <= LARGEST_COORDINATE).all():  # also False for NaN
+        if not are_finite(corners):
             raise ValueError(f"the outline of {text!r} is not finite")
     return boxes
 
@@ -222,87 +122,6 @@ def _check_box(value: dict, size: tuple[int, int] | None, ignore_difficult: bool
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and "points" in value and "transcription" in value
-
-
-def check_polygon(points: Any, size: tuple[int, int] | None = None) -> tuple[str | None, Any]:
-    """Check the outline of one box.
-
-    Args:
-        points: what the label has for it, which may be anything.
-        size: of the picture, or None.
-    Returns:
-        (reason, outline). The reason is None if nothing is wrong, and the outline is then ``points`` itself. The
-        outline of a broken box surrounds what can be seen of it, and crosses itself nowhere. It is None if nothing can
-        be seen.
-    """
-    if _is_plain_quadrangle(points, size):
-        return None, points
-    try:
-        corners = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return "few-points", None
-    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
-        return "few-points", None
-    if not (np.abs(corners) <= LARGEST_COORDINATE).all():  # also False for NaN
-        return "not-finite", None
-    polygon = Polygon(corners)
-    outline = _on_grid(polygon if polygon.is_valid else polygon.convex_hull)
-    if outline.area < 1:
-        return "zero-area", None
-    visible = outline if size is None else _on_grid(outline.intersection(box(0, 0, *size)))
-    if visible.area < 1:
-        return "outside", None
-    if not polygon.is_valid:
-        return "crossing", _corners(visible)
-    if size is not None and not box(0, 0, *size).buffer(TOLERANCE, join_style="mitre").covers(polygon):
-        return "partly-outside", _corners(visible)
-    if 2 * polygon.area < LEAST_WIDTH * polygon.length:
-        return "sliver", _corners(visible)
-    return None, points
-
-
-def _is_plain_quadrangle(points: Any, size: tuple[int, int] | None) -> bool:
-    """Whether an outline has four corners in the picture, is convex and a few pixels wide: nothing is wrong with it.
-
-    Almost every box is such a one, and shapely would take 50 times as long to say so.
-    """
-    try:
-        (a, b), (c, d), (e, f), (g, h) = points
-        turns = (
-            (c - a) * (f - d) - (d - b) * (e - c),
-            (e - c) * (h - f) - (f - d) * (g - e),
-            (g - e) * (b - h) - (h - f) * (a - g),
-            (a - g) * (d - b) - (b - h) * (c - a),
-        )
-        width, height = size or (LARGEST_COORDINATE, LARGEST_COORDINATE)
-        area = abs((e - a) * (h - b) - (f - b) * (g - a) + (c - a) * (f - b) - (d - b) * (e - a))  # twice the area
-        perimeter = (
-            abs(c - a) + abs(d - b) + abs(e - c) + abs(f - d) + abs(g - e) + abs(h - f) + abs(a - g) + abs(b - h)
-        )
-        return bool(
-            (min(turns) > 0 or max(turns) < 0)
-            and area > 2 * (1 + GRID * perimeter)
-            and area > LEAST_WIDTH * perimeter
-            and 0 <= min(a, c, e, g) <= max(a, c, e, g) <= width
-            and 0 <= min(b, d, f, h) <= max(b, d, f, h) <= height
-        )
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def _on_grid(shape: Geometry) -> Geometry:
-    """The shape with its corners on tenths of a pixel, as they are written to a label.
-
-    Plain rounding could make edges cross. This does not.
-    """
-    with np.errstate(all="ignore"):  # shapely divides by zero if corners fall together
-        return set_precision(shape, GRID)
-
-
-def _corners(shape: Geometry) -> list[list[float]]:
-    """The corners of a shape, or of its hull if it is in pieces."""
-    whole = shape if shape.geom_type == "Polygon" else shape.convex_hull
-    return [[round(x, 1), round(y, 1)] for x, y in list(whole.exterior.coords)[:-1]]
 
 
 def check_recognition_label(

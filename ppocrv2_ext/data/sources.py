@@ -18,7 +18,7 @@ from .transforms import list_transforms
 # OpenCV and shapely are imported inside functions: every command looks whether its files are there.
 if TYPE_CHECKING:
     from .images import ImageCheck
-    from .labels import Entry
+    from .label_files import Entry
 
 # The names under which PaddleOCR knows the data sets that read label files. The second kind draws widths too.
 SIMPLE_SETS = frozenset({"SimpleDataSet", "TextDetDataset", "TextRecDataset", "KieDataset"})
@@ -163,7 +163,7 @@ def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[
         UserError: one cannot be read.
     """
     from .images import check_image
-    from .labels import read_entries
+    from .label_files import read_entries
 
     dataset, settings = config[mode]["dataset"], config["Global"]
     limits = choose_limits(dataset, settings)
@@ -309,7 +309,7 @@ def _read_lmdb(folder: Path, corrections: Labels, limits: Mapping[str, Any]) -> 
 
 
 def _lmdb_entry(folder: Path, number: int, label: bytes | None) -> Entry:
-    from .labels import Entry
+    from .label_files import Entry
 
     name = f"image-{number:09d}"
     if label is None:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..data.labels import is_detection_label, read_boxes, read_entries
+from ..data.label_files import read_entries
+from ..data.labels import is_detection_label, read_boxes
 from ..errors import UserError
 from ..files import PathLike
 from .detect import Detector

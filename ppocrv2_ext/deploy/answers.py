@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..data.labels import LARGEST_COORDINATE
+from ..data.polygons import LARGEST_COORDINATE
 from ..errors import shorten
 
 Test = Callable[[Any], bool]

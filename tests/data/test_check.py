@@ -12,7 +12,7 @@ from ppocrv2_ext.data import check_report, clean, findings
 from ppocrv2_ext.data.advice import advise
 from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.frames import Frames
-from ppocrv2_ext.data.labels import read_entries
+from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.data.sources import count_samples, list_ratios, require_sources
 from ppocrv2_ext.errors import UserError
