@@ -5,9 +5,12 @@
 
 Each side has a process of its own, and they take turns. Without ``--workers`` each makes samples as one worker does,
 and times are of the processor, so that other processes count little. A second table has the stages of a sample; what a
-crop decodes late counts as decoding. With ``--workers`` whole batches come through the loader, by the clock. Numbers
-are medians and quartiles over the rounds. Our workers keep freed memory, PaddleOCR's do not; with MALLOC_MMAP_MAX_=0
-MALLOC_TRIM_THRESHOLD_=2000000000 in the environment both do.
+crop decodes late counts as decoding. Numbers are medians and quartiles over the rounds.
+
+With ``--workers`` whole batches come through the loader, by the clock. No epoch ends while they do, as the workers would
+start anew, which is no loading. For that the label lines are repeated; the column `labels` says how often. Our workers
+keep freed memory, PaddleOCR's do not; with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 in the environment both
+do.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import copy
 import itertools
 import json
 import logging
+import math
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -27,7 +32,7 @@ from typing import Any, NamedTuple
 import click
 import cv2
 import numpy as np
-from experiments.records import provenance
+from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
@@ -176,16 +181,28 @@ PIPELINES = {
 }
 
 
-def build_loader(pipeline: Pipeline, labels: Path, side: str, workers: int = 0) -> Any:
+def count_repeats(pipeline: Pipeline, labels: Path, workers: int, batches: int, rounds: int) -> int:
+    """How often the label lines have to be repeated for an epoch that outlasts a measurement with workers.
+
+    It has the rounds, one before them that warms up, and one after them, so that no worker is idle at the end.
+    """
+    size = config.read(config.locate(pipeline.config))["Train"]["loader"]["batch_size_per_card"]
+    lines = sum(bool(line.strip()) for line in labels.read_bytes().splitlines())
+    return math.ceil((rounds + 2) * (2 * workers + batches) * size / max(1, lines))
+
+
+def build_loader(pipeline: Pipeline, labels: Path, side: str, workers: int = 0, repeats: int = 1) -> Any:
     """PaddleOCR's loader of a config, with our transforms or PaddleOCR's.
 
     Args:
         side: "ours" or "PaddleOCR".
+        repeats: how often an epoch has each label line.
     """
     from ppocr.data import build_dataloader
 
     settings, _ = resolve(config.read(config.locate(pipeline.config)), connect())
-    dataset = {**settings["Train"]["dataset"], "data_dir": str(labels.parent), "label_file_list": [str(labels)]}
+    sources = {"label_file_list": [str(labels)] * repeats, "ratio_list": [1.0] * repeats}
+    dataset = {**settings["Train"]["dataset"], "data_dir": str(labels.parent), **sources}
     if side == "PaddleOCR":
         names = [name for entry in pipeline.theirs for name in entry]
         dataset["transforms"] = pipeline.theirs
@@ -229,8 +246,11 @@ def time_samples(dataset: Any, indexes: list[int], count: int) -> Iterator[float
 
 
 def time_batches(loader: Any, workers: int, batches: int) -> Iterator[float]:
-    """Yields samples for each second of the clock that a loader delivers, after what its workers have in store."""
-    stream = _repeat(loader)
+    """Yields samples for each second of the clock that a loader delivers, after what its workers have in store.
+
+    It ends with the epoch.
+    """
+    stream = iter(loader)
     while True:
         for _ in range(2 * workers):
             next(stream)
@@ -239,7 +259,7 @@ def time_batches(loader: Any, workers: int, batches: int) -> Iterator[float]:
         yield samples / (time.perf_counter() - start)
 
 
-def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, count: int, batches: int) -> None:
+def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, repeats: int, count: int, batches: int) -> None:
     """Be the process of one side: measure once for each line of the input, and print it as JSON."""
     import paddle
     import ppocr.data
@@ -251,7 +271,7 @@ def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, count: int,
     if side == "PaddleOCR":
         ppocr.data.DataLoader = paddle.io.DataLoader  # ours lets its workers keep memory
     if workers:
-        turns = time_batches(build_loader(pipeline, labels, side, workers), workers, batches)
+        turns = time_batches(build_loader(pipeline, labels, side, workers, repeats), workers, batches)
     else:
         if side == "ours":
             keep_freed_memory()
@@ -280,40 +300,22 @@ def measure(arguments: list[str], rounds: int) -> tuple[dict[str, list[float]], 
         command = [sys.executable, __file__, *arguments, "--child", side]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         processes[side] = subprocess.Popen(command, env=environment, text=True, **pipes)
-    for turn in range(-1, rounds):  # the first round warms up
-        for side in SIDES[:: 1 if turn % 2 else -1]:
-            process = processes[side]
-            process.stdin.write("go\n")
-            process.stdin.flush()
-            line = next((line for line in process.stdout if line.startswith(MARK)), None)
-            if line is None:
-                raise click.ClickException(
-                    f"the process of {side} ended; run it with {' '.join(arguments)} --child {side}"
-                )
-            if turn >= 0:
-                rate, each = json.loads(line[len(MARK) :])
-                rates[side].append(rate)
-                for name, value in each.items():
-                    costs[side].setdefault(name, []).append(value)
+    for side, counts in take_turns(SIDES, rounds):
+        process = processes[side]
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        line = next((line for line in process.stdout if line.startswith(MARK)), None)
+        if line is None:
+            again = shlex.join([*arguments, "--child", side])
+            raise click.ClickException(f"the process of {side} ended; run it with {again} and type a line to see why.")
+        if counts:
+            rate, each = json.loads(line[len(MARK) :])
+            rates[side].append(rate)
+            for name, value in each.items():
+                costs[side].setdefault(name, []).append(value)
     for process in processes.values():
         process.communicate()
     return rates, costs
-
-
-def _repeat(loader: Any) -> Iterator[list]:
-    while True:
-        yield from loader
-
-
-def summarise(values: list[float]) -> str:
-    """Median and quartiles."""
-    return "{1:.1f} [{0:.1f}, {2:.1f}]".format(*np.percentile(values, [25, 50, 75]))
-
-
-def summarise_ratio(rates: dict[str, list[float]]) -> str:
-    """Median and quartiles of the ratios of the rounds."""
-    ratios = np.divide(rates["ours"], rates["PaddleOCR"])
-    return "{1:.2f} x [{0:.2f}, {2:.2f}]".format(*np.percentile(ratios, [25, 50, 75]))
 
 
 def tabulate_stages(pipeline: Pipeline, costs: dict[str, dict[str, list[float]]]) -> Table:
@@ -337,6 +339,7 @@ def tabulate_stages(pipeline: Pipeline, costs: dict[str, dict[str, list[float]]]
 @click.option("--count", type=click.IntRange(1), default=12, show_default=True, help="Scenes of a round.")
 @click.option("--workers", metavar="N,N", default="0", help="Measure the loader with so many workers instead.")
 @click.option("--batches", type=click.IntRange(1), default=6, show_default=True, help="Of a round, with --workers.")
+@click.option("--repeats", type=click.IntRange(1), default=1, hidden=True)
 @click.option("--child", type=click.Choice(SIDES), hidden=True)
 def main(
     names: tuple[str, ...],
@@ -346,6 +349,7 @@ def main(
     count: int,
     workers: str,
     batches: int,
+    repeats: int,
     child: str | None,
 ) -> None:
     """Samples a second of our training transforms beside PaddleOCR's own."""
@@ -356,24 +360,24 @@ def main(
         raise click.ClickException(str(error)) from error
     if child:
         pipeline = PIPELINES[names[0]]
-        serve(pipeline, labels or pipeline.labels, child, numbers[0], count, batches)
+        serve(pipeline, labels or pipeline.labels, child, numbers[0], repeats, count, batches)
         return
-    table = Table("samples a second", "workers", *SIDES, "faster")
+    table = Table("samples a second", "workers", "labels", *SIDES, "times faster")
     stages = []
     for name, number in itertools.product(names or PIPELINES, numbers):
         pipeline = PIPELINES[name]
         file = {SCENES: labels, WORDS: words}[pipeline.labels] or pipeline.labels
-        shared = ["--pipeline", name, "--labels", str(file), "--workers", str(number)]
+        repeats = count_repeats(pipeline, file, number, batches, rounds) if number else 1
+        shared = ["--pipeline", name, "--labels", str(file), "--workers", str(number), "--repeats", str(repeats)]
         rates, costs = measure([*shared, "--count", str(count), "--batches", str(batches)], rounds)
-        table.add_row(name, str(number or "-"), *(summarise(rates[side]) for side in SIDES), summarise_ratio(rates))
+        faster = spread(np.divide(rates["ours"], rates["PaddleOCR"]))
+        cells = (spread(rates[side], 1) for side in SIDES)
+        table.add_row(name, str(number or "-"), f"{repeats} times" if number else "-", *cells, faster)
         stages += [] if number else [tabulate_stages(pipeline, costs)]
     console = Console(highlight=False, width=120)
     console.print(table, *stages)
     console.print(f"{labels or 'tests/samples'}, {words or 'tests/samples'}; {rounds} rounds")
-    console.print(
-        f"commit {provenance()['commit'] or 'none'}, PaddleOCR {host.version}, OpenCV {cv2.__version__}, "
-        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    )
+    console.print(f"PaddleOCR {host.version}, OpenCV {cv2.__version__}, {describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def take_turns(ways: Iterable[str], rounds: int, warm: bool = True) -> Iterator[
             yield way, turn >= 0
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
+def spread(values: Sequence[float] | np.ndarray, digits: int = 2) -> str:
     """The median and the quartiles as text: ``2.00 [1.50, 2.50]``."""
     low, middle, high = np.percentile(values, (25, 50, 75))
     return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
