@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -53,7 +54,8 @@ def open_regular(path: PathLike) -> BinaryIO:
     """Open a file to read its bytes. A pipe, a device or a folder is refused: reading one may never end.
 
     Raises:
-        OSError: there is no such file, or what is there is no regular file. ``strerror`` says what it is.
+        OSError: there is no such file, or what is there is no regular file. Then ``errno`` is EINVAL, and
+            ``strerror`` says what it is.
         ValueError: the name has a NUL in it.
     """
     # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
@@ -61,7 +63,7 @@ def open_regular(path: PathLike) -> BinaryIO:
     kind = _describe(os.fstat(descriptor).st_mode)
     if kind:
         os.close(descriptor)
-        raise OSError(22, kind, str(path))
+        raise OSError(errno.EINVAL, kind, str(path))
     return os.fdopen(descriptor, "rb")
 
 

@@ -14,8 +14,9 @@ from .advice import advise
 from .dictionary import without_mark
 from .findings import Report, Sample, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
+from .lmdbs import Labels, read_corrections
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
-from .sources import LMDB_SETS, Labels, read_corrections
+from .sources import LMDB_SETS
 
 ADVICE = "`ppocrv2 check` lists everything."
 

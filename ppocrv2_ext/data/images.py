@@ -6,7 +6,9 @@ PNG and JPEG are read by hand here: Pillow takes five times as long to open one,
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import math
 import os
 import re
 import struct
@@ -42,6 +44,17 @@ class ImageCheck(NamedTuple):
     size: tuple[int, int] | None = None  # (width, height) in pixels as PaddleOCR decodes it; None if it cannot
 
 
+class Limits(NamedTuple):
+    """How PaddleOCR decodes images, and how far a check looks into them."""
+
+    ignore_orientation: bool = False  # as DecodeImage has it; if False, a picture is turned upright by its EXIF data
+    most_pixels: int = MOST_PIXELS  # a larger picture is not decoded
+    decode: bool = False  # also a picture that its checksums and its end show to be whole
+
+
+USUAL_LIMITS = Limits()
+
+
 class Header(NamedTuple):
     """What the header of an image says, and whether the rest of the file bears it out."""
 
@@ -51,50 +64,43 @@ class Header(NamedTuple):
     is_whole: Callable[[], bool] | None = None  # None: only decoding tells
 
 
-def check_image(
-    path: PathLike, ignore_orientation: bool = False, most_pixels: int = MOST_PIXELS, decode: bool = False
-) -> ImageCheck:
-    """Check one image file. What is no file, such as a pipe or a device, is not read.
-
-    Args:
-        ignore_orientation: as PaddleOCR's DecodeImage has it; if False, a picture is turned upright by its EXIF data.
-        most_pixels: a larger picture is not decoded.
-        decode: also decode a picture that its checksums and its end show to be whole.
-    """
+def check_image(path: PathLike, limits: Limits = USUAL_LIMITS) -> ImageCheck:
+    """Check one image file. What is no file, such as a pipe or a device, is not read."""
     try:
         with open_regular(path) as file:
-            return _check_file(file, ignore_orientation, most_pixels, decode)
+            return _check_file(file, os.fstat(file.fileno()).st_size, limits)
     except (OSError, ValueError) as error:  # ValueError: the name has a NUL in it
-        return ImageCheck(("not-a-file",) if getattr(error, "errno", None) == 22 else ("missing-image",))
+        return ImageCheck(("not-a-file",) if getattr(error, "errno", None) == errno.EINVAL else ("missing-image",))
 
 
-def check_image_bytes(
-    data: bytes, ignore_orientation: bool = False, most_pixels: int = MOST_PIXELS, decode: bool = False
-) -> ImageCheck:
+def check_image_bytes(data: bytes, limits: Limits = USUAL_LIMITS) -> ImageCheck:
     """As :func:`check_image`, for the content of a file."""
-    return _check_file(io.BytesIO(data), ignore_orientation, most_pixels, decode, len(data))
+    return _check_file(io.BytesIO(data), len(data), limits)
 
 
-def _check_file(
-    file: BinaryIO, ignore_orientation: bool, most_pixels: int, decode: bool, length: int | None = None
-) -> ImageCheck:
-    length = os.fstat(file.fileno()).st_size if length is None else length
+def _check_file(file: BinaryIO, length: int, limits: Limits) -> ImageCheck:
     if length == 0:
         return ImageCheck(("empty-image",))
     if length > MOST_BYTES:
         return ImageCheck(("huge-image",))
     header = _read_header(file, length)
-    if header and header.size[0] * header.size[1] > most_pixels:
-        return ImageCheck((*header.notes, "huge-image"), header.size)
-    if header and header.is_whole:
-        is_turned = not ignore_orientation and header.orientation >= 5
-        size: tuple[int, int] | None = header.size[::-1] if is_turned else header.size
-        size = size if header.is_whole() and not (decode and _decoded_size(file, ignore_orientation) is None) else None
-    else:
-        size = _decoded_size(file, ignore_orientation)
+    notes = header.notes if header else ()
+    if header and math.prod(header.size) > limits.most_pixels:
+        return ImageCheck((*notes, "huge-image"), header.size)
+    size = _measure(file, header, limits)
     if size is None:
         return ImageCheck(("broken-image",))
-    return ImageCheck((*(header.notes if header else ()), *(["tiny-image"] if min(size) < TINY else ())), size)
+    return ImageCheck((*notes, "tiny-image") if min(size) < TINY else notes, size)
+
+
+def _measure(file: BinaryIO, header: Header | None, limits: Limits) -> tuple[int, int] | None:
+    """(width, height) as PaddleOCR decodes the picture; None if it is broken."""
+    if header is None or header.is_whole is None:
+        return _decoded_size(file, limits.ignore_orientation)
+    if not header.is_whole() or (limits.decode and _decoded_size(file, limits.ignore_orientation) is None):
+        return None
+    is_turned = not limits.ignore_orientation and header.orientation >= 5
+    return header.size[::-1] if is_turned else header.size
 
 
 def _read_header(file: BinaryIO, length: int) -> Header | None:
@@ -113,7 +119,7 @@ def _read_header(file: BinaryIO, length: int) -> Header | None:
 
 
 def _read_png(data: bytes) -> Header | None:
-    """The header of a PNG. Its checksums are compared at once, and it is not decoded."""
+    """The header of a PNG. Its checksums are compared at once; its pixels are not decoded."""
     width, height, depth, colours, compression, filters, interlace = struct.unpack_from(">IIBBBBB", data, 16)
     usual = depth in PNG_DEPTHS.get(colours, ()) and not compression and not filters and interlace in (0, 1)
     if data[12:16] != b"IHDR" or not usual or not width or not height:

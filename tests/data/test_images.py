@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocrv2_ext.data.images import check_image, check_image_bytes
+from ppocrv2_ext.data.images import Limits, check_image, check_image_bytes
 from ppocrv2_ext.data.reasons import REASONS, list_effects
 
 
@@ -91,7 +91,7 @@ def test_the_size_is_that_of_the_image_opencv_decodes(tmp_path, ignore_orientati
     Image.fromarray(pixels(20, 30, 3)).save(tmp_path / "phone.jpg", exif=exif)
     flag = cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0
     decoded = cv2.imread(str(tmp_path / "phone.jpg"), cv2.IMREAD_COLOR | flag)
-    assert check_image(tmp_path / "phone.jpg", ignore_orientation).size == decoded.shape[1::-1]
+    assert check_image(tmp_path / "phone.jpg", Limits(ignore_orientation)).size == decoded.shape[1::-1]
 
 
 def test_an_image_that_is_no_file_has_a_reason_and_is_never_waited_for(tmp_path):
@@ -121,8 +121,8 @@ def test_a_png_of_gigabytes_is_refused_by_its_header():
 def test_the_limit_of_pixels_holds_for_every_format(suffix):
     file = io.BytesIO()
     Image.fromarray(pixels(40, 60, 3)).save(file, suffix)
-    assert "huge-image" in check_image_bytes(file.getvalue(), most_pixels=2399).reasons
-    assert "huge-image" not in check_image_bytes(file.getvalue(), most_pixels=2400).reasons
+    assert "huge-image" in check_image_bytes(file.getvalue(), Limits(most_pixels=2399)).reasons
+    assert "huge-image" not in check_image_bytes(file.getvalue(), Limits(most_pixels=2400)).reasons
 
 
 def test_a_radiance_picture_is_measured_before_it_is_decoded():
@@ -159,7 +159,7 @@ def test_a_picture_found_whole_decodes_and_a_decoded_one_has_no_other_findings(s
     for _ in range(200):
         spoilt = bytearray(content)
         spoilt[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
-        by_header, decoded = (check_image_bytes(bytes(spoilt), decode=decode) for decode in (False, True))
+        by_header, decoded = (check_image_bytes(bytes(spoilt), Limits(decode=decode)) for decode in (False, True))
         if suffix == ".png" or "broken-image" in by_header.reasons:
             assert by_header == decoded
         else:

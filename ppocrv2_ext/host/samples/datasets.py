@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import paddle
 
-from ...data.images import JPEG, check_image_bytes
+from ...data.images import JPEG, Limits, check_image_bytes
 from ...errors import UserError
 from ...plugins.copy_paste.late import LatePicture
 
@@ -272,7 +272,8 @@ class _LateDecoding:
     def __call__(self, data: dict) -> Any:
         content = data["image"]
         usual = content.startswith(JPEG)
-        check = check_image_bytes(content, getattr(self._decode, "ignore_orientation", False)) if usual else None
+        limits = Limits(getattr(self._decode, "ignore_orientation", False))
+        check = check_image_bytes(content, limits) if usual else None
         if check is None or check.reasons or check.size is None:
             return self._decode(data)
         width, height = check.size

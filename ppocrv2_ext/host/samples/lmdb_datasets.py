@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.sources import Labels, read_corrections
+from ...data.lmdbs import Labels, read_corrections
 from .datasets import ReportingDataSet, SampleError
 
 
