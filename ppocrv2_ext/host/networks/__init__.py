@@ -5,5 +5,6 @@
 - ``collaborative_model``, ``best_network``: a model of several networks, and its metric
 - ``save_load``: loads weights, with a report of what was loaded
 - ``frame_count``: how many frames the recognizer of a config makes of a line
+- ``shapes_only``: a network that is built and run for its shapes alone, in a fraction of the time
 - ``frame_maxima``: the decoder of CTC, which reads each frame once
 """

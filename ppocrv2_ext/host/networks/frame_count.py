@@ -1,4 +1,4 @@
-"""How many frames the recognizer of a config makes: it is built, and run on an empty line.
+"""How many frames the recognizer of a config makes: it is built, and run on an empty line for the shapes alone.
 
 No table of backbones could say it. PP-OCRv2's LCNet makes a frame of 4 pixels, MobileNetV1Enhance of 4 or 8 by its
 arguments, and the backbones of PP-OCRv3 to v6 make 40 frames in training whatever the width and one of 8 pixels in
@@ -20,11 +20,13 @@ from paddle import nn
 
 from ...config.names import MEMBER_OPTIONS
 from ...config.networks import networks, trainable_networks, without_centers
-from ...data.check import is_read_by_ctc
 from ...data.frames import Frames
+from ...data.label_rules import is_read_by_ctc
 from ...data.sources import MULTI_SCALE_SETS
 from ...data.transforms import list_transforms
 from ...errors import UserError, summarise
+from ...plugins.fast_cpu.memory import paddle_only
+from .shapes_only import compute_shapes_only, zero_weights
 
 OPTION = "frames_by_width"
 CLASSES = 8  # of the heads that are built here; their number changes no frame
@@ -136,12 +138,15 @@ def _measure(backbone: str, option: str, count: Counter, lines: Lines, training:
 
 @contextlib.contextmanager
 def _aside() -> Iterator[None]:
-    """A context whose networks leave no trace: in the names of later parameters, in random numbers, on the device."""
+    """A context whose networks leave no trace: in the names of later parameters, in random numbers, on the device.
+
+    Nor are the fast kernels used, as compiling or loading one takes longer than an empty line.
+    """
     device = paddle.get_device()
     paddle.set_device("cpu")
     states = paddle.get_rng_state(), np.random.get_state(), random.getstate()
     try:
-        with paddle.utils.unique_name.guard(), paddle.no_grad():
+        with paddle.utils.unique_name.guard(), paddle.no_grad(), paddle_only():
             yield
     finally:
         for restore, state in zip((paddle.set_rng_state, np.random.set_state, random.setstate), states):
@@ -157,9 +162,15 @@ def _build(section: dict) -> nn.Layer:
     if head.get("name") == "MultiHead":
         decoders = ("CTCLabelDecode", "SARLabelDecode", "NRTRLabelDecode")
         head["out_channels_list"] = dict.fromkeys(decoders, CLASSES)
+        for branch in head["head_list"]:
+            if branch.get("NRTRHead"):  # it is large, and does not run in evaluation
+                branch["NRTRHead"]["num_decoder_layers"] = 1
     else:
         head["out_channels"] = CLASSES
-    return build_model(architecture)
+    with zero_weights():
+        network = build_model(architecture)
+    compute_shapes_only(network)
+    return network
 
 
 def count_frames(network: nn.Layer, shape: Sequence[int], training: bool) -> int:
