@@ -5,6 +5,7 @@
   outline of a box, with an image file.
 - ``reasons``: the table of everything that can be wrong, and what is then done.
 - ``sources``: where a data set reads from: label files or ``lmdbs``. ``transforms``: its transforms.
+- ``label_rules``: which check the labels of a data set get.
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
 - ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.
 - ``clean``: writes label files without what is broken.

@@ -31,11 +31,11 @@ def advise(data_set: SetFindings, reason: str) -> str:
 
 def _long_label(data_set: SetFindings, samples: list[Sample]) -> str:
     rules, longest = data_set.rules, max(sample.check.text_length for sample in samples)
-    most = (rules.longest or 0) - rules.fewer
-    reserve = f" ({rules.fewer} more than that, which its encoder keeps for itself)" if rules.fewer else ""
+    most = (rules.longest or 0) - rules.reserve
+    reason = f" ({rules.reserve} more than that, which its encoder keeps for itself)" if rules.reserve else ""
     return (
         f"the text is longer than {most}, up to {longest} characters;"
-        f" set Global.max_text_length={longest + rules.fewer}{reserve}"
+        f" set Global.max_text_length={longest + rules.reserve}{reason}"
     )
 
 

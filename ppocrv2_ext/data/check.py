@@ -16,27 +16,23 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from .dictionary import check_dictionary, read_dictionary
-from .findings import DictionaryReport, Report, Rules, Sample, SetFindings
+from .dictionary import check_dictionary
+from .findings import DictionaryReport, Report, Sample, SetFindings
 from .frames import Frames
-from .images import MOST_PIXELS, ImageCheck
+from .images import ImageCheck
 from .label_files import Entry
-from .labels import Form, LabelCheck, check_class_label, check_detection_label, check_recognition_label
+from .label_rules import LabelChecker, choose_label_checker
+from .labels import LabelCheck
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, read_sources
-from .transforms import list_transforms
 
 if TYPE_CHECKING:
     from ..host.find import Host
 
-# The characters of PaddleOCR's recognizers whose config names no dictionary.
-DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let other threads run
 CHUNK = 128  # images that a thread looks at before it asks for more
 # When coordinates count as percent: none is above 100 in this many scenes, and no side of a picture is below this.
 LEAST_SCENES, PERCENT, LEAST_SIDE = 3, 100, 250
-
-LabelChecker = Callable[[str, Any], LabelCheck]  # from a label and the (width, height) of its image, or None
 
 
 def check_data(
@@ -70,9 +66,9 @@ def check_data(
 
 
 def _check_set(config: Mapping[str, Any], host: Host, mode: str, frames: Frames | None) -> SetFindings:
-    dataset, effects = config[mode]["dataset"], list_effects(mode, config["Global"])
-    check_label, rules, note = _choose_label_checker(config, mode, frames)
-    if mode == "Train" and rules.fewer:  # a second branch still learns from a text that is too long for CTC
+    effects = list_effects(mode, config["Global"])
+    check_label, rules, note = choose_label_checker(config, mode, frames)
+    if mode == "Train" and rules.reserve:  # a second branch still learns from a text that is too long for CTC
         effects["few-frames"] = DOUBTFUL
     sources = read_sources(config, mode, host.kind == "checkout")
     try:
@@ -83,19 +79,20 @@ def _check_set(config: Mapping[str, Any], host: Host, mode: str, frames: Frames 
     checks = [[_check_entry(entry, images[source.look], check_label) for entry in source.entries] for source in sources]
     if _look_like_percent(checks, [images[source.look].values() for source in sources]):
         checks = [[_doubt_percent(check) for check in each] for each in checks]
-
-    delimiter = dataset.get("delimiter", "\t")
     unusable = frozenset(reason for reason, effect in effects.items() if effect in UNUSABLE)
-
-    def to_sample(entry: Entry, check: LabelCheck) -> Sample:
-        if entry.name is None or not unusable.isdisjoint(check.reasons):
-            return Sample(entry, check, None)
-        is_same = check.label == entry.label
-        line = entry.text if is_same else delimiter.join([entry.name, check.label, *entry.columns])
-        return Sample(entry, check, line)
-
-    samples = tuple((source.file, list(map(to_sample, source.entries, each))) for source, each in zip(sources, checks))
+    delimiter = config[mode]["dataset"].get("delimiter", "\t")
+    samples = [
+        (source.file, [_make_sample(*each, unusable, delimiter) for each in zip(source.entries, own)])
+        for source, own in zip(sources, checks)
+    ]
     return SetFindings(mode, samples, effects, note, rules)
+
+
+def _make_sample(entry: Entry, check: LabelCheck, unusable: frozenset[str], delimiter: str) -> Sample:
+    if entry.name is None or not unusable.isdisjoint(check.reasons):
+        return Sample(entry, check, None)
+    is_same = check.label == entry.label
+    return Sample(entry, check, entry.text if is_same else delimiter.join([entry.name, check.label, *entry.columns]))
 
 
 def _look_at_images(sources: Sequence[Source], title: str) -> dict[Callable, dict[str, ImageCheck]]:
@@ -147,107 +144,3 @@ def _look_like_percent(checks: Iterable[Iterable[LabelCheck]], images: Iterable[
 
 def _doubt_percent(check: LabelCheck) -> LabelCheck:
     return check._replace(reasons=(*check.reasons, "percent-boxes")) if check.extent else check
-
-
-def _choose_label_checker(
-    config: Mapping[str, Any], mode: str, frames: Frames | None
-) -> tuple[LabelChecker, Rules, str | None]:
-    """(check, rules, note) for the labels of a data set. The note is a sentence if its labels are not checked."""
-    dataset, settings = config[mode]["dataset"], config["Global"]
-    rules = Rules(
-        kind=dataset["name"],
-        data_dir=Path(dataset["data_dir"]),
-        most_pixels=settings.get("max_image_pixels") or MOST_PIXELS,
-        unicode_form=_unicode_form(settings),
-    )
-    transforms = dict(list_transforms(dataset))
-    encoder = _find_encoder(dataset)
-    if encoder is None:
-        unheeded = ", and Global.unknown_characters has no effect" if "unknown_characters" in settings else ""
-        note = f"{mode}: labels are not checked{unheeded}: no transform is one of {', '.join(LABEL_CHECKERS)}."
-        return _accept_any_label, rules, note
-    # In PaddleOCR, Global wins over the arguments of a transform.
-    check, own_rules = LABEL_CHECKERS[encoder](encoder, {**transforms[encoder], **settings}, frames)
-    return check, rules._replace(**own_rules), None
-
-
-def _find_encoder(dataset: Mapping[str, Any]) -> str | None:
-    transforms = dict(list_transforms(dataset))
-    return next((name for name in LABEL_CHECKERS if name in transforms), None)
-
-
-def is_read_by_ctc(dataset: Mapping[str, Any]) -> bool:
-    """Whether CTC reads the labels of a ``dataset`` section."""
-    _, is_ctc = TEXT_ENCODERS.get(_find_encoder(dataset) or "", (0, False))
-    return is_ctc
-
-
-def _for_scenes(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
-    ignore = settings.get("difficult_boxes") == "ignore"
-    return lambda label, size: check_detection_label(label, size, ignore), {}
-
-
-def _for_texts(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
-    fewer, is_ctc = TEXT_ENCODERS[encoder]
-    path, space = settings.get("character_dict_path"), bool(settings.get("use_space_char", False))
-    alphabet = frozenset(read_dictionary(path, space)[1:]) if path else DEFAULT_ALPHABET
-    count = frames.number if frames and is_ctc else None
-    longest = settings.get("max_text_length")
-    most_known = longest - fewer if fewer and isinstance(longest, int) else None
-    form = _unicode_form(settings)
-    rules = {
-        **{"longest": longest, "fewer": fewer, "frames": frames},
-        **{"alphabet": alphabet, "dictionary": path, "space": space},
-    }
-
-    def check(label: str, size: Any) -> LabelCheck:
-        # Without a dictionary, PaddleOCR reads small letters alone.
-        return check_recognition_label(label, alphabet, longest, count, form, most_known, lower=not path)
-
-    return check, rules
-
-
-def _unicode_form(settings: Mapping[str, Any]) -> Form | None:
-    """The Unicode form that texts are brought into, or None."""
-    form = settings.get("unicode_form", "as-written")
-    return None if form == "as-written" else form
-
-
-def _for_classes(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
-    classes = tuple(settings.get("label_list") or ())
-    return lambda label, size: check_class_label(label, classes), {"classes": classes}
-
-
-def _for_any_label(encoder: str, settings: Mapping[str, Any], frames: Frames | None) -> tuple[LabelChecker, dict]:
-    return _accept_any_label, {}
-
-
-def _accept_any_label(label: str, size: Any) -> LabelCheck:
-    return LabelCheck((), label)
-
-
-# Transforms that encode texts: how many characters less than `max_text_length` each takes, of those in the dictionary,
-# and whether CTC reads them.
-TEXT_ENCODERS = {
-    "CTCLabelEncode": (0, True),
-    "TextLineEncode": (0, True),
-    "MultiLabelEncode": (2, True),  # CTC in its first branch; its second takes fewer
-    "SARLabelEncode": (2, False),
-    "NRTRLabelEncode": (2, False),
-    "AttnLabelEncode": (1, False),
-    "SEEDLabelEncode": (1, False),
-    "PRENLabelEncode": (1, False),
-    "ViTSTRLabelEncode": (1, False),
-    "ABINetLabelEncode": (1, False),
-    "ParseQLabelEncode": (3, False),
-}
-# {a transform that encodes labels: a function from (its name, its arguments and Global, the frames of the network) to
-# the check of such labels, and the fields of Rules that it follows}. The first that a data set has counts.
-LABEL_CHECKERS: dict[str, Callable[[str, Mapping, Frames | None], tuple[LabelChecker, dict]]] = {
-    "DetLabelEncode": _for_scenes,
-    **dict.fromkeys(TEXT_ENCODERS, _for_texts),
-    # Before ClsLabelEncode: these transforms replace any label by the class.
-    "RandomHalfTurn": _for_any_label,
-    "HalfTurnByName": _for_any_label,
-    "ClsLabelEncode": _for_classes,
-}

@@ -1,4 +1,4 @@
-"""A check of the data told: tables for people, JSON for programs."""
+"""Reports of a check of the data: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def print_report(report: Report, stderr: bool = False) -> None:
     console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal:
         console.width = 1000
-    console.print(report_parts(report))
+    console.print(render(report))
 
 
-def report_parts(report: Report) -> Group:
+def render(report: Report) -> Group:
     """What :func:`print_report` prints."""
     notes = [*_describe_dictionaries(report), *report.notes]
     return Group(*map(_describe_set, report.sets), *map(Text, notes))
@@ -55,7 +55,7 @@ def _describe_dictionaries(report: Report) -> Iterator[str]:
     """A line for each finding about a dictionary: ``words.txt:1, 5: classes that no text can have: ...``"""
     for dictionary in report.dictionaries:
         for finding in dictionary.findings:
-            places = _first_places([f"{dictionary.file}:{line}" for line in finding.lines])
+            places = _list_first([f"{dictionary.file}:{line}" for line in finding.lines])
             yield f"{places}: {finding.kind}, {finding.sentence}"
 
 
@@ -66,7 +66,7 @@ def _describe_set(data_set: SetFindings) -> Group:
         table.columns[0].justify = "right"
         for reason, places in data_set.places.items():
             effect = data_set.effects[reason]
-            table.add_row(str(len(places)), reason, effect, Text(REASONS[reason].rule), Text(_first_places(places)))
+            table.add_row(str(len(places)), reason, effect, Text(REASONS[reason].rule), Text(_list_first(places)))
         parts.append(table)
         parts += [Text(line) for line in _list_advice(data_set)]
     return Group(*parts)
@@ -96,7 +96,7 @@ def _summarise(data_set: SetFindings) -> Iterator[str]:
         yield f"  not in the dictionary: {list_unknown_characters(data_set)}"
 
 
-def _first_places(places: Sequence[str]) -> str:
+def _list_first(places: Sequence[str]) -> str:
     """``words.txt:3, 9, 12, ...``: the first places, each line once, the file only where it changes."""
     places = list(dict.fromkeys(places))
     parts, before = [], None

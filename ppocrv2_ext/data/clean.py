@@ -18,7 +18,7 @@ from .lmdbs import Labels, read_corrections
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
 from .sources import LMDB_SETS
 
-ADVICE = "`ppocrv2 check` lists everything."
+ENDING = "`ppocrv2 check` lists everything."  # of a sentence that names the first problem alone
 
 
 def require_usable(report: Report) -> None:
@@ -32,12 +32,12 @@ def require_usable(report: Report) -> None:
         if data_set.effects["unknown-character"] == FAIL and data_set.unknown_characters:
             raise UserError(
                 f"{data_set.places['unknown-character'][0]}: the dictionary lacks {list_unknown_characters(data_set)};"
-                f" add them to it, or set Global.unknown_characters to skip or drop-character. {ADVICE}"
+                f" add them to it, or set Global.unknown_characters to skip or drop-character. {ENDING}"
             )
         if not data_set.usable_samples:
             raise UserError(
                 f"{data_set.mode}: none of the {len(data_set.samples)} lines of {list_files(data_set)} is usable"
-                f"{_first_problem(data_set)}. {ADVICE}"
+                f"{_first_problem(data_set)}. {ENDING}"
             )
         if data_set.has_nothing_to_learn:
             raise UserError(explain_nothing_to_learn(data_set))
@@ -56,7 +56,7 @@ def is_lmdb(data_set: SetFindings) -> bool:
     return data_set.rules.kind in LMDB_SETS
 
 
-def choose_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
+def name_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
     """Where the clean form of each label file goes: ``folder/train/NAME`` or ``folder/eval/NAME``.
 
     Files of the same name get their position in front.
@@ -74,7 +74,7 @@ def write_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
     Returns:
         The paths of the files, in the order of the set's own.
     """
-    targets = choose_clean_files(data_set, folder)
+    targets = name_clean_files(data_set, folder)
     for target, (_, samples) in zip(targets, data_set.files):
         lines = [f"{sample.line}\n" for sample in samples if sample.line is not None]
         with atomic_write(target) as part:
@@ -91,7 +91,7 @@ def fix(report: Report, folder: PathLike) -> list[str]:
         UserError: a file of that name exists already.
     """
     sets = [data_set for data_set in report.sets if data_set.needs_rewriting and not is_lmdb(data_set)]
-    existing = [path for data_set in sets for path in choose_clean_files(data_set, folder) if path.exists()]
+    existing = [path for data_set in sets for path in name_clean_files(data_set, folder) if path.exists()]
     if existing:
         raise UserError(f"{existing[0]} is there already; name another folder.")
     return [_fix_set(data_set, folder) for data_set in report.sets]
@@ -103,10 +103,10 @@ def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     if is_lmdb(data_set):
         return f"{data_set.mode}: an LMDB is not written anew; a training leaves its broken samples out by itself."
     usable = data_set.usable_samples
-    boxes = Counter(data_set.effects[reason] for sample in usable for reason in sample.check.reasons)
+    effects = Counter(data_set.effects[reason] for sample in usable for reason in sample.check.reasons)
     counts = f"{len(usable)} of {len(data_set.samples)} lines"
-    if boxes[IGNORED] or boxes[BOX]:
-        counts += f", in them {boxes[IGNORED]} broken boxes made {IGNORED_TEXTS[1]} and {boxes[BOX]} left out"
+    if effects[IGNORED] or effects[BOX]:
+        counts += f", in them {effects[IGNORED]} broken boxes made {IGNORED_TEXTS[1]} and {effects[BOX]} left out"
     files = ", ".join(map(str, write_clean_files(data_set, folder)))
     return f"{data_set.mode}: wrote {files}: {counts}."
 

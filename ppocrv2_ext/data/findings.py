@@ -35,7 +35,7 @@ class Rules(NamedTuple):
     data_dir: Path = Path()
     most_pixels: int = MOST_PIXELS
     longest: int | None = None  # Global.max_text_length
-    fewer: int = 0  # characters less than that which the encoder takes
+    reserve: int = 0  # characters of it that the encoder keeps for itself
     frames: Frames | None = None  # that the network makes of a line
     alphabet: frozenset[str] = frozenset()  # the characters of the dictionary
     dictionary: str | None = None  # its path

@@ -168,7 +168,7 @@ def _check(config: dict, folder: Path) -> tuple[int, str]:
     except UserError as error:
         return REFUSES, str(error)
     with open(os.devnull, "w", encoding="utf-8") as sink:
-        Console(file=sink, width=1000).print(check_report.report_parts(report))
+        Console(file=sink, width=1000).print(check_report.render(report))
     check_report.write_json(report, folder / "check.json")
     code = int(not report.is_sound)
     try:
