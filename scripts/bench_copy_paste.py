@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from experiments.records import provenance
+from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
@@ -79,15 +79,14 @@ def measure(
         ({name: milliseconds of each call}, {name: mean number of objects pasted})
     """
     times, pasted = {name: [] for name in ops}, dict.fromkeys(ops, 0.0)
-    for turn in range(-1, rounds):  # the first round warms up
-        for target, other in zip(samples, samples[1:] + samples[:1]):
-            for name in list(ops)[:: 1 if turn % 2 else -1]:
-                data = copy_samples(target, other)
-                start = time.process_time()
-                result = ops[name](data)
-                if turn >= 0:
-                    times[name].append(1000 * (time.process_time() - start))
-                    pasted[name] += (len(result["polys"]) - len(target["polys"])) / (rounds * len(samples))
+    for target, other in zip(samples, samples[1:] + samples[:1]):
+        for name, counts in take_turns(ops, rounds):
+            data = copy_samples(target, other)
+            start = time.process_time()
+            result = ops[name](data)
+            if counts:
+                times[name].append(1000 * (time.process_time() - start))
+                pasted[name] += (len(result["polys"]) - len(target["polys"])) / (rounds * len(samples))
     return times, pasted
 
 
@@ -120,14 +119,12 @@ def main(labels: Path | None, paddleocr: str | None, rounds: int, seed: int) -> 
     table = Table("pictures", "CopyPaste ms", "pasted", "TextCopyPaste ms", "pasted", "ours / stock")
     for name, samples in cases.items():
         times, pasted = measure(ops, samples, rounds)
-        low, middle, high = np.percentile([times["stock"], times["ours"]], [25, 50, 75], axis=1)
-        cells = [f"{m:.2f} [{a:.2f}, {b:.2f}]" for a, m, b in zip(low, middle, high)]
-        ratio = f"{middle[1] / middle[0]:.3f}"
-        table.add_row(name, cells[0], f"{pasted['stock']:.1f}", cells[1], f"{pasted['ours']:.1f}", ratio)
+        cells = [cell for way in ops for cell in (spread(times[way]), f"{pasted[way]:.1f}")]
+        table.add_row(name, *cells, f"{np.median(times['ours']) / np.median(times['stock']):.3f}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print(f"{'labelled' if real else 'noise'} pictures: {len(pictures)}, calls: {rounds} each, seed: {seed}")
-    console.print(f"commit: {provenance()['commit'] or 'none'}, PaddleOCR: {host.version}")
+    console.print(f"{describe_machine()}, PaddleOCR {host.version}")
     console.print(f"{platform.platform()}, OpenCV {cv2.__version__}, NumPy {np.__version__}")
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -27,7 +26,7 @@ from unittest import mock
 import click
 import numpy as np
 import paddle
-from experiments.records import provenance
+from experiments.timing import describe_machine, spread, take_turns
 from paddle.base import core
 from rich.console import Console
 from rich.table import Table
@@ -145,33 +144,32 @@ def measure_cml(
     runs.update({f"{form}, formula": (loss, paddle_only) for form, loss in losses.items()})
     if stock is not None:
         runs[STOCK_CML] = stock, contextlib.nullcontext
-    results = {name: ([], 0.0) for name in runs}
-    for turn in range(-1, rounds):  # the first round warms up
-        for name in list(runs)[:: 1 if turn % 2 else -1]:
-            loss, context = runs[name]
-            for output in predicts.values():
-                output["maps"].clear_gradient(False)
-            with context():
-                start = time.perf_counter()
-                value = loss(predicts, batch)["loss"].sum()
-                value.backward()
-                elapsed = 1000 * (time.perf_counter() - start)
-            times = results[name][0]
-            results[name] = [*times, *([elapsed] if turn >= 0 else [])], float(value)
-    return results
+    times, values = {name: [] for name in runs}, {}
+    for name, counts in take_turns(runs, rounds):
+        loss, context = runs[name]
+        for output in predicts.values():
+            output["maps"].clear_gradient(False)
+        with context():
+            start = time.perf_counter()
+            value = loss(predicts, batch)["loss"].sum()
+            value.backward()
+            elapsed = 1000 * (time.perf_counter() - start)
+        values[name] = float(value)
+        if counts:
+            times[name].append(elapsed)
+    return {name: (times[name], values[name]) for name in runs}
 
 
 def print_cml(console: Console, results: dict[str, tuple[list[float], float]], scenes: int, side: int) -> None:
     """Print what :func:`measure_cml` measured."""
     table = Table(f"CML, {scenes} x {side} x {side}", "ms", "faster than PaddleOCR", "than the formula", "value")
+    medians = {name: np.median(times) for name, (times, _) in results.items()}
     for name, (times, value) in results.items():
-        low, middle, high = np.percentile(times, [25, 50, 75])
         rivals = STOCK_CML, name.replace("loops", "formula")
         faster = [
-            f"{np.median(results[rival][0]) / middle:.1f} x" if rival in results and rival != name else "-"
-            for rival in rivals
+            f"{medians[rival] / medians[name]:.1f} x" if rival in medians and rival != name else "-" for rival in rivals
         ]
-        table.add_row(name, f"{middle:.0f} [{low:.0f}, {high:.0f}]", *faster, f"{value:.5f}")
+        table.add_row(name, spread(times, 0), *faster, f"{value:.5f}")
     console.print(table)
 
 
@@ -210,13 +208,12 @@ def measure_memory(op: Callable[[], Any], case: dict[str, Any]) -> float:
 def measure_times(ops: Mapping[str, Callable[[], Any]], case: dict[str, Any], rounds: int) -> dict[str, list[float]]:
     """Time the ops, which take turns: {name: milliseconds of each round}."""
     times = {name: [] for name in ops}
-    for turn in range(-1, rounds):  # the first round warms up
-        for name in list(ops)[:: 1 if turn % 2 else -1]:
-            clear_gradients(case)
-            start = time.perf_counter()
-            ops[name]()
-            if turn >= 0:
-                times[name].append(1000 * (time.perf_counter() - start))
+    for name, counts in take_turns(ops, rounds):
+        clear_gradients(case)
+        start = time.perf_counter()
+        ops[name]()
+        if counts:
+            times[name].append(1000 * (time.perf_counter() - start))
     return times
 
 
@@ -248,10 +245,7 @@ def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable]
     except UserError as error:
         return {}, f"PaddleOCR's losses are left out: {error}"
     except ImportError:
-        return (
-            {},
-            "PaddleOCR's losses are left out, because the paddleocr wheel has none. Name a clone with --paddleocr DIR.",
-        )
+        return {}, "PaddleOCR's losses are left out: the paddleocr wheel has none. Name a clone with --paddleocr DIR."
     center = CenterLoss(*centers.shape)
     center.centers = centers.astype("float64")
     return {CENTER: center, DML: DMLLoss(act="softmax", use_log=True)}, f"PaddleOCR {host.version} at {host.root}."
@@ -288,26 +282,25 @@ def main(
     paddle.set_device("cpu")
     console = Console(highlight=False, width=140)
     if not only_cml:
-        print_text_losses(console, paddleocr, lines, frames, classes, size, characters, rounds, seed)
+        case = make_case(lines, frames, classes, size, characters, seed)
+        stock, about = load_stock(paddleocr, case["centers"])
+        print_text_losses(console, case, stock, rounds)
+        console.print(f"{about}\nB={lines} T={frames} C={classes} D={size}, labels up to {characters}")
     connect(paddleocr)
     print_cml(console, measure_cml(scenes, side, rounds, load_stock_cml(paddleocr), seed), scenes, side)
-    console.print(f"{rounds} rounds, commit {provenance()['commit'] or 'none'}, load {os.getloadavg()[0]:.1f}")
+    console.print(
+        f"{rounds} rounds, seed {seed}, {describe_machine()}, {platform.processor() or platform.machine()},"
+        f" Paddle {paddle.__version__}, NumPy {np.__version__}"
+    )
 
 
-def print_text_losses(
-    console: Console,
-    paddleocr: str | None,
-    lines: int,
-    frames: int,
-    classes: int,
-    size: int,
-    characters: int,
-    rounds: int,
-    seed: int,
-) -> None:
-    """Measure and print the losses of a recognizer."""
-    case = make_case(lines, frames, classes, size, characters, seed)
-    stock, about = load_stock(paddleocr, case["centers"])
+def print_text_losses(console: Console, case: dict[str, Any], stock: dict[str, Callable], rounds: int) -> None:
+    """Measure and print the losses of a recognizer.
+
+    Args:
+        case: as :func:`make_case` makes it.
+        stock: PaddleOCR's losses, as :func:`load_stock` loads them; empty to leave them out.
+    """
     ops = make_ops(case, stock)
     memory = {name: measure_memory(op, case) for name, op in ops.items()}
     accuracy = {name: measure_errors(ops[name], case) for name in (CLASSES, ARGMAX, CENTER) if name in ops}
@@ -315,18 +308,12 @@ def print_text_losses(
 
     table = Table("forward + backward", "ms", "faster", "extra MB", "share", "value off by", "gradient off by")
     for name in ops:
-        low, middle, high = np.percentile(times[name], [25, 50, 75])
         rival = RIVALS.get(name) if stock else None
-        faster = f"{np.median(times[rival]) / middle:.1f} x" if rival else "-"
+        faster = f"{np.median(times[rival]) / np.median(times[name]):.1f} x" if rival else "-"
         share = f"1/{memory[rival] / memory[name]:.1f}" if rival else "-"
         cells = [f"{error:.1e}" for error in accuracy.get(name, ())] or ["-", "-"]
-        table.add_row(name, f"{middle:.2f} [{low:.2f}, {high:.2f}]", faster, f"{memory[name]:.2f}", share, *cells)
+        table.add_row(name, spread(times[name]), faster, f"{memory[name]:.2f}", share, *cells)
     console.print(table)
-    console.print(
-        f"{about}\nB={lines} T={frames} C={classes} D={size}, labels up to {characters}, {rounds} rounds, seed {seed},"
-        f" commit {provenance()['commit'] or 'none'}, {platform.processor() or platform.machine()},"
-        f" Paddle {paddle.__version__}, NumPy {np.__version__}"
-    )
 
 
 if __name__ == "__main__":

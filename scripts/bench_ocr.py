@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 from experiments.bench_ocr import worker
 from experiments.records import provenance
+from experiments.timing import spread
 from rich.console import Console
 from rich.table import Table
 
@@ -85,9 +86,14 @@ class System:
         process, _ = self._start()
         self.ask([path], process)
         seconds = time.perf_counter() - clock
+        self.stop(process)
+        return seconds
+
+    def stop(self, process: subprocess.Popen | None = None) -> None:
+        """Let a process end, the one of all pictures if none is given."""
+        process = process or self.process
         process.stdin.close()
         process.wait()
-        return seconds
 
 
 class Record:
@@ -142,12 +148,6 @@ def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple
     return words.f1, characters.f1
 
 
-def spread(values: list[float]) -> str:
-    """Median and quartiles."""
-    low, middle, high = np.percentile(values, (25, 50, 75))
-    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
-
-
 @click.command(help=__doc__.partition("\n")[0])
 @click.option("--data", "files", multiple=True, required=True, metavar="LABELS", help="Labelled pictures; repeatable.")
 @click.option("--pictures", default=60, show_default=True, help="Of each label file.")
@@ -181,6 +181,8 @@ def main(files, pictures, size, peers, engines, models, tiny, without, server, s
     samples, record = read_samples(files, pictures), Record(record_file)
     measure(systems, [path for path, _ in samples], size, single, starts, record)
     report(systems, samples, record)
+    for system in systems:
+        system.stop()
     print(json.dumps(provenance(), default=str))
 
 
@@ -206,8 +208,8 @@ def measure(systems: list[System], paths: list[str], size: int, single: bool, st
                     record.add(system, "start", number, system.measure_start(small))
 
 
-def report(systems: list[System], samples: list, record: Record) -> None:
-    """Print the table."""
+def report(systems: list[System], samples: list[tuple[str, list[str]]], record: Record) -> None:
+    """Print the table of all systems, the first of which is the measure."""
     columns = ("system", "ratio", "cpu", "images/s", "p50 s", "p95 s", "start s", "MiB", "MB", "words F1", "chars F1")
     table = Table(*columns, title=f"{len(samples)} pictures, in groups, taking turns")
     ours = record.read(systems[0], "group")
@@ -229,9 +231,6 @@ def report(systems: list[System], samples: list, record: Record) -> None:
             f"{characters:.3f}",
         )
     Console(width=160).print(table)
-    for system in systems:
-        system.process.stdin.close()
-        system.process.wait()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Each side has a process of its own, and they take turns. Without ``--workers`` e
 and times are of the processor, so that other processes count little. A second table has the stages of a sample; what a
 crop decodes late counts as decoding. Numbers are medians and quartiles over the rounds.
 
-With ``--workers`` whole batches come through the loader, by the clock. No epoch ends while they do, as the workers would
+With ``--workers`` whole batches come through the loader, by the clock. No epoch ends meanwhile, as the workers would
 start anew, which is no loading. For that the label lines are repeated; the column `labels` says how often. Our workers
 keep freed memory, PaddleOCR's do not; with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2000000000 in the environment both
 do.

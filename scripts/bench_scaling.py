@@ -31,7 +31,7 @@ from bench_check import make_config
 from bench_copy_paste import draw_boxes
 from bench_losses import make_scenes
 from bench_pipeline import PIPELINES, build_loader
-from experiments.records import provenance
+from experiments.timing import describe_machine
 from rich.console import Console
 from rich.table import Table
 
@@ -216,10 +216,7 @@ def main(output: Path, rounds: int, only: tuple[str, ...], rank: bool) -> None:
     draw(results, output)
     console = Console(highlight=False, width=150)
     console.print(table)
-    console.print(
-        f"{rounds} rounds, commit {provenance()['commit'] or 'none'}, load {os.getloadavg()[0]:.1f} on"
-        f" {os.cpu_count()} cores; drawn in {output}"
-    )
+    console.print(f"{rounds} rounds, {describe_machine()}; drawn in {output}")
 
 
 if __name__ == "__main__":

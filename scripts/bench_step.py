@@ -28,7 +28,7 @@ from collections.abc import Callable
 
 import click
 import numpy as np
-from experiments.records import provenance
+from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
@@ -164,12 +164,11 @@ def measure(tasks: dict[str, dict[str, Callable[[], float]]], rounds: int) -> di
     times = {}
     for task, runs in tasks.items():
         times[task] = {way: [] for way in runs}
-        for turn in range(-1, rounds):  # the first round warms up
-            for way in list(runs)[:: 1 if turn % 2 else -1]:
-                start = time.perf_counter()
-                runs[way]()
-                if turn >= 0:
-                    times[task][way].append(time.perf_counter() - start)
+        for way, counts in take_turns(runs, rounds):
+            start = time.perf_counter()
+            runs[way]()
+            if counts:
+                times[task][way].append(time.perf_counter() - start)
     return times
 
 
@@ -240,13 +239,9 @@ def main(
                 row = ["train", *["-"] * (len(WAYS) + 2), ", ".join(f"{peak:.0f}" for peak in peaks)]
                 table.add_row(str(width), str(count), *row)
             for task, seconds in times.items():
-                quartiles = {way: np.percentile(values, [25, 50, 75]) for way, values in seconds.items()}
-                cells = [
-                    "{1:.2f} [{0:.2f}, {2:.2f}]".format(*quartiles[way]) if way in quartiles else "-" for way in WAYS
-                ]
-                faster = [
-                    f"{quartiles[way][1] / quartiles['fast'][1]:.2f} x" if way in quartiles else "-" for way in WAYS[:2]
-                ]
+                medians = {way: np.median(values) for way, values in seconds.items()}
+                cells = [spread(seconds[way]) if way in seconds else "-" for way in WAYS]
+                faster = [f"{medians[way] / medians['fast']:.2f} x" if way in medians else "-" for way in WAYS[:2]]
                 megabytes = ", ".join(f"{peak:.0f}" for peak in peaks) if task == "train" else "-"
                 table.add_row(str(width), str(count), task, *cells, *faster, megabytes)
     console = Console(highlight=False, width=160)
@@ -254,8 +249,8 @@ def main(
     console.print(
         f"{lines} {'scenes' if cml else f'lines, {CLASSES} classes'}, {rounds} rounds,"
         f" {'batch statistics' if train_norm or cml else 'freeze_norm'},"
-        f" {'freed memory kept, ' if keep_memory else ''}commit {provenance()['commit'] or 'none'},"
-        f" {platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        f" {'freed memory kept, ' if keep_memory else ''}{describe_machine()},"
+        f" {platform.processor() or platform.machine()}"
     )
 
 
