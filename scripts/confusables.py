@@ -35,7 +35,8 @@ from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.deploy.read import ctc_greedy
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
-from ppocrv2_ext.host.samples.training_lines import TrainingLines, load_trained_network
+from ppocrv2_ext.host.networks.trained_network import load_trained_network
+from ppocrv2_ext.host.samples.training_lines import TrainingLines
 from ppocrv2_ext.plugins.ctc.alignment import align
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"

@@ -28,7 +28,7 @@ from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.commands.prepare import prepare_config
 from ppocrv2_ext.config.networks import networks, trainable_networks
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host.samples.training_lines import init_device
+from ppocrv2_ext.host.networks.trained_network import init_device
 
 TRAINER_SEED = 1024  # of PaddleOCR's trainer, for a config without Global.seed
 SINGLE = "network"  # what the only network of a config is called here

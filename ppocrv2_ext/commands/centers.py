@@ -47,7 +47,8 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     from rich.progress import track
 
     from ..checkpoints.centers_file import write_centers
-    from ..host.samples.training_lines import TrainingLines, init_device, load_trained_network
+    from ..host.networks.trained_network import init_device, load_trained_network
+    from ..host.samples.training_lines import TrainingLines
     from ..plugins.center_loss import means
 
     rank, ranks = init_device(config["Global"])

@@ -10,6 +10,6 @@ For every training and evaluation:
 For commands:
 
 - ``transform_check``: do the transforms work on a picture without faults?
-- ``training_lines``: the lines of a training set, each once, and a trained network to read them with
+- ``training_lines``: the lines of a training set, each once
 - ``draw_samples``: training samples for the preview
 """

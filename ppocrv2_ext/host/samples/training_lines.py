@@ -1,11 +1,10 @@
-"""A trained network in evaluation mode, and the training set with evaluation's transforms, every line once."""
+"""The training set with the transforms of evaluation, every line once."""
 
 from __future__ import annotations
 
 import copy
 import importlib
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -14,48 +13,11 @@ import numpy as np
 import paddle
 
 from ...config.names import RECOGNITION_BATCH
-from ...config.networks import networks
 from ...errors import UserError, did_you_mean
 from .datasets import SampleError
 
-DEVICES = ("gpu", "xpu", "npu", "mlu", "gcu")  # for Global.use_gpu and so on; the CPU if none of them is true
 # Datasets that give lines in several sizes, for training: the plain dataset that reads the same files.
 PLAIN_DATASETS = {"MultiScaleDataSet": "SimpleDataSet", "MSTextRecDataset": "SimpleDataSet"}
-
-
-def init_device(settings: dict) -> tuple[int, int]:
-    """Choose the device and join the other processes of a distributed run.
-
-    Args:
-        settings: the section ``Global``.
-    Returns:
-        (rank of this process, number of processes)
-    """
-    device = next((kind for kind in DEVICES if settings.get(f"use_{kind}")), None)
-    paddle.set_device(f"{device}:{os.environ.get(f'FLAGS_selected_{device}s', 0)}" if device else "cpu")
-    if int(os.environ.get("PADDLE_TRAINERS_NUM", 1)) > 1:
-        paddle.distributed.init_parallel_env()
-    return paddle.distributed.get_rank(), paddle.distributed.get_world_size()
-
-
-def load_trained_network(config: dict, classes: int, name: str | None = None) -> paddle.nn.Layer:
-    """The recognizer of a config, in evaluation mode, with the weights that ``Global`` names.
-
-    Args:
-        classes: the number of outputs of every head.
-        name: a network in ``Architecture.Models``; None if there is a single network.
-    """
-    from ppocr.modeling.architectures import build_model
-    from ppocr.utils.save_load import load_model
-
-    config = copy.deepcopy(config)
-    architecture = config["Architecture"]
-    for network in networks(architecture).values():
-        network["Head"] = {**network["Head"], "out_channels": classes}
-    model = build_model(architecture)
-    load_model(config, model, model_type=architecture["model_type"])
-    model.eval()
-    return model if name is None else getattr(model, name)
 
 
 class TrainingLines:
