@@ -8,9 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .memory import has_numba, run_in_parts
-
-UNREACHABLE = np.float32(-1e30)
-LEAST = np.float32(-1e9)  # a probability may be 0, its log -inf
+from .path_bounds import LEAST, UNREACHABLE
 
 
 def can_skip_blanks(states: np.ndarray) -> np.ndarray:
