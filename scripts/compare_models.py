@@ -30,7 +30,7 @@ from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE
-from ppocrv2_ext.deploy.ocr import open_image
+from ppocrv2_ext.deploy.read import explain, open_image
 from ppocrv2_ext.deploy.settings import official_settings, read_settings
 from ppocrv2_ext.errors import UserError
 
@@ -75,24 +75,25 @@ def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> 
     Raises:
         UserError: there is no label, one is none, or a picture cannot be opened.
     """
-    said, images = [], []
+    contents, images = [], []
     for entry in read_entries(labels):
         if "blank-line" in entry.reasons:
             continue
         if not entry.images:
             raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; leave the line out.")
         try:
-            said.append(read_label(entry.label))
+            contents.append(read_label(entry.label))
         except ValueError as error:
             raise UserError(f"{entry.place}: the label does not fit, {error}; {advice}.") from error
         try:
             images.append(open_image(Path(labels).parent / entry.images[0]))
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{entry.place}: the picture cannot be opened ({reason}); leave the line out.") from error
+            raise UserError(
+                f"{entry.place}: the picture cannot be opened ({explain(error)}); leave the line out."
+            ) from error
     if not images:
         raise UserError(f"{labels} has no line `image<TAB>label`; name a label file with some.")
-    return said, images
+    return contents, images
 
 
 def read_lines(labels: str) -> Samples:

@@ -21,11 +21,8 @@ from ..files import PathLike
 from .detect import Detector
 from .engine import Engine
 from .evaluation import Counts, keep_text, match_boxes
-from .lines import find_turned, read_texts, reading_width
-from .ocr import open_image
-from .read import resize_line
-
-DIRECTIONS = ("0", "180")  # the labels of PaddleOCR's data for classifiers, degrees
+from .lines import DIRECTIONS, find_turned, read_texts, reading_width
+from .read import explain, open_image, resize_line
 
 
 class Sample(NamedTuple):
@@ -79,7 +76,7 @@ def open_samples(samples: Sequence[Sample]) -> tuple[list[np.ndarray], list[Any]
             pictures.append(open_image(sample.path))
             labels.append(sample.label)
         except (OSError, ValueError) as error:
-            problems.append(f"{sample.path}: {getattr(error, 'strerror', None) or error}")
+            problems.append(f"{sample.path}: {explain(error)}")
     return pictures, labels, problems
 
 
@@ -122,9 +119,9 @@ def measure_accuracy(
             counts += Counts(len(pairs), found, cared)
         return 100 * counts.f1
     if kind == "cls":
-        lies = [label == DIRECTIONS[1] for label in labels]
+        on_head = [label == DIRECTIONS[1] for label in labels]
         lines = [*pictures, *(cv2.rotate(line, cv2.ROTATE_180) for line in pictures)]
-        turned = find_turned(lines, engine, settings)
-        return 100 * float(np.mean([a == b for a, b in zip(turned, [*lies, *(not lie for lie in lies)])]))
+        truth = [*on_head, *(not each for each in on_head)]
+        return 100 * float(np.mean([a == b for a, b in zip(find_turned(lines, engine, settings), truth)]))
     read = read_texts(pictures, engine, settings)
     return 100 * float(np.mean([keep_text(text) == keep_text(label) for (text, _), label in zip(read, labels)]))

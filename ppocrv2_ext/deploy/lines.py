@@ -26,6 +26,7 @@ TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.
 EMPTY_END = 64
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
+DIRECTIONS = ("0", "180")  # degrees: what the classes of a classifier are called in labels
 
 Map = Callable[[Callable, Iterable], Iterator]  # such as the built-in map, or that of a pool of threads
 

@@ -6,12 +6,13 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import yaml
 
-from ..errors import UserError
+from ..errors import UserError, summarise
 from ..files import PathLike
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
@@ -64,9 +65,22 @@ def find_description(model_dir: PathLike) -> Path:
     return path
 
 
-def load_plain_yaml(file: TextIO) -> Any:
-    """The content of a YAML file as plain values; the compiled reader where there is one, as dictionaries are long."""
-    return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file as plain values.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:  # the compiled reader where there is one, as dictionaries are long
+            return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path} ({summarise(error)}); export the model again.") from error
+
+
+def clean_characters(dictionary: Iterable[object]) -> list[str]:
+    """The characters of ``PostProcess.character_dict``. PaddleOCR's exporter leaves a "\\r" that training drops."""
+    return [str(character).strip("\r\n") for character in dictionary]
 
 
 def read_description(model_dir: PathLike) -> ModelDescription:
@@ -76,17 +90,15 @@ def read_description(model_dir: PathLike) -> ModelDescription:
         UserError: the file is missing or is not what PaddleOCR's exporter writes.
     """
     path = find_description(model_dir)
+    content = read_yaml(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            content = load_plain_yaml(file)
         steps = content["PreProcess"]["transform_ops"]
         dictionary = content["PostProcess"].get("character_dict")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is not what the exporter writes ({type(error).__name__}: {error}); export again."
         ) from error
     sizes = [next(iter(step.values())) for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
     if dictionary is None or not sizes:
         return ModelDescription([3, -1, -1], None)
-    # The exporter splits lines at "\n" only. Training drops a "\r" too.
-    return ModelDescription([int(size) for size in sizes[0]["image_shape"]], [str(c).strip("\r\n") for c in dictionary])
+    return ModelDescription([int(size) for size in sizes[0]["image_shape"]], clean_characters(dictionary))

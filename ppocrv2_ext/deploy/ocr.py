@@ -25,7 +25,7 @@ from ..files import PathLike
 from .detect import Detector
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
-from .read import ImageSource, load_image, to_bgr
+from .read import ImageSource, open_image
 from .settings import official_settings, read_settings
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
@@ -164,15 +164,6 @@ def take_turns(engine: Engine) -> Engine:
 def count_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def open_image(image: ImageSource) -> np.ndarray:
-    """A path or an array as (H, W, 3) uint8 BGR.
-
-    Raises:
-        OSError or ValueError: it is no picture; the message says why.
-    """
-    return to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
 
 
 def sort_boxes(boxes: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Read text lines with an exported recognizer.
+"""Open images, and read those of one line of text with an exported recognizer.
 
 B batch, T frames, C classes (blank, the dictionary, a space if it was trained with one), H and W pixels.
 """
@@ -142,6 +142,20 @@ def load_image(path: PathLike) -> np.ndarray:
     return to_bgr(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
 
 
+def open_image(image: ImageSource) -> np.ndarray:
+    """A path or an array as (H, W, 3) uint8 BGR.
+
+    Raises:
+        OSError or ValueError: it is no picture; :func:`explain` says why.
+    """
+    return to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
+
+
+def explain(error: Exception) -> str:
+    """Why a picture cannot be opened, as half a sentence without its path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def to_bgr(array: np.ndarray) -> np.ndarray:
     """(H, W[, 1, 3 or 4]) pixels as (H, W, 3) uint8 BGR.
 
@@ -180,19 +194,21 @@ def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
     return run, read_description(model if model.is_dir() else model.parent)
 
 
-def _read(images, run, image_shape, dictionary, batch_size):
+def _read(
+    images: Iterator[ImageSource], run: Engine, image_shape: Sequence[int], dictionary: Sequence[str], batch_size: int
+) -> Iterator[Reading]:
     _, height, least = image_shape
-    done = 0
+    first = 0  # the position of the chunk's first image
     # Lines of one width run together. Several batches of images are loaded at once to find enough of one width, but not
     # all images, to bound the memory.
     while chunk := list(islice(images, 8 * batch_size)):
         readings, by_width = {}, defaultdict(list)
-        for position, image in enumerate(chunk, done):
+        for position, image in enumerate(chunk, first):
             source = position if isinstance(image, np.ndarray) else image
             try:
-                pixels = to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
+                pixels = open_image(image)
             except (OSError, ValueError) as error:
-                readings[position] = Reading(source, None, 0.0, getattr(error, "strerror", None) or str(error))
+                readings[position] = Reading(source, None, 0.0, explain(error))
                 continue
             line = resize_line(pixels, height, line_width(pixels, height, least))
             by_width[line.shape[2]].append((position, source, line))
@@ -202,5 +218,5 @@ def _read(images, run, image_shape, dictionary, batch_size):
                 probabilities = run(np.stack(batch))
                 read = ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
                 readings.update((p, Reading(s, *pair)) for p, s, pair in zip(positions, sources, read))
-        done += len(chunk)
+        first += len(chunk)
         yield from (readings[position] for position in sorted(readings))

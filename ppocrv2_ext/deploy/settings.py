@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from ..checkpoints import official
 from ..config import expressions, yaml_files
 from ..config.values import ARGUMENTS, find_wrong_values
 from ..errors import UserError
 from ..files import PathLike
-from .model_folder import find_description, load_plain_yaml
+from .model_folder import clean_characters, find_description, read_yaml
 
 # No shipped config trains the official v2.0 classifier. These are the lines of PaddleOCR's configs/cls/cls_mv3.yml.
 OFFICIAL_CLS = {
@@ -28,8 +26,8 @@ OFFICIAL_CLS = {
 OFFICIAL_CONFIGS = {"det": "det/ch_PP-OCRv2_det_student", "rec": "rec/ch_PP-OCRv2_rec"}
 OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder of the official recognizer
 KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
-READ = ("DetResizeForTest", "NormalizeImage", "RecResizeImg", "ClsResizeImg", "PostProcess")  # others are not
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
+PARTS = ("DetResizeForTest", "NormalizeImage", *LINE_RESIZES, "PostProcess")  # of a description; no other is read
 
 
 class DetectorSettings(NamedTuple):
@@ -65,7 +63,7 @@ def read_settings(model_dir: PathLike, kind: str) -> Any:
         UserError: the file is missing or broken, or the model is of another kind, or of a kind that is not read here.
     """
     path = find_description(model_dir)
-    return parse_settings(_read_yaml(path), kind, path)
+    return parse_settings(read_yaml(path), kind, path)
 
 
 def official_settings(kind: str) -> Any:
@@ -103,7 +101,7 @@ def find_kind(model_dir: PathLike) -> str:
         UserError: the file is missing, or describes no model that is read here.
     """
     path = find_description(model_dir)
-    content = _read_yaml(path)
+    content = read_yaml(path)
     try:
         name = str(content["PostProcess"]["name"])
     except (KeyError, TypeError) as error:
@@ -141,24 +139,16 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
         }
         post = dict(content["PostProcess"])
         for name, options in (*steps.items(), ("PostProcess", post)):
-            for sentence in find_wrong_values(name, options, ARGUMENTS) if name in READ else ():
+            for sentence in find_wrong_values(name, options, ARGUMENTS) if name in PARTS else ():
                 raise UserError(f"{source}: {sentence}")
-        return _detector(steps, post, source) if kind == "det" else _line(steps, post, kind, source)
+        return _parse_detector(steps, post, source) if kind == "det" else _parse_line(steps, post, kind, source)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{source} is not what the exporter writes ({type(error).__name__}: {error}); export the model again."
         ) from error
 
 
-def _read_yaml(path: Path) -> Any:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return load_plain_yaml(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path} ({error}); export the model again.") from error
-
-
-def _detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:
+def _parse_detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:
     if "DBPostProcess" not in str(post["name"]) or "DetResizeForTest" not in steps:
         raise UserError(
             f"{source} describes no DB detector but a model with {post['name']}; give a detector with --det."
@@ -181,7 +171,7 @@ def _detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLik
     )
 
 
-def _line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, source: PathLike) -> LineSettings:
+def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, source: PathLike) -> LineSettings:
     resize = next((steps[name] for name in LINE_RESIZES if name in steps), None)
     if resize is None:
         raise UserError(f"{source} describes no reader of lines: it has none of {', '.join(LINE_RESIZES)}.")
@@ -196,5 +186,4 @@ def _line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, source: 
         raise UserError(f"{source} describes no CTC recognizer but a model with {post['name']}; give one with --rec.")
     if not post.get("character_dict"):
         raise UserError(f"{source} has no dictionary (PostProcess.character_dict); export the recognizer again.")
-    # The exporter splits lines at "\n" only. Training drops a "\r" too.
-    return LineSettings(height, width, [str(c).strip("\r\n") for c in post["character_dict"]])
+    return LineSettings(height, width, clean_characters(post["character_dict"]))

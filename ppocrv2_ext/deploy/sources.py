@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
-from .read import load_image, to_bgr
+from .read import explain, load_image, to_bgr
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
@@ -67,7 +67,7 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
             else:
                 yield Picture(file, 1, 1, load_image(file))
         except (OSError, ValueError, MemoryError) as error:
-            yield Picture(file, 1, 1, None, getattr(error, "strerror", None) or str(error) or type(error).__name__)
+            yield Picture(file, 1, 1, None, explain(error))
 
 
 def _open_tiff(file: Path) -> Iterator[Picture]:
@@ -86,8 +86,9 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
     try:
         document = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as error:
-        locked = "assword" in str(error)
-        raise ValueError("the PDF needs a password" if locked else f"not a PDF that can be opened ({error})") from None
+        needs_password = "password" in str(error).lower()
+        reason = "the PDF needs a password" if needs_password else f"not a PDF that can be opened ({error})"
+        raise ValueError(reason) from None
     try:
         for number in range(len(document)):
             try:

@@ -24,17 +24,16 @@ from ..files import PathLike
 from .answers import read_line, read_versions
 from .detect import Detector
 from .engine import load_engine
-from .lines import read_texts
-from .model_folder import ONNX_FILE, PROGRAMS, find_description, load_plain_yaml
+from .lines import DIRECTIONS, read_texts
+from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
 from .read import resize_line
 from .settings import find_kind, read_settings
 
 PEERS_FILE = Path(__file__).with_name("peers.py")
 PEERS = {"onnxruntime": "plain onnxruntime", "rapidocr": "RapidOCR", "paddleocr": "PaddleOCR"}
 LEAST_VERSION = {"rapidocr": 3, "paddleocr": 3}  # the first whole number; older ones read other folders
-DIRECTIONS = ("0", "180")  # degrees: what a classifier reads
 SAME_OVERLAP = 0.9  # intersection over union of two boxes that are the same but for rounding
-SECONDS = (600, 60)  # that a reader may take to start, and for each picture
+START_SECONDS, PICTURE_SECONDS = 600, 60  # that a reader may take to start, and for each picture
 
 # What a problem of a reader means, by a part of its message.
 HINTS = {
@@ -89,8 +88,7 @@ def open_model(folder: PathLike) -> Model:
         raise UserError(f"{path} has no {ONNX_FILE}, which most readers run; export the model with --onnx.")
     kind = find_kind(path)
     settings = read_settings(path, kind)
-    with open(find_description(path), encoding="utf-8") as file:
-        name = (load_plain_yaml(file).get("Global") or {}).get("model_name")
+    name = (read_yaml(find_description(path)).get("Global") or {}).get("model_name")
     return Model(path, kind, settings, name)
 
 
@@ -147,7 +145,7 @@ def find_packages(python: str) -> dict[str, str]:
     advice = "name the Python of an environment, such as venv/bin/python"
     command = [python, str(PEERS_FILE), "versions"]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS[0])
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_SECONDS)
         if done.returncode:
             raise ValueError(f"it ended with code {done.returncode}")
         return read_versions(done.stdout)
@@ -215,8 +213,8 @@ def read_with_peers(model: Model, pictures: Sequence[np.ndarray], pythons: Seque
         UserError: an interpreter cannot be run, or has none of the readers.
     """
     peers = find_peers(pythons)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
         files = [folder / f"{number}.png" for number in range(len(pictures))]
         for file, picture in zip(files, pictures):
             cv2.imwrite(str(file), picture)
@@ -224,12 +222,9 @@ def read_with_peers(model: Model, pictures: Sequence[np.ndarray], pythons: Seque
         characters = getattr(model.settings, "dictionary", None) or []
         dictionary.write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
         job = describe_job(model, files, dictionary)
+        missing = "it is not installed; name an interpreter that has it with --python"
         return [
-            run_peer(name, *peers[name], job)
-            if name in peers
-            else Outcome(
-                title, [], "it is not installed; name an interpreter that has it with --python", was_tried=False
-            )
+            run_peer(name, *peers[name], job) if name in peers else Outcome(title, [], missing, was_tried=False)
             for name, title in PEERS.items()
         ]
 
@@ -244,10 +239,9 @@ def run_peer(name: str, python: str, title: str, job: Mapping[str, Any]) -> Outc
         job: as :func:`describe_job` makes it.
     """
     command, count = [python, str(PEERS_FILE), name], len(job["pictures"])
+    limit = START_SECONDS + PICTURE_SECONDS * count
     try:
-        done = subprocess.run(
-            command, input=json.dumps(job).encode(), capture_output=True, timeout=SECONDS[0] + SECONDS[1] * count
-        )
+        done = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, timeout=limit)
     except subprocess.TimeoutExpired as error:
         return Outcome(title, [], f"it gave no answer in {error.timeout:.0f} seconds")
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]

@@ -5,16 +5,14 @@ A line is right if it equals its label. Spaces do not count, as in PaddleOCR's R
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 from rich.table import Table
 
-from ppocrv2_ext.deploy.read import load_image, to_bgr
+from ppocrv2_ext.deploy.read import ImageSource, open_image
 from ppocrv2_ext.files import PathLike
 from ppocrv2_ext.preview.colours import INK, QUIET, RULE, WRONG
 from ppocrv2_ext.preview.fonts import load_font
@@ -24,7 +22,7 @@ from .markdown import markdown_table
 RIGHT = "#2e7d32"  # colour of a line that was read right
 WIDTH, PICTURE_HEIGHT, PADDING, FONT_SIZE = 560, 64, 16, 20  # of one cell, pixels
 Pair = tuple[str, Optional[str]]  # (label, text); a text of None is an image that could not be read
-PictureRow = tuple[Union[PathLike, np.ndarray], str, Optional[str], Optional[str]]  # image, label, before, after
+PictureRow = tuple[ImageSource, str, Optional[str], Optional[str]]  # image, label, before, after
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
 MISSING = 8  # pixels of the wedge where a character is missing
 
@@ -146,11 +144,11 @@ def _format_change(old: int, new: int, total: int) -> tuple[str, str, str]:
     return f"{100 * old / total:.1f} %", f"{100 * new / total:.1f} %", f"{100 * (new - old) / total:+.1f}"
 
 
-def _paste_line(sheet: Image.Image, image: PathLike | np.ndarray, left: int, top: int) -> None:
+def _paste_line(sheet: Image.Image, image: ImageSource, left: int, top: int) -> None:
     """Paste a line, as large as fits. An image that cannot be read becomes a grey box."""
     room = WIDTH - 2 * PADDING
     try:
-        pixels = to_bgr(load_image(image) if isinstance(image, (str, os.PathLike)) else image)
+        pixels = open_image(image)
     except (OSError, ValueError):
         sheet.paste(RULE, (left, top, left + room, top + PICTURE_HEIGHT))
         return
