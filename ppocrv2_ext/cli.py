@@ -511,7 +511,7 @@ def run(script: str, arguments: tuple[str, ...], directory: str | None) -> None:
 
     A config after -c may be a built-in one. It is checked as by the other commands, with what follows -o.
     """
-    commands.info.run(script, arguments, directory)
+    commands.run.run(script, arguments, directory)
 
 
 @main.command(short_help="Show versions, devices and what is plugged in.")

@@ -1,6 +1,6 @@
 """What the commands do, as functions; one module for each family of commands."""
 
-from . import centers, compare, compress, configs, data, eval_system, export, info, ocr, train, verify, weights
+from . import centers, compare, compress, configs, data, eval_system, export, info, ocr, run, train, verify, weights
 
 __all__ = [
     "centers",
@@ -12,6 +12,7 @@ __all__ = [
     "export",
     "info",
     "ocr",
+    "run",
     "train",
     "verify",
     "weights",

@@ -19,23 +19,24 @@ if TYPE_CHECKING:
 
 CHARACTERS_SHOWN, LINES_SHOWN = 20, 5
 # Why a line gave no frames, for each way of assigning frames to classes.
-UNUSED = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}
+REASONS = {"alignment": "label does not fit the frames", "argmax": "not read fully right"}
 BANDS = (0, 1, 10, 100, 1000, 10_000)  # frames of a class; each band ends below the next
 
 
 def tabulate_coverage(
-    means: ClassMeans, characters: Sequence[str], unused: str, skipped: Sequence[str], total: int
+    means: ClassMeans, characters: Sequence[str], reason: str, skipped: Sequence[str], skipped_count: int
 ) -> list[tuple[str, str]]:
     """The rows of the table, each a title and a value.
 
     Args:
         means: the class means over all processes.
         characters: the C characters, blank first.
-        unused: why a line gave no frames, one of :data:`UNUSED`.
+        reason: why a line gave no frames, one of :data:`REASONS`.
         skipped: the lines of this process that could not be read.
-        total: how many lines could not be read in all processes.
+        skipped_count: how many lines could not be read in all processes.
     """
-    counts, seen = means.counts[1:], means.counts[1:] > 0
+    counts = means.counts[1:]  # without blank
+    seen = counts > 0
     missing = [characters[row] for row in ((means.label_counts > 0) & (means.counts == 0)).nonzero()[0]]
     return [
         ("classes with a center", f"{seen.sum()} of {len(counts)}"),
@@ -45,10 +46,10 @@ def tabulate_coverage(
         *_histogram(counts),
         ("distance to the own center", _format(_mean(means.spreads[1:][counts > 1]))),
         ("distance between centers", _format(_mean_distance(means.centers[1:][seen]))),
-        ("lines", f"{means.used_lines + means.unused_lines + total}"),
+        ("lines", f"{means.used_lines + means.unused_lines + skipped_count}"),
         ("  used", f"{means.used_lines}"),
-        (f"  {unused}", f"{means.unused_lines}"),
-        ("  no sample", _list_some(total, skipped, LINES_SHOWN, "\n")),
+        (f"  {reason}", f"{means.unused_lines}"),
+        ("  no sample", _list_some(skipped_count, skipped, LINES_SHOWN, "\n")),
     ]
 
 
@@ -63,7 +64,7 @@ def render(rows: Iterable[tuple[str, str]], title: str) -> str:
     return "\n".join(plain(table, width=110))
 
 
-def require_some(means: ClassMeans) -> None:
+def require_frames(means: ClassMeans) -> None:
     """Refuse class means of which no class but blank has a frame.
 
     Raises:

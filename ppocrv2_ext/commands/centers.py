@@ -60,10 +60,10 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     (skipped,) = means.sum_over_processes([paddle.to_tensor(len(lines.skipped_lines))])
     if rank > 0:
         return
-    center_coverage.require_some(class_means)
+    center_coverage.require_frames(class_means)
     write_centers(output, class_means.centers, class_means.counts, characters)
-    unused = center_coverage.UNUSED[assignment]
-    rows = center_coverage.tabulate_coverage(class_means, characters, unused, lines.skipped_lines, int(skipped))
+    reason = center_coverage.REASONS[assignment]
+    rows = center_coverage.tabulate_coverage(class_means, characters, reason, lines.skipped_lines, int(skipped))
     click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
     head = f"Architecture.Models.{network}.Head" if network else "Architecture.Head"
     click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UserError, finish
+from .terminal import make_table, print_table, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +39,9 @@ def compare(
 
     Args:
         before, after: folders of exported recognizers, or "official".
-        data: label files, ``image<TAB>text``, such as the own test lines and a set that should not be forgotten.
+        data: label files, ``image<TAB>text``, such as new test lines, and lines that must still be read.
         engine: as :class:`~ppocrv2_ext.deploy.ocr.OCR` takes it.
-        ignore_case, ignore_space: what does not count when texts are compared.
+        ignore_case, ignore_space: whether case, and spaces, do not count when texts are compared.
         page: an HTML file with the pictures; None for none.
         data_dirs: what the images of each label file are relative to; empty for the folder of the file.
     Returns:
@@ -64,10 +65,10 @@ def compare(
             raise UserError(finish(f"{labels}: none of its lines could be read; {reason}"))
         comparisons.append(comparison)
     for problem in problems:
-        click.echo(finish(f"ppocrv2: {problem}"), err=True)
+        warn(problem)
     _print(comparisons)
     if page:
-        write_comparison(page, (_name(before), _name(after)), comparisons)
+        write_comparison(page, (_describe(before), _describe(after)), comparisons)
         click.echo(f"Written to {page}")
     return 1 if problems else 0
 
@@ -79,7 +80,7 @@ def _read_with_both(comparison: Comparison, batches: Iterable[Batch], readers: S
             comparison.add(name, label, old, new, image[:, :, ::-1])
 
 
-def _name(folder: str) -> str:
+def _describe(folder: str) -> str:
     return "the official recognizer" if folder == OFFICIAL else folder
 
 
@@ -133,17 +134,13 @@ def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
 
 
 def _print(comparisons: Sequence[Comparison]) -> None:
-    from rich.table import Table
-
-    from ..tables import plain
-
-    table = Table("", box=None, pad_edge=False)
-    for head in ("lines", "before", "after", "mended", "broken"):
-        table.add_column(head, justify="right")
+    table = make_table("", "lines", "before", "after", "mended", "broken")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for each in comparisons:
         shares = (f"{each.share_before:.3f}", f"{each.share_after:.3f}")
         table.add_row(each.title, str(each.count), *shares, str(each.mended_count), str(each.broken_count))
-    click.echo("\n".join(plain(table, 110)))
+    print_table(table)
     for each in comparisons:
         for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
             listed = ", ".join(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..errors import UserError, finish
+from ..errors import UserError
 from ..files import atomic_write
-from .progress import show_progress
+from .terminal import make_table, print_table, show_progress, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,12 +21,19 @@ if TYPE_CHECKING:
     from ..deploy.quantize import Sensitivity
 
 OFFICIAL = "official"  # in place of a folder
-PICTURES = {"det": 40, "rec": 1000, "cls": 600}  # of the labelled ones, looked at unless the user says otherwise
-LOOKED_AT = {"det": 1, "rec": 6, "cls": 6}  # pictures on which each weight is tried alone
+PICTURES = {"det": 40, "rec": 1000, "cls": 600}  # of the labelled ones, read unless the user says otherwise
+TRIED = {"det": 1, "rec": 6, "cls": 6}  # pictures on which each weight is tried alone
 TIMED = {"det": 1, "rec": 4, "cls": 8}  # pictures of one round
 ROUNDS = 9
 MARGIN = 0.5  # of --max-drop may be lost where the weights are chosen: the pictures that check them are others
 BYTES = 10**6  # of a megabyte
+
+
+class Half(NamedTuple):
+    """Half of the labelled pictures."""
+
+    pictures: Sequence[np.ndarray]  # (H, W, 3) uint8 BGR
+    labels: Sequence[Any]
 
 
 def compress(
@@ -49,7 +56,7 @@ def compress(
         data_dir: what its images are relative to; None for its folder.
         kind: "det", "rec" or "cls": which official model; None for a folder, which says it.
         max_drop: what may be lost at most, in points of accuracy.
-        pictures: how many are looked at, at least 2; None for the number in PICTURES.
+        pictures: how many are read, at least 2; None for the number in PICTURES.
     Returns:
         0, or 1 if too much would be lost, with nothing written, or if a picture could not be read: the others count.
     Raises:
@@ -63,48 +70,30 @@ def compress(
     original = quantize.read_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")
-    samples = accuracy.read_samples(data, data_dir, kind, pictures or PICTURES[kind])
-    opened, labels, problems = accuracy.open_samples(samples)
+    (choosing, checking), problems = _open_halves(data, data_dir, kind, pictures)
     for problem in problems:
-        click.echo(finish(f"ppocrv2: {problem}"), err=True)
-    if len(opened) < 2:
+        warn(problem)
+    if not checking.pictures:
         raise UserError(f"{data}: at least two of its pictures must be readable, one to choose and one to check.")
-    halves = [(opened[start::2], labels[start::2]) for start in (0, 1)]  # to choose, to check
 
-    def measure(run: Engine, half: int) -> float:
-        return accuracy.measure_accuracy(kind, run, settings, *halves[half])
+    def measure(run: Engine, half: Half) -> float:
+        return accuracy.measure_accuracy(kind, run, settings, *half)
 
     float_engine = _load(original)
-    inputs = accuracy.prepare_inputs(kind, settings, halves[0][0][: LOOKED_AT[kind]])
+    inputs = accuracy.prepare_inputs(kind, settings, choosing.pictures[: TRIED[kind]])
     sensitivities = _measure_sensitivities(original, float_engine, inputs)
-    before = measure(float_engine, 0)
-    chosen = quantize.choose_weights(
-        original,
-        sensitivities,
-        lambda other: before - measure(_load(other), 0),
-        MARGIN * max_drop,
-        lambda count, lost: click.echo(
-            f"{count} of {len(sensitivities)} weights in float: {before - lost:.2f} % right where they are chosen, "
-            f"{before:.2f} % before",
-            err=True,
-        ),
-    )
-    small = quantize.store_as_int8(original, chosen)
-    small_engine = _load(small)
-    accuracies = [measure(run, 1) for run in (float_engine, small_engine)]
-    lost = accuracies[0] - accuracies[1]
-    content = small.SerializeToString()
-    timed = accuracy.prepare_inputs(kind, settings, halves[1][0][: TIMED[kind]])
-    _print_sensitivities(sensitivities, set(chosen))
+    names = _choose_weights(original, sensitivities, lambda run: measure(run, choosing), float_engine, max_drop)
+    content = quantize.store_as_int8(original, names).SerializeToString()
+    small_engine = _load_bytes(content)
+    accuracies = [measure(run, checking) for run in (float_engine, small_engine)]
+    timed = accuracy.prepare_inputs(kind, settings, checking.pictures[: TIMED[kind]])
+    _print_sensitivities(sensitivities, set(names))
     sizes = [file.stat().st_size, len(content)]
-    _print_before_and_after(kind, len(halves[1][0]), sizes, accuracies, *_time(float_engine, small_engine, timed))
-    if not chosen or lost > max_drop:
-        reason = f"{lost:.2f} points would be lost" if chosen else "even one weight as int8 loses too much"
-        click.echo(
-            f"ppocrv2: nothing is written: {reason}, --max-drop allows {max_drop:g}; allow more, or leave the model as "
-            "it is.",
-            err=True,
-        )
+    _print_before_and_after(kind, len(checking.pictures), sizes, accuracies, *_time(float_engine, small_engine, timed))
+    lost = accuracies[0] - accuracies[1]
+    if not names or lost > max_drop:
+        reason = f"{lost:.2f} points would be lost" if names else "even one weight as int8 loses too much"
+        warn(f"nothing is written: {reason}, --max-drop allows {max_drop:g}; allow more, or leave the model as it is.")
         return 1
     _write(Path(output), content, description)
     click.echo(f"Written to {output}")
@@ -131,13 +120,26 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
     return found, Path(model) / ONNX_FILE, settings.read_settings(model, found), find_description(model)
 
 
+def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:
+    """((the pictures that choose weights, those that check them), a sentence for each that cannot be read)"""
+    from ..deploy import accuracy
+
+    samples = accuracy.read_samples(data, data_dir, kind, count or PICTURES[kind])
+    pictures, labels, problems = accuracy.open_samples(samples)
+    return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
+
+
 def _load(model: Any) -> Engine:
     """An onnx.ModelProto in onnxruntime."""
+    return _load_bytes(model.SerializeToString())
+
+
+def _load_bytes(content: bytes) -> Engine:
     from ..deploy.engine import load_onnx_engine
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
-        file.write_bytes(model.SerializeToString())
+        file.write_bytes(content)
         return load_onnx_engine(file)[0]
 
 
@@ -159,6 +161,30 @@ def _measure_sensitivities(model: Any, engine: Engine, inputs: Sequence[np.ndarr
         return measure_sensitivities(model, change, advance)
 
 
+def _choose_weights(
+    model: Any,
+    sensitivities: Sequence[Sensitivity],
+    measure: Callable[[Engine], float],
+    float_engine: Engine,
+    max_drop: float,
+) -> list[str]:
+    """The names of the weights to store as int8. ``measure`` gives points of accuracy; each try is announced."""
+    from ..deploy.quantize import choose_weights
+
+    before = measure(float_engine)
+
+    def announce(count: int, lost: float) -> None:
+        click.echo(
+            f"{count} of {len(sensitivities)} weights in float: {before - lost:.2f} % right where they are chosen, "
+            f"{before:.2f} % before",
+            err=True,
+        )
+
+    return choose_weights(
+        model, sensitivities, lambda other: before - measure(_load(other)), MARGIN * max_drop, announce
+    )
+
+
 def _time(before: Engine, after: Engine, inputs: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
     """(seconds of a picture before and after, [the least, the median and the greatest ratio of a round])"""
     import numpy as np
@@ -177,18 +203,14 @@ def _time(before: Engine, after: Engine, inputs: Sequence[np.ndarray]) -> tuple[
     return [float(s) for s in np.median(rounds, 0)], [float(f(ratios)) for f in (np.min, np.median, np.max)]
 
 
-def _print_sensitivities(sensitivities: Sequence[Sensitivity], chosen: set[str]) -> None:
-    from rich.table import Table
-
-    from ..tables import plain
-
-    table = Table("weight", "shape", "kB", "changes a probability by", "stored as", box=None, pad_edge=False)
+def _print_sensitivities(sensitivities: Sequence[Sensitivity], names: set[str]) -> None:
+    table = make_table("weight", "shape", "kB", "changes a probability by", "stored as")
     for weight, change in sensitivities:
         shape = " x ".join(map(str, weight.shape))
-        kind = "int8" if weight.name in chosen else "float"
+        kind = "int8" if weight.name in names else "float"
         table.add_row(weight.name, shape, f"{weight.saved / 3000:.1f}", f"{change:.1e}", kind)
     click.echo("Each weight alone as int8, those first that change most for each byte saved:")
-    click.echo("\n".join(plain(table, 110)))
+    print_table(table)
 
 
 def _print_before_and_after(
@@ -199,19 +221,15 @@ def _print_before_and_after(
     seconds: Sequence[float],
     ratios: Sequence[float],
 ) -> None:
-    from rich.table import Table
-
-    from ..tables import plain
-
     what = {"det": "F1 of boxes", "rec": "texts right", "cls": "directions right"}[kind]
-    table = Table("", "before", "after", "", box=None, pad_edge=False)
+    table = make_table("", "before", "after", "")
     table.add_row("size, MB", *(f"{size / BYTES:.3f}" for size in sizes), f"x {sizes[1] / sizes[0]:.2f}")
     shares = [f"{points:.2f}" for points in accuracies]
     table.add_row(f"{what}, %", *shares, f"{accuracies[1] - accuracies[0]:+.2f} points on {count} pictures held out")
     times = [f"{second * 1000:.1f}" for second in seconds]
     low, middle, high = ratios
     table.add_row("time of a picture, ms", *times, f"x {middle:.2f} ({low:.2f} to {high:.2f})")
-    click.echo("\n".join(plain(table, 110)))
+    print_table(table)
 
 
 def _write(output: Path, content: bytes, description: Path | dict) -> None:

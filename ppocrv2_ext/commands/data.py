@@ -10,6 +10,7 @@ import click
 
 from . import requirements
 from .prepare import check_samples, drop_broken_samples, prepare_config
+from .terminal import warn
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -43,7 +44,7 @@ def check(
     check_report.print_report(report)
     for data_set in report.sets:
         if data_set.has_nothing_to_learn:
-            click.echo(f"ppocrv2: {findings.explain_nothing_to_learn(data_set)}", err=True)
+            warn(findings.explain_nothing_to_learn(data_set))
     if report_file:
         check_report.write_json(report, report_file)
     for line in clean.fix(report, fix_folder) if fix_folder else ():
@@ -86,7 +87,7 @@ def preview(
     draw_sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
     note = find_missing_font(samples)
     if note:
-        click.echo(f"ppocrv2: {note}", err=True)
+        warn(note)
     click.echo(f"{file}: {'; '.join(meaning for _, meaning in choose_legend(samples))}")
     loader = config["Train"]["loader"]
     table, sentence = tabulate_costs(costs, loader["num_workers"], loader["batch_size_per_card"])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError, finish
+from ..errors import UserError
 from ..files import atomic_write
+from .terminal import make_table, print_table, warn
 
 if TYPE_CHECKING:
     from ..deploy.evaluation import Counts, PageScore
@@ -53,7 +54,7 @@ def evaluate(
             continue
         scores[str(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
     for problem in problems:
-        click.echo(finish(f"ppocrv2: {problem}"), err=True)
+        warn(problem)
     if not scores:
         raise UserError(f"{data}: none of its pictures could be read.")
     names = list(next(iter(scores.values())).end_to_end)
@@ -93,14 +94,12 @@ def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list
 
 
 def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, PageScore], worst: int) -> None:
-    from rich.table import Table
-
-    from ..tables import plain
-
-    table = Table("", "precision", "recall", "F1", "right", box=None, pad_edge=False)
-    for name, c in [("boxes", detection), *((f"boxes and texts, {name}", c) for name, c in end_to_end.items())]:
-        table.add_row(name, *(f"{value:.3f}" for value in (c.precision, c.recall, c.f1)), str(c.right))
-    click.echo("\n".join(plain(table, 110)))
+    table = make_table("", "precision", "recall", "F1", "right")
+    rows = {"boxes": detection, **{f"boxes and texts, {name}": counts for name, counts in end_to_end.items()}}
+    for title, counts in rows.items():
+        shares = (counts.precision, counts.recall, counts.f1)
+        table.add_row(title, *(f"{share:.3f}" for share in shares), str(counts.right))
+    print_table(table)
     click.echo(f"{detection.labelled} labelled boxes, {detection.found} found, in {len(scores)} pictures.")
     for name, counts in end_to_end.items():
         share = counts.right / detection.right if detection.right else 0.0

@@ -28,24 +28,24 @@ def local_rank() -> int:
     return int(os.environ.get("PADDLE_RANK_IN_NODE", 0))
 
 
-def run_once(folder: str | Path, subject: str, work: Callable[[], Result], at_end: contextlib.ExitStack) -> Result:
+def run_once(folder: str | Path, subject: str, work: Callable[[], Result], cleanup: contextlib.ExitStack) -> Result:
     """The result of ``work``, which the first process of this machine does for all.
 
     Args:
-        folder: that every process can write to. The result lies there until ``at_end`` is closed. If there is no such
-            folder, each process does the work.
+        folder: that every process can write to. If there is no such folder, each process does the work.
         subject: what the work is, in one word.
         work: returns plain YAML values.
+        cleanup: the result lies in ``folder`` until this is closed.
     Raises:
         UserError: the work raised one, in all processes.
     """
     if int(os.environ.get("PADDLE_TRAINERS_NUM", 1)) == 1 or not Path(folder).is_dir():
         return work()
     launcher = os.getppid()
-    file = Path(folder) / f".{subject}-{platform.node()}-{launcher}-{_read_start(launcher)}.yml"
+    file = Path(folder) / f".{subject}-{platform.node()}-{launcher}-{_read_start_time(launcher)}.yml"
     if local_rank() > 0:
         return _wait(file, launcher, subject)
-    at_end.callback(file.unlink, missing_ok=True)
+    cleanup.callback(file.unlink, missing_ok=True)
     try:
         result: dict = {"result": work()}
     except UserError as error:
@@ -69,7 +69,7 @@ def _wait(file: Path, launcher: int, subject: str) -> Any:
     return result["result"]
 
 
-def _read_start(process: int) -> str:
+def _read_start_time(process: int) -> str:
     """When a process started, in ticks of Linux: two launchers may get the same number."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]

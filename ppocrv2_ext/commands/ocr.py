@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UserError, finish
+from ..errors import UserError
 from ..files import atomic_write
-from .progress import show_progress
+from .terminal import show_progress, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def read_pictures(
         for picture, lines in _read_in_order(reader, open_pictures(files)):
             if lines is None or picture.pixels is None:
                 unread += 1
-                click.echo(finish(f"ppocrv2: {picture.name}: {picture.problem}"), err=True)
+                warn(f"{picture.name}: {picture.problem}")
             else:
                 parts.append(_render(form, picture, picture.pixels, lines, targets.get(picture.path, NOWHERE)))
             if picture.page == picture.pages:
@@ -71,7 +71,7 @@ def read_pictures(
                 parts = []
                 advance()
     if unread:
-        click.echo(f"ppocrv2: {unread} could not be read.", err=True)
+        warn(f"{unread} could not be read.")
     return 1 if unread else 0
 
 

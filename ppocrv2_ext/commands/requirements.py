@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..files import find_obstacle
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, as centers may be missing
-ADDED_TO = ("train.log", "config.yml", "history.jsonl")  # written in place, the first two by PaddleOCR
+WRITTEN_IN_PLACE = ("train.log", "config.yml", "history.jsonl")  # the first two by PaddleOCR
 
 
 def require_data(config: dict, modes: Sequence[str]) -> None:
@@ -173,7 +173,7 @@ def require_writable(directory: str | Path) -> Path:
 def require_output_folder(directory: str | Path) -> Path:
     """:func:`require_writable` for a training. Refuse a pipe or a folder in place of a file that it adds to."""
     folder = require_writable(directory)
-    for name in ADDED_TO:
+    for name in WRITTEN_IN_PLACE:
         obstacle = find_obstacle(folder / name)
         if obstacle:
             raise UserError(f"cannot write {folder / name}: {obstacle}; remove it, or name another folder.")

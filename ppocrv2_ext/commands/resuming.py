@@ -11,6 +11,7 @@ from ..checkpoints import folder_lock, sets, states
 from ..checkpoints.paths import without_suffix
 from ..config import yaml_files
 from ..errors import UserError
+from .terminal import warn
 
 ENDLESS_SCHEDULES = ("Const", "Piecewise", "MultiStepDecay")  # the others end at a learning rate of 0
 
@@ -38,7 +39,7 @@ def list_overrides(folder: str | Path) -> list[str]:
     """
     name, left_out = sets.find_last_good(folder)
     if left_out:
-        click.echo(f"ppocrv2: {'; '.join(left_out)}; going on from {Path(folder) / name}.", err=True)
+        warn(f"{'; '.join(left_out)}; going on from {Path(folder) / name}.")
     values = {"Global.checkpoints": Path(folder) / name, "Global.save_model_dir": folder}
     return [yaml_files.assignment(key, value) for key, value in values.items()]
 
@@ -92,14 +93,13 @@ def require_schedule(config: dict, folder: Path) -> None:
             f"--resume {folder}: Optimizer.lr was {old}, and a checkpoint goes on with its own schedule; resume with"
             f" this one, or start anew from it with -o Global.pretrained_model={latest}."
         )
-    click.echo(
-        f"ppocrv2: the schedule was Optimizer.lr={old} over {old_epochs} epochs, and a resumed training keeps it;"
-        f" to change it, start anew with -o Global.pretrained_model={latest}.",
-        err=True,
+    warn(
+        f"the schedule was Optimizer.lr={old} over {old_epochs} epochs, and a resumed training keeps it;"
+        f" to change it, start anew with -o Global.pretrained_model={latest}."
     )
 
 
-def describe_kept(folder: Path) -> str:
+def describe_checkpoint(folder: Path) -> str:
     """What is kept of a training into ``folder`` that a signal ended, and the command to go on: half a sentence."""
     position = sets.read_position(folder / "latest")
     if position is None:

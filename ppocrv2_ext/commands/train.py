@@ -85,7 +85,7 @@ def _train(
         except interrupts.Interrupted:
             signals.report = "the last step was not finished"
         if signals.report:
-            signals.report += f"; {resuming.describe_kept(folder)}"
+            signals.report += f"; {resuming.describe_checkpoint(folder)}"
 
 
 def describe_lines_left_out(

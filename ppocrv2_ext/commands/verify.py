@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UserError, finish
+from .terminal import make_table, print_table, warn
 
 if TYPE_CHECKING:
     from ..deploy.sources import Picture
@@ -51,7 +52,7 @@ def verify(
     plain, *others = verification.read_with_peers(model, pixels, pythons)
     outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
     for problem in problems:
-        click.echo(finish(f"ppocrv2: {problem}"), err=True)
+        warn(problem)
     if model.kind == "rec":
         _print_long_lines(model, pixels, ours)
     _print_table(len(pixels), ours, outcomes)
@@ -111,12 +112,9 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
 
 
 def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome]) -> None:
-    from rich.table import Table
-
     from ..deploy.verification import is_same
-    from ..tables import plain
 
-    table = Table(f"{count} pictures in", "the same", "other", "not read", box=None, pad_edge=False)
+    table = make_table(f"{count} pictures in", "the same", "other", "not read")
     for outcome in outcomes:
         if outcome.problem:
             table.add_row(outcome.reader, "", "", "cannot" if outcome.was_tried else "not tried")
@@ -124,7 +122,7 @@ def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome
         unread = sum(reading.problem is not None for reading in outcome.readings)
         same = sum(is_same(a, b) for a, b in zip(ours, outcome.readings))
         table.add_row(outcome.reader, *map(str, (same, count - same - unread, unread)))
-    click.echo("\n".join(plain(table, 110)))
+    print_table(table)
 
 
 def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Reading]) -> None:

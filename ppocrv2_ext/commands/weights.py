@@ -12,6 +12,7 @@ from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from . import requirements
+from .terminal import warn
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -198,5 +199,5 @@ def average(files: Sequence[str], output: str) -> None:
     for file, distance in zip(files, mean.distances):
         click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
     for warning in average.list_warnings(mean):
-        click.echo(f"ppocrv2: {warning}", err=True)
+        warn(warning)
     click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")

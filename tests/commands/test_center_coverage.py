@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 
-from ppocrv2_ext.commands.center_coverage import render, require_some, tabulate_coverage
+from ppocrv2_ext.commands.center_coverage import render, require_frames, tabulate_coverage
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.center_loss import means
 
 D = 4
 CHARACTERS = ["blank", "a", "b", "c", " "]
-
-
-# --- the table -------------------------------------------------------------------------------------------------------
 
 
 def _class_means(counts, label_counts, **changes):
@@ -42,11 +39,23 @@ def test_the_distance_between_centers_is_over_all_pairs():
     assert float(rows["distance between centers"]) == pytest.approx(np.sqrt(np.mean(pairs)), abs=1e-3)
 
 
-def test_twenty_characters_without_a_center_are_shown():
-    characters = ["blank", *"abcdefghijklmnopqrstuvwxyz"]
-    none = means.ClassMeans(np.zeros((27, D)), np.zeros(27, int), np.zeros(27), np.r_[0, np.ones(26, int)], 1, 0)
-    rows = dict(tabulate_coverage(none, characters, "misread", [], 0))
+@pytest.fixture
+def no_centers():
+    """The means of 26 characters of which no line gave a frame."""
+    return means.ClassMeans(np.zeros((27, D)), np.zeros(27, int), np.zeros(27), np.r_[0, np.ones(26, int)], 1, 0)
+
+
+def test_twenty_characters_without_a_center_are_shown(no_centers):
+    rows = dict(tabulate_coverage(no_centers, ["blank", *"abcdefghijklmnopqrstuvwxyz"], "misread", [], 0))
     assert rows["  without a center"] == "26: a b c d e f g h i j k l m n o p q r s t ..."
-    assert "26: a b c" in render(rows.items(), "title")
+
+
+def test_a_rendered_row_has_its_title_and_its_value():
+    lines = render([("frames", "22")], "Centers").splitlines()
+    assert lines[0] == "Centers"
+    assert any(line.split() == ["|", "frames", "|", "22", "|"] for line in lines)
+
+
+def test_means_without_a_frame_are_refused(no_centers):
     with pytest.raises(UserError, match="of 1 lines none gave a frame"):
-        require_some(none)
+        require_frames(no_centers)

@@ -1,0 +1,33 @@
+"""`run`: any script of PaddleOCR."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from .prepare import prepare_config, run_host_script
+
+
+def run(script: str, arguments: Sequence[str], directory: str | None = None) -> None:
+    """Run any script of PaddleOCR with the plugins in place.
+
+    Args:
+        script: its path in PaddleOCR, such as ``tools/infer_rec.py``.
+        arguments: the script's own. A config after ``-c``, with what follows ``-o``, is prepared as for the other
+            commands.
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
+    Raises:
+        UserError: there is no such script, or the config would not work.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-c", "--config")
+    parser.add_argument("-o", "--opt", nargs="+", action="extend", default=[])
+    options, others = parser.parse_known_args(arguments)
+    if options.config is None:
+        from ..host import connect
+        from ..host.run import run_script
+
+        run_script(connect(directory), script, arguments)
+    else:
+        host, config = prepare_config(options.config, options.opt, directory)
+        run_host_script(host, script, config, others)

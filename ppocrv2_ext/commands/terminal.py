@@ -1,0 +1,49 @@
+"""What commands print: tables on standard output; warnings and a progress bar on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import finish
+from ..tables import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDTH = 110  # columns of a table
+
+
+def make_table(*heads: str) -> Table:
+    """A table without lines; ``heads`` are those of its columns."""
+    from rich.table import Table
+
+    return Table(*heads, box=None, pad_edge=False)
+
+
+def print_table(table: Table) -> None:
+    """Print a table of at most :data:`WIDTH` columns on standard output."""
+    click.echo("\n".join(plain(table, WIDTH)))
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence on standard error, under the name of the command; its full stop may be missing."""
+    click.echo(finish(f"ppocrv2: {sentence}"), err=True)
+
+
+@contextlib.contextmanager
+def show_progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar, if standard error is a terminal and there is more than one step; yields a function that advances it."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
