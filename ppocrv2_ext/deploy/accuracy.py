@@ -115,8 +115,8 @@ def measure_accuracy(
     if kind == "det":
         detector, counts = Detector(engine, settings), Counts()
         for picture, boxes in zip(pictures, labels):
-            pairs, found, cared = match_boxes([box for box, _ in boxes], [t for _, t in boxes], list(detector(picture)))
-            counts += Counts(len(pairs), found, cared)
+            pairs, *others = match_boxes([box for box, _ in boxes], [t for _, t in boxes], list(detector(picture)))
+            counts += Counts(len(pairs), *others)
         return 100 * counts.f1
     if kind == "cls":
         on_head = [label == DIRECTIONS[1] for label in labels]

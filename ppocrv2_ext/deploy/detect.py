@@ -20,7 +20,7 @@ from .settings import DetectorSettings
 
 STRIDE = 32  # the sides of what the network sees are multiples of it
 LONG_STRIDE = 128  # under the rule resize_long
-LEAST_SIDES = 64  # pixels; a picture with less height and width together is padded with black first
+LEAST_SUM = 64  # pixels; a picture with less height and width together is padded with black first
 LARGEST_SIDE = 4000  # pixels that the network may see, however the rule would enlarge the picture
 LEAST_SIDE_IN_MAP = 3  # pixels; a narrower box is noise
 LEAST_SIDE = 3  # pixels in the picture; a box that is not wider or not higher is dropped
@@ -63,7 +63,7 @@ class Detector:
 def pad_small(image: np.ndarray) -> np.ndarray:
     """``image``, or if it is tiny, the same on a black ground of at least 32 x 32."""
     height, width = image.shape[:2]
-    if height + width >= LEAST_SIDES:
+    if height + width >= LEAST_SUM:
         return image
     return cv2.copyMakeBorder(
         image, 0, max(0, STRIDE - height), 0, max(0, STRIDE - width), cv2.BORDER_CONSTANT, value=(0, 0, 0)
@@ -94,13 +94,13 @@ def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int,
     side = {"min": min, "max": max, "resize_long": max}.get(kind)
     if side is None:
         raise ValueError(f"limit_type must be min, max or resize_long, got {kind!r}")
-    now = side(shape)
-    needed = {"min": now < limit, "max": now > limit, "resize_long": True}[kind]
-    ratio = limit / now if needed else 1.0
-    sizes = [int(length * ratio) for length in shape]
+    length = side(shape)
+    needed = {"min": length < limit, "max": length > limit, "resize_long": True}[kind]
+    ratio = limit / length if needed else 1.0
+    sizes = [int(size * ratio) for size in shape]
     largest = rule.get("max_side_limit", LARGEST_SIDE)
     if max(sizes) > largest:
-        sizes = [int(length * (float(largest) / max(sizes))) for length in sizes]
+        sizes = [int(size * (float(largest) / max(sizes))) for size in sizes]
     height, width = (max(round(size / STRIDE) * STRIDE, STRIDE) for size in sizes)
     return height, width
 

@@ -39,7 +39,7 @@ def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
         return load_paddle_engine(path, threads)
     if path.is_dir():
         if not (path / ONNX_FILE).is_file():
-            find_model_files(path)  # says it better where there is no model at all
+            find_model_files(path)  # its error is clearer where there is no model at all
             raise UserError(
                 f"{path} has no {ONNX_FILE}, which {name} runs; export with --onnx, or read with --engine paddle."
             )
@@ -110,9 +110,8 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: it warns of parts of a graph that are not needed
     options.enable_mem_pattern = False  # it plans memory for each new size of a picture, and keeps all of it
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # a waiting thread leaves its core to others
+    # A waiting thread leaves its core to others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(read_graph(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private

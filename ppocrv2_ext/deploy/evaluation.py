@@ -22,7 +22,7 @@ LEAST_OVERLAP = 0.5  # of intersection over union
 class Counts(NamedTuple):
     """What precision, recall and F1 are made of."""
 
-    right: int = 0
+    right: int = 0  # of those found
     found: int = 0
     labelled: int = 0
 
@@ -72,13 +72,11 @@ def score_page(labels: Sequence[tuple[Any, str]], found: Sequence[tuple[Any, str
     Args:
         labels, found: (polygon (N, 2) in pixels, text).
     """
-    pairs, kept, cared = match_boxes([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
+    pairs, *counts = match_boxes([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
     texts = [(labels[i][1], found[j][1]) for i, j in pairs]
-    end_to_end = {
-        name: Counts(sum(rule(a) == rule(b) for a, b in texts), kept, cared) for name, rule in TEXT_RULES.items()
-    }
+    end_to_end = {name: Counts(sum(rule(a) == rule(b) for a, b in texts), *counts) for name, rule in TEXT_RULES.items()}
     wrong = [(a, b) for a, b in texts if keep_text(a) != keep_text(b)]
-    return PageScore(Counts(len(pairs), kept, cared), end_to_end, wrong)
+    return PageScore(Counts(len(pairs), *counts), end_to_end, wrong)
 
 
 def match_boxes(
@@ -92,24 +90,23 @@ def match_boxes(
     Returns:
         (pairs of positions in ``labelled`` and ``found``, how many found boxes count, how many labelled boxes count)
     """
-    ours, theirs = _polygons(found), _polygons(labelled)
-    cared = np.array([text not in IGNORED_TEXTS for text in texts], bool)
+    ours, theirs = _make_polygons(found), _make_polygons(labelled)
+    is_readable = np.array([text not in IGNORED_TEXTS for text in texts], bool)
     shared = shapely.area(shapely.intersection(theirs[:, None], ours[None, :])).reshape(len(theirs), len(ours))
     areas = shapely.area(ours)
-    inside = shared[~cared] > LEAST_OVERLAP * np.maximum(areas, 1e-9)
-    kept = ~inside.any(0) if len(inside) else np.ones(len(ours), bool)
+    counts = ~(shared[~is_readable] > LEAST_OVERLAP * np.maximum(areas, 1e-9)).any(0)
     union = shapely.area(theirs)[:, None] + areas[None, :] - shared
     overlap = shared / np.maximum(union, 1e-9)
-    pairs, free = [], kept.copy()
-    for i in np.flatnonzero(cared):
-        candidates = np.flatnonzero(free & (overlap[i] > LEAST_OVERLAP))
+    pairs, is_free = [], counts.copy()
+    for i in np.flatnonzero(is_readable):
+        candidates = np.flatnonzero(is_free & (overlap[i] > LEAST_OVERLAP))
         if len(candidates):
             pairs.append((int(i), int(candidates[0])))
-            free[candidates[0]] = False
-    return pairs, int(kept.sum()), int(cared.sum())
+            is_free[candidates[0]] = False
+    return pairs, int(counts.sum()), int(is_readable.sum())
 
 
-def _polygons(outlines: Sequence[Any]) -> np.ndarray:
+def _make_polygons(outlines: Sequence[Any]) -> np.ndarray:
     shapes = [shapely.Polygon(np.asarray(points, float)) for points in outlines]
     return np.array([shape if shape.is_valid else shapely.make_valid(shape) for shape in shapes], object)
 

@@ -53,8 +53,8 @@ def as_picture(lines: Sequence[Line], pixels: np.ndarray, load_font: Callable[[i
     for line in lines:
         colour = LINE_COLOURS[line.turned]
         draw.polygon([tuple(map(int, point)) for point in line.polygon], outline=colour, width=max(1, width // 500))
-        sheet_part, corner = _draw_text(line, load_font)
-        sheet.paste(colour, (width + corner[0], corner[1]), sheet_part)
+        mask, (x, y) = _draw_text(line, load_font)
+        sheet.paste(colour, (width + x, y), mask)
     return sheet
 
 
@@ -86,7 +86,7 @@ def as_pdf_page(lines: Sequence[Line], pixels: np.ndarray) -> PdfPage:
     """A picture, (H, W, 3) uint8 BGR, and its text as a page."""
     height, width = pixels.shape[:2]
     image = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-    return PdfPage(image, width, height, "\n".join(_pdf_text(line, height) for line in lines))
+    return PdfPage(image, width, height, "\n".join(_write_text(line, height) for line in lines))
 
 
 def as_pdf(pages: Sequence[PdfPage]) -> bytes:
@@ -94,23 +94,23 @@ def as_pdf(pages: Sequence[PdfPage]) -> bytes:
 
     The font has no shapes of characters, as none is drawn; it says which character each code is.
     """
-    objects: list[bytes] = [b"", b"", *_font_objects()]  # the catalogue and the list of pages are written last
+    objects: list[bytes] = [b"", b"", *_make_font()]  # the catalogue and the list of pages are written last
     kids = []
     for image, width, height, text in pages:
         header = f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB"
-        objects.append(_stream(f"{header} /BitsPerComponent 8 /Filter /DCTDecode", image))
+        objects.append(_make_stream(f"{header} /BitsPerComponent 8 /Filter /DCTDecode", image))
         commands = f"q {width} 0 0 {height} 0 0 cm /I Do Q\nBT 3 Tr\n{text}\nET"
-        objects.append(_stream("/Filter /FlateDecode", zlib.compress(commands.encode())))
+        objects.append(_make_stream("/Filter /FlateDecode", zlib.compress(commands.encode())))
         resources = f"/XObject << /I {len(objects) - 1} 0 R >> /Font << /F 3 0 R >>"
         page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Resources << {resources} >>"
         objects.append(f"<< {page} /Contents {len(objects)} 0 R >>".encode())
         kids.append(f"{len(objects)} 0 R")
     objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>"
     objects[1] = f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(kids)}] >>".encode()
-    return _pdf_file(objects)
+    return _join_objects(objects)
 
 
-def _pdf_text(line: Line, page_height: int) -> str:
+def _write_text(line: Line, page_height: int) -> str:
     """The commands that write a line over its box. Every character is one unit wide, so the line is scaled to fit."""
     start, along, across = line.polygon[3], line.polygon[2] - line.polygon[3], line.polygon[3] - line.polygon[0]
     codes = line.text.encode("utf-16-be")
@@ -119,10 +119,10 @@ def _pdf_text(line: Line, page_height: int) -> str:
     return f"/F 1 Tf {matrix} Tm <{codes.hex()}> Tj"
 
 
-def _font_objects() -> list[bytes]:
+def _make_font() -> list[bytes]:
     """A font whose codes are UTF-16: objects 3 to 6 of the file."""
-    ranges = "\n".join(f"<{high:02x}00> <{high:02x}ff> <{high:02x}00>" for high in range(256))
-    blocks = [ranges.split("\n")[start : start + 100] for start in (0, 100, 200)]
+    ranges = [f"<{high:02x}00> <{high:02x}ff> <{high:02x}00>" for high in range(256)]
+    blocks = [ranges[start : start + 100] for start in range(0, len(ranges), 100)]  # PDF takes no larger ones
     body = "\n".join(f"{len(block)} beginbfrange\n" + "\n".join(block) + "\nendbfrange" for block in blocks)
     cmap = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /U def /CMapType 2 def\n"
@@ -136,15 +136,15 @@ def _font_objects() -> list[bytes]:
         + b" /FontDescriptor 5 0 R /DW 1000 >>",
         b"<< /Type /FontDescriptor /FontName /NoShapes /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 1000"
         b" /Descent 0 /CapHeight 1000 /StemV 80 >>",
-        _stream("/Filter /FlateDecode", zlib.compress(cmap.encode())),
+        _make_stream("/Filter /FlateDecode", zlib.compress(cmap.encode())),
     ]
 
 
-def _stream(entries: str, content: bytes) -> bytes:
+def _make_stream(entries: str, content: bytes) -> bytes:
     return f"<< {entries} /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream"
 
 
-def _pdf_file(objects: Sequence[bytes]) -> bytes:
+def _join_objects(objects: Sequence[bytes]) -> bytes:
     """A whole file of numbered objects, the first of which is the catalogue."""
     content, places = bytearray(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n"), []
     for number, entry in enumerate(objects, 1):

@@ -7,6 +7,7 @@ map, so that every engine of ONNX moves the two coarsest of its four maps by a p
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ def read_graph(onnx_file: PathLike, fuse: bool = True) -> bytes:
         fuse: change hard swish too. OpenVINO makes one operator of the four by itself, and none of the two.
     """
     content = Path(onnx_file).read_bytes()
-    slow = fuse and b"Clip" in content and b"HardSwish" not in content
-    rounds = b"nearest_mode" in content or b"nearest" not in content
-    if rounds and not slow:
+    may_have_swish = fuse and b"Clip" in content and b"HardSwish" not in content
+    may_lack_rounding = b"nearest" in content and b"nearest_mode" not in content
+    if not (may_have_swish or may_lack_rounding):
         return content
     try:
         import onnx
@@ -67,28 +68,25 @@ def fuse_hard_swish(graph: Any) -> int:
     from onnx import helper
 
     numbers, source = _scalars(graph), {name: node for node in graph.node for name in node.output}
-    readers: dict[str, int] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers[name] = readers.get(name, 0) + 1
-    replaced = {}
+    readers = Counter(name for node in graph.node for name in node.input)
+    inputs, outputs = {}, set()  # {output of a hard swish: its x}, the outputs of its operators
     for division in graph.node:
         parts = _match_hard_swish(division, source, numbers)
         if parts and all(readers[node.output[0]] == 1 for node in parts[1:]):
-            replaced[division.output[0]] = (_find_input(parts), {node.output[0] for node in parts})
-    dropped = set().union(*(names for _, names in replaced.values())) if replaced else set()
+            inputs[division.output[0]] = _find_input(parts)
+            outputs.update(node.output[0] for node in parts)
     nodes = []
     for node in graph.node:
         name = node.output[0]
-        if name in replaced:
-            value = replaced[name][0]
-            nodes.append(helper.make_node("HardSigmoid", [value], [f"{name}_gate"], alpha=1 / 6, beta=0.5))
-            nodes.append(helper.make_node("Mul", [value, f"{name}_gate"], [name]))
-        elif name not in dropped:
+        if name in inputs:
+            gate = f"{name}_gate"
+            nodes.append(helper.make_node("HardSigmoid", [inputs[name]], [gate], alpha=1 / 6, beta=0.5))
+            nodes.append(helper.make_node("Mul", [inputs[name], gate], [name]))
+        elif name not in outputs:
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
-    return len(replaced)
+    return len(inputs)
 
 
 def _match_hard_swish(division: Any, source: dict[str, Any], numbers: dict[str, float]) -> list[Any] | None:

@@ -43,7 +43,7 @@ def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
     onnx, paddle2onnx = _import_packages()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            source = _single_precision(program, Path(folder)) if program.suffix == ".json" else program
+            source = _write_single_precision(program, Path(folder)) if program.suffix == ".json" else program
             # No path to save to is given: before it saves, version 2 installs packages by itself.
             content = paddle2onnx.export(str(source), str(params), None, opset_version=OPSET, verbose=False)
         model = onnx.load_from_string(content)
@@ -99,15 +99,18 @@ def convert_and_compare(directory: PathLike) -> list[Path]:
     files = []
     for folder in folders:
         file = convert_to_onnx(folder, folder / ONNX_FILE)
-        difference = measure_difference(folder, file, _probes(read_description(folder).image_shape))
+        difference = measure_difference(folder, file, _make_probes(read_description(folder).image_shape))
         click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {difference:.1e}")
         if not difference <= TOLERANCE:
-            raise UserError(f"{file} differs from {folder} by {difference:.1e}, at most {TOLERANCE:.0e} is rounding.")
+            raise UserError(
+                f"{file} differs from {folder} by {difference:.1e}, and at most {TOLERANCE:.0e} is rounding; "
+                "do not use it, and read with --engine paddle."
+            )
         files.append(file)
     return files
 
 
-def _probes(image_shape: list[int]) -> list[np.ndarray]:
+def _make_probes(image_shape: list[int]) -> list[np.ndarray]:
     """Images in [-1, 1] to compare on: two batch sizes and two widths."""
     free = (3, DETECTOR_SIDE, DETECTOR_SIDE)
     channels, height, width = (size if size > 0 else fallback for size, fallback in zip(image_shape, free))
@@ -131,7 +134,7 @@ def _import_packages() -> tuple[Any, Any]:
     return onnx, paddle2onnx
 
 
-def _single_precision(program: Path, folder: Path) -> Path:
+def _write_single_precision(program: Path, folder: Path) -> Path:
     """A copy of a Paddle 3 program, in ``folder``, in which the attributes `scale` and `epsilon` are float32.
 
     Paddle 3.3 writes them as float64, which paddle2onnx 2.1.0 refuses in a detector's upsampling (Paddle#77757) and
@@ -139,7 +142,7 @@ def _single_precision(program: Path, folder: Path) -> Path:
     """
     content = json.loads(program.read_text(encoding="utf-8"))
 
-    def visit(node):
+    def visit(node: Any) -> None:
         for child in node.values() if isinstance(node, dict) else node:
             if isinstance(child, (dict, list)):
                 visit(child)

@@ -24,7 +24,7 @@ MOST_SHOWN = 200  # characters of an error
 LEAST_SIDE = 3  # pixels; PaddleOCR's pipelines drop a box that is not wider or not higher
 SHORT_SIDE = 736  # pixels; of DetResizeForTest without options
 LARGEST_SIDE = 4000  # pixels; of DetResizeForTest without max_side_limit
-LEAST_SIDES = 64  # pixels; DetResizeForTest pads a picture with less height and width together
+LEAST_SUM = 64  # pixels; DetResizeForTest pads a picture with less height and width together
 
 
 class LimitError(Exception):
@@ -100,7 +100,7 @@ def detect_plainly(image: Any, run: Callable, settings: dict) -> dict:
     import pyclipper
 
     size = image.shape[1::-1]
-    if sum(size) < LEAST_SIDES:
+    if sum(size) < LEAST_SUM:
         below, beside = (max(0, 32 - side) for side in image.shape[:2])
         image = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_CONSTANT)
     sides = resize_sides(image.shape[1::-1], settings["resize"])
@@ -138,8 +138,8 @@ def resize_sides(sides: Any, rule: dict) -> list[int]:
         LimitError: the rule has another option.
     """
     limit, kind = require_limit(rule)
-    now = min(sides) if kind == "min" else max(sides)
-    ratio = limit / now if (now < limit if kind == "min" else now > limit) else 1
+    length = min(sides) if kind == "min" else max(sides)
+    ratio = limit / length if (length < limit if kind == "min" else length > limit) else 1
     return [int(side * ratio) for side in sides]
 
 
@@ -270,10 +270,9 @@ def explain(error: Exception) -> str:
 
 def main() -> None:
     """Do what the first argument says."""
+    # The modules of this folder, such as `read`, must not stand in the place of a library's.
     here = Path(__file__).resolve().parent
-    sys.path[:] = [
-        folder for folder in sys.path if Path(folder or ".").resolve() != here
-    ]  # it has a module `read`, ...
+    sys.path[:] = [folder for folder in sys.path if Path(folder or ".").resolve() != here]
     # What libraries print goes to standard error, so that every line of output is JSON.
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

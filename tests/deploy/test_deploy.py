@@ -149,7 +149,7 @@ class TestOnnx:
         paddle.seed(0)
         export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 1), Rounding()), tmp_path)
         (file,) = onnx_conversion.convert_and_compare(tmp_path)
-        large = onnx_conversion._probes([3, 1280, 1280])
+        large = onnx_conversion._make_probes([3, 1280, 1280])
         assert onnx_conversion.measure_difference(tmp_path, file, large) > onnx_conversion.TOLERANCE
 
     def test_a_file_that_computes_something_else_is_refused(self, onnx_file, tmp_path, monkeypatch):

@@ -149,7 +149,7 @@ class TestEvaluation:
         score = evaluation.score_page([(BOX, "a")], [(BOX, "a"), (BOX, "a")])
         assert score.detection == (1, 2, 1)
 
-    def test_limits(self):
+    def test_f1_is_one_without_text_and_zero_without_a_match(self):
         assert evaluation.Counts().f1 == 1
         assert evaluation.Counts(0, 0, 3).f1 == 0
         assert evaluation.Counts(2, 4, 2).f1 == pytest.approx(2 / 3)
@@ -165,8 +165,8 @@ class TestEvaluation:
         texts = ["###" if rng.random() < 0.3 else "a" for _ in labels]
         readable = [box for box, text in zip(labels, texts) if text == "a"]
         ignored = [box for box, text in zip(labels, texts) if text == "###"]
-        pairs, kept, cared = evaluation.match_boxes(labels, texts, found)
-        assert (cared, kept, len(pairs)) == match_regions(readable, ignored, found)
+        pairs, found_count, labelled_count = evaluation.match_boxes(labels, texts, found)
+        assert (labelled_count, found_count, len(pairs)) == match_regions(readable, ignored, found)
         assert pairs
 
     def test_shared_words_are_counted_as_often_as_they_occur(self):
