@@ -29,8 +29,9 @@ def find_font_file(package: str = FONT_PACKAGE, file: str = FONT_FILE, requireme
         UserError: the package is not installed.
     """
     spec = util.find_spec(package)
-    path = Path(spec.submodule_search_locations[0]) / file if spec and spec.submodule_search_locations else None
-    if path is None or not path.is_file():
+    folders = (spec and spec.submodule_search_locations) or []
+    path = next((path for path in (Path(folder) / file for folder in folders) if path.is_file()), None)
+    if path is None:
         raise UserError(f"drawing Chinese text needs its fonts; run `pip install {requirement}`.")
     return path
 

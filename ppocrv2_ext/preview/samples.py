@@ -30,7 +30,7 @@ class SceneSample(NamedTuple):
 
     @property
     def small(self) -> np.ndarray:
-        """(N,) booleans: whether the text can be read but is ignored, because it is too small to learn from."""
+        """(N,) booleans: whether the text is too small to learn from. It can be read, but it is ignored."""
         return self.ignored & np.array([text not in IGNORED_TEXTS for text in self.texts], dtype=bool)
 
 

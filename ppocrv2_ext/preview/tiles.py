@@ -24,9 +24,9 @@ DASH = 5  # pixels of a dash and of a gap
 
 def draw_scene_tile(sample: SceneSample) -> Image.Image:
     """A scene with the outlines of its text, beside it the targets of the loss, below both the name and the counts."""
-    picture, factor = _panel(sample.image)
+    picture, factor = _fit_panel(sample.image)
     outlined = picture.copy()
-    for is_of_kind, colour, dashed in _outline_kinds(sample):
+    for is_of_kind, colour, dashed in _list_outlines(sample):
         for polygon in (sample.polygons[index] for index in np.flatnonzero(is_of_kind)):
             _draw_outline(outlined, (polygon + 0.5) * factor - 0.5, colour, dashed)
     tile = Image.new("RGB", (2 * PANEL + GAP, PANEL + 2 * GAP + NAME), "white")
@@ -34,7 +34,7 @@ def draw_scene_tile(sample: SceneSample) -> Image.Image:
     tile.paste(Image.fromarray(_draw_targets(picture, sample)), (PANEL + GAP, 0))
     draw, top = ImageDraw.Draw(tile), PANEL + GAP
     draw_text(draw, (0, top), sample.name, INK, NAME, PANEL)
-    draw_text(draw, (PANEL + GAP, top), _counts(sample), QUIET, NAME, PANEL)
+    draw_text(draw, (PANEL + GAP, top), _describe_counts(sample), QUIET, NAME, PANEL)
     return tile
 
 
@@ -49,7 +49,7 @@ def draw_line_tile(sample: LineSample) -> Image.Image:
     factor = min(SOURCE_WIDTH / source.width, height / source.height)
     size = tuple(max(1, round(side * factor)) for side in source.size)
     tile.paste(source.resize(size, Image.Resampling.BICUBIC), (0, (height - size[1]) // 2))
-    tile.paste(Image.fromarray(_blocks(sample.image, zoom)), (left, 0))
+    tile.paste(Image.fromarray(_enlarge(sample.image, zoom)), (left, 0))
     for colour, columns in ((RULE, w), (USED, sample.width)):
         draw.rectangle((left, height + GAP // 2, left + columns * zoom - 1, height + GAP), colour)
     top = height + 2 * GAP
@@ -79,20 +79,21 @@ def draw_text(
     return corner[0] + font.getlength(text)
 
 
-def _panel(image: np.ndarray) -> tuple[np.ndarray, float]:
+def _fit_panel(image: np.ndarray) -> tuple[np.ndarray, float]:
     """(image, factor): of at most PANEL x PANEL, enlarged in blocks of equal pixels, or reduced."""
     factor = PANEL / max(image.shape[:2])
     if factor >= 1:
-        return _blocks(image, int(factor)), int(factor)
+        return _enlarge(image, int(factor)), int(factor)
     size = [max(1, round(side * factor)) for side in image.shape[1::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor
 
 
-def _blocks(image: np.ndarray, zoom: int) -> np.ndarray:
+def _enlarge(image: np.ndarray, zoom: int) -> np.ndarray:
+    """Each pixel as a block of ``zoom`` x ``zoom``."""
     return np.ascontiguousarray(image.repeat(zoom, axis=0).repeat(zoom, axis=1))
 
 
-def _outline_kinds(sample: SceneSample) -> tuple[tuple[np.ndarray, str, bool], ...]:
+def _list_outlines(sample: SceneSample) -> tuple[tuple[np.ndarray, str, bool], ...]:
     """((N,) booleans, colour, dashed) for each kind of object. The kind that matters most comes last, on top."""
     return (
         (sample.ignored, IGNORED, True),
@@ -105,12 +106,12 @@ def _outline_kinds(sample: SceneSample) -> tuple[tuple[np.ndarray, str, bool], .
 def _draw_outline(image: np.ndarray, points: np.ndarray, colour: str, dashed: bool) -> None:
     """Draw a closed line with a dark edge, which shows on any picture."""
     fine = np.rint(np.asarray(points, np.float64) * 16).astype(np.int32)  # 4 bits of a pixel
-    parts = _dashes(fine, 16 * DASH) if dashed else [fine]
+    parts = _cut_dashes(fine, 16 * DASH) if dashed else [fine]
     for shade, thickness in (((16, 16, 16), 4), (ImageColor.getrgb(colour), 2)):
         cv2.polylines(image, parts, not dashed, shade, thickness, cv2.LINE_AA, 4)
 
 
-def _dashes(points: np.ndarray, length: float) -> list[np.ndarray]:
+def _cut_dashes(points: np.ndarray, length: float) -> list[np.ndarray]:
     """Every other piece of ``length`` along each side; a piece ends at a corner."""
     pieces = []
     for start, end in zip(points, np.roll(points, -1, axis=0)):
@@ -145,7 +146,7 @@ def _resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(np.float32(values), size, interpolation=cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA)
 
 
-def _counts(sample: SceneSample) -> str:
+def _describe_counts(sample: SceneSample) -> str:
     ignored, small, pasted = (int(flags.sum()) for flags in (sample.ignored, sample.small, sample.pasted))
     boxes = len(sample.polygons)
     return (

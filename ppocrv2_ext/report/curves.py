@@ -75,8 +75,8 @@ def choose_axes(points: Sequence[tuple[float, float]], percent: bool, logarithmi
     """Axes that hold the points; the arguments as for :func:`draw_chart`."""
     xs, ys = zip(*points)
     logarithmic = logarithmic and min(ys) > 0 and max(ys) / min(ys) > LOGARITHMIC_FROM
-    low, high = _range([math.log10(y) for y in ys] if logarithmic else ys)
-    return Axes(_range(xs), (max(low, 0.0), min(high, 1.0)) if percent else (low, high), logarithmic)
+    low, high = _find_range([math.log10(y) for y in ys] if logarithmic else ys)
+    return Axes(_find_range(xs), (max(low, 0.0), min(high, 1.0)) if percent else (low, high), logarithmic)
 
 
 def draw_chart(
@@ -131,7 +131,7 @@ def _draw_curve(places: Sequence[tuple[float, float]], colour: str) -> Iterator[
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{colour}"/>'
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
+def _find_range(values: Sequence[float]) -> tuple[float, float]:
     """The least and the largest value; a single one lies in the middle of its range."""
     low, high = min(values), max(values)
     if high > low:

@@ -83,7 +83,7 @@ def render_page(subject: Subject, history: History, samples: Samples | None) -> 
 
 
 def find_best(evaluations: Sequence[Evaluation]) -> Evaluation | None:
-    """The last evaluation that none before was better than."""
+    """The best evaluation; of several that are equal, the last."""
     return next((each for each in reversed(evaluations) if each.best), None)
 
 

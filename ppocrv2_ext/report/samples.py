@@ -49,8 +49,8 @@ class Scene(NamedTuple):
     ignored: list[np.ndarray]  # labelled boxes that do not count
 
 
-class Kept:
-    """The ``limit`` items with the highest score of all that were offered."""
+class HighestScores:
+    """The ``limit`` items with the highest scores of all that were offered."""
 
     def __init__(self, limit: int):
         self.limit = limit
@@ -58,7 +58,7 @@ class Kept:
         self._order = itertools.count(0, -1)  # of two with equal scores the earlier is kept; items are not compared
 
     def offer(self, score: float, make: Callable[[], object]) -> None:
-        """``make`` is called if its item is kept for now."""
+        """Offer an item. It is made only if its score is high enough so far."""
         entry = (score, next(self._order))
         if len(self._heap) < self.limit:
             heapq.heappush(self._heap, (*entry, make()))
@@ -82,7 +82,7 @@ class LineSamples:
         self.classes, self.ignore_space = classes, ignore_space
         self.count = self.wrong_count = 0
         self.confusions: Counter[Confusion] = Counter()
-        self._wrong, self._right = Kept(WRONG_LINES), Kept(RIGHT_LINES)
+        self._wrong, self._right = HighestScores(WRONG_LINES), HighestScores(RIGHT_LINES)
 
     def add(self, name: str, label: str, reading: str, confidence: float, picture: Picture) -> None:
         """Count a line, and perhaps keep it."""
@@ -115,7 +115,7 @@ class SceneSamples:
 
     def __init__(self) -> None:
         self.count = self.found = self.missed = self.wrong = 0
-        self._worst, self._best = Kept(WORST_SCENES), Kept(BEST_SCENES)
+        self._worst, self._best = HighestScores(WORST_SCENES), HighestScores(BEST_SCENES)
 
     def add(
         self, name: str, labelled: Sequence[np.ndarray], ignored: Sequence[bool], boxes: Sequence[np.ndarray],
@@ -131,10 +131,10 @@ class SceneSamples:
         """
         found, missed, wrong = match_boxes(labelled, ignored, boxes)
         self.count += 1
-        self.found, self.missed, self.wrong = (
-            total + len(boxes) for total, boxes in ((self.found, found), (self.missed, missed), (self.wrong, wrong))
-        )
-        without = [box for box, is_ignored in zip(labelled, ignored) if is_ignored]
+        self.found += len(found)
+        self.missed += len(missed)
+        self.wrong += len(wrong)
+        regions = [box for box, is_ignored in zip(labelled, ignored) if is_ignored]
 
         def make() -> Scene:
             image = picture()
@@ -142,7 +142,7 @@ class SceneSamples:
             height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
             factors = np.array([scale[0] * width / image.shape[1], scale[1] * height / image.shape[0]])
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if shrink < 1 else image
-            groups = ([np.asarray(box) * factors for box in group] for group in (found, missed, wrong, without))
+            groups = ([np.asarray(box) * factors for box in group] for group in (found, missed, wrong, regions))
             return Scene(name, (width, height), encode_picture(image), *groups)
 
         faults = len(missed) + len(wrong)
@@ -172,12 +172,12 @@ def match_boxes(
     Returns:
         (boxes of the detector that match, labelled boxes that are missed, boxes of the detector that are wrong)
     """
-    counted = [(box, _polygon(box)) for box, is_ignored in zip(labelled, ignored) if not is_ignored]
-    regions = [_polygon(box) for box, is_ignored in zip(labelled, ignored) if is_ignored]
+    counted = [(box, _make_polygon(box)) for box, is_ignored in zip(labelled, ignored) if not is_ignored]
+    regions = [_make_polygon(box) for box, is_ignored in zip(labelled, ignored) if is_ignored]
     rest = []
     for box in boxes:
-        shape = _polygon(box)
-        if not any(_overlap(shape, region) > SAME_BOX * shape.area for region in regions):
+        shape = _make_polygon(box)
+        if not any(_measure_overlap(shape, region) > SAME_BOX * shape.area for region in regions):
             rest.append((box, shape))
     found, missed = [], []
     for box, shape in counted:
@@ -185,7 +185,7 @@ def match_boxes(
             (
                 index
                 for index, (_, other) in enumerate(rest)
-                if (common := _overlap(shape, other)) and common > SAME_BOX * (shape.area + other.area - common)
+                if (common := _measure_overlap(shape, other)) and common > SAME_BOX * (shape.area + other.area - common)
             ),
             None,
         )
@@ -196,11 +196,12 @@ def match_boxes(
     return found, missed, [box for box, _ in rest]
 
 
-def _polygon(box: np.ndarray) -> Polygon:
+def _make_polygon(box: np.ndarray) -> Polygon:
     return Polygon(np.reshape(box, (-1, 2))).buffer(0)  # a border that crosses itself is made sound
 
 
-def _overlap(one: Polygon, other: Polygon) -> float:
+def _measure_overlap(one: Polygon, other: Polygon) -> float:
+    """The area that two polygons share."""
     return one.intersection(other).area if one.intersects(other) else 0.0
 
 

@@ -10,7 +10,7 @@ from ppocrv2_ext.report.confusions import Confusion
 from ppocrv2_ext.report.samples import (
     SCENE_SIDE,
     WRONG_LINES,
-    Kept,
+    HighestScores,
     LineSamples,
     SceneSamples,
     encode_picture,
@@ -27,21 +27,21 @@ def box(x, y, width=10, height=10):
 
 
 def test_the_highest_scores_are_kept():
-    kept = Kept(3)
+    kept = HighestScores(3)
     for score in (5, 1, 4, 2, 3):
         kept.offer(score, lambda score=score: score)
     assert kept.items() == [5, 4, 3]
 
 
 def test_nothing_is_made_for_what_is_not_kept():
-    kept, made = Kept(2), []
+    kept, made = HighestScores(2), []
     for score in range(10, 0, -1):
         kept.offer(score, lambda score=score: made.append(score))
     assert made == [10, 9]
 
 
 def test_of_equal_scores_the_first_is_kept():
-    kept = Kept(1)
+    kept = HighestScores(1)
     for name in "ab":
         kept.offer(1.0, lambda name=name: name)
     assert kept.items() == ["a"]
