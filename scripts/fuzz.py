@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import click
-from experiments.fuzz import is_wrong, write_table
+from experiments.fuzz import format_table, is_wrong
 
 SUITES = {  # name: the module with its `run` and `COUNT`
     "configs": "experiments.fuzz.configs",
@@ -52,7 +52,7 @@ def main(
                 wrong += 1
                 click.echo(f"{outcome.verdict}: {outcome.kind}: {outcome.case}\n  {outcome.said}", err=True)
         click.echo(f"{name}, seed {seed}")
-        click.echo("\n".join(write_table(outcomes)))
+        click.echo("\n".join(format_table(outcomes)))
         if any(map(is_wrong, outcomes)):
             click.echo(f"their inputs and logs are in {folder}", err=True)
         elif not keep:

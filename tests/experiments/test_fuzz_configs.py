@@ -4,7 +4,7 @@ import random
 import threading
 
 import pytest
-from experiments.fuzz import TimeoutReached, configs, is_wrong, time_limit, write_table
+from experiments.fuzz import TimeoutReached, configs, format_table, is_wrong, time_limit
 
 
 @pytest.fixture(scope="module")
@@ -38,4 +38,4 @@ def test_code_that_runs_and_a_case_without_end_are_noticed(wheel, tmp_path, monk
     assert is_wrong(ran)
     with pytest.raises(TimeoutReached), time_limit(0.05):
         threading.Event().wait(20)
-    assert "code ran" in write_table([ran])[0]
+    assert "code ran" in format_table([ran])[0]

@@ -1,11 +1,15 @@
-"""What every suite of fuzzing shares: one outcome for each case, and the table of outcomes."""
+"""What every suite of fuzzing shares: commands, one outcome for each case, and the table of outcomes."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -15,6 +19,8 @@ from ppocrv2_ext import tables
 FINE = ("works", "finds", "refuses")  # exit codes 0, 1 and 2
 WRONG = ("traceback", "no end", "wrong exit code", "code ran", "damage")
 VERDICTS = (*FINE, *WRONG)
+VERDICT_OF_CODE = dict(enumerate(FINE))
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Outcome(NamedTuple):
@@ -47,12 +53,35 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def run_command(words: Sequence[str], folder: Path, clone: str | None, limit: float) -> tuple[int, str]:
+    """Run `ppocrv2 WORDS` in a process of its own: (exit code, what it said).
+
+    Args:
+        folder: where it runs.
+        clone: of PaddleOCR; None for what the environment says.
+        limit: seconds.
+    Raises:
+        subprocess.TimeoutExpired: it takes longer.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if clone:
+        environment["PADDLEOCR_HOME"] = str(Path(clone).resolve())
+    command = [sys.executable, "-m", "ppocrv2_ext", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limit)
+    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def judge_command(code: int, said: str) -> str:
+    """The verdict on a command by its exit code and by what it said."""
+    return "traceback" if "Traceback (most recent call last)" in said else VERDICT_OF_CODE.get(code, "wrong exit code")
+
+
 def is_wrong(outcome: Outcome) -> bool:
     """Whether a case ended as none may."""
     return outcome.verdict in WRONG
 
 
-def write_table(outcomes: Iterable[Outcome]) -> list[str]:
+def format_table(outcomes: Iterable[Outcome]) -> list[str]:
     """The lines of a table: a row for each kind, a column for each verdict that occurs, the slowest case."""
     outcomes = list(outcomes)
     counts = Counter((outcome.kind, outcome.verdict) for outcome in outcomes)

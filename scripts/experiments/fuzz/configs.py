@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import os
 import random
 import re
 import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,11 +23,11 @@ import yaml
 from ppocrv2_ext import config
 from ppocrv2_ext.errors import UserError
 
-from . import Outcome, TimeoutReached, time_limit
+from . import ROOT, Outcome, TimeoutReached, judge_command, run_command, time_limit
 
 COUNT = 600
 LIMIT, COMMAND_LIMIT = 20.0, 240.0  # seconds
-SAMPLES = Path(__file__).resolve().parents[3] / "tests" / "samples"
+SAMPLES = ROOT / "tests" / "samples"
 DATA = {"det": "icdar2015_scenes", "rec": "icdar2015_words", "cls": "icdar2015_words"}
 
 Place = tuple  # the keys and indexes that lead to a value
@@ -114,27 +112,18 @@ def _prepare(kind: str, file: Path, case: str, clone: str | None, canary: Path) 
 def _run_command(kind: str, file: Path, outcome: Outcome, clone: str | None, canary: Path) -> Outcome:
     """The outcome of `ppocrv2 train`, or of `check` for a config that is refused, in a process of its own."""
     command = "check" if outcome.verdict == "refuses" else "train"
-    words = [sys.executable, "-m", "ppocrv2_ext", command, "-c", file.name]
-    environment = {**os.environ, "PYTHONPATH": str(SAMPLES.parents[1]), "OMP_NUM_THREADS": "1"}
-    if clone:
-        environment["PADDLEOCR_HOME"] = str(clone)
     start = time.monotonic()
     try:
-        done = subprocess.run(
-            words, cwd=file.parent, env=environment, capture_output=True, text=True, timeout=COMMAND_LIMIT
-        )
+        code, said = run_command([command, "-c", file.name], file.parent, clone, COMMAND_LIMIT)
     except subprocess.TimeoutExpired:
         return outcome._replace(kind=f"command: {command}", verdict="no end", seconds=COMMAND_LIMIT)
-    verdict = {0: "works", 1: "finds", 2: "refuses"}.get(done.returncode, "wrong exit code")
-    if outcome.verdict == "refuses" and done.returncode != 2:
+    verdict = judge_command(code, said)
+    if outcome.verdict == "refuses" and verdict in ("works", "finds"):
         verdict = "wrong exit code"
-    if "Traceback (most recent call last)" in done.stderr + done.stdout:
-        verdict = "traceback"
     if canary.exists():
         canary.unlink()
         verdict = "code ran"
-    said = (done.stderr or done.stdout)[-600:]
-    return Outcome(f"command: {command}", verdict, time.monotonic() - start, f"{kind}: {outcome.case}", said)
+    return Outcome(f"command: {command}", verdict, time.monotonic() - start, f"{kind}: {outcome.case}", said[-600:])
 
 
 def _places(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -13,7 +13,6 @@ import os
 import random
 import struct
 import subprocess
-import sys
 import time
 import traceback
 import zlib
@@ -34,17 +33,15 @@ from ppocrv2_ext.data.frames import Frames
 from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError
 
-from . import Outcome, TimeoutReached, time_limit
+from . import VERDICT_OF_CODE, Outcome, TimeoutReached, judge_command, run_command, time_limit
 
 COUNT = 360
 LIMIT, COMMAND_LIMIT = 20.0, 120.0  # seconds
-ROOT = Path(__file__).resolve().parents[3]
 CONFIGS = {True: "det/ch_PP-OCRv2_det_student", False: "rec/ch_PP-OCRv2_rec_finetune"}
 LINES = 8
 WHEEL = SimpleNamespace(kind="wheel")
 FRAMES = {"Train": Frames("LCNet", "RecResizeImg.image_shape", 64, 16, 16, 4.0)}  # of the recognizer in CONFIGS
-FINE, FINDS, REFUSES = 0, 1, 2
-VERDICTS = {FINE: "works", FINDS: "finds", REFUSES: "refuses"}
+FINE, FINDS, REFUSES = 0, 1, 2  # exit codes
 
 
 @dataclass
@@ -151,7 +148,7 @@ def check_in_process(kind: str, config: dict, folder: Path, case: str, right: fr
     try:
         with time_limit(LIMIT):
             code, said = _check(config, folder)
-        verdict = VERDICTS[code] if code in right else "wrong exit code"
+        verdict = VERDICT_OF_CODE[code] if code in right else "wrong exit code"
         if said.startswith("damage"):
             verdict = "damage"
     except TimeoutReached:
@@ -196,20 +193,16 @@ def _run_command(case: Case, config: dict, outcome: Outcome, code: int, clone: s
     }
     if not case.is_scene:
         chosen["Train.dataset.transforms.RecResizeImg.image_shape"] = "[3,32,64]"
-    words = [sys.executable, "-m", "ppocrv2_ext", "check", "-c", CONFIGS[case.is_scene], "-o"]
+    words = ["check", "-c", CONFIGS[case.is_scene], "-o"]
     words += [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in chosen.items()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    if clone:
-        environment["PADDLEOCR_HOME"] = str(clone)
     start = time.monotonic()
     try:
-        done = subprocess.run(words, env=environment, capture_output=True, timeout=COMMAND_LIMIT)
+        ending, said = run_command(words, Path.cwd(), clone, COMMAND_LIMIT)
     except subprocess.TimeoutExpired:
         return outcome._replace(kind="command: check", verdict="no end", seconds=COMMAND_LIMIT)
-    said = (done.stdout + done.stderr).decode("utf-8", "replace")
-    verdict = VERDICTS.get(done.returncode, "wrong exit code") if done.returncode == code else "wrong exit code"
-    if "Traceback (most recent call last)" in said:
-        verdict = "traceback"
+    verdict = judge_command(ending, said)
+    if verdict != "traceback" and ending != code:
+        verdict = "wrong exit code"
     return Outcome("command: check", verdict, time.monotonic() - start, f"{outcome.kind}: {outcome.case}", said[-600:])
 
 

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
 
-from . import Outcome, TimeoutReached, time_limit
+from . import ROOT, VERDICT_OF_CODE, Outcome, TimeoutReached, time_limit
 
 COUNT = 1000  # there are 86
 LIMIT = 60
@@ -122,11 +122,10 @@ def _zip(content: bytes) -> bytes:
     return stream.getvalue()
 
 
+HEADER = b'{"x":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
 SAFETENSORS = {
     "a header of terabytes": MANY.to_bytes(8, "little"),
-    "a tensor past the end": (lambda h: len(h).to_bytes(8, "little") + h)(
-        b'{"x":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
-    ),
+    "a tensor past the end": len(HEADER).to_bytes(8, "little") + HEADER,
 }
 
 
@@ -172,13 +171,13 @@ def list_cases(folder: Path, touch: str) -> Iterator[tuple[str, str, Callable[[]
         yield (
             "weights --from",
             kind,
-            lambda c=content: [*("weights", "rec", "--from", write("x.safetensors", c), "--output", output)],
+            lambda c=content: ["weights", "rec", "--from", write("x.safetensors", c), "--output", output],
         )
     for name, make in (("a pipe", os.mkfifo), ("a folder", os.mkdir)):
         yield "weights --from", name, lambda m=make: _special(folder, m, output)
 
 
-WORDS = Path(__file__).resolve().parents[3] / "tests" / "samples" / "icdar2015_words"
+WORDS = ROOT / "tests" / "samples" / "icdar2015_words"
 DATA = [
     *(f"{mode}.dataset.data_dir={WORDS}" for mode in ("Train", "Eval")),
     *(f"{mode}.dataset.label_file_list=[{WORDS / 'train.txt'}]" for mode in ("Train", "Eval")),
@@ -231,8 +230,7 @@ def _judge(done: object, code_ran: bool, growth: int) -> tuple[str, str]:
         return "damage", f"{growth >> 20} MiB; {said[0]}"
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         return "traceback", repr(done.exception)
-    verdict = {0: "works", 1: "finds", 2: "refuses"}.get(done.exit_code, "wrong exit code")
-    return verdict, said[0]
+    return VERDICT_OF_CODE.get(done.exit_code, "wrong exit code"), said[0]
 
 
 def _read_memory() -> int:

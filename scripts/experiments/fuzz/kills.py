@@ -23,11 +23,11 @@ from pathlib import Path
 from ppocrv2_ext.checkpoints import sets
 from ppocrv2_ext.errors import UserError
 
-from . import Outcome
+from . import ROOT, Outcome
 
 COUNT = 60
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
-WORDS = Path(__file__).resolve().parents[3] / "tests" / "samples" / "icdar2015_words"
+WORDS = ROOT / "tests" / "samples" / "icdar2015_words"
 LIMIT = 120  # seconds until a training has to take its first step
 OVERRIDES = [
     *(f"{mode}.dataset.data_dir={WORDS}" for mode in ("Train", "Eval")),
@@ -156,6 +156,6 @@ def _find_damage(output: Path, log: Path) -> str | None:
         return f"step {announced} was announced, {name} is of {position}"
     for path in output.glob("*.pdparams"):
         problem = sets.find_problem(str(path)[: -len(".pdparams")])
-        if problem and output.is_dir():  # the next one begins anew
+        if problem:
             return f"{path.name}: {problem}"
     return None
