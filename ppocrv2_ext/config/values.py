@@ -1,6 +1,4 @@
-"""The type and the range of every value of a config.
-
-A rule says in words what a value must be, and tests it. Where a rule comes from, first match first:
+"""The type and the range of every value of a config. Where its rule comes from, first match first:
 
 * :data:`SETTINGS`, written by hand: the values that PaddleOCR's loops read, by their whole key;
 * :data:`ARGUMENTS`, written by hand: arguments that mean the same in every component that has them, by their name;
@@ -11,74 +9,40 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from ..errors import shorten
 from .numbers import is_number, is_whole
+from .rules import (
+    ANY_PATH,
+    FLAG,
+    LIST,
+    MAPPING,
+    NAMES,
+    NUMBER,
+    NUMBERS,
+    OPTIONAL_PATH,
+    PATH,
+    PROBABILITY,
+    TEXT,
+    Rule,
+    above,
+    either,
+    list_of,
+    nothing_or,
+    one_of,
+    real,
+    whole,
+)
 
 LONGEST_SIDE = 16_384  # pixels of a picture
 MOST_CHANNELS = 4_096  # of a layer: an LSTM of that size has 500 MB
 LARGEST_COUNT = 200_000  # of anything else in a network, such as classes
-LARGEST_NUMBER = 1e12  # for an argument without a range of its own
-LONGEST_PATH, LONGEST_NAME = 4_096, 255  # bytes, of Linux
-
-
-class Rule(NamedTuple):
-    """What a value must be: ``words`` after "must be", and a test."""
-
-    words: str
-    accepts: Callable[[Any], bool]
-
-
-def whole(least: int, most: int) -> Rule:
-    """A whole number in [least, most]."""
-    return Rule(f"a whole number from {least} to {most}", lambda value: is_whole(value) and least <= value <= most)
-
-
-def real(least: float, most: float = LARGEST_NUMBER) -> Rule:
-    """A number in [least, most]."""
-    return Rule(f"a number from {least:g} to {most:g}", lambda value: is_number(value) and least <= value <= most)
-
-
-def above(least: float, most: float = LARGEST_NUMBER) -> Rule:
-    """A number in (least, most]."""
-    words = f"a number > {least:g}" + ("" if most == LARGEST_NUMBER else f" and <= {most:g}")
-    return Rule(words, lambda value: is_number(value) and least < value <= most)
-
-
-def one_of(*values: Any) -> Rule:
-    """One of the values."""
-    return Rule(f"one of {', '.join(map(repr, values))}", lambda value: any(value is v or value == v for v in values))
-
-
-def nothing_or(rule: Rule) -> Rule:
-    """Null, or what ``rule`` accepts."""
-    return Rule(rule.words, lambda value: value is None or rule.accepts(value))
-
-
-def list_of(rule: Rule, least: int = 0, most: int | None = None) -> Rule:
-    """A list of ``least`` to ``most`` values that ``rule`` accepts."""
-    count = f" {least}" if most == least else ""
-    words = f"a list of{count} values, each {rule.words}"
-
-    def accepts(value: Any) -> bool:
-        fits = isinstance(value, list) and len(value) >= least and (most is None or len(value) <= most)
-        return fits and all(map(rule.accepts, value))
-
-    return Rule(words, accepts)
-
-
-def either(*rules: Rule) -> Rule:
-    """What one of the rules accepts."""
-    return Rule(" or ".join(rule.words for rule in rules), lambda value: any(rule.accepts(value) for rule in rules))
-
-
-def _is_path(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    names = [name.encode("utf-8", "replace") for name in value.split("/")]
-    return max(map(len, names)) <= LONGEST_NAME and sum(map(len, names)) + len(names) <= LONGEST_PATH
+STEPS = whole(1, 10**9)
+SIDE = whole(1, LONGEST_SIDE)
+SHAPE = list_of(SIDE, 2, 4)
+CHANNELS = whole(1, MOST_CHANNELS)
 
 
 def _is_interval(value: Any) -> bool:
@@ -86,21 +50,6 @@ def _is_interval(value: Any) -> bool:
     start, interval = value if isinstance(value, list) and len(value) == 2 else (0, value)
     return is_whole(start) and start >= 0 and is_whole(interval) and interval >= 1
 
-
-# 0 and 1 are taken for false and true, as PaddleOCR does; the text "false" is not, which Python takes for true.
-FLAG = Rule("true or false", lambda value: value in (None, True, False) and not isinstance(value, float))
-TEXT = Rule("text", lambda value: isinstance(value, str))
-NAMES = list_of(TEXT)
-PATH = Rule("a path", lambda value: _is_path(value) and value != "")
-OPTIONAL_PATH = Rule("a path", lambda value: value is None or value is False or _is_path(value))
-MAPPING = Rule("a mapping of `key: value`", lambda value: isinstance(value, dict))
-NUMBER = real(-LARGEST_NUMBER)
-NUMBERS = either(NUMBER, list_of(NUMBER), list_of(list_of(NUMBER)))
-PROBABILITY = real(0, 1)
-STEPS = whole(1, 10**9)
-SIDE = whole(1, LONGEST_SIDE)
-SHAPE = list_of(SIDE, 2, 4)
-CHANNELS = whole(1, MOST_CHANNELS)
 
 SETTINGS: dict[str, Rule] = {
     "Global.epoch_num": whole(1, 10**6),
@@ -157,8 +106,8 @@ SETTINGS: dict[str, Rule] = {
         for mode in ("Train", "Eval")
         for key, rule in {
             "dataset.name": TEXT,
-            "dataset.data_dir": nothing_or(Rule("the path of one folder", _is_path)),
-            "dataset.label_file_list": either(Rule("a path", _is_path), nothing_or(list_of(Rule("a path", _is_path)))),
+            "dataset.data_dir": nothing_or(ANY_PATH._replace(words="the path of one folder")),
+            "dataset.label_file_list": either(ANY_PATH, nothing_or(list_of(ANY_PATH))),
             "dataset.ratio_list": either(real(0, 1), nothing_or(list_of(real(0, 1)))),
             "dataset.delimiter": Rule("one character or more", lambda value: isinstance(value, str) and value != ""),
             "dataset.ext_op_transform_idx": whole(0, 1000),
@@ -214,10 +163,10 @@ ARGUMENTS: dict[str, Rule] = {
     "class_dim": whole(1, LARGEST_COUNT),
     "layers": either(whole(1, 1000), list_of(whole(1, 1000))),
     "disable_se": FLAG,
-    "loss_config_list": Rule("a list of `- name: {key: value}`", lambda value: isinstance(value, list)),
+    "loss_config_list": LIST._replace(words="a list of `- name: {key: value}`"),
     "weight": NUMBERS,
 }
-NETWORKS: dict[str, Rule] = {  # the values of Architecture, or of each of its Models, that are no parts
+NETWORK_SETTINGS: dict[str, Rule] = {  # the values of Architecture, or of each of its Models, that are no parts
     "model_type": one_of("det", "rec", "cls", "e2e", "kie", "table", "sr"),
     "algorithm": TEXT,
     "name": TEXT,
@@ -246,7 +195,7 @@ def rule_of_parameter(parameter: inspect.Parameter) -> Rule | None:
     if isinstance(default, (int, float)):
         return NUMBERS
     if isinstance(default, (list, tuple)):
-        return nothing_or(either(Rule("a list", lambda value: isinstance(value, list)), NUMBER))
+        return nothing_or(either(LIST, NUMBER))
     return None
 
 

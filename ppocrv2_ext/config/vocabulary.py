@@ -28,7 +28,7 @@ from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
 from .names import GLOBAL_KEYS, MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
 from .stopping import read_early_stop
-from .values import NETWORKS, find_unusable_numbers, find_wrong_settings, find_wrong_values
+from .values import NETWORK_SETTINGS, find_unusable_numbers, find_wrong_settings, find_wrong_values
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
@@ -42,9 +42,9 @@ DATASET_KEYS = {
     *("name", "data_dir", "label_file_list", "ratio_list"),
     *("transforms", "ext_op_transform_idx", "delimiter", "ds_width"),
 }
-CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 REQUIRED_LOADER_KEYS = {"shuffle", "drop_last", "batch_size_per_card", "num_workers"}  # PaddleOCR has no defaults
 LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
+CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 
 # Where a config must hold a mapping and where a list. A mapping is {key: shape below it}, "*" stands for any other key;
 # a list is [shape of each entry].
@@ -76,7 +76,7 @@ def check_settings(config: dict) -> list[str]:
     problems = [*_check_sections(config), *_check_shapes(config)]
     if not any(problem.kind == WRONG for problem in problems):  # what follows would fail on a wrong shape
         problems += [*_check_keys(config), *_check_values(config)]
-    return _tell(problems)
+    return _raise_fatal(problems)
 
 
 def check(config: dict, catalog: Catalog) -> list[str]:
@@ -106,14 +106,16 @@ def check(config: dict, catalog: Catalog) -> list[str]:
     if lacking:
         clone_needed = Problem(f"this config {CLONE_NEEDED}: the wheel has no {', no '.join(lacking)}.")
         problems = [clone_needed, *(each for each in problems if each.kind not in (LACKING, OF_STAND_IN))]
-    return [*leftovers, *_tell(problems)]
+    return [*leftovers, *_raise_fatal(problems)]
 
 
-def _tell(problems: Sequence[Problem]) -> list[str]:
-    """The sentences about leftovers.
+def _raise_fatal(problems: Sequence[Problem]) -> list[str]:
+    """Raise all problems that are no leftovers.
 
+    Returns:
+        The sentences about leftovers, if there are no other problems.
     Raises:
-        UserError: the sentences about all other problems, one a line.
+        UserError: the sentences about the other problems, one a line.
     """
     fatal = dict.fromkeys(problem.sentence for problem in problems if problem.kind != LEFTOVER)
     if fatal:
@@ -169,26 +171,35 @@ def _compare_shapes(where: str, value: Any, shape: Any) -> Iterator[Problem]:
 
 def _check_keys(config: dict) -> Iterator[Problem]:
     """Keys that no PaddleOCR reads, and keys that PaddleOCR needs."""
-    yield from _near_misses("Global", config["Global"], GLOBAL_KEYS)
-    architecture = config["Architecture"]
-    if "Models" in architecture:
-        yield from _unknown_keys("Architecture", architecture, SEVERAL_NETWORKS_KEYS)
-    for where, network in list_sections(architecture).items():
-        yield from _unknown_keys(where, network, MEMBER_KEYS if "Models" in architecture else SINGLE_NETWORK_KEYS)
-        yield from _check_multi_head(f"{where}.Head", network.get("Head") or {})
+    yield from _find_misspelt_keys("Global", config["Global"], GLOBAL_KEYS)
+    yield from _check_network_keys(config["Architecture"])
     if config["Loss"].get("name") == "MultiLoss":
         for index, entry in enumerate(config["Loss"].get("loss_config_list") or ()):
             where = f"Loss.loss_config_list.{index}: a MultiLoss"
-            yield from _unknown_keys(where, entry, MULTI_LOSS_TERMS)
+            yield from _find_unknown_keys(where, entry, MULTI_LOSS_TERMS)
     for mode in ("Train", "Eval"):
-        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
-        yield from _unknown_keys(mode, config[mode], DATA_KEYS)
-        yield from _near_misses(f"{mode}.dataset", dataset, DATASET_KEYS)
-        yield from _near_misses(f"{mode}.loader", loader, LOADER_KEYS)
-        for key in sorted(REQUIRED_LOADER_KEYS - set(loader)):
-            yield Problem(f"{mode}.loader lacks {key!r}.")
-        if "transforms" in dataset and "KeepKeys" not in dict(list_transforms(dataset)):
-            yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
+        yield from _check_data_keys(mode, config[mode])
+
+
+def _check_network_keys(architecture: dict) -> Iterator[Problem]:
+    network_keys = SINGLE_NETWORK_KEYS
+    if "Models" in architecture:
+        yield from _find_unknown_keys("Architecture", architecture, SEVERAL_NETWORKS_KEYS)
+        network_keys = MEMBER_KEYS
+    for where, network in list_sections(architecture).items():
+        yield from _find_unknown_keys(where, network, network_keys)
+        yield from _check_multi_head(f"{where}.Head", network.get("Head") or {})
+
+
+def _check_data_keys(mode: str, section: dict) -> Iterator[Problem]:
+    dataset, loader = section["dataset"], section["loader"]
+    yield from _find_unknown_keys(mode, section, DATA_KEYS)
+    yield from _find_misspelt_keys(f"{mode}.dataset", dataset, DATASET_KEYS)
+    yield from _find_misspelt_keys(f"{mode}.loader", loader, LOADER_KEYS)
+    for key in sorted(REQUIRED_LOADER_KEYS - set(loader)):
+        yield Problem(f"{mode}.loader lacks {key!r}.")
+    if "transforms" in dataset and "KeepKeys" not in dict(list_transforms(dataset)):
+        yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
 
 
 def _check_multi_head(where: str, head: dict) -> Iterator[Problem]:
@@ -199,16 +210,16 @@ def _check_multi_head(where: str, head: dict) -> Iterator[Problem]:
         yield Problem(f"{where}.head_list must be a list of two heads or more, got {shorten(parts)}.")
         return
     for part in parts:
-        yield from _unknown_keys(f"{where}.head_list: a MultiHead", part, MULTI_HEAD_PARTS)
+        yield from _find_unknown_keys(f"{where}.head_list: a MultiHead", part, MULTI_HEAD_PARTS)
 
 
-def _unknown_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
+def _find_unknown_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
     for key in section:
         if key not in known:
             yield Problem(f"{where} has no {key!r}{did_you_mean(key, known)}")
 
 
-def _near_misses(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
+def _find_misspelt_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
     """Keys that look like a misspelt one. Other unknown keys pass: a component may read a key of its own there."""
     for key in section:
         close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
@@ -225,7 +236,7 @@ def _check_values(config: dict) -> Iterator[Problem]:
     yield from map(Problem, find_expressions(config))
     yield from map(Problem, find_wrong_settings(config))
     for where, network in {"Architecture": config["Architecture"], **list_sections(config["Architecture"])}.items():
-        yield from map(Problem, find_wrong_values(where, network, NETWORKS))
+        yield from map(Problem, find_wrong_values(where, network, NETWORK_SETTINGS))
     try:
         read_early_stop(config["Global"])
     except UserError as error:

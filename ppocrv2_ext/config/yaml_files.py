@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,11 @@ def override(config: dict, assignments: Iterable[str]) -> dict:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"-o takes KEY=VALUE, got {assignment!r}.")
-        _assign(result, path, parse(value, f"-o {path}")[0])
+        content, _ = parse(value, f"-o {path}")
+        try:
+            _assign(result, path.split("."), content)
+        except LookupError as error:
+            raise UserError(f"-o {path}: {error.args[0]}") from None
     return result
 
 
@@ -143,39 +147,44 @@ def _deep_copy(value: Any) -> Any:
     return [_deep_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _assign(config: dict, path: str, value: Any) -> None:
-    *parents, last = path.split(".")
+def _assign(config: dict, steps: Sequence[str], value: Any) -> None:
+    """Set the value that the ``steps`` of a key lead to.
+
+    Raises:
+        LookupError: they lead nowhere. The message is the end of a sentence.
+    """
+    *parents, last = steps
     node: dict | list = config
     for depth, step in enumerate(parents):
-        node = _descend(node, step, path, ".".join(parents[:depth]))
+        node = _descend(node, step, ".".join(parents[:depth]))
     if isinstance(node, list):
         last = _name_in(node, last)
-        index, entry = _find_entry(node, last, path, ".".join(parents))
+        index, entry = _find_entry(node, last, ".".join(parents))
         node[index] = {last: value} if isinstance(entry, dict) and last in entry else value
     elif parents or last in node:
         node[last] = value
     else:
-        raise UserError(f"-o {path}: the config has no section {last!r}{did_you_mean(last, node)}")
+        raise LookupError(f"the config has no section {last!r}{did_you_mean(last, node)}")
 
 
-def _descend(node: dict | list, step: str, path: str, above: str) -> dict | list:
+def _descend(node: dict | list, step: str, where: str) -> dict | list:
     """The mapping or list below ``step``. A component without arguments (``RecAug:``) gets an empty mapping.
 
     Args:
-        path, above: the whole key, and its part before ``step``; for messages.
+        where: the key of ``node``, for messages.
     """
     if isinstance(node, list):
         step = _name_in(node, step)
-        _, entry = _find_entry(node, step, path, above)
+        _, entry = _find_entry(node, step, where)
         if not (isinstance(entry, dict) and step in entry):
             return entry
         node = entry
     if step not in node:
-        raise UserError(f"-o {path}: {above or 'the config'} has no {step!r}{did_you_mean(step, node)}")
+        raise LookupError(f"{where or 'the config'} has no {step!r}{did_you_mean(step, node)}")
     if node[step] is None:
         node[step] = {}
     if not isinstance(node[step], (dict, list)):
-        raise UserError(f"-o {path}: {'.'.join(filter(None, (above, step)))} is {node[step]!r}, which has no parts.")
+        raise LookupError(f"{'.'.join(filter(None, (where, step)))} is {node[step]!r}, which has no parts.")
     return node[step]
 
 
@@ -190,17 +199,17 @@ def _name_in(entries: list, step: str) -> str:
     return next((name for name in (step, *SUBSTITUTES.get(step, ())) if name in names), step)
 
 
-def _find_entry(entries: list, step: str, path: str, above: str) -> tuple[int, Any]:
+def _find_entry(entries: list, step: str, where: str) -> tuple[int, Any]:
     """(index, entry) of a list for a name such as ``RecAug`` or a number."""
     names = _list_names(entries)
     indexes = [index for index, name in enumerate(names) if name == step]
     if not indexes and step.isdigit() and int(step) < len(entries):
         indexes = [int(step)]
     if not indexes:
-        raise UserError(f"-o {path}: {above} has no entry {step!r}{did_you_mean(step, set(names) - {None})}")
+        raise LookupError(f"{where} has no entry {step!r}{did_you_mean(step, set(names) - {None})}")
     if len(indexes) > 1:
         numbers = " or ".join(map(str, indexes))
-        raise UserError(f"-o {path}: {above} has several entries {step!r}; name one by its number, {numbers}.")
+        raise LookupError(f"{where} has several entries {step!r}; name one by its number, {numbers}.")
     return indexes[0], entries[indexes[0]]
 
 
