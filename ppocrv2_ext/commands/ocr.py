@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..deploy.sources import Picture
 
 SUFFIXES = {"text": ".txt", "json": ".json", "picture": ".png", "pdf-text": ".pdf"}
-NOWHERE = Path()  # in place of a file: standard output
+STANDARD_OUTPUT = Path()  # in place of a file
 NEEDS_OUTPUT = ("picture", "pdf-text")  # not for a terminal
 
 
@@ -58,16 +58,15 @@ def read_pictures(
     unread, parts = 0, []
     with show_progress(len(files)) as advance:
         for picture, lines in _read_in_order(reader, open_pictures(files)):
+            target = targets.get(picture.path, STANDARD_OUTPUT)
             if lines is None or picture.pixels is None:
                 unread += 1
                 warn(f"{picture.name}: {picture.problem}")
             else:
-                parts.append(_render(form, picture, picture.pixels, lines, targets.get(picture.path, NOWHERE)))
+                parts.append(_render(form, picture, picture.pixels, lines, target))
             if picture.page == picture.pages:
                 if parts:
-                    _write(
-                        form, picture.path, parts, targets.get(picture.path, NOWHERE), form == "text" and len(files) > 1
-                    )
+                    _write(form, parts, target, f"== {picture.path}\n" if form == "text" and len(files) > 1 else "")
                 parts = []
                 advance()
     if unread:
@@ -141,8 +140,8 @@ def _render(form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], 
     return None
 
 
-def _write(form: str, file: Path, parts: list[Any], target: Path, with_heading: bool) -> None:
-    """Write the pages of one file; ``target`` NOWHERE is standard output."""
+def _write(form: str, parts: list[Any], target: Path, heading: str) -> None:
+    """Write the pages of one file; on standard output, below a heading. Pictures are written already."""
     from ..deploy import formats
 
     if form == "pdf-text":
@@ -150,8 +149,8 @@ def _write(form: str, file: Path, parts: list[Any], target: Path, with_heading: 
             part.write_bytes(formats.as_pdf(parts))
     elif form in ("text", "json"):
         text = ("\n" if form == "text" else "").join(parts)
-        if target == NOWHERE:
-            click.echo((f"== {file}\n" if with_heading else "") + text, nl=False)
+        if target == STANDARD_OUTPUT:
+            click.echo(heading + text, nl=False)
         else:
             with atomic_write(target) as part:
                 part.write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ class Problem(NamedTuple):
     """A sentence about a word of the config."""
 
     sentence: str
-    kind: str = WRONG
+    kind: str = WRONG  # one of the constants above
 
 
 class Catalog(Protocol):
@@ -84,12 +84,7 @@ def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
         for part, kind in PART_KINDS.items():
             yield Component(f"{where}.{part}", kind, network.get(part))
     yield Component("Loss", "loss", loss)
-    if loss.get("name") == "CombinedLoss":
-        for index, entry in enumerate(loss.get("loss_config_list") or ()):
-            for name, given in entry.items():
-                arguments = {key: value for key, value in (given or {}).items() if key != "weight"}
-                where = f"Loss.loss_config_list.{index}.{name}"
-                yield Component(where, "term of a loss", {**arguments, "name": name})
+    yield from _list_loss_terms(loss)
     yield Component("PostProcess", "post-process", config["PostProcess"], reads_global=True)
     yield Component("Metric", "metric", metric)
     if "base_metric_name" in metric:
@@ -99,14 +94,28 @@ def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
     yield Component("Optimizer.lr", "schedule", {"name": "Const", **(optimizer.get("lr") or {})})
     yield Component("Optimizer.regularizer", "regularizer", optimizer.get("regularizer"))
     for mode in ("Train", "Eval"):
-        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
-        yield Component(f"{mode}.dataset", "data set", {"name": dataset.get("name")})
-        yield Component(f"{mode}.sampler", "sampler", config[mode].get("sampler"))
-        if loader.get("collate_fn"):
-            yield Component(f"{mode}.loader.collate_fn", "collate function", {"name": loader["collate_fn"]})
-        for name, arguments in list_transforms(dataset):
-            where = f"{mode}.dataset.transforms.{name}"
-            yield Component(where, "transform", {**arguments, "name": name}, reads_global=True)
+        yield from _list_data_components(mode, config[mode])
+
+
+def _list_loss_terms(loss: Mapping[str, Any]) -> Iterator[Component]:
+    if loss.get("name") != "CombinedLoss":
+        return
+    for index, entry in enumerate(loss.get("loss_config_list") or ()):
+        for name, given in entry.items():
+            arguments = {key: value for key, value in (given or {}).items() if key != "weight"}
+            where = f"Loss.loss_config_list.{index}.{name}"
+            yield Component(where, "term of a loss", {**arguments, "name": name})
+
+
+def _list_data_components(mode: str, section: Mapping[str, Any]) -> Iterator[Component]:
+    dataset, loader = section["dataset"], section["loader"]
+    yield Component(f"{mode}.dataset", "data set", {"name": dataset.get("name")})
+    yield Component(f"{mode}.sampler", "sampler", section.get("sampler"))
+    if loader.get("collate_fn"):
+        yield Component(f"{mode}.loader.collate_fn", "collate function", {"name": loader["collate_fn"]})
+    for name, arguments in list_transforms(dataset):
+        where = f"{mode}.dataset.transforms.{name}"
+        yield Component(where, "transform", {**arguments, "name": name}, reads_global=True)
 
 
 def check_component(component: Component, settings: Mapping[str, Any], catalog: Catalog) -> Iterator[Problem]:
@@ -115,20 +124,15 @@ def check_component(component: Component, settings: Mapping[str, Any], catalog: 
     Args:
         settings: the section Global.
     """
-    where, kind, section = component.where, component.kind, component.section
-    name = (section or {}).get("name")
+    kind, section = component.kind, component.section
+    name: Any = (section or {}).get("name")
     if not section or name == "None":
         return
     if kind == "regularizer" and str(name) not in catalog.names(kind):
         name = f"{name}Decay"  # PaddleOCR takes L2 for L2Decay
-    if name is None:
-        yield Problem(f"{where} must say which {kind} by `name`.")
-        return
-    if not isinstance(name, str) or name not in catalog.names(kind):
-        if isinstance(name, str) and name in catalog.names_in_clone(kind):
-            yield Problem(f"{kind} {name!r}", LACKING)
-        else:
-            yield Problem(f"{where}: there is no {kind} {shorten(name)}{did_you_mean(name, catalog.names(kind))}")
+    problem = _check_name(component, name, catalog)
+    if problem:
+        yield problem
         return
     try:
         candidates = catalog.classes(kind, name)
@@ -146,7 +150,20 @@ def check_component(component: Component, settings: Mapping[str, Any], catalog: 
         given = {**section, **(settings if component.reads_global else {})}
         sentence = catalog.refusal(kind, name, {key: value for key, value in given.items() if key != "name"})
         if sentence:
-            yield Problem(f"{where}: {sentence}", REFUSED)
+            yield Problem(f"{component.where}: {sentence}", REFUSED)
+
+
+def _check_name(component: Component, name: Any, catalog: Catalog) -> Problem | None:
+    """What is wrong with the name of a component; None if there is one of this name."""
+    where, kind = component.where, component.kind
+    if name is None:
+        return Problem(f"{where} must say which {kind} by `name`.")
+    known = catalog.names(kind)
+    if isinstance(name, str) and name in known:
+        return None
+    if isinstance(name, str) and name in catalog.names_in_clone(kind):
+        return Problem(f"{kind} {name!r}", LACKING)
+    return Problem(f"{where}: there is no {kind} {shorten(name)}{did_you_mean(name, known)}")
 
 
 def _check_arguments(

@@ -18,7 +18,7 @@ from .components import list_components
 from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH
 from .networks import networks
 
-# Arguments of backbones that change what becomes of the height of a line.
+# Arguments of backbones that decide how many rows they make of a line.
 STRIDE_ARGUMENTS = ("strides", "last_pool", "last_conv_stride", "large_stride", "small_stride", "last_pool_kernel_size")
 STRIDE = 32  # pixels; the maps of a detector have the size of the picture only if its sides are multiples of this
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
@@ -32,9 +32,9 @@ CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the lab
 CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
 # Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
 CHANNELS_LAST = (*LINE_RESIZERS, *CHANNELS_FIRST, "DetResizeForTest", "EastRandomCropData", "IaaAugment", "RecAug")
-# Backbones that divide the height of a line by this, in pixels. The neck behind them needs it to become 1.
-LINE_HEIGHT, LINE_BACKBONES = 32, ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
-LARGEST_BATCH = 64 * 2**30  # bytes of pictures
+LINE_HEIGHT = 32  # pixels; the backbones of lines make one row of it
+LINE_BACKBONES = ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
+LARGEST_BATCH = 64 * 2**30  # bytes
 METRIC_VALUES = {  # what each metric reports; Metric.main_indicator must be one of them, and is the first by default
     "DetMetric": ("hmean", "precision", "recall"),
     "RecMetric": ("acc", "norm_edit_dis"),
@@ -75,14 +75,14 @@ def _check_centers_in_float32(config: dict) -> Iterator[str]:
             return
 
 
-def _base_metric(config: dict) -> str:
+def _find_base_metric(config: dict) -> str:
     """The metric of a single network. A metric of several networks names it."""
     return config["Metric"].get("base_metric_name", config["Metric"]["name"])
 
 
 def _check_main_indicator(config: dict) -> Iterator[str]:
     """The best epoch is chosen by a value that the metric reports."""
-    values = METRIC_VALUES.get(_base_metric(config), ())
+    values = METRIC_VALUES.get(_find_base_metric(config), ())
     indicator = config["Metric"].get("main_indicator", *values[:1])
     if values and indicator not in values:
         yield f"Metric.main_indicator is {indicator!r}{did_you_mean(indicator, values)}"
@@ -103,28 +103,29 @@ def _check_metric_networks(config: dict) -> Iterator[str]:
                 yield f"{where} names {name!r}{did_you_mean(name, known)}"
 
 
-def _transforms(config: dict, mode: str) -> dict[str, dict]:
+def _map_transforms(config: dict, mode: str) -> dict[str, dict]:
     """{transform: its arguments} of a data set."""
     return dict(list_transforms(config[mode]["dataset"]))
 
 
-def _keep_keys(config: dict, mode: str) -> Any | None:
-    return _transforms(config, mode).get("KeepKeys", {}).get("keep_keys")
+def _find_keep_keys(config: dict, mode: str) -> Any | None:
+    """The argument of KeepKeys; None if there is none."""
+    return _map_transforms(config, mode).get("KeepKeys", {}).get("keep_keys")
 
 
 def _check_image_first(config: dict) -> Iterator[str]:
     """PaddleOCR calls these networks with the first entry of a batch."""
     types = {network.get("model_type") for network in networks(config["Architecture"]).values()}
     for mode in ("Train", "Eval"):
-        keys = _keep_keys(config, mode)
+        keys = _find_keep_keys(config, mode)
         if types <= {"det", "rec", "cls"} and isinstance(keys, list) and keys[:1] != ["image"]:
             yield f"{mode}.dataset.transforms.KeepKeys.keep_keys must begin with image, got {keys!r}."
 
 
 def _check_detector_eval_batch(config: dict) -> Iterator[str]:
     """DBPostProcess and DetMetric unpack the batch by position; pictures of several sizes do not stack."""
-    keys = _keep_keys(config, "Eval")
-    if _base_metric(config) != "DetMetric":
+    keys = _find_keep_keys(config, "Eval")
+    if _find_base_metric(config) != "DetMetric":
         return
     if keys is not None and not (isinstance(keys, list) and keys[:4] == list(DETECTION_EVAL_BATCH)):
         yield f"Eval.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_EVAL_BATCH)}, got {keys!r}."
@@ -135,7 +136,7 @@ def _check_detector_eval_batch(config: dict) -> Iterator[str]:
 
 def _check_detector_train_batch(config: dict) -> Iterator[str]:
     """The loss of a detector unpacks the batch by position; its crops must be multiples of the stride."""
-    transforms, keys = _transforms(config, "Train"), _keep_keys(config, "Train")
+    transforms, keys = _map_transforms(config, "Train"), _find_keep_keys(config, "Train")
     unpacks = config["Loss"].get("name") in ("DBLoss", "CMLLoss")
     if unpacks and keys is not None and keys != list(DETECTION_TRAIN_BATCH):
         yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_TRAIN_BATCH)}, got {keys!r}."
@@ -145,10 +146,10 @@ def _check_detector_train_batch(config: dict) -> Iterator[str]:
             yield f"Train.dataset.transforms.{name}.size must be multiples of {STRIDE}, got {size!r}."
 
 
-def _line_shapes(config: dict) -> Iterator[tuple[str, str, list[int]]]:
+def _list_line_shapes(config: dict) -> Iterator[tuple[str, str, list[int]]]:
     """(mode, key, [channels, height, width]) of each transform that resizes lines."""
     for mode, name in itertools.product(("Train", "Eval"), LINE_RESIZERS):
-        shape = _transforms(config, mode).get(name, {}).get("image_shape")
+        shape = _map_transforms(config, mode).get(name, {}).get("image_shape")
         if isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape):
             yield mode, f"{mode}.dataset.transforms.{name}.image_shape", shape
 
@@ -169,10 +170,10 @@ def _check_input_channels(config: dict) -> Iterator[str]:
     """DecodeImage reads every picture with three channels; with GRAY it fails, and one channel holds no such line."""
     reason = "pictures are read with three channels, grey ones too."
     for mode in ("Train", "Eval"):
-        if _transforms(config, mode).get("DecodeImage", {}).get("img_mode") == "GRAY":
+        if _map_transforms(config, mode).get("DecodeImage", {}).get("img_mode") == "GRAY":
             yield f"{mode}.dataset.transforms.DecodeImage.img_mode must be BGR or RGB, got 'GRAY': {reason}"
-    for mode, key, shape in _line_shapes(config):
-        transforms = _transforms(config, mode)
+    for mode, key, shape in _list_line_shapes(config):
+        transforms = _map_transforms(config, mode)
         if shape[0] != 3 and "DecodeImage" in transforms and "GrayImageChannelFormat" not in transforms:
             yield f"{key} must begin with 3, got {shape!r}: {reason}"
 
@@ -185,7 +186,7 @@ def _check_line_heights(config: dict) -> Iterator[str]:
             continue
         if backbone.get("name") not in LINE_BACKBONES or any(key in backbone for key in STRIDE_ARGUMENTS):
             continue
-        for _, key, shape in _line_shapes(config):
+        for _, key, shape in _list_line_shapes(config):
             if shape[1] // LINE_HEIGHT != 1:
                 yield (
                     f"{key} must have lines of {LINE_HEIGHT} pixels height for the backbone {backbone['name']}, got"
@@ -200,7 +201,7 @@ def _check_classes(config: dict) -> Iterator[str]:
     post_process = config["PostProcess"]
     given: dict[str, Any] = {}
     for mode in ("Train", "Eval"):
-        for name, arguments in _transforms(config, mode).items():
+        for name, arguments in _map_transforms(config, mode).items():
             if name in CLASS_LABELLERS:
                 labels = arguments.get("label_list", CLASS_LABELLERS[name])
                 given[f"{mode}.dataset.transforms.{name}.label_list"] = labels
@@ -233,9 +234,9 @@ def _check_sampler(config: dict) -> Iterator[str]:
 
 def _check_batch_memory(config: dict) -> Iterator[str]:
     """A batch of lines in float32 must fit into memory."""
-    for mode, key, shape in _line_shapes(config):
+    for mode, key, shape in _list_line_shapes(config):
         lines = config[mode]["loader"]["batch_size_per_card"]
-        size = 4 * lines * math.prod(shape)
+        size = 4 * lines * math.prod(shape)  # bytes
         if size > LARGEST_BATCH:
             yield (
                 f"{mode}: a batch of {lines} pictures of {key} {shape!r} takes {size / 2**30:.0f} GiB;"
@@ -262,7 +263,7 @@ CHECKS = (
 
 def find_doubts(config: dict) -> Iterator[str]:
     """A sentence for each pair of settings that may be meant and often is not."""
-    shapes = {mode: shape for mode, _, shape in _line_shapes(config)}
+    shapes = {mode: shape for mode, _, shape in _list_line_shapes(config)}
     train, evaluation = shapes.get("Train"), shapes.get("Eval")
     if train and evaluation and train != evaluation:
         yield (
