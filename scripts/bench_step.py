@@ -16,7 +16,7 @@ keep freed memory instead of giving it back to the system at every step.
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import os
 import platform
@@ -48,6 +48,17 @@ RECOGNIZER = {
 }
 
 
+def bind_way(run: Callable[[str], float], way: str) -> Callable[[], float]:
+    """``run`` of one way, by Paddle's operators unless it is the fast one."""
+    from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
+
+    def run_way() -> float:
+        with contextlib.nullcontext() if way == "fast" else paddle_only():
+            return run(way)
+
+    return run_way
+
+
 def make_runs(lines: int, width: int, freeze_norm: bool) -> dict[str, dict[str, Callable[[], float]]]:
     """Build the network.
 
@@ -58,7 +69,7 @@ def make_runs(lines: int, width: int, freeze_norm: bool) -> dict[str, dict[str, 
     from ppocr.losses.rec_ctc_loss import CTCLoss
 
     from ppocrv2_ext.plugins.ctc.losses import FeasibleCTCLoss
-    from ppocrv2_ext.plugins.fast_cpu.memory import has_numba, paddle_only
+    from ppocrv2_ext.plugins.fast_cpu.memory import has_numba
 
     if not has_numba():
         raise click.ClickException("numba is missing; install it with `pip install ppocrv2-ext[fast]`.")
@@ -82,16 +93,9 @@ def make_runs(lines: int, width: int, freeze_norm: bool) -> dict[str, dict[str, 
         with paddle.no_grad():
             return float(network(images).sum())
 
-    def within(way: str, run: Callable[[str], float]) -> Callable[[], float]:
-        def run_plain() -> float:
-            with paddle_only():
-                return run(way)
-
-        return (lambda: run(way)) if way == "fast" else run_plain
-
     return {
-        "train": {way: within(way, train) for way in WAYS},
-        "evaluate": {way: within(way, evaluate) for way in WAYS[1:]},
+        "train": {way: bind_way(train, way) for way in WAYS},
+        "evaluate": {way: bind_way(evaluate, way) for way in WAYS[1:]},
     }
 
 
@@ -106,7 +110,6 @@ def make_cml_runs(scenes: int, side: int, stock: str | None) -> dict[str, dict[s
     from ppocrv2_ext import config
     from ppocrv2_ext.host.components.construct import construct
     from ppocrv2_ext.plugins.cml.loss import CMLLoss
-    from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
     def build(architecture: dict) -> paddle.nn.Layer:
         from ppocr.modeling.architectures import build_model
@@ -150,13 +153,7 @@ def make_cml_runs(scenes: int, side: int, stock: str | None) -> dict[str, dict[s
         optimizers[way].clear_grad()
         return float(loss)
 
-    def run_plain(way: str) -> float:
-        with paddle_only():
-            return train(way)
-
-    return {
-        "train": {way: functools.partial(train if way == "fast" else run_plain, way) for way in WAYS if way in learners}
-    }
+    return {"train": {way: bind_way(train, way) for way in WAYS if way in learners}}
 
 
 def measure(tasks: dict[str, dict[str, Callable[[], float]]], rounds: int) -> dict[str, dict[str, list[float]]]:

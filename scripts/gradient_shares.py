@@ -10,10 +10,14 @@ A few tensors can have most of a gradient. The median of the shares of single te
 counts the tensors that the term reaches.
 """
 
+from __future__ import annotations
+
 import copy
 import itertools
 import logging
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 import paddle
@@ -45,7 +49,9 @@ SINGLE = "network"  # what the only network of a config is called here
     help="Batches before, which fill empty class centers; left out if there are no centers.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: Global.seed, or 1024]")
-def main(name, overrides, directory, batches, warm_up, seed):
+def main(
+    name: str, overrides: tuple[str, ...], directory: str | None, batches: int, warm_up: int, seed: int | None
+) -> None:
     """Print how strongly each term of a config's loss pulls at its networks."""
     try:
         _, config = prepare_config(name, overrides, directory)
@@ -53,7 +59,7 @@ def main(name, overrides, directory, batches, warm_up, seed):
         requirements.require_weights(config, training=True)
         requirements.require_numpy(config)
         seed = next(value for value in (seed, config["Global"].get("seed"), TRAINER_SEED) if value is not None)
-        pulls, warm_up = look(config, batches, warm_up, seed)
+        pulls, warm_up = measure_pulls(config, batches, warm_up, seed)
     except UserError as error:
         click.echo(f"gradient_shares: {error}", err=True)
         sys.exit(2)
@@ -65,11 +71,16 @@ def main(name, overrides, directory, batches, warm_up, seed):
         "seed": seed,
         **provenance(),
     }
-    present(shares.make_rows(pulls), shares.choose_reference(list(pulls)), notes)
+    print_table(shares.make_rows(pulls), shares.choose_reference(list(pulls)), notes)
 
 
-def look(config, batches, warm_up, seed):
-    """({term: mean Pull}, number of batches that filled the centers before)."""
+def measure_pulls(config: dict, batches: int, warm_up: int, seed: int) -> tuple[dict[str, shares.Pull], int]:
+    """({term: mean Pull}, number of batches that filled the centers before).
+
+    Args:
+        batches: to measure on.
+        warm_up: batches before them, for a network with class centers.
+    """
     from ppocr.losses import build_loss
     from ppocr.utils.utility import set_seed
 
@@ -95,7 +106,7 @@ def look(config, batches, warm_up, seed):
     return shares.mean_pulls([shares.measure(model, losses, trunks, batch) for batch in measured]), warm_up
 
 
-def build_model(config):
+def build_model(config: dict) -> paddle.nn.Layer:
     """The networks of a config in training mode, with the weights that it names, as PaddleOCR's trainer has them."""
     from ppocr.modeling.architectures import build_model
     from ppocr.utils.save_load import load_model
@@ -112,8 +123,12 @@ def build_model(config):
     return model
 
 
-def make_batches(config, seed):
-    """Training batches of a config, epoch after epoch, read in this process so that a seed gives the same ones."""
+def make_batches(config: dict, seed: int) -> Iterator[list[paddle.Tensor]]:
+    """Training batches of a config, epoch after epoch, read in this process so that a seed gives the same ones.
+
+    Raises:
+        UserError: an epoch has no whole batch.
+    """
     from ppocr.data import build_dataloader
 
     train = config["Train"]
@@ -126,7 +141,7 @@ def make_batches(config, seed):
     return itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
 
 
-def describe_weights(config):
+def describe_weights(config: dict) -> str:
     """The files that the networks start from."""
     file = requirements.weights_file(config)
     if file:
@@ -135,11 +150,22 @@ def describe_weights(config):
     return ", ".join(f"{name}: {file}" for name, file in files.items() if file) or "none: random networks"
 
 
-def present(rows, reference, notes):
-    """Print the table for people, then as Markdown."""
+def print_table(rows: Sequence[shares.Row], reference: str, notes: Mapping[str, Any]) -> None:
+    """Print the table for people, then as Markdown.
+
+    Args:
+        reference: the term that the shares are of.
+        notes: what to say below the table.
+    """
     header = ["term", "network", "weighted value", "gradient", f"share of {reference}", "median per tensor"]
     cells = [
-        [row.term, row.network, f"{row.value:.4g}", f"{row.norm:.4g}", percent(row.share), percent(row.tensor_share)]
+        [
+            row.term,
+            row.network,
+            f"{row.value:.4g}",
+            f"{row.norm:.4g}",
+            *map(format_share, (row.share, row.tensor_share)),
+        ]
         for row in rows
     ]
     table = Table(*header)
@@ -149,7 +175,7 @@ def present(rows, reference, notes):
     click.echo("\n".join(["", *markdown_table(header, cells), "", "; ".join(f"{k} {v}" for k, v in notes.items())]))
 
 
-def percent(share):
+def format_share(share: float | None) -> str:
     """A share as text; three digits, because shares differ by orders of magnitude."""
     return "-" if share is None else f"{100 * share:.3g} %"
 

@@ -134,7 +134,7 @@ class TestReadingOrder:
 
 
 class TestSettings:
-    def test_they_are_those_of_the_model_and_not_of_another(self, tmp_path):
+    def test_settings_are_those_of_the_model_and_not_of_another(self, tmp_path):
         content = {
             "PreProcess": {"transform_ops": [{"DetResizeForTest": {"limit_side_len": 100, "limit_type": "max"}}]},
             "PostProcess": {"name": "DBPostProcess", "thresh": 0.2, "unclip_ratio": 1.1},
@@ -267,7 +267,7 @@ class TestOfficialModels:
 class TestOpenVINO:
     @needs_official_models
     @pytest.mark.parametrize(("name", "difference"), [("openvino", 1e-4), ("openvino-bf16", 0.05)])
-    def test_it_computes_what_onnxruntime_computes(self, name, difference):
+    def test_openvino_computes_what_onnxruntime_computes(self, name, difference):
         pytest.importorskip("openvino")
         from ppocrv2_ext.checkpoints import official
         from ppocrv2_ext.deploy.engine import load_engine

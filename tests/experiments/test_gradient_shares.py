@@ -143,7 +143,7 @@ NAMES = ("ctc", "feature", "mutual", "center")
 
 
 @pytest.fixture
-def look(wheel):
+def measure_pulls(wheel):
     """The script's own function: how the terms of a config's loss pull at its small, random networks."""
     import gradient_shares as script
 
@@ -152,12 +152,12 @@ def look(wheel):
     def run(name, data, *overrides):
         settings = [f"Train.dataset.data_dir={data}", f"Train.dataset.label_file_list=[{data / 'train.txt'}]"]
         config = prepare_config(name, [*settings, "Global.use_gpu=false", *overrides], None)[1]
-        return script.look(config, batches=1, warm_up=2, seed=1)
+        return script.measure_pulls(config, batches=1, warm_up=2, seed=1)
 
     return run
 
 
-def test_every_term_of_a_pair_with_centers_pulls_at_both_recognizers(look, samples):
+def test_every_term_of_a_pair_with_centers_pulls_at_both_recognizers(measure_pulls, samples):
     small = [
         f"Architecture.Models.{name}.{key}"
         for name in ("Student", "Teacher")
@@ -165,7 +165,7 @@ def test_every_term_of_a_pair_with_centers_pulls_at_both_recognizers(look, sampl
     ]
     shape = "Train.dataset.transforms.RecResizeImg.image_shape=[3,32,64]"
     dictionary = "Global.character_dict_path=ppocr/utils/en_dict.txt"
-    pulls, warm_up = look(
+    pulls, warm_up = measure_pulls(
         "rec/ch_PP-OCRv2_rec_udml_center_finetune",
         samples / "icdar2015_words",
         *small,
@@ -181,10 +181,10 @@ def test_every_term_of_a_pair_with_centers_pulls_at_both_recognizers(look, sampl
         assert all(sum(squares) > 0 for squares in pull.squares.values()), term
 
 
-def test_every_term_of_collaborative_learning_pulls_at_both_students_and_not_at_the_teacher(look, samples):
+def test_every_term_of_collaborative_learning_pulls_at_both_students_and_not_at_the_teacher(measure_pulls, samples):
     untrained = [f"Architecture.Models.{name}.pretrained=" for name in ("Student", "Student2", "Teacher")]
     size = "Train.dataset.transforms.RandomTextWindow.size=[96,96]"
-    pulls, warm_up = look(
+    pulls, warm_up = measure_pulls(
         "det/ch_PP-OCRv2_det_cml_finetune",
         samples / "icdar2015_scenes",
         *untrained,

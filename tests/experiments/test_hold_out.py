@@ -113,7 +113,7 @@ class TestCommand:
         assert (tmp_path / "split" / "train.txt").read_bytes() == b"".join(train)
         assert (tmp_path / "split" / "val.txt").read_bytes() == b"".join(validation)
 
-    def test_it_says_how_many_lines_each_file_has(self, label_file, tmp_path):
+    def test_the_command_says_how_many_lines_each_file_has(self, label_file, tmp_path):
         said = run(label_file, "--share", 0.2, "--group", PAGE, "--output", tmp_path / "split").output
         assert said.splitlines() == [
             f"{tmp_path / 'split' / 'train.txt'}: 24 lines",

@@ -9,18 +9,18 @@ from ppocrv2_ext.report.confusions import Confusion, find_confusions
 TEXTS = st.text(alphabet="ab1京皖", max_size=8)
 
 
-def test_values_by_hand():
+def test_confusions_by_hand():
     assert find_confusions("京A12", "皖A1") == [Confusion("京", "皖"), Confusion("2", "")]
     assert find_confusions("ab", "axb") == [Confusion("", "x")]
 
 
 @given(TEXTS)
-def test_a_line_that_is_right_has_none(text):
+def test_a_line_that_is_right_has_no_confusion(text):
     assert find_confusions(text, text) == []
 
 
 @given(TEXTS, TEXTS)
-def test_there_are_as_many_as_the_edit_distance(written, read):
+def test_there_are_as_many_confusions_as_the_edit_distance(written, read):
     assert len(find_confusions(written, read)) == Levenshtein.distance(written, read)
 
 

@@ -59,7 +59,7 @@ def test_a_new_run_in_the_same_folder_starts_with_nothing(file):
     assert (read.steps, read.evaluations, read.seconds) == ([], [], 0.0)
 
 
-def test_it_can_be_read_up_to_a_step(file):
+def test_a_history_can_be_read_up_to_a_step(file):
     assert history.read(file, until=20).seconds == 9.0
 
 

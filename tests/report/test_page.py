@@ -80,7 +80,7 @@ def test_the_page_needs_no_other_file_no_script_and_no_network():
     assert not re.findall(r"url\(|https?:|@import", html)
 
 
-def test_it_says_how_it_was_run_and_what_came_out():
+def test_the_page_says_how_the_training_ran_and_what_came_out():
     text = text_of(page.render_page(SUBJECT, HISTORY, line_samples()))
     for expected in (
         "rec/plates finished",

@@ -6,11 +6,11 @@ from ppocrv2_ext.report.waiting import LONG_WAIT, advise
 
 
 @pytest.mark.parametrize("waiting", [0.0, LONG_WAIT - 1e-6])
-def test_there_is_none_when_data_are_fast_enough(waiting):
+def test_there_is_no_advice_when_data_are_fast_enough(waiting):
     assert advise(waiting, workers=0, cores=8, on_cpu=False) is None
 
 
-def test_it_names_the_key_and_the_number_of_cores():
+def test_the_advice_names_the_key_and_the_number_of_cores():
     said = advise(0.5, workers=0, cores=8, on_cpu=False)
     assert said.startswith("Training waited for data 50% of the time.")
     assert "Train.loader.num_workers=8" in said

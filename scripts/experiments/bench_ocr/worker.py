@@ -44,7 +44,9 @@ def start_server(options: dict) -> System:
     from ppocrv2_ext.deploy.engine import load_engine
 
     reader = ocr.OCR(engine=options["engine"])
-    small, maps = reader._detector, {}
+    detector, maps = reader._detector, {}
+    small = detector.engine
+    large = ocr.take_turns(load_engine(options["server_det"], options["engine"], reader.threads))
 
     def detect(inputs):
         large(inputs)
@@ -55,12 +57,10 @@ def start_server(options: dict) -> System:
 
     def prepare(images):  # not timed
         for image in images:
-            inputs = engine_small_prepare(image)
-            maps[hash(inputs.tobytes())] = engine_small(inputs)
+            inputs = detector.prepare(image)
+            maps[hash(inputs.tobytes())] = small(inputs)
 
-    engine_small, engine_small_prepare = small.engine, small.prepare
-    large = ocr.take_turns(load_engine(options["server_det"], options["engine"], reader.threads))
-    small.engine = detect
+    detector.engine = detect
     reader._readers["rec"] = (load_engine(options["server_rec"], options["engine"], 1), reader._readers["rec"][1])
     reader.least_score = -1.0
     read.prepare = prepare
@@ -128,8 +128,8 @@ def start_paddleocr(options: dict) -> System:
     arguments.rec_image_shape, arguments.rec_algorithm = "3,32,320", "CRNN"
     arguments.det_limit_side_len, arguments.det_limit_type = 736, "min"
     reader = predict_system.TextSystem(arguments)
-    read = lambda images: [[text for text, _ in reader(image)[1] or ()] for image in images]  # noqa: E731
-    return read, [options[kind] for kind in KINDS]
+    files = [options[kind] for kind in KINDS]
+    return lambda images: [[text for text, _ in reader(image)[1] or ()] for image in images], files
 
 
 SYSTEMS = {
@@ -203,6 +203,7 @@ WITHOUT: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
+    """Answer each line of input."""
     system, options = sys.argv[1], json.loads(sys.argv[2])
     read, files = SYSTEMS[system](options)
     print(json.dumps({"bytes": sum(os.path.getsize(file) for file in files)}), flush=True)
