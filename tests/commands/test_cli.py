@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from ppocrv2_ext import config
 from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import train
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +116,7 @@ def test_an_empty_path_is_refused_and_is_not_the_working_directory(run, argument
     refused(run(*arguments), sentence)
 
 
-def test_half_a_checkout_is_refused(tmp_path, monkeypatch):
+def test_an_incomplete_clone_of_paddleocr_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clone").mkdir()
     refused(CliRunner().invoke(main, ["info", "--paddleocr", "clone"]), "complete clone", "lacks tools/program.py")
@@ -153,12 +154,12 @@ def test_a_config_among_the_arguments_of_a_script_is_checked(run):
     )
 
 
-def test_debug_shows_where_an_error_came_from(run):
+def test_debug_lets_the_error_through_with_its_traceback(run):
     result = run("--debug", "train", "-c", "nowhere.yml")
     assert isinstance(result.exception, UserError)
 
 
-def test_several_values_may_follow_one_o(run, words):
+def test_several_overrides_may_follow_one_o(run, words):
     result = run("eval", "-c", FINETUNE, "-o", "Global.epoch_nums=1", "Global.sed=1", "-o", "Global.use_gp=1", *words)
     assert result.output.count("did you mean") == 3
 
@@ -186,9 +187,12 @@ def test_help_and_a_config_with_a_wrong_setting_do_not_wait_for_slow_packages(ar
     assert not imported & slow
 
 
-def test_configs_lists_shows_and_copies(run, tmp_path):
+def test_configs_lists_the_built_in_ones_and_prints_one_as_it_is(run):
     assert FINETUNE in run("configs").output
     assert run("configs", FINETUNE).output == config.locate(FINETUNE).read_text(encoding="utf-8")
+
+
+def test_configs_copies_into_a_folder_and_overwrites_nothing(run, tmp_path):
     assert run("configs", FINETUNE, "--copy", "mine").exit_code == 0
     assert (tmp_path / "mine" / f"{FINETUNE}.yml").is_file()
     refused(run("configs", FINETUNE, "--copy", "mine"), "is there already")
@@ -200,7 +204,7 @@ def test_info_names_the_host_and_what_is_plugged_in(run):
     assert "plugged in   backbone: BothWaysLCNet, LCNet" in output
 
 
-def test_scripts_get_their_own_arguments(run, tmp_path, monkeypatch, wheel):
+def test_a_script_finds_its_arguments_in_argv_which_is_then_as_before(run, tmp_path, monkeypatch, wheel):
     from ppocrv2_ext.host.run import run_script
 
     script = tmp_path / "tools" / "echo.py"
@@ -213,15 +217,10 @@ def test_scripts_get_their_own_arguments(run, tmp_path, monkeypatch, wheel):
     assert sys.argv == before
 
 
-def test_values_of_several_o_are_applied_in_the_order_given():
-    from click.testing import CliRunner
-
-    from ppocrv2_ext import cli
-    from ppocrv2_ext.commands import train
-
+def test_overrides_of_several_o_are_applied_in_the_order_given():
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "evaluate", lambda name, overrides, directory: seen.extend(overrides))
-        done = CliRunner().invoke(cli.main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
+        done = CliRunner().invoke(main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
     assert done.exit_code == 0, done.output
     assert seen == ["a=1", "b=2", "a=3"]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 
 import pytest
@@ -36,8 +37,6 @@ class TestReading:
             "try: main(sys.argv[1:])\n"
             "except SystemExit: print('paddle' in sys.modules)"
         )
-        import subprocess
-
         done = subprocess.run(
             [sys.executable, "-c", program, "ocr", str(scene), "--output", str(tmp_path)],
             capture_output=True,

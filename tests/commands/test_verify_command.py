@@ -106,42 +106,48 @@ def test_a_picture_that_cannot_be_opened_is_named_and_the_others_count(model_dir
     assert "\n1 pictures in" in result.output
 
 
-class TestRefused:
-    def refuse(self, *arguments):
-        result = run(*arguments)
-        assert result.exit_code == 2, result.output
-        return result.output
+def refuse(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    return result.output
 
-    def test_an_interpreter_that_is_not_there(self, model_dir, words):
-        assert "--python gone cannot be run" in self.refuse(model_dir, "--data", words, "--python", "gone")
 
-    def test_an_interpreter_without_any_reader(self, model_dir, words, interpreter):
-        old = interpreter("pass", versions='{"paddleocr": "2.10.0"}')
-        assert "has none of onnxruntime, rapidocr 3" in self.refuse(model_dir, "--data", words, "--python", old)
+def test_an_interpreter_that_is_not_there_is_refused(model_dir, words):
+    assert "--python gone cannot be run" in refuse(model_dir, "--data", words, "--python", "gone")
 
-    def test_a_program_that_is_no_python(self, model_dir, words):
-        assert "is no Python" in self.refuse(model_dir, "--data", words, "--python", "/bin/ls")
 
-    @pytest.mark.parametrize("versions", ['{"onnxruntime": 5}', "[]", "3", "no JSON"])
-    def test_a_program_that_prints_something_else(self, model_dir, words, interpreter, versions):
-        odd = interpreter("pass", versions=versions)
-        output = self.refuse(model_dir, "--data", words, "--python", odd)
-        assert f"is no Python of version 3.8 or later (it printed {versions!r})" in output
-        assert output.count("\n") == 1
+def test_an_interpreter_without_any_reader_is_refused(model_dir, words, interpreter):
+    old = interpreter("pass", versions='{"paddleocr": "2.10.0"}')
+    assert "has none of onnxruntime, rapidocr 3" in refuse(model_dir, "--data", words, "--python", old)
 
-    def test_a_folder_that_is_not_there_or_has_no_model(self, words, tmp_path):
-        assert "there is no such folder" in self.refuse(tmp_path / "gone", "--data", words)
-        assert "has no inference.onnx" in self.refuse(tmp_path, "--data", words)
 
-    def test_a_recognizer_without_its_dictionary(self, model_dir, words):
-        content = {**DESCRIPTION, "PostProcess": {"name": "CTCLabelDecode"}}
-        (model_dir / "inference.yml").write_text(yaml.safe_dump(content))
-        assert "has no dictionary" in self.refuse(model_dir, "--data", words)
+def test_a_program_that_is_no_python_is_refused(model_dir, words):
+    assert "is no Python" in refuse(model_dir, "--data", words, "--python", "/bin/ls")
 
-    def test_no_picture_at_all(self, model_dir, tmp_path):
-        assert "name pictures to read" in self.refuse(model_dir)
-        (tmp_path / "notes.png").write_text("no picture")
-        assert "no picture could be opened" in self.refuse(model_dir, tmp_path / "notes.png")
+
+@pytest.mark.parametrize("versions", ['{"onnxruntime": 5}', "[]", "3", "no JSON"])
+def test_a_program_that_prints_no_versions_is_refused_in_one_line(model_dir, words, interpreter, versions):
+    odd = interpreter("pass", versions=versions)
+    output = refuse(model_dir, "--data", words, "--python", odd)
+    assert f"is no Python of version 3.8 or later (it printed {versions!r})" in output
+    assert output.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_or_has_no_model_is_refused(words, tmp_path):
+    assert "there is no such folder" in refuse(tmp_path / "gone", "--data", words)
+    assert "has no inference.onnx" in refuse(tmp_path, "--data", words)
+
+
+def test_a_recognizer_without_its_dictionary_is_refused(model_dir, words):
+    content = {**DESCRIPTION, "PostProcess": {"name": "CTCLabelDecode"}}
+    (model_dir / "inference.yml").write_text(yaml.safe_dump(content))
+    assert "has no dictionary" in refuse(model_dir, "--data", words)
+
+
+def test_a_call_without_a_readable_picture_is_refused(model_dir, tmp_path):
+    assert "name pictures to read" in refuse(model_dir)
+    (tmp_path / "notes.png").write_text("no picture")
+    assert "no picture could be opened" in refuse(model_dir, tmp_path / "notes.png")
 
 
 @pytest.mark.parametrize("name", built_in())

@@ -1,4 +1,4 @@
-"""`Global.early_stop`: what it may say."""
+"""What `Global.early_stop` may say."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from ppocrv2_ext.config.stopping import EarlyStop, read_early_stop
 from ppocrv2_ext.errors import UserError
 
 
-def test_it_is_optional():
+def test_without_a_rule_nothing_stops_early():
     assert read_early_stop({}) is None
     assert read_early_stop({"early_stop": None}) is None
 

@@ -1,98 +1,34 @@
 """Broken samples are found before training, listed with their places, and left out."""
 
 import json
-import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from small_sets import (
+    BAD_SCENES,
+    CHECKOUT,
+    GOOD_SCENES,
+    SQUARE,
+    WHEEL,
+    counts,
+    lcnet,
+    make_config,
+    scene,
+    scenes,
+    train_set,
+    words,
+    write,
+)
 
-from ppocrv2_ext.data import check_report, clean, findings
+from ppocrv2_ext.data import check_report, clean
 from ppocrv2_ext.data.advice import advise
 from ppocrv2_ext.data.check import check_data
-from ppocrv2_ext.data.frames import Frames
 from ppocrv2_ext.data.label_files import read_entries
-from ppocrv2_ext.data.reasons import REASONS
-from ppocrv2_ext.data.sources import count_samples, list_ratios, require_sources
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-WHEEL = SimpleNamespace(kind="wheel")
-CHECKOUT = SimpleNamespace(kind="checkout")
-SQUARE = [[10, 10], [80, 10], [80, 40], [10, 40]]
-
-
-def scene(name, *polygons, text="EXIT"):
-    return f"{name}\t{json.dumps([{'transcription': text, 'points': points} for points in polygons])}"
-
-
-GOOD_SCENES = {
-    "sound": scene("a.png", SQUARE),
-    "grey-image": scene("grey.png", SQUARE),
-    "transparent-image": scene("rgba.png", SQUARE),
-    "16-bit-image": scene("deep.png", SQUARE),
-    "all-ignored": scene("a.png", SQUARE, text="###"),
-    "several": scene('["a.png", "rgba.png"]', SQUARE),
-    "more-columns": scene("a.png", SQUARE) + "\tmore",
-    "windows-line-end": scene("a.png", SQUARE) + "\r",
-    "crossing": scene("a.png", SQUARE, [[10, 10], [80, 40], [80, 10], [10, 40]]),
-    "partly-outside": scene("a.png", SQUARE, [[-30, 60], [40, 60], [40, 80]]),
-    "outside": scene("a.png", SQUARE, [[200, 10], [220, 10], [220, 20]]),
-    "few-points": scene("a.png", SQUARE, [[5, 5], [9, 9]]),
-    "not-finite": scene("a.png", SQUARE, [[float("nan"), 10], [30, 10], [30, 20]]),
-    "zero-area": scene("a.png", SQUARE, [[10, 10], [20, 20], [30, 30]]),
-}
-BAD_SCENES = {
-    "no-tab": "a.png EXIT",
-    "missing-image": scene("nowhere.png", SQUARE),
-    "empty-image": scene("empty.png", SQUARE),
-    "broken-image": scene("broken.png", SQUARE),
-    "not-json": "a.png\tEXIT",
-    "not-objects": 'a.png\t{"points": []}',
-    "no-text": "a.png\t[]",
-}
-
-
-def write(file, *lines):
-    file.write_bytes(b"".join(line if isinstance(line, bytes) else line.encode() + b"\n" for line in lines))
-    return file
-
-
-def make_config(files, *transforms, **settings):
-    """The part of a config that :func:`check_data` reads."""
-    dataset = {
-        "name": "SimpleDataSet",
-        "data_dir": str(files[0].parent),
-        "label_file_list": [str(file) for file in files],
-        "transforms": [{"DecodeImage": None}, *transforms, {"KeepKeys": {"keep_keys": []}}],
-    }
-    return {"Global": settings, "Train": {"dataset": dataset}, "Eval": {"dataset": dataset}}
-
-
-def scenes(folder, *lines, **settings):
-    return make_config([write(folder / "scenes.txt", *lines)], {"DetLabelEncode": None}, **settings)
-
-
-def words(folder, *lines, width=80, **settings):
-    dictionary = write(folder / "dictionary.txt", *"abc")
-    shape = {"RecResizeImg": {"image_shape": [3, 32, width]}}
-    settings = {"character_dict_path": str(dictionary), "max_text_length": 25, **settings}
-    return make_config([write(folder / "words.txt", *lines)], {"CTCLabelEncode": None}, shape, **settings)
-
-
-def lcnet(width, key="RecResizeImg.image_shape"):
-    """What PP-OCRv2's LCNet makes of lines of this width."""
-    return Frames("LCNet", key, width, width // 4, width // 4, 4.0)
-
-
-def train_set(config, host=WHEEL, frames=None):
-    (data_set,) = check_data(config, host, ("Train",), {"Train": frames} if frames else {}).sets
-    return data_set
-
-
-def counts(data_set):
-    return {reason: len(places) for reason, places in data_set.places.items()}
 
 
 @pytest.mark.parametrize("reason", BAD_SCENES)
@@ -323,28 +259,6 @@ def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv
     assert "not used" not in log  # nothing was left for the data loop to stumble on
 
 
-def test_every_reason_has_a_next_step():
-    from ppocrv2_ext.data.advice import ADVICE
-
-    assert [name for name, reason in REASONS.items() if not reason.advice and name not in ADVICE] == []
-
-
-def test_the_advice_on_long_texts_gives_the_value_to_set(folder):
-    data_set = train_set(words(folder, "a.png\tabc", "a.png\tabcabca", "a.png\tabcabcabc", max_text_length=6))
-    assert advise(data_set, "long-label") == (
-        "in 2 of 3 lines the text is longer than 6, up to 9 characters; set Global.max_text_length=9"
-    )
-
-
-def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
-    config = words(folder, "a.png\taaaaaaaaaa", "a.png\tabcabcabca")
-    assert advise(train_set(config, frames=lcnet(32)), "few-frames") == (
-        "in 2 of 2 lines the text needs more than the 8 frames that LCNet makes of 32 pixels, up to 19 for"
-        " 'aaaaaaaaaa'; make the width of RecResizeImg.image_shape 96"
-    )
-    assert not train_set(config, frames=lcnet(96)).places
-
-
 def test_a_text_that_is_too_long_for_one_of_two_branches_is_kept_and_doubtful(folder):
     config = words(folder, "a.png\taaaaaaaaaa")
     config["Train"]["dataset"]["transforms"][1] = {"MultiLabelEncode": None}
@@ -357,51 +271,6 @@ def test_texts_that_ctc_does_not_read_need_no_frames(folder):
     config = words(folder, "a.png\taaaaaaaaaa")
     config["Train"]["dataset"]["transforms"][1] = {"NRTRLabelEncode": None}
     assert not train_set(config, frames=lcnet(32)).places
-
-
-def test_a_missing_space_asks_for_use_space_char(folder):
-    assert "set Global.use_space_char=true" in advise(train_set(words(folder, "a.png\ta b")), "unknown-character")
-
-
-def test_characters_that_do_not_show_are_named_by_code_point(folder):
-    data_set = train_set(words(folder, "a.png\ta\u0301b\u200b"))
-    assert "U+0301 (COMBINING ACUTE ACCENT) (once)" in findings.list_unknown_characters(data_set)
-    assert "delete U+200B (ZERO WIDTH SPACE) from the labels" in advise(data_set, "unknown-character")
-
-
-def test_composed_texts_are_suggested_or_written(folder):
-    config = words(folder, "a.png\tcafe\u0301")
-    write(folder / "dictionary.txt", *"cafeé")
-    assert advise(train_set(config), "decomposed").endswith("form (NFC); set Global.unicode_form=NFC")
-    config["Global"]["unicode_form"] = "NFC"
-    data_set = train_set(config)
-    assert counts(data_set) == {"decomposed": 1}
-    (file,) = clean.write_clean_files(data_set, folder / "labels")
-    assert file.read_text(encoding="utf-8") == "a.png\tcafé\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "place", "data_dir", "advice"),
-    [
-        ("images/a.png", "images/a.png", "images", "there is images/a.png: set Train.dataset.data_dir=."),
-        ("old/images/a.png", "images/a.png", "images", "names begin with old/images too much"),
-        ("b.png", "more/b.png", "images", "there is more/b.png: set Train.dataset.data_dir=more"),
-        ("a.PNG", "images/a.png", "images", "there is images/a.png"),
-        ("sub\\a.png", "images/sub/a.png", "images", "write / in place of"),
-        (" a.png", "images/a.png", "images", "take the spaces around ' a.png'"),
-    ],
-)
-def test_the_advice_on_missing_images_says_where_they_are(folder, monkeypatch, name, place, data_dir, advice):
-    monkeypatch.chdir(folder)
-    for each in ("images", "more", os.path.dirname(place)):
-        (folder / each).mkdir(exist_ok=True)
-    (folder / "a.png").rename(folder / place)
-    write(folder / "more" / "words.txt", f"{name}\tabc")
-    config = words(folder, "unused")
-    config["Train"]["dataset"].update(data_dir=data_dir, label_file_list=["more/words.txt"])
-    said = advise(train_set(config), "missing-image")
-    assert f"the first is {folder / data_dir / name}" in said
-    assert advice in said
 
 
 @pytest.mark.parametrize(
@@ -502,150 +371,6 @@ def test_a_multi_scale_set_is_checked_and_its_columns_are_kept(folder):
     assert counts(data_set) == {"windows-line-end": 1, "no-size": 1, "missing-image": 1}
     (file,) = clean.write_clean_files(data_set, folder / "labels")
     assert file.read_text(encoding="utf-8") == "a.png\tabc\t100\t100\n"
-
-
-def make_lmdb(folder, entries):
-    """An LMDB of (label, name of a picture) pairs; None for what is missing."""
-    import lmdb
-
-    place = folder / "lmdb" / "words"
-    place.mkdir(parents=True)
-    with lmdb.open(str(place), map_size=2**22) as environment, environment.begin(write=True) as transaction:
-        transaction.put(b"num-samples", str(len(entries)).encode())
-        for number, (label, picture) in enumerate(entries, 1):
-            if label is not None:
-                transaction.put(b"label-%09d" % number, label.encode())
-            if picture is not None:
-                transaction.put(b"image-%09d" % number, (folder / picture).read_bytes())
-    return place
-
-
-def lmdb_words(folder, *entries, **settings):
-    place = make_lmdb(folder, entries)
-    config = words(folder, "unused", **settings)
-    config["Train"]["dataset"].update(name="LMDBDataSet", data_dir=str(place.parent))
-    return config, place
-
-
-def test_an_lmdb_is_checked_as_label_files_are(folder):
-    lines = [("abc", "a.png"), ("a€", "grey.png"), ("abc", "broken.png"), (None, "a.png"), ("abc", None), ("", "a.png")]
-    config, place = lmdb_words(folder, *lines)
-    assert train_set(config).places == {
-        "broken-image": [f"{place}:3"],
-        "grey-image": [f"{place}:2"],
-        "empty-label": [f"{place}:6"],
-        "unknown-character": [f"{place}:2"],
-        "no-entry": [f"{place}:4", f"{place}:5"],
-    }
-
-
-def test_broken_samples_of_an_lmdb_become_corrections(folder):
-    config, place = lmdb_words(
-        folder, ("abc", "a.png"), ("abc", "broken.png"), ("\uff21", "a.png"), unicode_form="NFKC"
-    )
-    write(folder / "dictionary.txt", *"abcA")
-    report = check_data(config, WHEEL, ("Train",))
-    changed = clean.with_clean_label_files(config, report, folder / "labels")["Train"]["dataset"]
-    corrections = json.loads((folder / "labels" / "train" / "lmdb-corrections.json").read_text(encoding="utf-8"))
-    assert changed["corrections"] == str(folder / "labels" / "train" / "lmdb-corrections.json")
-    assert corrections == {str(place): {"2": None, "3": "A"}}
-    assert clean.fix(report, folder / "fixed") == [
-        "Train: an LMDB is not written anew; a training leaves its broken samples out by itself."
-    ]
-
-
-def test_a_corrected_lmdb_is_checked_with_its_corrections_and_keeps_them(folder):
-    config, place = lmdb_words(folder, ("abc", "a.png"), ("abc", "broken.png"), ("a€", "a.png"), ("a€", "a.png"))
-    (folder / "corrections.json").write_text(json.dumps({str(place): {"2": None, "3": "ab"}}), encoding="utf-8")
-    config["Train"]["dataset"]["corrections"] = str(folder / "corrections.json")
-    assert train_set(config).places == {"unknown-character": [f"{place}:4"]}
-    config["Global"]["unknown_characters"] = "skip"
-    changed = clean.with_clean_label_files(config, check_data(config, WHEEL, ("Train",)), folder / "labels")
-    file = Path(changed["Train"]["dataset"]["corrections"])
-    assert json.loads(file.read_text(encoding="utf-8")) == {str(place): {"2": None, "3": "ab", "4": None}}
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (None, "cannot read .*corrections.json: No such file"),
-        ("{", "corrections.json is no JSON"),
-        ("[]", "must hold {LMDB: {number: label, or null"),
-        ('{"x": {"one": null}}', "must hold {LMDB: {number: label, or null"),
-        ('{"x": {"1": 2}}', "must hold {LMDB: {number: label, or null"),
-    ],
-)
-def test_broken_corrections_are_named_with_their_key(folder, content, sentence):
-    config, _ = lmdb_words(folder, ("abc", "a.png"))
-    file = folder / "corrections.json"
-    if content is not None:
-        file.write_text(content, encoding="utf-8")
-    config["Train"]["dataset"]["corrections"] = str(file)
-    with pytest.raises(UserError, match=f"Train.dataset.corrections.*{sentence}"):
-        require_sources(config, ("Train",))
-
-
-def test_the_share_of_an_lmdb_is_one_for_all(folder):
-    config, _ = lmdb_words(folder, *[("abc", "a.png")] * 4)
-    dataset = config["Train"]["dataset"]
-    assert count_samples(config, "Train") == [4]
-    assert list_ratios("Train", {**dataset, "ratio_list": 0.5}) == [0.5]
-    for wrong in (0, 1.5, [0.5, 0.2], [], True):
-        with pytest.raises(UserError, match="ratio_list must hold one share above 0 and up to 1"):
-            list_ratios("Train", {**dataset, "ratio_list": wrong})
-
-
-SOURCES = {  # what is there in place of the data set: {how: what the sentence says}
-    "no folder": (lambda folder, dataset: dataset.update(data_dir="nowhere"), "there is no folder nowhere in "),
-    "a file as folder": (lambda folder, dataset: dataset.update(data_dir="words.txt"), "words.txt is a file"),
-    "no file": (lambda folder, dataset: dataset.update(label_file_list=["word.txt"]), "did you mean 'words.txt'"),
-    "a folder as file": (
-        lambda folder, dataset: ((folder / "l.txt").mkdir(), dataset.update(label_file_list=["l.txt"])),
-        "l.txt is a folder, and it holds no .txt",
-    ),
-    "a pipe": (
-        lambda folder, dataset: (os.mkfifo(folder / "p.txt"), dataset.update(label_file_list=["p.txt"])),
-        "p.txt: it is a pipe",
-    ),
-    "a device": (lambda folder, dataset: dataset.update(label_file_list=["/dev/zero"]), "/dev/zero: it is a device"),
-    "an empty file": (
-        lambda folder, dataset: ((folder / "e.txt").touch(), dataset.update(label_file_list=["e.txt"])),
-        "e.txt is empty",
-    ),
-    "a folder that is no LMDB": (
-        lambda folder, dataset: ((folder / "x").mkdir(), dataset.update(name="LMDBDataSet", data_dir="x")),
-        "x holds no data.mdb, so x is no LMDB; for label files and pictures, set Train.dataset.name=SimpleDataSet",
-    ),
-    "a stray folder beside an LMDB": (
-        lambda folder, dataset: (
-            make_lmdb(folder, [("abc", "a.png")]),
-            (folder / "lmdb" / ".ipynb_checkpoints").mkdir(),
-            dataset.update(name="LMDBDataSet", data_dir="lmdb"),
-        ),
-        r"lmdb/.ipynb_checkpoints holds no data.mdb, an LMDBDataSet takes every folder .* move this one away",
-    ),
-    "an LMDB that is cut": (
-        lambda folder, dataset: (
-            os.truncate(make_lmdb(folder, [("abc", "a.png")]) / "data.mdb", 100),
-            dataset.update(name="LMDBDataSet", data_dir="lmdb"),
-        ),
-        "lmdb/words: cannot open the LMDB",
-    ),
-    "an LMDB without samples": (
-        lambda folder, dataset: (make_lmdb(folder, []), dataset.update(name="LMDBDataSet", data_dir="lmdb")),
-        "the LMDB in lmdb has no samples",
-    ),
-}
-
-
-@pytest.mark.parametrize("how", SOURCES)
-def test_a_data_set_that_is_not_there_is_refused_in_one_sentence(folder, monkeypatch, how):
-    monkeypatch.chdir(folder)
-    config = words(folder, "a.png\tabc")
-    spoil, sentence = SOURCES[how]
-    spoil(folder, config["Train"]["dataset"])
-    with pytest.raises(UserError, match=sentence):
-        require_sources(config, ("Train",))
 
 
 def test_every_kind_of_broken_data_set_ends_as_it_should(tmp_path, monkeypatch):

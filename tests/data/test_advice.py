@@ -1,0 +1,75 @@
+"""What a report says about a finding: the next step, with the value to set."""
+
+import os
+
+import pytest
+from small_sets import counts, lcnet, train_set, words, write
+
+from ppocrv2_ext.data import clean, findings
+from ppocrv2_ext.data.advice import ADVICE, advise
+from ppocrv2_ext.data.reasons import REASONS
+
+
+def test_every_reason_has_a_next_step():
+    assert [name for name, reason in REASONS.items() if not reason.advice and name not in ADVICE] == []
+
+
+def test_the_advice_on_long_texts_gives_the_value_to_set(folder):
+    data_set = train_set(words(folder, "a.png\tabc", "a.png\tabcabca", "a.png\tabcabcabc", max_text_length=6))
+    assert advise(data_set, "long-label") == (
+        "in 2 of 3 lines the text is longer than 6, up to 9 characters; set Global.max_text_length=9"
+    )
+
+
+def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
+    config = words(folder, "a.png\taaaaaaaaaa", "a.png\tabcabcabca")
+    assert advise(train_set(config, frames=lcnet(32)), "few-frames") == (
+        "in 2 of 2 lines the text needs more than the 8 frames that LCNet makes of 32 pixels, up to 19 for"
+        " 'aaaaaaaaaa'; make the width of RecResizeImg.image_shape 96"
+    )
+    assert not train_set(config, frames=lcnet(96)).places
+
+
+def test_a_missing_space_asks_for_use_space_char(folder):
+    assert "set Global.use_space_char=true" in advise(train_set(words(folder, "a.png\ta b")), "unknown-character")
+
+
+def test_characters_that_do_not_show_are_named_by_code_point(folder):
+    data_set = train_set(words(folder, "a.png\ta\u0301b\u200b"))
+    assert "U+0301 (COMBINING ACUTE ACCENT) (once)" in findings.list_unknown_characters(data_set)
+    assert "delete U+200B (ZERO WIDTH SPACE) from the labels" in advise(data_set, "unknown-character")
+
+
+def test_composed_texts_are_suggested_or_written(folder):
+    config = words(folder, "a.png\tcafe\u0301")
+    write(folder / "dictionary.txt", *"cafeé")
+    assert advise(train_set(config), "decomposed").endswith("form (NFC); set Global.unicode_form=NFC")
+    config["Global"]["unicode_form"] = "NFC"
+    data_set = train_set(config)
+    assert counts(data_set) == {"decomposed": 1}
+    (file,) = clean.write_clean_files(data_set, folder / "labels")
+    assert file.read_text(encoding="utf-8") == "a.png\tcafé\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "data_dir", "advice"),
+    [
+        ("images/a.png", "images/a.png", "images", "there is images/a.png: set Train.dataset.data_dir=."),
+        ("old/images/a.png", "images/a.png", "images", "names begin with old/images too much"),
+        ("b.png", "more/b.png", "images", "there is more/b.png: set Train.dataset.data_dir=more"),
+        ("a.PNG", "images/a.png", "images", "there is images/a.png"),
+        ("sub\\a.png", "images/sub/a.png", "images", "write / in place of"),
+        (" a.png", "images/a.png", "images", "take the spaces around ' a.png'"),
+    ],
+)
+def test_the_advice_on_missing_images_says_where_they_are(folder, monkeypatch, name, place, data_dir, advice):
+    monkeypatch.chdir(folder)
+    for each in ("images", "more", os.path.dirname(place)):
+        (folder / each).mkdir(exist_ok=True)
+    (folder / "a.png").rename(folder / place)
+    write(folder / "more" / "words.txt", f"{name}\tabc")
+    config = words(folder, "unused")
+    config["Train"]["dataset"].update(data_dir=data_dir, label_file_list=["more/words.txt"])
+    said = advise(train_set(config), "missing-image")
+    assert f"the first is {folder / data_dir / name}" in said
+    assert advice in said
