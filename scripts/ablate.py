@@ -136,12 +136,12 @@ def write_report(title: str, task: Task, selection: Sequence[Row], output: Path,
     rows = [row for row in task.rows if row in selection or (row.key in known and not only_selection)]
     sections = [report.Section.of(budget, rows, results, task.measures) for budget, results in budgets.items()]
     for section in sections:
-        header, cells = report.table_cells(section.lines, task.measures)
+        header, cells = report.make_cells(section.lines, task.measures)
         split = header.index(report.FIRST_COST)
         console.print(make_table(f"{title}, {section.title}", header[:split], [row[:split] for row in cells]))
         costs = [row[:1] + row[split:] for row in cells]
         console.print(make_table("what it costs", header[:1] + header[split:], costs))
-        header, cells = report.average_cells(section.lines, task.measures)
+        header, cells = report.make_average_cells(section.lines, task.measures)
         if cells:
             console.print(make_table("one network of all seeds", header, cells))
     start = (read_json(output / START) or {}).get("measures")

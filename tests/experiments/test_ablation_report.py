@@ -55,7 +55,7 @@ def test_one_seed_has_no_deviation(results):
     results.runs["one"] = results.runs["one"][:1]
     line = report.summarize(ROWS, results, MEASURES)[0]
     assert line.measures["acc"].deviation is None
-    assert report.table_cells([line], MEASURES)[1][0][2] == "0.500"
+    assert report.make_cells([line], MEASURES)[1][0][2] == "0.500"
 
 
 def test_markdown_by_hand(section):
@@ -70,7 +70,7 @@ def test_markdown_by_hand(section):
 
 
 def test_averaged_weights_are_compared_with_one_run_and_cost_the_images_of_all_seeds(section):
-    header, rows = report.average_cells(section.lines, MEASURES)
+    header, rows = report.make_average_cells(section.lines, MEASURES)
     assert rows == [
         ["Two: A", "0.750", "0.950", "2", "+0.100", "1280"],
         ["Two: B", "0.600", "0.900", "2", "-0.050", "1280"],

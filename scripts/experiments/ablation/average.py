@@ -16,7 +16,7 @@ WEIGHTS, LOG = "averaged", "averaged.txt"  # of a row
 
 def is_current(content: dict | None, runs: Sequence[dict]) -> bool:
     """Whether these runs made ``content``, which is what averaged.json holds, or None without one."""
-    return bool(content) and (content["digest"], content["seeds"]) == (runs[0]["digest"], _seeds(runs))
+    return bool(content) and (content["digest"], content["seeds"]) == (runs[0]["digest"], _list_seeds(runs))
 
 
 def measure_average(folder: Path, runs: Sequence[dict], task: Task, config: dict, processes: Processes) -> None:
@@ -29,7 +29,7 @@ def measure_average(folder: Path, runs: Sequence[dict], task: Task, config: dict
     Raises:
         CommandError: averaging or evaluation failed.
     """
-    log, seeds = folder / LOG, _seeds(runs)
+    log, seeds = folder / LOG, _list_seeds(runs)
     log.unlink(missing_ok=True)
     checkpoints = [folder / f"seed{seed}" / "latest" for seed in seeds]
     processes.run(["average", *checkpoints, "--output", folder / WEIGHTS], log)
@@ -38,5 +38,5 @@ def measure_average(folder: Path, runs: Sequence[dict], task: Task, config: dict
     write_json(folder / AVERAGE, {"digest": runs[0]["digest"], "seeds": seeds, "networks": networks})
 
 
-def _seeds(runs: Sequence[dict]) -> list[int]:
+def _list_seeds(runs: Sequence[dict]) -> list[int]:
     return [run["seed"] for run in runs]

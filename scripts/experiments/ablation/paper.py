@@ -15,7 +15,7 @@ NARROW = ("Architecture.Backbone.scale=0.35",)
 NARROW_IN_CLONE = ("Architecture.Backbone.scale=0.175",)
 
 
-def _of_pair(overrides: Sequence[str]) -> tuple[str, ...]:
+def _override_pair(overrides: Sequence[str]) -> tuple[str, ...]:
     """``overrides`` of one network, for both networks of a pair."""
     return tuple(
         override.replace("Architecture.", f"Architecture.Models.{name}.", 1)
@@ -96,8 +96,8 @@ TASKS = {
                 (f"Architecture.Backbone={MOBILENET}", "Architecture.Neck.hidden_size=48"),
             ),
             Row("lcnet", "PP-LCNet", "rec/ch_PP-OCRv2_rec", 0.693, NARROW),
-            Row("udml", "+ U-DML", "rec/ch_PP-OCRv2_rec_distillation", 0.739, _of_pair(NARROW)),
-            Row("both", "+ U-DML + center loss", "rec/ch_PP-OCRv2_rec_udml_center", 0.748, _of_pair(NARROW)),
+            Row("udml", "+ U-DML", "rec/ch_PP-OCRv2_rec_distillation", 0.739, _override_pair(NARROW)),
+            Row("both", "+ U-DML + center loss", "rec/ch_PP-OCRv2_rec_udml_center", 0.748, _override_pair(NARROW)),
             Row(
                 "stock_lcnet",
                 "PaddleOCR's PP-LCNet",
@@ -111,7 +111,7 @@ TASKS = {
                 "PaddleOCR's U-DML",
                 f"{CLONE_CONFIGS}/ch_PP-OCRv2_rec_distillation.yml",
                 0.739,
-                _of_pair(NARROW_IN_CLONE),
+                _override_pair(NARROW_IN_CLONE),
                 in_clone=True,
             ),
         ),

@@ -90,7 +90,8 @@ def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) ->
         own = dict(sorted(runs[row.key].items()))
         best = {seed: run["networks"][run["best"]] for seed, run in own.items()}
         base = {} if row.key == first else {s: r["networks"][r["best"]][main] for s, r in runs.get(first, {}).items()}
-        networks = {name: {seed: run["networks"][name][main] for seed, run in own.items()} for name in _networks(own)}
+        names = next(iter(own.values()))["networks"] if own else ()
+        networks = {name: {seed: run["networks"][name][main] for seed, run in own.items()} for name in names}
         lines.append(
             Line(
                 key=row.key,
@@ -98,13 +99,13 @@ def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) ->
                 paper=row.paper,
                 seeds=list(own),
                 measures={name: Spread.of(values[name] for values in best.values()) for name in measures if own},
-                difference=_difference({seed: values[main] for seed, values in best.items()}, base),
+                difference=_compare({seed: values[main] for seed, values in best.items()}, base),
                 networks={
-                    name: (Spread.of(values.values()), _difference(values, base)) for name, values in networks.items()
+                    name: (Spread.of(values.values()), _compare(values, base)) for name, values in networks.items()
                 },
-                images=_mean(own, "images"),
-                train_seconds=_mean(own, "train_seconds"),
-                cpu_seconds=_mean(own, "cpu_seconds"),
+                images=_average(own, "images"),
+                train_seconds=_average(own, "train_seconds"),
+                cpu_seconds=_average(own, "cpu_seconds"),
                 deployed=results.deployments.get(row.key),
                 failures=list(results.failures.get(row.key, [])),
                 averaged=results.averages.get(row.key),
@@ -113,20 +114,16 @@ def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) ->
     return lines
 
 
-def _networks(runs: Mapping[int, dict]) -> Iterable[str]:
-    return next(iter(runs.values()))["networks"] if runs else ()
-
-
-def _difference(values: Mapping[int, float], base: Mapping[int, float]) -> Spread | None:
+def _compare(values: Mapping[int, float], base: Mapping[int, float]) -> Spread | None:
     """Spread of ``values`` - ``base``, over the seeds that both have."""
     return Spread.of(values[seed] - base[seed] for seed in values if seed in base)
 
 
-def _mean(runs: Mapping[int, dict], key: str) -> float | None:
+def _average(runs: Mapping[int, dict], key: str) -> float | None:
     return statistics.fmean(run[key] for run in runs.values()) if runs else None
 
 
-def table_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def make_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """The main table as text: (header, rows)."""
     header = ["", "paper", *(NAMES[m] for m in measures), "n", "difference", FIRST_COST, "train, min", "CPU, min"]
     header += ["params, M", "file, MiB", "ms"]
@@ -139,22 +136,22 @@ def table_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[st
         rows.append(
             [
                 line.label,
-                _or_dash(line.paper, "{:.3f}"),
+                _format(line.paper, "{:.3f}"),
                 *cells,
                 str(len(line.seeds)) + (f" (+{len(line.failures)} failed)" if line.failures else ""),
                 _format_spread(line.difference, "+"),
-                _or_dash(line.images, "{:.0f}"),
-                _or_dash(line.train_seconds and line.train_seconds / 60, "{:.1f}"),
-                _or_dash(line.cpu_seconds and line.cpu_seconds / 60, "{:.1f}"),
-                _or_dash(cost.get("parameters") and cost["parameters"] / 1e6, "{:.3f}"),
-                _or_dash(cost.get("bytes") and cost["bytes"] / 2**20, "{:.2f}"),
-                _or_dash(cost.get("milliseconds"), "{:.1f}"),
+                _format(line.images, "{:.0f}"),
+                _format(line.train_seconds and line.train_seconds / 60, "{:.1f}"),
+                _format(line.cpu_seconds and line.cpu_seconds / 60, "{:.1f}"),
+                _format(cost.get("parameters") and cost["parameters"] / 1e6, "{:.3f}"),
+                _format(cost.get("bytes") and cost["bytes"] / 2**20, "{:.2f}"),
+                _format(cost.get("milliseconds"), "{:.1f}"),
             ]
         )
     return header, rows
 
 
-def average_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def make_average_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """The table of averaged weights as text: (header, rows). It has no rows if nothing was averaged.
 
     The average of a row's seeds is one network, and costs as much as one in use. Its training took the images and the
@@ -178,7 +175,7 @@ def average_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[
     return header, rows
 
 
-def _or_dash(value: float | None, form: str) -> str:
+def _format(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
@@ -205,14 +202,14 @@ def to_markdown(
         before = ", ".join(f"{NAMES[name]} {start[name]:.3f}" for name in measures)
         text += [f"The weights before training: {before}.", ""]
     for budget, lines, notes in sections:
-        header, rows = table_cells(lines, measures)
+        header, rows = make_cells(lines, measures)
         text += [f"## {budget[0].upper()}{budget[1:]}", "", *markdown_table(header, rows), ""]
-        text += [*_network_table(lines), *_average_table(lines, measures), *_list_failures(lines)]
+        text += [*_write_network_table(lines), *_write_average_table(lines, measures), *_list_failures(lines)]
         text += [f"{note}\n" for note in notes]
     return "\n".join(text)
 
 
-def _network_table(lines: Sequence[Line]) -> list[str]:
+def _write_network_table(lines: Sequence[Line]) -> list[str]:
     """What each of several networks reaches. The main table has only the best network of each run."""
     pairs = [line for line in lines if len(line.networks) > 1]
     if not pairs:
@@ -227,8 +224,8 @@ def _network_table(lines: Sequence[Line]) -> list[str]:
     return [note, "", *markdown_table(header, rows), ""]
 
 
-def _average_table(lines: Sequence[Line], measures: Sequence[str]) -> list[str]:
-    header, rows = average_cells(lines, measures)
+def _write_average_table(lines: Sequence[Line], measures: Sequence[str]) -> list[str]:
+    header, rows = make_average_cells(lines, measures)
     note = (
         "The weights of a row's seeds averaged into one network (`ppocrv2 average`). It took the images of all seeds."
     )

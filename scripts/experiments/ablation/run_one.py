@@ -57,9 +57,7 @@ def run_trial(trial: Trial, task: Task, lines: Sequence[str], processes: Process
         content = {"row": trial.row.key, "seed": trial.seed, "problem": failure.problem}
         records.write_json(trial.folder / FAILURE, content)
         return None
-    best = max(
-        trainable_networks(trial.config["Architecture"]), key=lambda name: measures[_label(name)][task.measures[0]]
-    )
+    best = max(measures, key=lambda name: measures[name][task.measures[0]])
     result = {
         "row": trial.row.key,
         "seed": trial.seed,
@@ -71,7 +69,7 @@ def run_trial(trial: Trial, task: Task, lines: Sequence[str], processes: Process
         "batch": trial.batch,
         "images": trial.images,
         "networks": measures,
-        "best": _label(best),
+        "best": best,
         "train_seconds": round(sum(seconds), 2),
         "process_seconds": round(usage.wall, 2),
         "cpu_seconds": round(usage.cpu, 2),
@@ -123,11 +121,11 @@ def evaluate(
         missing = [each for each in names.values() if each not in values]
         if missing:
             raise CommandError(f"the evaluation printed no {missing[0]}", log)
-        measures[_label(name)] = {measure: values[each] for measure, each in names.items()}
+        measures[_name_network(name)] = {measure: values[each] for measure, each in names.items()}
     return measures
 
 
-def _label(name: str | None) -> str:
+def _name_network(name: str | None) -> str:
     return name or "network"
 
 
