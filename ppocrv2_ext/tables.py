@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console, RenderableType
 
 
-def plain(renderable: RenderableType, width: int) -> list[str]:
+def render_lines(renderable: RenderableType, width: int) -> list[str]:
     """The lines that rich prints for ``renderable`` in ``width`` columns: no colours, no spaces at the end.
 
     Args:

@@ -19,7 +19,7 @@ from rich.table import Table
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from ..files import PathLike
-from ..tables import plain
+from ..tables import render_lines
 from .character_rows import remap_rows
 from .paths import find_dictionary, with_suffix
 from .pdparams import Array, read_params
@@ -79,7 +79,7 @@ def render_report(report: LoadReport, path: PathLike) -> str:
     if not table.row_count:
         return line
     # Wide enough that no name is ever folded: people search a log for whole names.
-    return "\n".join([line, *plain(table, width=1000)])
+    return "\n".join([line, *render_lines(table, width=1000)])
 
 
 def require_match(report: LoadReport, minimum: float = 0.9) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..tables import plain
+from ..tables import render_lines
+from .terminal import WIDTH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ def render(rows: Iterable[tuple[str, str]], title: str) -> str:
     table = Table(box=box.ASCII2, title=title, title_justify="left", title_style="", show_header=False)
     for row in rows:
         table.add_row(*row)
-    return "\n".join(plain(table, width=110))
+    return "\n".join(render_lines(table, WIDTH))
 
 
 def require_frames(means: ClassMeans) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import finish
-from ..tables import plain
+from ..tables import render_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +27,7 @@ def make_table(*heads: str) -> Table:
 
 def print_table(table: Table) -> None:
     """Print a table of at most :data:`WIDTH` columns on standard output."""
-    click.echo("\n".join(plain(table, WIDTH)))
+    click.echo("\n".join(render_lines(table, WIDTH)))
 
 
 def warn(sentence: str) -> None:

@@ -43,7 +43,7 @@ def weights(
         model: one of PP-OCRv4, v5 or v6 (:data:`ppocrv2_ext.checkpoints.newer_models.NEWER_MODELS`); None for
             PP-OCRv2. ``source`` is then an ONNX file of the same network.
     Raises:
-        UserError: the file is neither, does not hold the whole network, or the folder cannot be written to.
+        UserError: the file is of another kind, or does not hold the whole network; or the folder cannot be written to.
     """
     if model:
         _write_newer(kind, model, output, source, network, directory)
@@ -84,7 +84,7 @@ def _write_newer(
     from ..checkpoints import execution_order, inference_graph, newer_models, pdparams
     from ..config import yaml_files
     from ..config.vocabulary import CLONE_NEEDED
-    from ..host import build_network, connect
+    from ..host import connect
     from ..host.networks import merging
 
     if network:
@@ -96,17 +96,8 @@ def _write_newer(
         raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
     file = require_file("--from", source) if source else newer_models.locate_newer_model(published)
     dictionary = host.root / config["Global"]["character_dict_path"] if kind == "rec" else None
-    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
-    if dictionary:
-        classes = read_dictionary(dictionary, space=config["Global"]["use_space_char"])
-        architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}
-    try:
-        net = build_network(architecture)
-    except AssertionError as error:  # of PaddleOCR's builders, which list what they know
-        backbone = architecture["Backbone"]["name"]
-        raise UserError(f"--model {model}: the clone {host.root} has no {backbone}; update it.") from error
-    shape = config["Global"]["d2s_train_image_shape"]
-    used = merging.list_parameters_in_order(net, shape)
+    net = _build_newer(model, config, dictionary, host)
+    used = merging.list_parameters_in_order(net, config["Global"]["d2s_train_image_shape"])
     params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
     click.echo(f"All {len(params)} weights of {file} fit {published.checkpoint}.")
     branch = inference_graph.start_threshold_branch(params, net.state_dict())
@@ -115,6 +106,21 @@ def _write_newer(
     for note in branch.notes:
         click.echo(note)
     click.echo(f"Written to {written}; fine-tune from it with -c {published.config}")
+
+
+def _build_newer(model: str, config: dict, dictionary: Path | None, host: Host) -> Any:
+    """The network of a published config, with a class for each character of the dictionary if it is a recognizer."""
+    from ..host import build_network
+
+    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
+    if dictionary:
+        classes = read_dictionary(dictionary, space=config["Global"]["use_space_char"])
+        architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}
+    try:
+        return build_network(architecture)
+    except AssertionError as error:  # of PaddleOCR's builders, which list what they know
+        backbone = architecture["Backbone"]["name"]
+        raise UserError(f"--model {model}: the clone {host.root} has no {backbone}; update it.") from error
 
 
 def _find_target(output: str, name: str) -> tuple[Path, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import PathLike, atomic_write
 from .advice import advise
-from .dictionary import without_mark
+from .dictionary import read_without_mark
 from .findings import Report, Sample, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .lmdbs import Labels, read_corrections
@@ -154,7 +154,7 @@ def with_clean_label_files(config: dict, report: Report, folder: PathLike) -> di
 def with_clean_dictionary(config: dict, folder: PathLike) -> dict:
     """``config``, and if its dictionary begins with a byte-order mark, with a copy in ``folder`` that has none."""
     file = config["Global"].get("character_dict_path")
-    content = without_mark(file) if file else None
+    content = read_without_mark(file) if file else None
     if content is None:
         return config
     target = Path(folder) / Path(file).name

@@ -121,7 +121,7 @@ def is_one_row(characters: Collection[str]) -> bool:
     return len(rows) == 1 and len(rows[0]) > 1
 
 
-def without_mark(path: PathLike) -> bytes | None:
+def read_without_mark(path: PathLike) -> bytes | None:
     """The content of a dictionary without its byte-order mark; None if it has none."""
     content = read_regular(path)
     return content[len(codecs.BOM_UTF8) :] if content.startswith(codecs.BOM_UTF8) else None

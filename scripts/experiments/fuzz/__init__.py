@@ -95,4 +95,4 @@ def format_table(outcomes: Iterable[Outcome]) -> list[str]:
         numbers = [sum(outcome.verdict == verdict for outcome in own) for verdict in verdicts]
         slowest = max((outcome.seconds for outcome in own), default=0.0)
         table.add_row(kind, str(len(own)), *map(str, numbers), f"{slowest:.1f}")
-    return tables.plain(table, 140)
+    return tables.render_lines(table, 140)
