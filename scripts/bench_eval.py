@@ -7,8 +7,8 @@ Each way has a process of its own; they take turns. A file with fewer pictures i
 must give the same metrics to the last digit. Times are seconds, median and quartiles.
 
 `plain` is what PaddleOCR does by itself. `plain, MKL 5` is the same with `MKL_DEBUG_CPU_TYPE=5`, which makes Paddle's
-products of matrices faster on an AMD CPU, and which ours sets there. On other CPUs it says nothing new, and
-`--without "plain, MKL 5"` saves its time. `fast` is ours.
+products of matrices faster on an AMD CPU, and which ours sets there. `--without "plain, MKL 5"` saves its time. `fast`
+is ours.
 """
 
 from __future__ import annotations

@@ -1,0 +1,16 @@
+"""The benchmark of the training transforms."""
+
+from bench_pipeline import PIPELINES, count_repeats
+
+
+def test_an_epoch_has_the_batches_of_all_rounds_of_the_warm_up_and_of_a_reserve(tmp_path):
+    labels = tmp_path / "train.txt"
+    labels.write_text("a.png\ta\n\nb.png\tb\n" * 4, encoding="utf-8")
+    # (2 rounds + warm-up + reserve) x (2 batches in store + 3 measured) x 32 lines, of 8 in the file
+    assert count_repeats(PIPELINES["direction"], labels, workers=1, batches=3, rounds=2) == 4 * 5 * 32 // 8
+
+
+def test_a_long_label_file_is_read_once(tmp_path):
+    labels = tmp_path / "train.txt"
+    labels.write_text("a.png\ta\n" * 1000, encoding="utf-8")
+    assert count_repeats(PIPELINES["direction"], labels, workers=1, batches=3, rounds=2) == 1
