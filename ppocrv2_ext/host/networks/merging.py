@@ -63,7 +63,7 @@ def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architect
 def measure_restored_norm(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
     """A context of the training loop that first measures the statistics of restored BatchNorm on one batch.
 
-    A training that is resumed has them already. See :func:`.loop.surround` for the arguments.
+    A training that is resumed has them already. See :func:`..training.loop.surround` for the arguments.
     """
     norms = list_restored(given["model"])
     if norms and not given["config"]["Global"].get("checkpoints"):

@@ -29,7 +29,7 @@ class ZeroLossWatch:
     """Names a loss of 0 in the first step, and the first batch with texts that need too many frames.
 
     The device is read once, in the first step: the frames that a text needs come with the batch
-    (:class:`.loader.Batch`).
+    (:class:`..samples.loader.Batch`).
 
     Args:
         config: of the training.
