@@ -82,7 +82,7 @@ def preview(
     requirements.require_numpy(config)
     seed = next(value for value in (seed, config["Global"].get("seed"), TRAINER_SEED) if value is not None)
     samples, costs = _draw(host, config, count, seed)
-    title = f"{name}: {count} training samples, seed {seed}"
+    title = f"{name}: {count} training sample{'s' if count > 1 else ''}, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
     draw_sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
     note = find_missing_font(samples)

@@ -106,15 +106,15 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
     texts = read_texts([pixels[i] for i in long], load_engine(model.folder, "onnxruntime"), model.settings)
     other = sum(text != ours[i].text for i, (text, _) in zip(long, texts))
     click.echo(
-        f"{len(long)} lines are longer than {width} pixels. `ppocrv2 ocr` adds {EMPTY_END} empty pixels to them, "
-        f"and reads {other} otherwise than here."
+        f"{len(long)} {'line is' if len(long) == 1 else 'lines are'} longer than {width} pixels. `ppocrv2 ocr` adds "
+        f"{EMPTY_END} empty pixels to {'it' if len(long) == 1 else 'them'}, and reads {other} otherwise than here."
     )
 
 
 def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome]) -> None:
     from ..deploy.verification import is_same
 
-    table = make_table(f"{count} pictures in", "the same", "other", "not read")
+    table = make_table(f"{count} picture{'s' if count > 1 else ''} in", "the same", "other", "not read")
     for outcome in outcomes:
         if outcome.problem:
             table.add_row(outcome.reader, "", "", "cannot" if outcome.was_tried else "not tried")

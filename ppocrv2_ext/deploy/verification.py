@@ -114,7 +114,7 @@ def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxr
 
 def read_with_paddle(model: Model, pictures: Sequence[np.ndarray]) -> Outcome:
     """What this project reads with Paddle's engine."""
-    version = _find_paddle()
+    version = _find_version("paddlepaddle", "paddlepaddle-gpu")
     if version is None:
         return Outcome("Paddle", [], "it is not installed", was_tried=False)
     title = f"Paddle {version}"
@@ -126,9 +126,9 @@ def read_with_paddle(model: Model, pictures: Sequence[np.ndarray]) -> Outcome:
         return Outcome(title, [], add_hint(str(error)))
 
 
-def _find_paddle() -> str | None:
-    """The version of Paddle in this interpreter, for a CPU or a GPU."""
-    for package in ("paddlepaddle", "paddlepaddle-gpu"):
+def _find_version(*packages: str) -> str | None:
+    """The version of the first of these packages that this interpreter has."""
+    for package in packages:
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -181,6 +181,17 @@ def find_peers(pythons: Sequence[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def explain_missing(name: str) -> str:
+    """Why a reader was not found, and what to do: half a sentence.
+
+    Args:
+        name: a key of PEERS.
+    """
+    version = _find_version(name)
+    problem = "it is not installed" if version is None else f"version {LEAST_VERSION[name]} is not installed here"
+    return f"{problem}{f' ({version} is)' if version else ''}; name an interpreter that has it with --python"
+
+
 def _major(version: str) -> int:
     """The first number of a version; -1 for none."""
     first = version.partition(".")[0]
@@ -222,9 +233,10 @@ def read_with_peers(model: Model, pictures: Sequence[np.ndarray], pythons: Seque
         characters = getattr(model.settings, "dictionary", None) or []
         dictionary.write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
         job = describe_job(model, files, dictionary)
-        missing = "it is not installed; name an interpreter that has it with --python"
         return [
-            run_peer(name, *peers[name], job) if name in peers else Outcome(title, [], missing, was_tried=False)
+            run_peer(name, *peers[name], job)
+            if name in peers
+            else Outcome(title, [], explain_missing(name), was_tried=False)
             for name, title in PEERS.items()
         ]
 

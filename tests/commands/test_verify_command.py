@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -13,6 +15,7 @@ from tiny_recognizer import DESCRIPTION, write_tiny_recognizer
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands.export import _leave_label_steps
 from ppocrv2_ext.config import built_in, locate, read
+from ppocrv2_ext.deploy import verification
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -59,7 +62,27 @@ def test_plain_onnxruntime_reads_the_same_and_what_is_not_there_is_no_finding(mo
     count = len(words.read_text(encoding="utf-8").splitlines())
     assert next(row[-3:] for name, row in rows.items() if name.startswith("plain")) == [str(count), "0", "0"]
     assert rows["RapidOCR"][-2:] == ["not", "tried"]
-    assert "PaddleOCR: it is not installed; name an interpreter that has it with --python." in result.output
+    assert "\nRapidOCR: it is not installed; name an interpreter that has it with --python." in result.output
+
+
+def test_an_installed_paddleocr_2_is_told_with_its_version(monkeypatch, model_dir, words):
+    installed = {"paddleocr": "2.10.0"}
+    monkeypatch.setattr(verification, "_find_version", lambda *packages: installed.get(packages[0]))
+    result = run(model_dir, "--data", words, "--pictures", 1)
+    assert result.exit_code == 0, result.output
+    expected = "PaddleOCR: version 3 is not installed here (2.10.0 is); name an interpreter that has it with --python."
+    assert expected in result.output
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "1 line is longer than 64 pixels"), (2, "2 lines are longer than 64 pixels")]
+)
+def test_one_long_line_is_told_as_one(model_dir, tmp_path, count, text):
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for i in range(count):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((32, 640, 3), 255, np.uint8))
+    assert text in run(model_dir, folder).output
 
 
 def test_a_line_that_another_program_reads_otherwise_is_shown_with_both_texts(model_dir, words, interpreter):
