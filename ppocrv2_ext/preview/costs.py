@@ -36,7 +36,7 @@ def tabulate_costs(costs: Sequence[Cost], workers: int, batch_size: int) -> tupl
     for cost in (*costs, total):
         own_mean, own_median = mean(cost.milliseconds), median(cost.milliseconds)
         share = f"{own_mean / total_mean:.0%}"
-        table.add_row(cost.transform, f"{own_median:.1f}", f"{own_mean:.1f}", share, f"{cost.refused or ''}")
+        table.add_row(cost.transform, *map(_format, (own_median, own_mean)), share, f"{cost.refused or ''}")
     processes = max(workers, 1)
     rate = 1000 * processes / total_mean
     makers = f"{processes} loading process{'es make' if processes > 1 else ' makes'}"
@@ -44,3 +44,8 @@ def tabulate_costs(costs: Sequence[Cost], workers: int, batch_size: int) -> tupl
         f"{makers} at most {rate:.0f} samples a second: "
         f"a training step of {batch_size} samples waits for its data if it takes less than {batch_size / rate:.2g} s."
     )
+
+
+def _format(milliseconds: float) -> str:
+    """With two decimals below 1, where one would hide what a cheap transform costs."""
+    return f"{milliseconds:.2f}" if milliseconds < 1 else f"{milliseconds:.1f}"

@@ -148,6 +148,10 @@ class TestCosts:
         assert sentence.startswith("2 loading processes make at most 200 samples a second: a training step of 20")
         assert sentence.endswith("of 20 samples waits for its data if it takes less than 0.1 s.")
 
+    def test_a_cost_below_a_millisecond_has_two_decimals(self):
+        table, _ = tabulate_costs([Cost("A", [0.044, 0.044], 0), Cost("B", [0.996, 1.2], 0)], 2, 20)
+        assert [list(column.cells) for column in table.columns[1:3]] == [["0.04", "1.1", "1.1"]] * 2
+
 
 class TestNumbers:
     def test_normalising_is_undone_exactly_for_every_grey_value(self):
