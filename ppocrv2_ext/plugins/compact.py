@@ -15,17 +15,17 @@ Widen = Callable[[Tensor], Tensor]
 
 
 class Compact:
-    """A transform that can leave some of the fields it makes as uint8. Who asks for that finishes the batches.
+    """A transform behind which fields of a sample may be uint8: it can make such fields, or it reads none of them.
 
-    Set ``is_compact`` where no transform follows that reads these fields.
+    Set ``is_compact`` in the processes of a loader whose batches are finished by :attr:`widen`.
     """
 
     is_compact = False
 
     @property
     def widen(self) -> dict[str, Widen]:
-        """For each of these fields, what makes float32 of a batch of it in uint8, on the device of the batch."""
-        raise NotImplementedError
+        """For each field that it can make so: what makes float32 of a batch of it in uint8, on the batch's device."""
+        return {}
 
 
 def widen_mask(masks: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from ..config.names import DB_MAPS
 from ..config.numbers import number, whole_number
 from ..errors import UserError
 from ..registry import TRANSFORMS
+from .compact import Compact
 from .draws import Draws
 
 
@@ -94,7 +95,7 @@ def select_text(data: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
 
 
 @TRANSFORMS.register
-class KeepVisibleText:
+class KeepVisibleText(Compact):
     """Removes text that an augmentation has moved out of the picture. MakeBorderMap, which comes later, fails on it."""
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:

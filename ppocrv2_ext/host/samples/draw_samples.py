@@ -13,7 +13,6 @@ import numpy as np
 
 from ...config.names import DB_MAPS
 from ...errors import UserError, did_you_mean
-from ...plugins.compact import Compact
 from ...preview.costs import Cost
 from ...preview.samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
@@ -43,9 +42,6 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
 
     dataset, indexes = _build_dataset(config, seed)
     ops, keys = _split_keep_keys(dataset.ops)
-    for op in ops:
-        if isinstance(op, Compact):
-            op.is_compact = False  # the loader asked for bytes, but nobody finishes its batches here
     dataset.ops = [*ops, _return_all_keys]
     first = next(indexes)
     keep_freed_memory()  # as loading workers do, whose costs are shown

@@ -66,7 +66,8 @@ class Loader:
     def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
         # Only Paddle's own function surely keeps a column a column.
-        self._widen = _make_compact(getattr(dataset, "ops", None) or []) if collate_fn is None else {}
+        self._compact = _list_compact(getattr(dataset, "ops", None) or []) if collate_fn is None else []
+        self._widen = _list_byte_columns(self._compact, dataset)
         collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset), sorted(self._widen))
         self._loader = paddle.io.DataLoader(
             dataset=PlacedDataSet(_Readings(dataset), dataset),
@@ -82,6 +83,8 @@ class Loader:
         gc.freeze()
         keep_freed_memory()
         interrupts.leave_to_parent()
+        for transform in self._compact:  # of this process: a data set that is read without a loader makes float32
+            transform.is_compact = True
         self._seed()
 
     def _seed(self) -> None:
@@ -133,13 +136,18 @@ class Loader:
             self.dataset.logger.warning(f"{fate}, {count} samples were used: {files}")
 
     def _read(self) -> Iterator[dict[str, Any]]:
-        """What the workers send. They end when the loop over it is left, in the middle of an epoch too."""
-        batches = iter(self._loader)
+        """What the workers send. They end when the loop over it is left in the middle of an epoch, and at its end.
+
+        Persistent workers stay for the next epoch. From a loop that was left they would still send its batches.
+        """
+        batches, stay = iter(self._loader), False
         try:
             yield from batches
+            stay = getattr(self._loader, "_persistent_workers", False)
         finally:
-            if not getattr(self._loader, "_persistent_workers", False):
+            if not stay:
                 batches._try_shutdown_all()  # Paddle itself calls it at the end of an epoch only
+                self._loader._iterator = None
 
 
 class _Readings(paddle.io.Dataset):
@@ -201,28 +209,35 @@ class _Collate:
     def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
         """(the batch, "") or (anything, why the samples make none)."""
         for column in self.byte_columns:
-            types = sorted({str(reading.sample[column].dtype) for reading in usable})
-            if len(types) > 1:  # they would become one type, and some bytes would look finished
-                return np.zeros(1), f"entry {column} of KeepKeys is {' in some samples and '.join(types)} in others."
+            by_type = {reading.sample[column].dtype.name: reading.file for reading in usable}
+            if len(by_type) > 1:  # as one type, some bytes would look finished
+                files = ", ".join(f"{file} has {dtype}" for dtype, file in sorted(by_type.items()))
+                return np.zeros(1), f"entry {column} of KeepKeys has several types: {files}; save all pictures alike."
         try:
             return self.collate_samples([reading.sample for reading in usable]), ""
         except Exception as error:
             return np.zeros(1), _explain_collation(usable, error)
 
 
-def _make_compact(transforms: Sequence[Any]) -> dict[int, Widen]:
-    """Let the last transforms leave bytes: {column of a sample: what finishes a batch of it}."""
-    *others, last = transforms or [None]
-    keys, columns = getattr(last, "keep_keys", []), {}
-    for transform in itertools.takewhile(lambda each: isinstance(each, Compact), reversed(others if keys else [])):
-        transform.is_compact = True
-        columns.update({keys.index(key): widen for key, widen in transform.widen.items() if key in keys})
-    return columns
+def _list_compact(transforms: Sequence[Any]) -> list[Compact]:
+    """The transforms before the last, which is KeepKeys, behind which fields may be bytes."""
+    return list(itertools.takewhile(lambda each: isinstance(each, Compact), reversed(transforms[:-1])))
+
+
+def _list_byte_columns(transforms: Sequence[Compact], dataset: Any) -> dict[int, Widen]:
+    """The columns of a sample that may come as bytes, and what finishes a batch of each."""
+    widen = {key: each for transform in transforms for key, each in transform.widen.items()}
+    return {column: widen[key] for column, key in enumerate(_list_keys(dataset)) if key in widen}
+
+
+def _list_keys(dataset: Any) -> list[str]:
+    """The names of the columns of a sample, by the data set's KeepKeys; none without it."""
+    return getattr((getattr(dataset, "ops", None) or [None])[-1], "keep_keys", [])
 
 
 def _find_text_columns(dataset: Any) -> tuple[int, int] | None:
     """The columns of a sample that hold the classes of a text and their number, by the dataset's KeepKeys."""
-    keys = getattr((getattr(dataset, "ops", None) or [None])[-1], "keep_keys", ())
+    keys = _list_keys(dataset)
     classes = next((key for key in ("label_ctc", "label") if key in keys), None)
     return (keys.index(classes), keys.index("length")) if classes and "length" in keys else None
 

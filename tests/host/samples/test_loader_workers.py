@@ -38,3 +38,24 @@ def test_workers_end_when_the_loop_is_left_in_the_middle_of_an_epoch_and_the_nex
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.split() == ["2", "0", "100"]
+
+
+PERSISTENT = """
+import numpy as np, paddle
+from ppocrv2_ext.host.samples.loader import Loader
+
+class Numbers(paddle.io.Dataset):
+    def __len__(self): return 64
+    def __getitem__(self, index): return [np.full((3, 48, 320), index, "float32")]
+
+loader = Loader(Numbers(), batch_size=4, num_workers=2, persistent_workers=True)
+for batch in loader:
+    break
+print([[int(batch[0][0, 0, 0, 0]) for batch in loader] for epoch in range(2)] == [list(range(0, 64, 4))] * 2)
+"""
+
+
+def test_an_epoch_is_whole_after_a_loop_over_persistent_workers_was_left():
+    # PaddleOCR's main lets workers persist, and restored BatchNorm is measured on the first batch of the training.
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", PERSISTENT], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "True\n"), run.stderr[-2000:]
