@@ -24,6 +24,11 @@ STRIDE = 32  # pixels; the maps of a detector have the size of the picture only 
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
 # Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
 LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
+# Those of other recognizers of PaddleOCR, which make pictures of other channels, or several of a line.
+OTHER_LINE_RESIZERS = (
+    *("ABINetRecResizeImg", "GrayRecResizeImg", "PRENResizeImg", "RFLRecResizeImg", "RobustScannerRecResizeImg"),
+    *("SARRecResizeImg", "SPINRecResizeImg", "SRNRecResizeImg", "VLRecResizeImg"),
+)
 CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the labels of a classifier: their default
     "ClsLabelEncode": None,
     "RandomHalfTurn": ["0", "180"],
@@ -31,7 +36,12 @@ CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the lab
 }
 CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
 # Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
-CHANNELS_LAST = (*LINE_RESIZERS, *CHANNELS_FIRST, "DetResizeForTest", "EastRandomCropData", "IaaAugment", "RecAug")
+CHANNELS_LAST = (
+    *(*LINE_RESIZERS, *CHANNELS_FIRST, "RecAug", "TextLineAugment"),
+    *("DetResizeForTest", "IaaAugment", "CopyPaste", "TextCopyPaste", "KeepVisibleText"),
+    *("EastRandomCropData", "RandomSceneCrop", "RandomSceneWindow", "RandomTextWindow"),
+    *("MakeBorderMap", "MakeShrinkMap", "TextBorderMap", "TextShrinkMap"),
+)
 LINE_HEIGHT = 32  # pixels; the backbones of lines make one row of it
 LINE_BACKBONES = ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
 LARGEST_BATCH = 64 * 2**30  # bytes
@@ -160,7 +170,8 @@ def _check_order_of_transforms(config: dict) -> Iterator[str]:
         entries = [name for name, _ in list_transforms(config[mode]["dataset"])]
         if "KeepKeys" in entries and entries[-1] != "KeepKeys":
             yield f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch, got {entries[-1]}."
-        first = next((index for index, name in enumerate(entries) if name in CHANNELS_FIRST), len(entries))
+        turns = (*CHANNELS_FIRST, *LINE_RESIZERS)
+        first = next((index for index, name in enumerate(entries) if name in turns), len(entries))
         for name in entries[first + 1 :]:
             if name in CHANNELS_LAST:
                 yield f"{mode}.dataset.transforms: {name} must come before {entries[first]}: it takes (H, W, 3) pixels."
@@ -232,6 +243,15 @@ def _check_sampler(config: dict) -> Iterator[str]:
         yield f"Train.dataset {dataset} needs Train.sampler.name=MultiScaleSampler, got {sampler!r}."
 
 
+def _check_resizing_set(config: dict) -> Iterator[str]:
+    """MultiScaleDataSet resizes (H, W, 3) pixels to the size that the sampler draws, and puts the channels first."""
+    for mode in ("Train", "Eval"):
+        dataset = config[mode]["dataset"].get("name")
+        for name in _map_transforms(config, mode) if dataset in MULTI_SCALE_SETS else ():
+            if name in (*LINE_RESIZERS, *OTHER_LINE_RESIZERS, *CHANNELS_FIRST):
+                yield f"{mode}.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
+
+
 def _check_batch_memory(config: dict) -> Iterator[str]:
     """A batch of lines in float32 must fit into memory."""
     for mode, key, shape in _list_line_shapes(config):
@@ -257,6 +277,7 @@ CHECKS = (
     _check_line_heights,
     _check_classes,
     _check_sampler,
+    _check_resizing_set,
     _check_batch_memory,
 )
 

@@ -140,6 +140,14 @@ PARTS = [
     # samplers and data sets
     (REC, ["Train.sampler={{name: MultiScaleSampler, scales: [[320,32]], first_bs: 8}}"], "name=MultiScaleDataSet"),
     (REC, ["Train.dataset.name=MultiScaleDataSet"], "needs Train.sampler.name=MultiScaleSampler"),
+    (
+        REC,
+        [
+            "Train.dataset.name=MultiScaleDataSet",
+            "Train.sampler={{name: MultiScaleSampler, scales: [[320,32]], first_bs: 8}}",
+        ],
+        "MultiScaleDataSet resizes lines itself; leave TextLineResize out",
+    ),
     (REC, ["Train.dataset.name=SimpleDataset"], "no data set 'SimpleDataset'; did you mean 'SimpleDataSet'"),
     (REC, ["Train.loader.collate_fn=DictColator"], "did you mean 'DictCollator'"),
     # transforms that cannot work where they stand

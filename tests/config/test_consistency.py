@@ -1,0 +1,67 @@
+"""Transforms that cannot work where a config puts them, or beside its data set."""
+
+import pytest
+
+from ppocrv2_ext import config
+from ppocrv2_ext.config.consistency import find_conflicts
+from ppocrv2_ext.data.transforms import list_transforms
+
+DETECTOR, RECOGNIZER = "det/ch_PP-OCRv2_det_student_finetune", "rec/ch_PP-OCRv2_rec_finetune"
+WORK_ON_ANY_FORM = {"DecodeImage", "DetLabelEncode", "CTCLabelEncode", "TextLineEncode", "MultiLabelEncode"}
+WORK_ON_ANY_FORM |= {"RandomHalfTurn", "HalfTurnByName", "RandomSpan", "KeepKeys"}
+SCALES = {"name": "MultiScaleSampler", "scales": [[320, 32]], "first_bs": 8}
+
+
+def train_with(config_name, transforms, **dataset):
+    """The sentences about a built-in config whose training has these transforms."""
+    recipe = config.read(config.locate(config_name))
+    recipe["Train"]["dataset"].update(transforms=[{each: None} for each in transforms], **dataset)
+    if dataset:
+        recipe["Train"]["sampler"] = SCALES
+    return [sentence for sentence in find_conflicts(recipe) if "Train.dataset.transforms: " in sentence]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TextBorderMap", "TextShrinkMap", "MakeBorderMap", "MakeShrinkMap", "KeepVisibleText", "TextCopyPaste"),
+        *("CopyPaste", "RandomSceneCrop", "RandomSceneWindow", "RandomTextWindow", "EastRandomCropData", "IaaAugment"),
+    ],
+)
+@pytest.mark.parametrize("first", ["NormalizeToCHW", "ToCHWImage"])
+def test_what_works_on_a_scene_must_come_before_its_channels_go_first(name, first):
+    rule = f"Train.dataset.transforms: {name} must come before {first}: it takes (H, W, 3) pixels."
+    assert train_with(DETECTOR, ["DecodeImage", "DetLabelEncode", first, name, "KeepKeys"]) == [rule]
+    assert train_with(DETECTOR, ["DecodeImage", "DetLabelEncode", name, first, "KeepKeys"]) == []
+
+
+@pytest.mark.parametrize("name", ["RecAug", "TextLineAugment"])
+def test_a_line_must_be_augmented_before_it_is_resized(name):
+    (sentence,) = train_with(RECOGNIZER, ["DecodeImage", "TextLineResize", name, "TextLineEncode", "KeepKeys"])
+    assert f"{name} must come before TextLineResize" in sentence
+
+
+def test_each_transform_of_pictures_in_the_built_in_configs_may_not_go_to_the_end():
+    tried = set()
+    for name in config.built_in():
+        recipe = config.read(config.locate(name))
+        transforms = [each for each, _ in list_transforms(recipe["Train"]["dataset"])]
+        assert train_with(name, transforms) == [], name
+        for moved in set(transforms) - WORK_ON_ANY_FORM - {"NormalizeImage", "ToCHWImage", "NormalizeToCHW"}:
+            others = [each for each in transforms if each not in (moved, "KeepKeys")]
+            if any("CHW" in each for each in others):
+                assert len(train_with(name, [*others, moved, "KeepKeys"])) == 1, (name, moved)
+                tried.add(moved)
+    assert tried >= {"RandomSceneCrop", "RandomSceneWindow", "TextCopyPaste", "TextBorderMap", "KeepVisibleText"}
+
+
+@pytest.mark.parametrize(
+    "name", ["RecResizeImg", "TextLineResize", "SVTRRecResizeImg", "SARRecResizeImg", "ToCHWImage"]
+)
+@pytest.mark.parametrize("dataset", ["MultiScaleDataSet", "MSTextRecDataset"])
+def test_a_data_set_that_resizes_lines_itself_takes_no_resized_ones(dataset, name):
+    transforms = ["DecodeImage", "TextLineAugment", "TextLineEncode", "KeepKeys"]
+    assert train_with(RECOGNIZER, transforms, name=dataset) == []
+    transforms.insert(3, name)
+    sentence = f"Train.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
+    assert train_with(RECOGNIZER, transforms, name=dataset) == [sentence]
