@@ -126,7 +126,7 @@ def test_a_picture_that_cannot_be_opened_is_named_and_the_others_count(model_dir
     result = run(model_dir, tmp_path / "notes.png", good)
     assert result.exit_code == 1
     assert "notes.png: not an image" in result.output
-    assert "\n1 pictures in" in result.output
+    assert "\n1 picture in" in result.output
 
 
 def refuse(*arguments):
