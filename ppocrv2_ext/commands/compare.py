@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..checkpoints import official
 from ..errors import UserError, finish
 from .terminal import make_table, print_table, warn
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from ..report.comparison import Comparison
 
-OFFICIAL = "official"  # in place of a folder: the official PP-OCRv2 recognizer
 BATCH = 64  # lines that are read before the next images are opened
 CONFUSIONS_PRINTED = 8
 
@@ -81,19 +81,16 @@ def _read_with_both(comparison: Comparison, batches: Iterable[Batch], readers: S
 
 
 def _describe(folder: str) -> str:
-    return "the official recognizer" if folder == OFFICIAL else folder
+    return "the official recognizer" if folder == official.KEYWORD else folder
 
 
 def _load_reader(folder: str, engine: str) -> Reader:
-    from ..checkpoints import official
     from ..deploy.engine import load_engine
     from ..deploy.lines import read_texts
     from ..deploy.settings import official_settings, read_settings
 
-    if folder == OFFICIAL:
-        file = official.locate("rec")
-        official.verify(file, "rec")
-        run, settings = load_engine(file, engine, 0), official_settings("rec")
+    if folder == official.KEYWORD:
+        run, settings = load_engine(official.require_model("rec"), engine, 0), official_settings("rec")
     else:
         if not Path(folder).is_dir():
             raise UserError(f"{folder}: there is no such folder; export a recognizer with `ppocrv2 export`.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ..checkpoints import official
 from ..errors import UserError
 from ..files import atomic_write
 from .terminal import make_table, print_table, show_progress, warn
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..deploy.engine import Engine
     from ..deploy.quantize import Sensitivity
 
-OFFICIAL = "official"  # in place of a folder
 PICTURES = {"det": 40, "rec": 1000, "cls": 600}  # of the labelled ones, read unless the user says otherwise
 TRIED = {"det": 1, "rec": 6, "cls": 6}  # pictures on which each weight is tried alone
 TIMED = {"det": 1, "rec": 4, "cls": 8}  # pictures of one round
@@ -102,15 +102,13 @@ def compress(
 
 def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | dict]:
     """(kind, the ONNX file, the settings, ``inference.yml`` or what it would hold)"""
-    from ..checkpoints import official
     from ..deploy import settings
     from ..deploy.model_folder import ONNX_FILE, find_description
 
-    if model == OFFICIAL:
+    if model == official.KEYWORD:
         if kind is None:
             raise UserError("say which official model with --kind det, rec or cls.")
-        file = official.locate(kind)
-        official.verify(file, kind)
+        file = official.require_model(kind)
         return kind, file, settings.official_settings(kind), settings.describe_official(kind)
     if not Path(model).is_dir():
         raise UserError(f"{model}: there is no such folder; export a model with `ppocrv2 export --onnx`.")

@@ -56,14 +56,13 @@ def weights(
 def _write_network(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
     from ..checkpoints import inference_graph, loading, official, pdparams
 
-    trained = source is not None and (source.endswith(".tar") or with_suffix(source).is_file())
+    trained = source if source and (source.endswith(".tar") or with_suffix(source).is_file()) else None
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
-    file = source or official.locate(kind)
+    file = trained or official.require_model(kind, source)
     if trained:
-        tensors = pdparams.read_network(file, _best_network(file, kind) if network is None else network)
+        tensors = pdparams.read_network(trained, _best_network(trained, kind) if network is None else network)
     else:
-        official.verify(file, kind)
         tensors = inference_graph.read_onnx(file)
     folder, name = _find_target(output, official.name_checkpoint(kind))
     host, expected = _build_official(kind, directory)

@@ -41,7 +41,8 @@ def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
         if not (path / ONNX_FILE).is_file():
             find_model_files(path)  # its error is clearer where there is no model at all
             raise UserError(
-                f"{path} has no {ONNX_FILE}, which {name} runs; export with --onnx, or read with --engine paddle."
+                f"{path} has no {ONNX_FILE}, which {name} runs; write it with `ppocrv2 export --onnx`, or choose the "
+                "engine paddle."
             )
         path = path / ONNX_FILE
     if name in OPENVINO_PRECISIONS:
@@ -142,7 +143,7 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
         raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
     core = openvino.Core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise UserError("--engine openvino-bf16 needs a CPU that computes in bfloat16; choose --engine openvino.")
+        raise UserError("the engine openvino-bf16 needs a CPU that computes in bfloat16; choose the engine openvino.")
     # One stream for each caller of one thread; 0 leaves the number of threads open.
     hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "AUTO" if threads == 1 else "1"}
     try:

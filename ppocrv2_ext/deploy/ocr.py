@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 
 from ..checkpoints import official
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
 from .detect import Detector
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
-from .read import ImageSource, open_image
+from .read import ImageSource, explain, open_image
 from .settings import official_settings, read_settings
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
@@ -43,6 +43,10 @@ class Line(NamedTuple):
 
 
 Page = Union[list, Exception]  # of Line, in reading order; or why there is none
+
+
+class PictureError(UserError, OSError, ValueError):
+    """A file is no picture. It can be caught as what opening an image raises, too."""
 
 
 class OCR:
@@ -85,11 +89,18 @@ class OCR:
         Args:
             image: a path, or an (H, W[, 1, 3 or 4]) BGR array.
         Raises:
-            OSError or ValueError: it is no picture.
+            PictureError: the file is no picture.
+            ValueError: the array is none.
             UserError: the models do not fit together.
         """
         run = self._pool.map if self.threads > 1 else map
-        return self._read(open_image(image), run)
+        try:
+            pixels = open_image(image)
+        except (OSError, ValueError) as error:
+            if isinstance(image, np.ndarray):
+                raise
+            raise PictureError(finish(f"{image}: {explain(error)}")) from error
+        return self._read(pixels, run)
 
     def read_many(self, images: Iterable[ImageSource]) -> Iterator[Page]:
         """The lines of each picture, in the order of ``images``. The next is looked at while one is read.
@@ -133,7 +144,7 @@ class OCR:
         if folder is None:
             return official_settings(kind)
         if not Path(folder).is_dir():
-            raise UserError(f"--{kind} {folder}: there is no such folder; export a model with `ppocrv2 export`.")
+            raise UserError(f"{kind} {folder}: there is no such folder; export a model with `ppocrv2 export`.")
         return read_settings(folder, kind)
 
     def _load(self, kind: str, threads: int) -> Engine:
@@ -142,12 +153,10 @@ class OCR:
             return load_engine(folder, self.engine, threads)
         if self.engine == "paddle":
             raise UserError(
-                f"the official {kind} model is an ONNX file, which Paddle does not run; give folders with --det, --rec "
-                "and --cls DIR or none, or choose another --engine."
+                f"the official {kind} model is an ONNX file, which Paddle does not run; give exported folders as det, "
+                "rec and cls (or none as cls), or choose another engine."
             )
-        file = official.locate(kind)
-        official.verify(file, kind)
-        return load_engine(file, self.engine, threads)
+        return load_engine(official.require_model(kind), self.engine, threads)
 
 
 def take_turns(engine: Engine) -> Engine:

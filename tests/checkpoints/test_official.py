@@ -37,14 +37,14 @@ def test_the_installed_files_are_the_official_ones(kind):
     except UserError as error:
         pytest.skip(str(error))
     assert path.stat().st_size == official.OFFICIAL[kind].size
-    official.verify(path, kind)
+    assert official.require_model(kind) == path
 
 
 def test_a_changed_file_is_refused_and_both_hashes_are_named(tmp_path):
     path = tmp_path / "det.onnx"
     path.write_bytes(b"abc")
     with pytest.raises(UserError, match=r"det\.onnx.*43d01120\w+, got ba7816bf\w+"):
-        official.verify(path, "det")
+        official.require_model("det", path)
 
 
 def test_a_missing_file_is_named(tmp_path):

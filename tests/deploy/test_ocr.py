@@ -225,6 +225,11 @@ class TestOfficialModels:
         assert isinstance(bad, ValueError)
         assert isinstance(good, list)
 
+    @pytest.mark.parametrize("kind", [UserError, OSError, ValueError])
+    def test_a_file_that_is_none_is_named_with_its_path(self, tmp_path, kind):
+        with pytest.raises(kind, match=r"absent\.jpg: No such file or directory\.$"):
+            reader().read(tmp_path / "absent.jpg")
+
     @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (40, 40, 4)])
     def test_an_odd_picture_has_no_lines(self, shape):
         assert reader().read(np.zeros(shape, np.uint8)) == []
@@ -288,7 +293,7 @@ class TestOpenVINO:
 
         core = types.SimpleNamespace(get_property=lambda device, name: ["FP32", "INT8"])
         monkeypatch.setitem(sys.modules, "openvino", types.SimpleNamespace(Core=lambda: core))
-        with pytest.raises(UserError, match="needs a CPU that computes in bfloat16; choose --engine openvino"):
+        with pytest.raises(UserError, match="needs a CPU that computes in bfloat16; choose the engine openvino"):
             load_engine(official.locate("cls"), "openvino-bf16")
 
 
@@ -302,6 +307,6 @@ def test_an_unknown_engine_is_refused():
         ocr.OCR(engine="onnxrutime")
 
 
-def test_a_missing_folder_is_named_with_its_option(tmp_path):
-    with pytest.raises(UserError, match="--det .*no such folder"):
+def test_a_missing_folder_is_named_with_its_kind(tmp_path):
+    with pytest.raises(UserError, match="^det .*no such folder"):
         ocr.OCR(det=tmp_path / "absent")
