@@ -4,6 +4,7 @@ engine."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,8 @@ def read_pictures(
     from ..deploy.sources import find_files, open_pictures
 
     files = find_files(paths)
+    if output:
+        files = _name_once(files)
     targets = _name_targets(files, output, SUFFIXES[form])
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     unread, parts = 0, []
@@ -93,6 +96,14 @@ def _read_in_order(reader: OCR, pictures: Iterator[Picture]) -> Iterator[tuple[P
         else:
             yield picture, page
     yield from ((picture, None) for picture in waiting)
+
+
+def _name_once(files: Sequence[Path]) -> list[Path]:
+    """The files, each once. Those that are given more than once are named on stderr."""
+    for file, count in Counter(files).items():
+        if count > 1:
+            warn(f"{file} is given {'twice' if count == 2 else f'{count} times'}; it is read once.")
+    return list(dict.fromkeys(files))
 
 
 def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dict[Path, Path]:

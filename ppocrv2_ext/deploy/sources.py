@@ -46,7 +46,8 @@ def find_files(paths: Sequence[PathLike]) -> list[Path]:
             inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
             if not inside:
                 known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-                raise UserError(f"{path} has no picture: files are looked for that end in {known} or pdf.")
+                below = "; subfolders are not searched" if any(file.is_dir() for file in path.iterdir()) else ""
+                raise UserError(f"{path} has no picture: files are looked for that end in {known} or pdf{below}.")
             files += inside
         elif path.exists():
             files.append(path)

@@ -56,6 +56,17 @@ class TestReading:
         ocr.read_pictures([str(tmp_path)], form="text", output=str(tmp_path / "out"))
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpeg.txt", "a.jpg.txt"]
 
+    def test_a_file_that_is_given_twice_is_named_and_read_once(self, scene, tmp_path, capsys):
+        assert ocr.read_pictures([str(scene), str(scene)], output=str(tmp_path)) == 0
+        assert f"{scene} is given twice; it is read once." in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == [f"{scene.stem}.txt"]
+
+    def test_two_files_of_one_name_are_refused(self, scene, tmp_path):
+        other = tmp_path / scene.name
+        other.write_bytes(scene.read_bytes())
+        with pytest.raises(UserError, match="would both be written to"):
+            ocr.read_pictures([str(scene), str(other)], output=str(tmp_path / "out"))
+
     def test_a_place_that_cannot_be_written_is_named(self, scene, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(UserError, match="cannot write"):

@@ -44,7 +44,13 @@ class TestSources:
         assert [file.name for file in sources.find_files([tmp_path])] == ["a.JPG", "b.png", "c.pdf"]
 
     def test_a_folder_without_pictures_is_refused(self, tmp_path):
-        with pytest.raises(UserError, match="has no picture"):
+        with pytest.raises(UserError, match="has no picture.* or pdf.$"):
+            sources.find_files([tmp_path])
+
+    def test_of_a_folder_with_subfolders_alone_they_are_said_not_to_be_searched(self, tmp_path):
+        (tmp_path / "inside").mkdir()
+        (tmp_path / "inside" / "a.png").touch()
+        with pytest.raises(UserError, match="has no picture.*; subfolders are not searched.$"):
             sources.find_files([tmp_path])
 
     def test_a_missing_path_is_refused(self, tmp_path):
