@@ -37,14 +37,14 @@ class Reading(NamedTuple):
 
 
 def read_lines(
-    images: Iterable[ImageSource], model: PathLike, engine: str = "onnx", batch_size: int = 8
+    images: Iterable[ImageSource], model: PathLike, engine: str = "onnxruntime", batch_size: int = 8
 ) -> Iterator[Reading]:
     """Read images of one text line each, in order. A result does not depend on the other images.
 
     Args:
         images: paths, or (H, W[, 1, 3 or 4]) BGR arrays.
-        model: the folder of an exported recognizer; for the engine "onnx" also an ONNX file with its dictionary inside.
-        engine: "onnx" (the ``inference.onnx`` of the folder) or "paddle".
+        model: the folder of an exported recognizer; for "onnxruntime" also an ONNX file with its dictionary inside.
+        engine: "onnxruntime" (the ``inference.onnx`` of the folder; "onnx" is the same) or "paddle".
         batch_size: how many lines run together, at least 1.
     Returns:
         A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
@@ -185,8 +185,8 @@ def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
     if engine == "paddle":
         find_model_files(model)
         return load_paddle_engine(model), read_description(model)
-    if engine != "onnx":
-        raise ValueError(f"`engine` must be 'onnx' or 'paddle', got {engine!r}.")
+    if engine not in ("onnxruntime", "onnx"):
+        raise ValueError(f"`engine` must be 'onnxruntime' or 'paddle', got {engine!r}.")
     run, metadata = load_onnx_engine(model / ONNX_FILE if model.is_dir() else model)
     if CHARACTERS in metadata and IMAGE_SHAPE in metadata:
         shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]

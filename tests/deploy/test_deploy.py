@@ -366,9 +366,12 @@ class TestReadLines:
         assert any(reading.text for reading in alone)
 
     def test_both_engines_read_the_same(self, model_dir, onnx_file, line):
-        (a,), (b,) = (read.read_lines([line], model_dir, engine=name) for name in ("onnx", "paddle"))
+        (a,), (b,) = (read.read_lines([line], model_dir, engine=name) for name in ("onnxruntime", "paddle"))
         assert a.text == b.text
         assert a.score == pytest.approx(b.score, abs=1e-5)
+
+    def test_onnx_is_another_name_of_onnxruntime(self, model_dir, onnx_file, line):
+        assert [*read.read_lines([line], model_dir, "onnx")] == [*read.read_lines([line], model_dir, "onnxruntime")]
 
     def test_images_are_taken_in_chunks(self, model_dir, line):
         taken = []
@@ -377,7 +380,7 @@ class TestReadLines:
         assert len(taken) == 8
 
     def test_a_bad_argument_is_refused_before_the_first_image(self, model_dir, tmp_path):
-        with pytest.raises(ValueError, match="'onnx' or 'paddle'"):
+        with pytest.raises(ValueError, match="'onnxruntime' or 'paddle'"):
             read.read_lines([], model_dir, engine="torch")
         with pytest.raises(ValueError, match="at least 1"):
             read.read_lines([], model_dir, batch_size=0)
