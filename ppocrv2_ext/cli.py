@@ -182,7 +182,7 @@ def preview(
 @config_options
 @path_option("--output", required=True, metavar="FILE.npz", help="The file to write.")
 @click.option(
-    "--network", metavar="NAME", help="The network to take of Architecture.Models. [default: the first student]"
+    "--network", metavar="NAME", help="Which network of Architecture.Models to take. [default: the first student]"
 )
 @click.option(
     "--assignment",
@@ -235,7 +235,7 @@ def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> No
 @click.option(
     "--network",
     metavar="NAME",
-    help="The network to take of Architecture.Models. [default: the one with the best recorded metric]",
+    help="Which network of Architecture.Models to export. [default: the one with the best recorded metric]",
 )
 def export(
     name: str, overrides: tuple[str, ...], directory: str | None, output: str | None, onnx: bool, network: str | None
