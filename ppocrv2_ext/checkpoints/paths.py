@@ -33,12 +33,13 @@ def without_any_suffix(path: PathLike) -> str:
     return path[: -len(SAFE_SUFFIX)] if path.endswith(SAFE_SUFFIX) else without_suffix(path)
 
 
-def require_file(key: str, path: PathLike) -> Path:
+def require_file(key: str, path: PathLike, advice: str | None = None) -> Path:
     """The path of an existing checkpoint, with its suffix.
 
     Args:
         key: the key of the config that names the file; the error message starts with it.
         path: with or without ``.pdparams``, or a ``.safetensors``.
+        advice: what to do if there is no such file, as the end of a sentence; None to name a file of a like name.
     Raises:
         UserError: there is no such file, or it is an inference model.
     """
@@ -53,7 +54,8 @@ def require_file(key: str, path: PathLike) -> Path:
         if Path(path).is_dir():
             raise UserError(f"{key}: {path} is a folder; name a checkpoint in it, such as {Path(path) / 'latest'}.")
         neighbours = [other.stem for other in file.parent.glob("*" + SUFFIX)] if file.parent.is_dir() else []
-        raise UserError(f"{key}: there is no file {file}{did_you_mean(file.stem, neighbours)}")
+        end = f"; {advice}." if advice else did_you_mean(file.stem, neighbours)
+        raise UserError(f"{key}: there is no file {file}{end}")
     return file
 
 

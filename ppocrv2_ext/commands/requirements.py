@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..checkpoints.paths import find_dictionary, require_file
+from ..checkpoints.paths import find_dictionary, require_file, with_suffix
 from ..config.networks import networks, without_centers
 from ..data.dictionary import read_dictionary
 from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
@@ -69,12 +69,26 @@ def require_weights(config: dict, training: bool = False) -> None:
         training: also look at the ``pretrained`` of each of several networks, unless ``Global`` names weights for all.
     """
     files = {f"Global.{key}": config["Global"].get(key) for key in ("checkpoints", "pretrained_model")}
+    starts = {}
     if training and not any(files.values()):
-        for name, network in config["Architecture"].get("Models", {}).items():
-            files[f"Architecture.Models.{name}.pretrained"] = network.get("pretrained")
+        models = config["Architecture"].get("Models", {})
+        starts = {f"Architecture.Models.{name}.pretrained": network for name, network in models.items()}
+        files.update({key: network.get("pretrained") for key, network in starts.items()})
     for key, file in files.items():
         if file and not str(file).startswith("http"):
-            require_file(key, file)
+            require_file(key, file, _advise(key, str(file), starts.get(key)))
+
+
+def _advise(key: str, file: str, network: dict | None) -> str | None:
+    """What to do if there is no ``file``; None if it is there, or if nothing is known to write it."""
+    if with_suffix(file).is_file():
+        return None
+    from .weights_sources import describe_source
+
+    source = describe_source(file, network)
+    if network is None:
+        return source
+    return f"{f'{source}; ' if source else ''}name other weights with -o {key}=PATH"
 
 
 def require_trained_network(config: dict) -> dict:
