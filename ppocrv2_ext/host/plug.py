@@ -39,7 +39,7 @@ from .networks import (  # noqa: F401  (two of them only register)
     save_load,
 )
 from .samples import datasets, lmdb_datasets, loader
-from .training import ema, first_step, nan_guard, ranks, resume, watching
+from .training import ema, evaluation_steps, first_step, nan_guard, ranks, resume, watching
 from .training.loop import surround
 
 
@@ -91,6 +91,7 @@ CLASSES = (
 METHODS = (("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),)
 # What is around the training loop, from the outermost context to the innermost. They end in reverse order.
 AROUND_TRAINING = (
+    evaluation_steps.require_evaluation,
     ranks.join_ranks,
     watching.tell_observers,
     first_step.check_first_step,

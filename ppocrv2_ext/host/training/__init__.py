@@ -2,6 +2,7 @@
 
 ``loop`` puts contexts around it, in the order of ``plug.AROUND_TRAINING``, the outermost first:
 
+- ``evaluation_steps``: names a training that is too short for its first evaluation
 - ``ranks``: several processes wait for each other, and end together
 - ``watching``: tells observers what happens in the loop. They can end it
 - ``first_step``: refuses a training that would learn nothing

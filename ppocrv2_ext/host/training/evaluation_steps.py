@@ -1,0 +1,79 @@
+"""A training that is too short for its first evaluation is named before its first step.
+
+PaddleOCR evaluates at every so many steps, and saves ``best_accuracy`` only then. With few pictures a training may end
+before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ...config.stopping import read_early_stop
+from ...errors import UserError
+from .watching import is_first_rank
+
+
+class Interval(NamedTuple):
+    """When a config asks for evaluations: at each ``start + n * steps`` with n >= 1."""
+
+    key: str  # of Global, which says so
+    start: int  # >= 0
+    steps: int  # >= 1
+
+    def find_next(self, step: int) -> int:
+        """The first step after ``step`` with an evaluation."""
+        return self.start + self.steps * (max(0, step - self.start) // self.steps + 1)
+
+
+def read_interval(settings: Mapping[str, Any], steps_per_epoch: int) -> Interval:
+    """What the section ``Global`` asks for, as PaddleOCR's loop reads it (``tools/program.py``)."""
+    asked, epochs = settings["eval_batch_step"], settings.get("eval_batch_epoch")
+    if not isinstance(asked, list):
+        return Interval("eval_batch_step", 0, asked)
+    if epochs:
+        return Interval("eval_batch_epoch", 0, epochs * steps_per_epoch)
+    return Interval("eval_batch_step", *asked)
+
+
+def find_last_step(epochs: int, steps_per_epoch: int, first_epoch: int, first_step: int) -> int:
+    """The step at which a training ends by ``Global.epoch_num``.
+
+    Args:
+        first_epoch: the one that begins or goes on, from 1.
+        first_step: the steps taken before. Earlier runs may have had epochs of another length.
+    """
+    taken = first_step - (first_epoch - 1) * steps_per_epoch
+    begun = taken if 0 <= taken < steps_per_epoch else 0  # steps of an epoch that goes on
+    return first_step - begun + (epochs - first_epoch + 1) * steps_per_epoch
+
+
+@contextlib.contextmanager
+def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+    """A context of the training loop that warns, on the first rank, if no evaluation will take place.
+
+    A resumed training that was evaluated before is fine. ``Global.max_minutes`` can only make a training shorter.
+
+    See :func:`.loop.surround` for the arguments.
+
+    Raises:
+        UserError: there will be none, and ``Global.early_stop`` waits for evaluations.
+    """
+    settings, before, per_epoch = given["config"]["Global"], given["pre_best_model_dict"], given["step_pre_epoch"]
+    first_epoch = before.get("start_epoch", 1)
+    first_step = before.get("global_step", (first_epoch - 1) * per_epoch)
+    last_step = find_last_step(settings["epoch_num"], per_epoch, first_epoch, first_step)
+    interval = read_interval(settings, per_epoch)
+    asked = interval.find_next(first_step)
+    if "best_epoch" not in before and first_step < last_step < asked:
+        advice = 1 if interval.key == "eval_batch_epoch" else f"[0,{per_epoch}]"
+        reason = (
+            f"the training ends at step {last_step}, and Global.{interval.key} asks for the next evaluation at step"
+            f" {asked}; set Global.{interval.key}={advice} for one after every epoch."
+        )
+        if read_early_stop(settings):
+            raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
+        if is_first_rank():
+            given["logger"].warning(f"there will be no evaluation and no best_accuracy: {reason}")
+    yield
