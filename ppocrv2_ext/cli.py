@@ -139,8 +139,9 @@ def weights(
 def average(files: tuple[str, ...], output: str) -> None:
     """Write the mean of the weights of several trainings. One network is then about as good as all of them together.
 
-    The trainings must share their config and the file they began from, and differ in Global.seed. Class centers are
-    left out.
+    The trainings must share their config and the file they began from, and differ in Global.seed. Of trainings with
+    another network or loss, as in the resolved.yml beside each FILE, the differences are said. Class centers are left
+    out.
     """
     commands.weights.average(files, output)
 

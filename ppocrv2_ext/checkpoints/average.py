@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data.dictionary import read_dictionary
-from ..errors import UserError
+from ..errors import MOST_LISTED, UserError, shorten
 from ..files import PathLike
 from .paths import find_dictionary
 
 # Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
 CENTERS = ("head.centers", "head.center_counts")
 STATISTICS = ("._mean", "._variance")  # BatchNorm's
+MAKERS = ("Architecture", "Loss")  # sections of a config that make the network and the loss
 FAR = 0.5  # of the mean's length; fine-tunes lie at a few hundredths of it, unrelated networks at about 1
 
 
@@ -63,6 +64,23 @@ def list_warnings(mean: Average) -> Iterator[str]:
         yield "their BatchNorm statistics differ, and the mean fits none of them: train with freeze_norm: true."
 
 
+def list_differences(configs: Mapping[PathLike, Mapping[str, Any]]) -> Iterator[str]:
+    """How trainings differ in what makes the network and the loss, a sentence for each that is not as the first.
+
+    Args:
+        configs: {file of a config: its content}.
+    """
+    options = {file: dict(_list_options({key: config.get(key) for key in MAKERS})) for file, config in configs.items()}
+    files = list(options)
+    for file in files[1:]:
+        before, after = options[files[0]], options[file]
+        keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        values = [f"{key} ({shorten(before.get(key))}, {shorten(after.get(key))})" for key in keys[:MOST_LISTED]]
+        more = f" and {len(keys) - MOST_LISTED} more" if len(keys) > MOST_LISTED else ""
+        if keys:
+            yield f"{files[0]} and {file} differ in {', '.join(values)}{more}."
+
+
 def require_one_dictionary(files: Iterable[PathLike]) -> Path | None:
     """The path of the dictionary that the files were trained with; None if no file has one beside it.
 
@@ -81,6 +99,15 @@ def require_one_dictionary(files: Iterable[PathLike]) -> Path | None:
                 f" {dictionaries[first]}; average trainings of one dictionary."
             )
     return dictionaries[first]
+
+
+def _list_options(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of each option in nested mappings and lists."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        yield from _list_options(inner, f"{key}.{name}" if key else str(name))
+    if not items:
+        yield key, value
 
 
 def _require_alike(

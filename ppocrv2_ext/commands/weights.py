@@ -11,6 +11,7 @@ import click
 from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
+from ..files import PathLike
 from . import requirements
 from .terminal import warn
 
@@ -183,6 +184,8 @@ def _build_official(kind: str, directory: str | None) -> tuple[Host, Mapping[str
 def average(files: Sequence[str], output: str) -> None:
     """Write the mean of the weights of several trainings as a checkpoint, with their dictionary.
 
+    Where the trainings left their configs beside the files, stderr says how these differ in network and loss.
+
     Args:
         files: the weights of two or more trainings that began from one file, with or without suffix.
         output: the checkpoint, with or without suffix, or a .safetensors file.
@@ -197,6 +200,8 @@ def average(files: Sequence[str], output: str) -> None:
     if target.resolve() in sources:
         raise UserError(f"--output {output}: that is one of the trainings; name another file.")
     dictionary = average.require_one_dictionary(files)
+    for difference in average.list_differences(_read_configs(sources)):
+        warn(difference)
     mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files})
     folder = requirements.require_writable(target.parent)
     name = target.name if target.suffix == SAFE_SUFFIX else target.stem
@@ -206,3 +211,17 @@ def average(files: Sequence[str], output: str) -> None:
     for warning in average.list_warnings(mean):
         warn(warning)
     click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")
+
+
+def _read_configs(files: Sequence[Path]) -> dict[PathLike, dict]:
+    """{file: config} of the ``resolved.yml`` beside the files. Of one that cannot be read, stderr says why."""
+    from ..config import yaml_files
+
+    configs: dict[PathLike, dict] = {}
+    for config in dict.fromkeys(file.with_name("resolved.yml") for file in files):
+        try:
+            if config.is_file():
+                configs[config] = yaml_files.read(config)
+        except UserError as error:
+            warn(str(error))
+    return configs

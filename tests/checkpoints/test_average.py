@@ -3,6 +3,7 @@
 import numpy as np
 import paddle
 import pytest
+import yaml
 from arrays import count_up
 
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings
@@ -109,6 +110,45 @@ def test_unrelated_trainings_and_different_statistics_lead_to_warnings(saved, tm
     warned = capsys.readouterr().err
     assert "too far apart" in warned
     assert "freeze_norm" in warned
+
+
+def write_config(folder, **changes):
+    loss = {"name": "CombinedLoss", "loss_config_list": [{"CTCLoss": {"weight": 1.0}}]}
+    config = {"Global": {"seed": 1}, "Architecture": {"Head": {"mid_channels": 96}}, "Loss": loss, **changes}
+    (folder / "resolved.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Global": {"seed": 2}}, ""),
+        ({"Architecture": {"Head": {}}}, "differ in Architecture.Head.mid_channels (96, None), Architecture.Head"),
+        (
+            {"Loss": {"name": "CombinedLoss", "loss_config_list": [{"CTCLoss": {"weight": 0.5}}]}},
+            "b/resolved.yml differ in Loss.loss_config_list.0.CTCLoss.weight (1.0, 0.5).",
+        ),
+    ],
+)
+def test_what_the_configs_differ_in_is_said_of_network_and_loss_alone(saved, tmp_path, capsys, changes, said):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    write_config(tmp_path / "a")
+    write_config(tmp_path / "b", **changes)
+    weights.average([saved("a/best", training(-0.1)), saved("b/best", training(0.1))], str(tmp_path / "mean"))
+    warned = capsys.readouterr().err
+    assert said in warned
+    assert bool(warned) == bool(said)
+
+
+def test_trainings_without_configs_are_averaged_and_a_config_that_cannot_be_read_is_named(saved, tmp_path, capsys):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    write_config(tmp_path / "a")
+    (tmp_path / "c" / "resolved.yml").write_text("a: [", encoding="utf-8")
+    files = [saved(f"{name}/best", training(shift)) for name, shift in zip("abc", (-0.1, 0.1, 0))]
+    weights.average(files, str(tmp_path / "mean"))
+    (warned,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "c" / "resolved.yml") in warned
 
 
 def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
