@@ -236,6 +236,10 @@ def test_a_resumed_training_continues_at_its_epoch_and_remembers_its_best_accura
     assert re.findall(r"epoch: \[(\d+)/2\]", log) == ["2"]
     assert float(re.findall(r"best metric, .*?acc: ([0-9.]+)", log)[-1]) >= best
 
+    # Its report and its config still name the config that it began with.
+    assert f"<title>{FINETUNE}" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"\n# from {FINETUNE}\n" in (tmp_path / "out" / "resolved.yml").read_text(encoding="utf-8")
+
     # The config that a resumed training writes still obeys another pretrained_model.
     official = ppocrv2("eval", "-c", "out/resolved.yml", "-o", f"Global.pretrained_model={pretrained}")
     assert "resume from" not in official.stdout + official.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from ..config import yaml_files
 from ..errors import UserError
 from .terminal import warn
 
+NOTHING = "nothing"  # in place of changes
 ENDLESS_SCHEDULES = ("Const", "Piecewise", "MultiStepDecay")  # the others end at a learning rate of 0
 
 
@@ -42,6 +45,35 @@ def list_overrides(folder: str | Path) -> list[str]:
         warn(f"{'; '.join(left_out)}; going on from {Path(folder) / name}.")
     values = {"Global.checkpoints": Path(folder) / name, "Global.save_model_dir": folder}
     return [yaml_files.assignment(key, value) for key, value in values.items()]
+
+
+def read_origin(name: str, folder: str | Path | None) -> tuple[str, str]:
+    """The config that a training was first started with, and what ``-o`` changed in it.
+
+    Both are at the head of the ``resolved.yml`` in its output folder, as :func:`describe_origin` writes them.
+
+    Args:
+        name: what the user gives as ``-c``. If it is not that file, it is the answer, without changes.
+        folder: the output folder of the training to go on with; None for a new training.
+    """
+    file = Path(folder or "") / "resolved.yml"
+    if folder and file.is_file() and Path(name).is_file() and file.samefile(name):
+        found = re.search(r"^# from (.+)\n# changed by -o: (.+)$", file.read_text("utf-8", "replace"), re.MULTILINE)
+        if found:
+            return found[1], "" if found[2] == NOTHING else found[2]
+    return name, ""
+
+
+def describe_origin(name: str, changes: str, overrides: Sequence[str]) -> str:
+    """What the head of a ``resolved.yml`` says of its origin.
+
+    Args:
+        name, changes: as :func:`read_origin` returns them.
+        overrides: ``KEY=VALUE`` of ``-o`` of this run.
+    """
+    for override in overrides:  # of the same ones the last counts
+        changes = f"{f' {changes} '.replace(f' {override} ', ' ').strip()} {override}".strip()
+    return f"from {name}\nchanged by -o: {changes or NOTHING}"
 
 
 def is_finished(config: dict, rank: int = 0) -> bool:

@@ -52,6 +52,7 @@ def _train(
     signals: interrupts.Interrupts,
 ) -> None:
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
+    origin, changes = resuming.read_origin(name, resume)
     with contextlib.ExitStack() as locks:
         if resume:
             resuming.lock(resume, rank, locks)
@@ -76,9 +77,9 @@ def _train(
         if rank == 0:
             if resume:
                 resuming.require_schedule(config, Path(resume))
-            _record(config, folder, f"from {name}\nchanged by -o: {' '.join(overrides) or 'nothing'}", host)
+            _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
-            with _report(name, host, describe_lines_left_out(written, counts)):
+            with _report(origin, host, describe_lines_left_out(written, counts)):
                 run_host_script(host, "tools/train.py", config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
