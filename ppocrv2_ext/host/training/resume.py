@@ -1,8 +1,9 @@
 """A training that is saved whole, stops after a step when it is asked to, and goes on as if it had never stopped.
 
 :func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
-(:mod:`..samples.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The file
-``.resume`` beside them holds the place, and the state of the scaler of mixed precision, which PaddleOCR does not save.
+(:mod:`..samples.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The
+file ``.resume`` beside them holds the place, and the state of the scaler of mixed precision, which PaddleOCR does not
+save.
 """
 
 from __future__ import annotations
