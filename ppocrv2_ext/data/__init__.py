@@ -8,5 +8,6 @@
 - ``label_rules``: which check the labels of a data set get.
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
 - ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.
+- ``matching``: which boxes of a detector are the labelled ones.
 - ``clean``: writes label files without what is broken.
 """

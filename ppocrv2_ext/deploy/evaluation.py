@@ -1,8 +1,6 @@
 """How well whole pictures are read: boxes, texts in matched boxes, and both together.
 
-A box counts as found as in PaddleOCR's DetMetric, which follows ICDAR 2015: its intersection over union with a labelled
-box is above a half, and each box is matched once. Labels ``###`` and ``*`` are not readable: they count for nothing,
-and neither does a found box of which more than a half lies in one of them.
+A box counts as found as :mod:`ppocrv2_ext.data.matching` says. Labels ``###`` and ``*`` are not readable, and ignored.
 """
 
 from __future__ import annotations
@@ -11,12 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import shapely
-
+from ..data import matching
 from ..data.labels import IGNORED_TEXTS
-
-LEAST_OVERLAP = 0.5  # of intersection over union
 
 
 class Counts(NamedTuple):
@@ -90,25 +84,9 @@ def match_boxes(
     Returns:
         (pairs of positions in ``labelled`` and ``found``, how many found boxes count, how many labelled boxes count)
     """
-    ours, theirs = _make_polygons(found), _make_polygons(labelled)
-    is_readable = np.array([text not in IGNORED_TEXTS for text in texts], bool)
-    shared = shapely.area(shapely.intersection(theirs[:, None], ours[None, :])).reshape(len(theirs), len(ours))
-    areas = shapely.area(ours)
-    counts = ~(shared[~is_readable] > LEAST_OVERLAP * np.maximum(areas, 1e-9)).any(0)
-    union = shapely.area(theirs)[:, None] + areas[None, :] - shared
-    overlap = shared / np.maximum(union, 1e-9)
-    pairs, is_free = [], counts.copy()
-    for i in np.flatnonzero(is_readable):
-        candidates = np.flatnonzero(is_free & (overlap[i] > LEAST_OVERLAP))
-        if len(candidates):
-            pairs.append((int(i), int(candidates[0])))
-            is_free[candidates[0]] = False
-    return pairs, int(counts.sum()), int(is_readable.sum())
-
-
-def _make_polygons(outlines: Sequence[Any]) -> np.ndarray:
-    shapes = [shapely.Polygon(np.asarray(points, float)) for points in outlines]
-    return np.array([shape if shape.is_valid else shapely.make_valid(shape) for shape in shapes], object)
+    ignored = [text in IGNORED_TEXTS for text in texts]
+    pairs, counts = matching.match_boxes(labelled, ignored, found)
+    return pairs, int(counts.sum()), ignored.count(False)
 
 
 def count_shared(labelled: Iterable[str], found: Iterable[str]) -> Counts:

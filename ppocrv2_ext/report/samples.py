@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from shapely.geometry import Polygon
 
+from ..data import matching
 from .confusions import Confusion, find_confusions
 
 WRONG_LINES, RIGHT_LINES = 24, 12
 WORST_SCENES, BEST_SCENES = 6, 2
 SCENE_SIDE = 720  # pixels of the longer side of a scene's picture; more are scaled down
-SAME_BOX = 0.5  # intersection over union from which on a box counts as found, as in PaddleOCR's DetMetric
 
 Picture = Callable[[], np.ndarray]  # makes an (H, W, 3) uint8 RGB image; called for samples that are kept
 
@@ -165,44 +164,15 @@ class SceneSamples:
 def match_boxes(
     labelled: Sequence[np.ndarray], ignored: Sequence[bool], boxes: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Which boxes of a detector match labelled ones, one to one and in order, at :data:`SAME_BOX`.
-
-    A box that lies with more than half of its area in an ignored one counts neither as found nor as wrong.
+    """Which boxes of a detector match labelled ones, as :func:`ppocrv2_ext.data.matching.match_boxes` pairs them.
 
     Returns:
         (boxes of the detector that match, labelled boxes that are missed, boxes of the detector that are wrong)
     """
-    counted = [(box, _make_polygon(box)) for box, is_ignored in zip(labelled, ignored) if not is_ignored]
-    regions = [_make_polygon(box) for box, is_ignored in zip(labelled, ignored) if is_ignored]
-    rest = []
-    for box in boxes:
-        shape = _make_polygon(box)
-        if not any(_measure_overlap(shape, region) > SAME_BOX * shape.area for region in regions):
-            rest.append((box, shape))
-    found, missed = [], []
-    for box, shape in counted:
-        match = next(
-            (
-                index
-                for index, (_, other) in enumerate(rest)
-                if (common := _measure_overlap(shape, other)) and common > SAME_BOX * (shape.area + other.area - common)
-            ),
-            None,
-        )
-        if match is None:
-            missed.append(box)
-        else:
-            found.append(rest.pop(match)[0])
-    return found, missed, [box for box, _ in rest]
-
-
-def _make_polygon(box: np.ndarray) -> Polygon:
-    return Polygon(np.reshape(box, (-1, 2))).buffer(0)  # a border that crosses itself is made sound
-
-
-def _measure_overlap(one: Polygon, other: Polygon) -> float:
-    """The area that two polygons share."""
-    return one.intersection(other).area if one.intersects(other) else 0.0
+    pairs, counts = matching.match_boxes(labelled, ignored, boxes)
+    met, taken = {i for i, _ in pairs}, {j for _, j in pairs}
+    missed = [box for i, box in enumerate(labelled) if not ignored[i] and i not in met]
+    return [boxes[j] for _, j in pairs], missed, [box for j, box in enumerate(boxes) if counts[j] and j not in taken]
 
 
 def encode_picture(image: np.ndarray) -> str:
