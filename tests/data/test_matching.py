@@ -17,7 +17,7 @@ def test_every_box_matches_itself():
 
 @pytest.mark.parametrize(("shift", "is_found"), [(3, True), (4, False)])  # overlap 70/130 = 0.54 and 60/140 = 0.43
 def test_more_than_half_must_be_common(shift, is_found):
-    assert bool(match_boxes([BOX], [False], [BOX + (shift, 0)])[0]) == is_found
+    assert bool(match_boxes([BOX], [False], [BOX + np.array([shift, 0])])[0]) == is_found
 
 
 def test_a_labelled_box_takes_the_first_that_is_free():
@@ -27,7 +27,7 @@ def test_a_labelled_box_takes_the_first_that_is_free():
 
 @pytest.mark.parametrize(("shift", "does_count"), [(4, False), (6, True)])
 def test_a_box_that_lies_mostly_in_an_ignored_one_does_not_count(shift, does_count):
-    pairs, counts = match_boxes([BOX], [True], [BOX + (shift, 0)])
+    pairs, counts = match_boxes([BOX], [True], [BOX + np.array([shift, 0])])
     assert (pairs, counts.tolist()) == ([], [does_count])
 
 
