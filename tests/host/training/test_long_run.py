@@ -1,5 +1,6 @@
 """A training of 600 steps takes no more memory, files, threads and processes at its end than after its warm-up."""
 
+import contextlib
 import os
 import re
 import statistics
@@ -42,7 +43,8 @@ def children(process):
     found = [process]
     for each in found:
         for task in Path(f"/proc/{each}/task").glob("*/children"):
-            found += map(int, task.read_text().split())
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                found += map(int, task.read_text().split())
     return found
 
 
