@@ -49,6 +49,10 @@ class PictureError(UserError, OSError, ValueError):
     """A file is no picture. It can be caught as what opening an image raises, too."""
 
 
+class MissingPictureError(PictureError, FileNotFoundError):
+    """There is no such file."""
+
+
 class OCR:
     """A detector, a classifier of directions and a recognizer, ready to read. Paddle is imported as an engine only.
 
@@ -99,7 +103,8 @@ class OCR:
         except (OSError, ValueError) as error:
             if isinstance(image, np.ndarray):
                 raise
-            raise PictureError(finish(f"{image}: {explain(error)}")) from error
+            kind = MissingPictureError if isinstance(error, FileNotFoundError) else PictureError
+            raise kind(finish(f"{image}: {explain(error)}")) from error
         return self._read(pixels, run)
 
     def read_many(self, images: Iterable[ImageSource]) -> Iterator[Page]:

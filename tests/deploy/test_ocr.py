@@ -225,7 +225,7 @@ class TestOfficialModels:
         assert isinstance(bad, ValueError)
         assert isinstance(good, list)
 
-    @pytest.mark.parametrize("kind", [UserError, OSError, ValueError])
+    @pytest.mark.parametrize("kind", [UserError, FileNotFoundError, OSError, ValueError])
     def test_a_file_that_is_none_is_named_with_its_path(self, tmp_path, kind):
         with pytest.raises(kind, match=r"absent\.jpg: No such file or directory\.$"):
             reader().read(tmp_path / "absent.jpg")
