@@ -1,9 +1,10 @@
-"""Render made-up words in several fonts: data to train a recognizer from noise within minutes.
+"""Render made-up words or numbers in several fonts: data to train a recognizer from noise within minutes.
 
     python scripts/render_words.py --output output/words
+    python scripts/render_words.py --alphabet digits --output output/numbers
 
 Writes train.txt, val.txt and test.txt in PaddleOCR's format, their images, and characters.txt, the dictionary: ten
-digits and 26 letters, with the blank 37 classes.
+digits and 26 letters, with the blank 37 classes, or the digits alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import click
 from experiments.synthetic.lines import render_words
 from experiments.synthetic.typefaces import FONTS
+from experiments.synthetic.words import ALPHABETS
 
 from ppocrv2_ext.errors import UserError
 
@@ -25,16 +27,17 @@ COUNT = click.IntRange(1, 1_000_000)
 @click.option("--val", type=COUNT, default=1000, show_default=True, help="Words to choose on.")
 @click.option("--test", type=COUNT, default=2000, show_default=True, help="Words to report on.")
 @click.option("--fonts", default="sans,serif", show_default=True, help=f"Of {', '.join(FONTS)}.")
+@click.option("--alphabet", type=click.Choice(list(ALPHABETS)), default="words", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
-def main(train: int, val: int, test: int, fonts: str, seed: int, output: Path) -> None:
+def main(train: int, val: int, test: int, fonts: str, alphabet: str, seed: int, output: Path) -> None:
     """Render a data set of made-up words."""
     names = fonts.split(",")
     try:
         unknown = [name for name in names if name not in FONTS]
         if unknown:
             raise UserError(f"--fonts: there is no font {unknown[0]!r}; there are {', '.join(FONTS)}.")
-        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names)
+        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names, alphabet)
     except UserError as error:
         click.echo(f"render_words: {error}", err=True)
         sys.exit(2)

@@ -180,12 +180,13 @@ MADE_UP_COUNTS = {"train": 20, "val": 5, "test": 10}
 
 
 class TestMadeUpWords:
-    def test_no_word_is_in_two_parts_and_the_dictionary_has_all_characters(self, tmp_path):
-        lines.render_words(tmp_path, MADE_UP_COUNTS, 1, ["sans", "serif"])
+    @pytest.mark.parametrize(("alphabet", "characters"), [("words", 36), ("digits", 10)])
+    def test_no_word_is_in_two_parts_and_the_dictionary_has_all_characters(self, tmp_path, alphabet, characters):
+        lines.render_words(tmp_path, MADE_UP_COUNTS, 1, ["sans", "serif"], alphabet)
         texts = [text for part in MADE_UP_COUNTS for _, text in _labels(tmp_path, part)]
         dictionary = (tmp_path / "characters.txt").read_text().split()
         assert len(set(texts)) == len(texts) == 35
-        assert len(dictionary) == 36
+        assert len(dictionary) == characters
         assert set("".join(texts)) <= set(dictionary)
 
     def test_the_same_seed_writes_the_same_words_and_pixels(self, tmp_path):

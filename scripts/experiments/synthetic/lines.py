@@ -13,7 +13,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
 from .drawing import Colour, Look, render
-from .words import CHARACTERS, choose_made_up_word, choose_text, read_chinese_words
+from .words import ALPHABETS, choose_text, read_chinese_words
 
 LONGEST = 20  # most characters of a line; PaddleOCR's recipes train on up to 25
 CHINESE_FONTS = ("sans", "serif")
@@ -46,20 +46,24 @@ def render_lines(
     return files[0], files[1]
 
 
-def render_words(directory: PathLike, counts: Mapping[str, int], seed: int, fonts: Iterable[str]) -> list[Path]:
-    """Write a data set of made-up words of lower-case letters and digits; the same arguments write the same pixels.
+def render_words(
+    directory: PathLike, counts: Mapping[str, int], seed: int, fonts: Iterable[str], alphabet: str = "words"
+) -> list[Path]:
+    """Write a data set of made-up words or numbers; the same arguments write the same pixels.
 
     Args:
         directory: receives a folder of images and a label file for every part, and ``characters.txt``, the dictionary.
         counts: {part: number of words}, such as ``{"train": 6000, "val": 500, "test": 1000}``. No word occurs twice.
         fonts: keys of :data:`.typefaces.FONTS`.
+        alphabet: key of :data:`.words.ALPHABETS`.
     Returns:
         The label files, in the order of ``counts``.
     Raises:
         UserError: a font is not installed.
     """
-    files = _write_data_set(directory, counts, random.Random(seed), choose_made_up_word, tuple(fonts))
-    (Path(directory) / "characters.txt").write_bytes("".join(f"{each}\n" for each in CHARACTERS).encode())
+    characters, choose = ALPHABETS[alphabet]
+    files = _write_data_set(directory, counts, random.Random(seed), choose, tuple(fonts))
+    (Path(directory) / "characters.txt").write_bytes("".join(f"{each}\n" for each in characters).encode())
     return files
 
 

@@ -92,6 +92,15 @@ def choose_made_up_word(rng: random.Random) -> str:
     return "".join(rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(endings) for _ in range(rng.randint(1, 2)))
 
 
+def choose_number(rng: random.Random) -> str:
+    """Draw a number of 3 to 6 digits. The first may be 0."""
+    return "".join(rng.choice(string.digits) for _ in range(rng.randint(3, 6)))
+
+
+# {name: (characters, draws a text of them)} of made-up data sets. With few classes a network needs fewer steps.
+ALPHABETS = {"words": (CHARACTERS, choose_made_up_word), "digits": (string.digits, choose_number)}
+
+
 def _choose_chinese(rng: random.Random, word: Callable[[], str]) -> str:
     text = "".join(word() for _ in range(rng.choice((1, 1, 2, 2, 3))))
     form = rng.random()
