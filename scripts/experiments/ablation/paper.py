@@ -10,6 +10,9 @@ from ppocrv2_ext.errors import UserError, did_you_mean
 
 CLONE_CONFIGS = "configs/rec/ch_PP-OCRv2"
 MOBILENET = "{name: MobileNetV3, scale: 0.35, model_name: small, small_stride: [1, 2, 2, 2]}"
+NOT_AUGMENTED = (
+    "{tia_prob: 0, crop_prob: 0, reverse_prob: 0, noise_prob: 0, jitter_prob: 0, blur_prob: 0, hsv_aug_prob: 0}"
+)
 NARROW = ("Architecture.Backbone.scale=0.35",)
 # PaddleOCR's MobileNetV1Enhance has twice the width of our LCNet at the same scale.
 NARROW_IN_CLONE = ("Architecture.Backbone.scale=0.175",)
@@ -125,6 +128,9 @@ TASKS = {
             "Eval.loader.num_workers=0",
             "Global.use_space_char=false",
             "Global.cal_metric_during_train=false",
+            # Rendered text is degraded already. A high learning rate shortens the time in which no character is read.
+            f"Train.dataset.transforms.RecAug={NOT_AUGMENTED}",
+            "Optimizer.lr={name: Cosine, learning_rate: 0.008, warmup_epoch: 0.05}",
         ),
     ),
     "det": Task(
