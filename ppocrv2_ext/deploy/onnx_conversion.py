@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 
 from ..errors import UserError
@@ -18,6 +19,9 @@ from .model_folder import ONNX_FILE, find_exported_models, find_model_files, rea
 
 OPSET = 14  # the first with HardSwish
 TOLERANCE = 1e-4  # of a probability, on lines 320 pixels wide; Paddle 2.6 is off by 2.4e-4 on a line of 600
+# The same where there is text. A trained detector is steep there, and answers 0 elsewhere: of PP-OCRv6 tiny after a
+# fine-tune with restored BatchNorm, the two differ by up to 3e-4, and each by 1e-4 from double precision.
+TEXT_TOLERANCE = 1e-3
 # Pixels of the side of an image for a detector. Paddle averages a map by adding its pixels one after the other in
 # single precision, so its error grows with the image. Of PP-OCRv6 tiny after two steps of training it was 3.7e-4 of a
 # probability at 320 pixels and 1.1e-5 at 64, measured against double precision, and onnxruntime's 4.5e-5 and 7.1e-6.
@@ -87,36 +91,49 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
 
 
 def convert_and_compare(directory: PathLike) -> list[Path]:
-    """Convert every exported model in ``directory``, and compare each ONNX file with Paddle on smooth random images.
+    """Convert every exported model in ``directory``, and compare the ONNX files with Paddle, on blocks and on text.
 
     Returns:
         The paths of the ONNX files, each beside its model.
     Raises:
-        UserError: a model cannot be converted, or the outputs differ by more than :data:`TOLERANCE`. The file that
-            differs is not deleted.
+        UserError: a model cannot be converted, or the outputs differ by more than :data:`TOLERANCE` on blocks or
+            :data:`TEXT_TOLERANCE` on text. The file that differs is not deleted.
     """
     folders = find_exported_models(directory) or [Path(directory)]
     files = []
     for folder in folders:
         file = convert_to_onnx(folder, folder / ONNX_FILE)
-        difference = measure_difference(folder, file, _make_probes(read_description(folder).image_shape))
-        click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {difference:.1e}")
-        if not difference <= TOLERANCE:
-            raise UserError(
-                f"{file} differs from {folder} by {difference:.1e}, and at most {TOLERANCE:.0e} is rounding; "
-                "do not use it, and read with --engine paddle."
-            )
+        blocks = _make_blocks(read_description(folder).image_shape)
+        largest = 0.0
+        for probes, tolerance in ((blocks, TOLERANCE), ([_write_on(each) for each in blocks], TEXT_TOLERANCE)):
+            difference = measure_difference(folder, file, probes)
+            if not difference <= tolerance:
+                raise UserError(
+                    f"{file} differs from {folder} by {difference:.1e}, and at most {tolerance:.0e} is rounding; "
+                    "do not use it, and read with --engine paddle."
+                )
+            largest = max(largest, difference)
+        click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {largest:.1e}")
         files.append(file)
     return files
 
 
-def _make_probes(image_shape: list[int]) -> list[np.ndarray]:
-    """Images in [-1, 1] to compare on: two batch sizes and two widths."""
+def _make_blocks(image_shape: list[int]) -> list[np.ndarray]:
+    """Images (B, channels, H, W) in [-1, 1] of random blocks to compare on: two batch sizes and two widths."""
     free = (3, DETECTOR_SIDE, DETECTOR_SIDE)
     channels, height, width = (size if size > 0 else fallback for size, fallback in zip(image_shape, free))
     rng = np.random.default_rng(0)
     coarse = [rng.uniform(-1, 1, (b, channels, height // 8, w // 8)) for b, w in ((1, width), (3, width // 64 * 32))]
     return [np.kron(values, np.ones((8, 8))).astype(np.float32) for values in coarse]
+
+
+def _write_on(images: np.ndarray) -> np.ndarray:
+    """The same images (B, channels, H, W), brighter, with dark text on them."""
+    height, width = images.shape[2:]
+    ink = np.zeros((height, width), np.uint8)
+    place, size, thickness = (4, height * 5 // 8), height / 64, max(1, height // 32)
+    cv2.putText(ink, "Text 85", place, cv2.FONT_HERSHEY_SIMPLEX, size, 1, thickness)
+    return np.where(ink, np.float32(-1), (images + 1) / 2)
 
 
 def _import_packages() -> tuple[Any, Any]:

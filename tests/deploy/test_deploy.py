@@ -149,8 +149,43 @@ class TestOnnx:
         paddle.seed(0)
         export_detector(paddle.nn.Sequential(paddle.nn.Conv2D(3, 1, 1), Rounding()), tmp_path)
         (file,) = onnx_conversion.convert_and_compare(tmp_path)
-        large = onnx_conversion._make_probes([3, 1280, 1280])
+        large = onnx_conversion._make_blocks([3, 1280, 1280])
         assert onnx_conversion.measure_difference(tmp_path, file, large) > onnx_conversion.TOLERANCE
+
+    @pytest.mark.parametrize("image_shape", [[3, -1, -1], [3, 32, 320], [1, 48, 320]])
+    def test_text_to_compare_on_is_dark_on_light(self, image_shape):
+        from ppocrv2_ext.deploy import onnx_conversion
+
+        for blocks in onnx_conversion._make_blocks(image_shape):
+            written = onnx_conversion._write_on(blocks)
+            ink = written == -1
+            assert 0.01 < ink.mean() < 0.3
+            assert written[~ink].min() >= 0
+            assert written.dtype == blocks.dtype == np.float32
+
+    def test_a_file_that_differs_where_there_is_text_is_refused(self, onnx_file, tmp_path, monkeypatch):
+        import paddle
+
+        from ppocrv2_ext.deploy import onnx_conversion
+
+        class Darkest(paddle.nn.Layer):
+            """How dark a pixel is, times a weight: as of a trained detector, the same wherever nothing is written."""
+
+            def __init__(self, weight):
+                super().__init__()
+                self.conv = paddle.nn.Conv2D(3, 1, 1)
+                self.weight = weight
+
+            def forward(self, x):
+                return 0 * self.conv(x) + self.weight * paddle.clip(-1 - 3 * x.min(axis=1, keepdim=True), min=0)
+
+        convert, wrong = onnx_conversion.convert_to_onnx, tmp_path / "wrong"
+        export_detector(Darkest(1.01), wrong)
+        export_detector(Darkest(1.0), tmp_path / "right")
+        monkeypatch.setattr(onnx_conversion, "convert_to_onnx", lambda folder, file: convert(wrong, file))
+        monkeypatch.setattr(onnx_conversion, "_make_blocks", lambda shape: [np.zeros((1, 3, 64, 64), np.float32)])
+        with pytest.raises(UserError, match=r"by 2\.1e-03, and at most 1e-03 is rounding"):
+            onnx_conversion.convert_and_compare(tmp_path / "right")
 
     def test_a_file_that_computes_something_else_is_refused(self, onnx_file, tmp_path, monkeypatch):
         import onnx
