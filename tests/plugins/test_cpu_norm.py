@@ -1,6 +1,8 @@
 """BatchNorm with hardswish in one pass, against Paddle's two operators."""
 
 import copy
+import importlib.util
+import sys
 
 import numpy as np
 import paddle
@@ -153,3 +155,11 @@ def test_double_precision_takes_paddles_operators(fast_calls):
     layer = nn.BatchNorm2D(3).to(dtype="float64")
     assert norm_hardswish(paddle.randn([2, 3, 4, 5], dtype="float64"), layer).dtype == paddle.float64
     assert fast_calls == []
+
+
+def test_a_folder_named_numba_is_not_the_package(monkeypatch, tmp_path):
+    (tmp_path / "numba").mkdir()
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    assert importlib.util.find_spec("numba") is not None
+    assert not memory.has_numba.__wrapped__()

@@ -20,7 +20,8 @@ _switch = {"on": True}
 @functools.cache
 def has_numba() -> bool:
     """Whether numba is installed. It is imported by the first kernel that runs."""
-    return importlib.util.find_spec("numba") is not None
+    spec = importlib.util.find_spec("numba")
+    return spec is not None and spec.origin is not None  # any folder of that name has a spec, but no origin
 
 
 @contextlib.contextmanager
