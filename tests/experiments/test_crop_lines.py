@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 from crop_lines import cut_lines, main
 
+from ppocrv2_ext.data.reasons import REASONS
+
 UPRIGHT_BOX = [[2, 1], [12, 1], [12, 6], [2, 6]]  # 10 pixels wide, 5 high
 
 
@@ -34,22 +36,35 @@ def labelled(tmp_path):
 
 class TestCutLines:
     def test_an_upright_rectangle_is_cut_as_it_is(self):
-        [(number, line, text)] = cut_lines(gradient(), [(UPRIGHT_BOX, "total")])
-        assert (number, text) == (1, "total")
-        assert np.array_equal(line, gradient()[1:6, 2:12])
+        [cut] = cut_lines(gradient(), [(UPRIGHT_BOX, "total")])
+        assert (cut.number, cut.text, cut.reason) == (1, "total", None)
+        assert np.array_equal(cut.line, gradient()[1:6, 2:12])
 
     @pytest.mark.parametrize("text", ["###", "*", "", " "])
     def test_a_box_without_a_known_text_is_left_out_and_counted(self, text):
         cut = cut_lines(gradient(), [(UPRIGHT_BOX, text), (UPRIGHT_BOX, "total")])
-        assert [(number, found) for number, _, found in cut] == [(2, "total")]
+        assert [(each.number, each.text) for each in cut] == [(2, "total")]
+
+    def test_a_text_is_written_on_one_line(self):
+        [cut] = cut_lines(gradient(), [(UPRIGHT_BOX, "a\tb\nc")])
+        assert cut.text == "a b c"
+
+    @pytest.mark.parametrize(
+        ("points", "reason"),
+        [([[2, 1], [12, 1], [12, 1], [2, 1]], "zero-area"), ([[2, 1], [900, 1], [900, 6], [2, 6]], "partly-outside")],
+    )
+    def test_a_broken_outline_is_named_and_not_cut(self, points, reason):
+        [cut] = cut_lines(gradient(), [(points, "total")])
+        assert cut.line is None
+        assert cut.reason == reason
 
     def test_a_line_that_is_written_upwards_is_turned_by_a_quarter(self):
-        [(_, line, _)] = cut_lines(gradient(), [([[3, 0], [7, 0], [7, 12], [3, 12]], "up")])
+        [(_, _, line, _)] = cut_lines(gradient(), [([[3, 0], [7, 0], [7, 12], [3, 12]], "up")])
         assert np.array_equal(line, np.rot90(gradient()[0:12, 3:7]))
 
     def test_a_polygon_of_many_points_is_cut_by_its_least_rectangle(self):
         outline = [[2, 1], [7, 1], [12, 1], [12, 6], [7, 6], [2, 6]]
-        [(_, line, _)] = cut_lines(gradient(), [(outline, "total")])
+        [(_, _, line, _)] = cut_lines(gradient(), [(outline, "total")])
         assert np.array_equal(line, gradient()[1:6, 2:12])
 
 
@@ -84,12 +99,21 @@ class TestMain:
         assert "missing.png" in result.output
         assert "2 lines of 1 pictures" in result.output
 
-    def test_labels_are_never_overwritten(self, labelled, tmp_path):
-        (tmp_path / "labels.txt").write_text("mine")
-        result = run(labelled, "--output", tmp_path)
+    def test_a_broken_box_is_said_and_the_others_are_cut(self, labelled, tmp_path):
+        labelled.write_text(labelled.read_text().replace("[12, 6]", "[900, 6]"))
+        result = run(labelled, "--output", tmp_path / "cut")
+        assert result.exit_code == 1
+        assert f"box 1 (total) is left out: {REASONS['partly-outside'].rule}" in result.output
+        assert (tmp_path / "cut" / "labels.txt").read_text() == "page_3.png\t1.50\n"
+
+    def test_a_folder_that_holds_something_is_refused(self, labelled, tmp_path):
+        mine = tmp_path / "cut" / "page_1.png"
+        mine.parent.mkdir()
+        mine.write_text("mine")
+        result = run(labelled, "--output", mine.parent)
         assert result.exit_code == 2
-        assert "labels.txt exists" in result.output
-        assert (tmp_path / "labels.txt").read_text() == "mine"
+        assert "is not empty" in result.output
+        assert [path.read_text() for path in mine.parent.iterdir()] == ["mine"]
 
     def test_labels_of_lines_are_refused(self, tmp_path):
         file = tmp_path / "lines.txt"
