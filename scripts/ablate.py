@@ -38,6 +38,7 @@ TITLES = {
     "rec": "Ablation of the recognizer",
     "scratch": "Ablation of the recognizer, from noise",
     "det": "Ablation of the detector",
+    "det_scratch": "Ablation of the detector, from noise",
 }
 
 
@@ -66,7 +67,11 @@ def parse_keys(_: click.Context, __: click.Parameter, text: str | None) -> list[
     "--rows", callback=parse_keys, metavar="KEY,KEY", help="Only these rows; differences are taken from the first."
 )
 @click.option(
-    "-o", "overrides", multiple=True, metavar="[ROW:]KEY=VALUE", help="Change the config of all rows or of one."
+    "-o",
+    "overrides",
+    multiple=True,
+    metavar="[ROW:]KEY=VALUE",
+    help="Change the config of all rows or of one; {seed} in a value stands for the seed of the run.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at once.")
 @click.option("--output", type=FOLDER, required=True, metavar="DIR", help="Runs, table.md, table.json and table.png.")

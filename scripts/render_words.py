@@ -4,7 +4,8 @@
     python scripts/render_words.py --alphabet digits --output output/numbers
 
 Writes train.txt, val.txt and test.txt in PaddleOCR's format, their images, and characters.txt, the dictionary: ten
-digits and 26 letters, with the blank 37 classes, or the digits alone.
+digits and 26 letters, with the blank 37 classes, or the digits alone. With ``--palette print`` the text is dark on
+light paper; in ``scene``, the default, it may also be faint or bright.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 import click
-from experiments.synthetic.lines import render_words
+from experiments.synthetic.lines import PALETTES, render_words
 from experiments.synthetic.typefaces import FONTS
 from experiments.synthetic.words import ALPHABETS
 
@@ -28,16 +29,17 @@ COUNT = click.IntRange(1, 1_000_000)
 @click.option("--test", type=COUNT, default=2000, show_default=True, help="Words to report on.")
 @click.option("--fonts", default="sans,serif", show_default=True, help=f"Of {', '.join(FONTS)}.")
 @click.option("--alphabet", type=click.Choice(list(ALPHABETS)), default="words", show_default=True)
+@click.option("--palette", type=click.Choice(list(PALETTES)), default="scene", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
-def main(train: int, val: int, test: int, fonts: str, alphabet: str, seed: int, output: Path) -> None:
+def main(train: int, val: int, test: int, fonts: str, alphabet: str, palette: str, seed: int, output: Path) -> None:
     """Render a data set of made-up words."""
     names = fonts.split(",")
     try:
         unknown = [name for name in names if name not in FONTS]
         if unknown:
             raise UserError(f"--fonts: there is no font {unknown[0]!r}; there are {', '.join(FONTS)}.")
-        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names, alphabet)
+        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names, alphabet, palette)
     except UserError as error:
         click.echo(f"render_words: {error}", err=True)
         sys.exit(2)

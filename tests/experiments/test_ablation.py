@@ -20,6 +20,7 @@ from experiments.processes import CommandError, Processes, StoppedError, Usage
 
 from ppocrv2_ext import config
 from ppocrv2_ext.config import vocabulary
+from ppocrv2_ext.config.networks import networks
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,6 +186,33 @@ class TestScratch:
             self._settings("stock_udml", inputs)
 
 
+class TestDetectorFromNoise:
+    """The table of detectors whose students start from noise."""
+
+    TASK = TASKS["det_scratch"]
+
+    def _networks(self, row, inputs):
+        """The trained networks of a row."""
+        settings = trials.make_settings(self.TASK, row, inputs._replace(overrides=(), teacher=Path("wise")))
+        members = networks(settings.config["Architecture"]).values()
+        return [each for each in members if not each.get("freeze_params")]
+
+    @pytest.mark.parametrize("row", TASK.rows, ids=lambda row: row.key)
+    def test_no_student_has_weights_or_norms_of_another_training(self, row, inputs):
+        students = self._networks(row, inputs)
+        assert len(students) == (1 if row.key == "student" else 2)
+        for student in students:
+            assert student["freeze_norm"] is False
+            assert student.get("pretrained") is None
+            assert student.get("perturbation") is None
+
+    def test_the_teacher_is_frozen_and_has_its_own_weights(self, inputs):
+        cml = next(row for row in self.TASK.rows if row.key == "cml")
+        config = trials.make_settings(self.TASK, cml, inputs._replace(overrides=(), teacher=Path("wise"))).config
+        teacher = config["Architecture"]["Models"]["Teacher"]
+        assert (teacher["pretrained"], teacher["freeze_params"]) == ("wise", True)
+
+
 class TestTrial:
     def test_warm_up_and_label_file_fit_the_budget_exactly(self, inputs, tmp_path):
         settings = trials.make_settings(REC, CTC, inputs)
@@ -211,6 +239,15 @@ class TestTrial:
 
         assert digest(seed=2) == digest()
         assert len({digest(), digest(1, 3), digest(1, 2, "Optimizer.lr.learning_rate=0.1")}) == 3
+
+    def test_the_seed_takes_its_place_in_every_value(self, inputs, tmp_path):
+        overrides = (*inputs.overrides, "Global.pretrained_model=first/seed{seed}/latest")
+        settings = trials.make_settings(REC, CTC, inputs._replace(overrides=overrides))
+        starts = [
+            trials.make_trial(CTC, seed, 2, settings, tmp_path).config["Global"]["pretrained_model"] for seed in (3, 14)
+        ]
+        assert starts == ["first/seed3/latest", "first/seed14/latest"]
+        assert settings.config["Global"]["pretrained_model"] == "first/seed{seed}/latest"
 
     @pytest.mark.parametrize("changed", ["train.txt", "test.txt", "start.pdparams"])
     def test_the_digest_depends_on_the_content_of_the_files(self, inputs, tmp_path, changed):
@@ -412,7 +449,9 @@ class TestScript:
         assert problem in done.output
 
     @pytest.mark.slow
-    @pytest.mark.parametrize(("kind", "rows"), [("rec", "ctc,both,stock"), ("det", "student,paste")])
+    @pytest.mark.parametrize(
+        ("kind", "rows"), [("rec", "ctc,both,stock"), ("det", "student,paste"), ("det_scratch", "student,dml")]
+    )
     def test_the_smoke_run_goes_from_training_to_the_table(self, kind, rows, tmp_path):
         pytest.importorskip("matplotlib")
         command = [sys.executable, ROOT / "scripts" / "ablate.py", kind, "--smoke", "--rows", rows, "--output", "out"]

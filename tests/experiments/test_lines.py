@@ -120,6 +120,11 @@ class TestLook:
         assert min(differences) > 10
         assert max(differences) > 150
 
+    def test_printed_text_is_dark_on_light_paper(self):
+        rng = random.Random(0)
+        colours = [lines.choose_colours(rng, "print") for _ in range(300)]
+        assert min(np.mean(paper) - np.mean(ink) for (paper, _), ink in colours) > 60
+
 
 class TestDrawing:
     def test_a_plain_look_has_the_ink_and_the_paper(self):
@@ -188,6 +193,12 @@ class TestMadeUpWords:
         assert len(set(texts)) == len(texts) == 35
         assert len(dictionary) == characters
         assert set("".join(texts)) <= set(dictionary)
+
+    def test_another_palette_writes_the_same_words_in_other_colours(self, tmp_path):
+        for palette in ("scene", "print"):
+            lines.render_words(tmp_path / palette, {"train": 5}, 7, ["sans"], palette=palette)
+        assert (tmp_path / "scene/train/0000.png").read_bytes() != (tmp_path / "print/train/0000.png").read_bytes()
+        assert _labels(tmp_path / "scene", "train")[0] == _labels(tmp_path / "print", "train")[0]
 
     def test_the_same_seed_writes_the_same_words_and_pixels(self, tmp_path):
         first, again = (lines.render_words(tmp_path / name, {"train": 5}, 7, ["sans"])[0] for name in ("a", "b"))

@@ -18,15 +18,18 @@ NARROW = ("Architecture.Backbone.scale=0.35",)
 NARROW_IN_CLONE = ("Architecture.Backbone.scale=0.175",)
 
 
-def _override_pair(overrides: Sequence[str]) -> tuple[str, ...]:
+def _override_pair(overrides: Sequence[str], names: Sequence[str] = ("Student", "Teacher")) -> tuple[str, ...]:
     """``overrides`` of one network, for both networks of a pair."""
     return tuple(
-        override.replace("Architecture.", f"Architecture.Models.{name}.", 1)
-        for name in ("Student", "Teacher")
-        for override in overrides
+        override.replace("Architecture.", f"Architecture.Models.{name}.", 1) for name in names for override in overrides
     )
 
 
+TRAINED_NORM = ("Architecture.freeze_norm=false",)  # from noise there are no statistics to keep
+STUDENTS_FROM_NOISE = (
+    *_override_pair(TRAINED_NORM, ("Student", "Student2")),
+    "Architecture.Models.Student2.perturbation=null",  # two draws of noise differ by themselves
+)
 NOT_AVERAGED = ("Global.use_ema=false",)  # as the configs of the other rows
 PASTE = ("Train.dataset.transforms.TextCopyPaste.p=1",)
 
@@ -142,5 +145,31 @@ TASKS = {
             Row("paste", "CML + Copy-Paste", "det/ch_PP-OCRv2_det_cml_finetune", 0.795, PASTE),
         ),
         measures=("hmean", "precision", "recall"),
+    ),
+    "det_scratch": Task(  # students that start from noise, on windows that a CPU can pay for
+        rows=(
+            Row(
+                "student",
+                "one student",
+                "det/ch_PP-OCRv2_det_student_finetune",
+                0.759,
+                (*NOT_AVERAGED, *TRAINED_NORM),
+            ),
+            Row("dml", "DML, two students", "det/ch_PP-OCRv2_det_dml_finetune", 0.777, STUDENTS_FROM_NOISE),
+            Row("cml", "CML, with a teacher", "det/ch_PP-OCRv2_det_cml_finetune", 0.789, STUDENTS_FROM_NOISE),
+            Row(
+                "paste",
+                "CML + Copy-Paste",
+                "det/ch_PP-OCRv2_det_cml_finetune",
+                0.795,
+                (*STUDENTS_FROM_NOISE, *PASTE),
+            ),
+        ),
+        measures=("hmean", "precision", "recall"),
+        overrides=(
+            "Train.dataset.transforms.RandomSceneWindow.size=[320,320]",
+            "Train.loader.num_workers=0",
+            "Eval.loader.num_workers=0",
+        ),
     ),
 }

@@ -74,7 +74,8 @@ class Ablation:
         self.lines = trials.read_training_lines(inputs.data)
         for row in rows:
             require_sources(self.settings[row.key].config, ("Train", "Eval"))
-            requirements.require_weights(self.settings[row.key].config, training=True)
+            for seed in seeds:
+                requirements.require_weights(trials.with_seed(self.settings[row.key].config, seed), training=True)
 
     def _make_settings(self, row: Row, adjust: Callable[[dict], dict]) -> Settings:
         settings = make_settings(self.task, row, self.inputs)

@@ -30,7 +30,7 @@ OVERRIDES = {
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
     ),
 }
-OVERRIDES["scratch"] = OVERRIDES["rec"]
+OVERRIDES |= {"scratch": OVERRIDES["rec"], "det_scratch": OVERRIDES["det"]}
 SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
 
 
@@ -47,7 +47,7 @@ def draw_data(kind: str, folder: Path) -> Path:
     """Write images with a number on them, train.txt and test.txt into ``folder``, and return it.
 
     Args:
-        kind: a key of :data:`.paper.TASKS`; words for the recognizers, scenes for "det".
+        kind: a key of :data:`.paper.TASKS`; words for the recognizers, scenes for the detectors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part, count in COUNT.items():
@@ -77,4 +77,4 @@ def _draw_scene(text: str) -> tuple[np.ndarray, str]:
     return image, json.dumps(objects)
 
 
-DRAW = {"rec": _draw_word, "scratch": _draw_word, "det": _draw_scene}
+DRAW = {"rec": _draw_word, "scratch": _draw_word, "det": _draw_scene, "det_scratch": _draw_scene}

@@ -8,7 +8,6 @@ often.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from .paper import Row, Task
 
 EPOCH_KEYS = ("warmup_epoch", "decay_epochs")  # of Optimizer.lr: numbers of epochs
 NEVER = 10**9  # steps or epochs
+SEED = "{seed}"  # in a value of a config; the seed of the run takes its place
 
 
 class Budget(NamedTuple):
@@ -198,7 +198,7 @@ def make_trial(row: Row, seed: int, steps: int, settings: Settings, folder: Path
         folder: of the row.
     """
     own = folder / f"seed{seed}"
-    config = copy.deepcopy(settings.config)
+    config = with_seed(settings.config, seed)
     epochs = config["Global"]["epoch_num"]
     config["Global"].update(
         epoch_num=1,
@@ -216,6 +216,15 @@ def make_trial(row: Row, seed: int, steps: int, settings: Settings, folder: Path
     config["Train"]["loader"]["drop_last"] = True
     digest = settings.digest
     return Trial(row, seed, steps, own, config, settings.changes, digest, make_digest([digest, steps]))
+
+
+def with_seed(node: Any, seed: int) -> Any:
+    """A copy of ``node``, plain data, with ``seed`` in place of every :data:`SEED`."""
+    if isinstance(node, dict):
+        return {key: with_seed(value, seed) for key, value in node.items()}
+    if isinstance(node, list):
+        return [with_seed(value, seed) for value in node]
+    return node.replace(SEED, str(seed)) if isinstance(node, str) else node
 
 
 def make_digest(content: Any) -> str:

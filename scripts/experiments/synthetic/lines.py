@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
@@ -17,6 +18,19 @@ from .words import ALPHABETS, choose_text, read_chinese_words
 
 LONGEST = 20  # most characters of a line; PaddleOCR's recipes train on up to 25
 CHINESE_FONTS = ("sans", "serif")
+
+
+class Palette(NamedTuple):
+    """How much paper and ink differ."""
+
+    contrasts: tuple[int, ...]  # grey levels between them, each as likely
+    dark_ink: float  # share of the lines whose ink is the darker one
+
+
+PALETTES = {
+    "scene": Palette((35, 45, 60, 90, 130, 170), 0.6),  # faint and bright text too
+    "print": Palette((90, 130, 170), 1.0),  # which a network that starts from noise learns to read sooner
+}
 
 
 def render_lines(
@@ -47,7 +61,12 @@ def render_lines(
 
 
 def render_words(
-    directory: PathLike, counts: Mapping[str, int], seed: int, fonts: Iterable[str], alphabet: str = "words"
+    directory: PathLike,
+    counts: Mapping[str, int],
+    seed: int,
+    fonts: Iterable[str],
+    alphabet: str = "words",
+    palette: str = "scene",
 ) -> list[Path]:
     """Write a data set of made-up words or numbers; the same arguments write the same pixels.
 
@@ -56,13 +75,14 @@ def render_words(
         counts: {part: number of words}, such as ``{"train": 6000, "val": 500, "test": 1000}``. No word occurs twice.
         fonts: keys of :data:`.typefaces.FONTS`.
         alphabet: key of :data:`.words.ALPHABETS`.
+        palette: key of :data:`PALETTES`.
     Returns:
         The label files, in the order of ``counts``.
     Raises:
         UserError: a font is not installed.
     """
     characters, choose = ALPHABETS[alphabet]
-    files = _write_data_set(directory, counts, random.Random(seed), choose, tuple(fonts))
+    files = _write_data_set(directory, counts, random.Random(seed), choose, tuple(fonts), palette)
     (Path(directory) / "characters.txt").write_bytes("".join(f"{each}\n" for each in characters).encode())
     return files
 
@@ -73,6 +93,7 @@ def _write_data_set(
     rng: random.Random,
     choose: Callable[[random.Random], str | None],
     fonts: tuple[str, ...],
+    palette: str = "scene",
 ) -> list[Path]:
     """Render ``counts[part]`` texts into every folder ``directory``/part, and write their label files beside them.
 
@@ -87,24 +108,25 @@ def _write_data_set(
         for number in range(lines):
             text = _choose_new_text(rng, choose, used)
             file = folder / f"{number:04}.png"
-            file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng, fonts)))[1].tobytes())
+            file.write_bytes(cv2.imencode(".png", render(text, choose_look(rng, fonts, palette)))[1].tobytes())
             labels.append(f"{part}/{file.name}\t{text}\n")
         files.append(Path(directory) / f"{part}.txt")
         files[-1].write_bytes("".join(labels).encode("utf-8"))  # bytes: the same line ends everywhere
     return files
 
 
-def choose_look(rng: random.Random, fonts: tuple[str, ...] = CHINESE_FONTS) -> Look:
+def choose_look(rng: random.Random, fonts: tuple[str, ...] = CHINESE_FONTS, palette: str = "scene") -> Look:
     """Draw how a line looks. Every decision comes from ``rng``.
 
     Args:
         fonts: keys of :data:`.typefaces.FONTS` to choose from.
+        palette: key of :data:`PALETTES`.
     """
 
     def gauss(deviation: float) -> float:
         return max(-2 * deviation, min(2 * deviation, rng.gauss(0, deviation)))
 
-    papers, ink = choose_colours(rng)
+    papers, ink = choose_colours(rng, palette)
     return Look(
         font=rng.choice(fonts),
         size=rng.randint(28, 44),
@@ -127,15 +149,17 @@ def choose_look(rng: random.Random, fonts: tuple[str, ...] = CHINESE_FONTS) -> L
     )
 
 
-def choose_colours(rng: random.Random) -> tuple[tuple[Colour, Colour], Colour]:
+def choose_colours(rng: random.Random, palette: str = "scene") -> tuple[tuple[Colour, Colour], Colour]:
     """Draw the colours of a line: ((paper, paper), ink).
 
-    Paper and ink are 35 to 170 grey levels apart, give or take 15 in each channel. Either may be the darker one.
+    Args:
+        palette: key of :data:`PALETTES`. Each channel is up to 15 grey levels off its contrast.
     """
-    contrast = rng.choice((35, 45, 60, 90, 130, 170))
+    contrasts, dark_ink = PALETTES[palette]
+    contrast = rng.choice(contrasts)
     level = rng.uniform(20, 235 - contrast)
     dark, light = ([level + offset + rng.uniform(-15, 15) for _ in range(3)] for offset in (0, contrast))
-    ink, paper = (dark, light) if rng.random() < 0.6 else (light, dark)
+    ink, paper = (dark, light) if rng.random() < dark_ink else (light, dark)
     other = [value + rng.uniform(-0.3, 0.3) * contrast for value in paper]
     return (tuple(paper), tuple(other)), tuple(ink)
 
