@@ -3,7 +3,8 @@
     python scripts/crop_lines.py receipts/pages/train.txt --output receipts/cut
 
 Writes DIR/PICTURE_NUMBER.png for each line and DIR/labels.txt with `image<TAB>text`. NUMBER counts the boxes of a
-picture from 1. A second picture of one name is called PICTURE-2.
+picture from 1. A second picture of one name is called PICTURE-2. To train on these lines and on others, give
+--relative-to the data_dir of the others.
 A line is straightened, and turned by a quarter if it is upright, as `ppocrv2 ocr` does it.
 Boxes with the text ### or * are left out, since nobody knows what they say. So are broken boxes, each with a sentence.
 """
@@ -71,17 +72,35 @@ def cut_lines(picture: np.ndarray, boxes: Sequence[tuple[list, str]]) -> Iterato
     "--data-dir", type=click.Path(path_type=Path), help="What images are relative to; else the file's folder."
 )
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
-def main(file: Path, data_dir: Path | None, output: Path) -> None:
+@click.option(
+    "--relative-to",
+    "base",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="What the images in labels.txt are relative to, a folder that holds DIR; else DIR.",
+)
+def main(file: Path, data_dir: Path | None, output: Path, base: Path | None) -> None:
     """Cut the lines of the pictures in FILE into DIR."""
     try:
-        broken = _cut(file, data_dir, output)
+        broken = _cut(file, data_dir, output, _find_prefix(output, base))
     except (UserError, OSError) as error:
         click.echo(f"crop_lines: {error}", err=True)
         sys.exit(2)
     sys.exit(1 if broken else 0)
 
 
-def _cut(file: Path, data_dir: Path | None, output: Path) -> int:
+def _find_prefix(output: Path, base: Path | None) -> str:
+    """What stands before the name of an image in the label file: the way from ``base`` to ``output``, or nothing."""
+    if base is None:
+        return ""
+    folder, inner = base.resolve(), output.resolve()
+    if folder not in (inner, *inner.parents):
+        raise UserError(f"--relative-to {base} does not hold --output {output}; name a folder above it.")
+    way = inner.relative_to(folder).as_posix()
+    return "" if way == "." else f"{way}/"
+
+
+def _cut(file: Path, data_dir: Path | None, output: Path, prefix: str) -> int:
     """Write the lines and their labels; how many pictures and boxes are broken, each of them said."""
     samples = read_samples(file, data_dir, "det", EVERY_PICTURE)
     output.mkdir(parents=True, exist_ok=True)
@@ -104,7 +123,7 @@ def _cut(file: Path, data_dir: Path | None, output: Path) -> int:
                 continue
             image = f"{name}_{number}.png"
             (output / image).write_bytes(cv2.imencode(".png", line)[1].tobytes())
-            rows.append(f"{image}\t{text}\n")
+            rows.append(f"{prefix}{image}\t{text}\n")
     with atomic_write(output / LABELS) as part:
         part.write_text("".join(rows), encoding="utf-8")
     for problem in problems:

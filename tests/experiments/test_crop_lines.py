@@ -81,6 +81,20 @@ class TestMain:
         file = labelled.rename(moved / "train.txt")
         assert run(file, "--data-dir", tmp_path, "--output", tmp_path / "cut").exit_code == 0
 
+    @pytest.mark.parametrize(("output", "name"), [("cut", "cut/page_1.png"), ("a/b", "a/b/page_1.png")])
+    def test_names_can_be_relative_to_a_folder_above(self, labelled, tmp_path, output, name):
+        assert run(labelled, "--output", tmp_path / output, "--relative-to", tmp_path).exit_code == 0
+        first = (tmp_path / output / "labels.txt").read_text().splitlines()[0]
+        assert first == f"{name}\ttotal"
+        assert (tmp_path / name).is_file()
+
+    def test_a_folder_beside_the_output_is_refused_and_nothing_is_written(self, labelled, tmp_path):
+        (tmp_path / "other").mkdir()
+        done = run(labelled, "--output", tmp_path / "cut", "--relative-to", tmp_path / "other")
+        assert done.exit_code == 2
+        assert "name a folder above it" in done.output
+        assert not (tmp_path / "cut").exists()
+
     def test_pictures_of_one_name_in_two_folders_are_both_kept(self, labelled, tmp_path):
         (tmp_path / "other").mkdir()
         cv2.imwrite(str(tmp_path / "other" / "page.png"), gradient() + 1)
