@@ -3,31 +3,35 @@
     python scripts/hold_out.py words/train.txt --output words/split
     python scripts/hold_out.py receipts/lines/train.txt --group '(.*)_\\d+' --output receipts/split
 
-Writes DIR/train.txt and DIR/val.txt. The names of the images stay as they are, so `data_dir` stays too.
+Writes DIR/train.txt and DIR/val.txt in UTF-8, and overwrites neither. The names of the images stay as they are, so
+`data_dir` stays too.
 """
 
 from __future__ import annotations
 
-import codecs
+import contextlib
+import os
 import random
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import atomic_write
+from ppocrv2_ext.files import atomic_write, read_regular
 
 NAMES = ("train.txt", "val.txt")
 
 
-def split_lines(lines: Sequence[bytes], share: float, seed: int, pattern: str) -> tuple[list[bytes], list[bytes]]:
+def split_lines(lines: Sequence[str], share: float, seed: int, pattern: str) -> tuple[list[str], list[str]]:
     """Draw the groups of lines that validate; all other lines train.
 
     Args:
-        lines: of a label file, `image<TAB>label`, as bytes of UTF-8.
+        lines: of a label file, `image<TAB>label`.
         share: of the groups that validate, in (0, 1). At least one group validates, and at least one trains.
         seed: the same seed draws the same groups.
         pattern: a regular expression. Lines stay together if its first group (...) finds the same text in the names
@@ -35,8 +39,11 @@ def split_lines(lines: Sequence[bytes], share: float, seed: int, pattern: str) -
     Returns:
         (lines to train on, lines to validate on), each in the order of the file.
     Raises:
-        UserError: the pattern is no regular expression or has no (...), or there are fewer than two groups.
+        UserError: the share is not in (0, 1), the pattern is no regular expression or has no (...), or there are fewer
+            than two groups.
     """
+    if not 0 < share < 1:  # click lets a NaN pass
+        raise UserError(f"--share must lie between 0 and 1, got {share}.")
     groups = _find_groups(lines, pattern)
     names = sorted(set(groups))
     if len(names) < 2:
@@ -48,17 +55,52 @@ def split_lines(lines: Sequence[bytes], share: float, seed: int, pattern: str) -
     return train, [line for line, name in zip(lines, groups) if name in validation]
 
 
-def _find_groups(lines: Sequence[bytes], pattern: str) -> list[str]:
+def _find_groups(lines: Sequence[str], pattern: str) -> list[str]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
         raise UserError(f"--group {pattern!r} is no regular expression: {error}.") from None
     if not expression.groups:
         raise UserError(f"--group {pattern!r} has no (...) around the part that lines of one group share.")
-    # An editor may have put a byte order mark before the first name; it is no part of the name.
-    images = [line.removeprefix(codecs.BOM_UTF8).partition(b"\t")[0].decode("utf-8", "replace") for line in lines]
+    images = [line.partition("\t")[0] for line in lines]
     matches = [expression.search(image) for image in images]
     return [match[1] if match and match[1] is not None else image for match, image in zip(matches, images)]
+
+
+def read_label_lines(file: Path) -> list[str]:
+    """The lines of a label file without their ends, as the training reads them. Blank ones are left out.
+
+    Raises:
+        UserError: the file cannot be read, or a line is not UTF-8.
+    """
+    entries = read_entries(file)
+    for entry in entries:
+        if "not-utf8" in entry.reasons:
+            reason = REASONS["not-utf8"]
+            raise UserError(f"{entry.place}: {reason.rule}; {reason.advice}.")
+    return [entry.text for entry in entries if "blank-line" not in entry.reasons]
+
+
+def write_new(files: Mapping[Path, bytes]) -> None:
+    """Write all of the files, or none of them. A file that has its content already stays.
+
+    Raises:
+        UserError: at one of the paths there is something else, or a file cannot be written.
+    """
+    missing = {file: content for file, content in files.items() if not _holds(file, content)}
+    taken = [str(file) for file in missing if os.path.lexists(file)]
+    if taken:
+        raise UserError(f"{' and '.join(taken)} would be overwritten; name another --output.")
+    with contextlib.ExitStack() as stack:
+        for file, content in missing.items():
+            stack.enter_context(atomic_write(file)).write_bytes(content)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return read_regular(file) == content
+    except OSError:
+        return False
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,16 +114,13 @@ def _find_groups(lines: Sequence[bytes], pattern: str) -> list[str]:
 def main(file: Path, share: float, seed: int, group: str, output: Path) -> None:
     """Split FILE into DIR/train.txt and DIR/val.txt."""
     try:
-        if file.resolve() in [(output / name).resolve() for name in NAMES]:
-            raise UserError(f"{file} would be overwritten by a part of itself; name another --output.")
-        lines = [line for line in file.read_bytes().splitlines(keepends=True) if line.strip()]
-        for name, part in zip(NAMES, split_lines(lines, share, seed, group)):
-            with atomic_write(output / name) as target:
-                target.write_bytes(b"".join(part))
-            click.echo(f"{output / name}: {len(part)} lines")
+        parts = dict(zip(NAMES, split_lines(read_label_lines(file), share, seed, group)))
+        write_new({output / name: "".join(f"{line}\n" for line in part).encode() for name, part in parts.items()})
     except UserError as error:
         click.echo(f"hold_out: {error}", err=True)
         sys.exit(2)
+    for name, part in parts.items():
+        click.echo(f"{output / name}: {len(part)} lines")
 
 
 if __name__ == "__main__":
