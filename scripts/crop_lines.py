@@ -6,64 +6,126 @@ Writes DIR/PICTURE_NUMBER.png for each line and DIR/labels.txt with `image<TAB>t
 picture from 1. A second picture of one name is called PICTURE-2. To train on these lines and on others, give
 --relative-to the data_dir of the others.
 A line is straightened, and turned by a quarter if it is upright, as `ppocrv2 ocr` does it.
-Boxes with the text ### or * are left out, since nobody knows what they say. So are broken boxes, each with a sentence.
+Boxes without a text, or with the text ### or *, are left out, since nobody knows what they say. So are broken boxes and
+pictures that cannot be read, each with a sentence. A broken line of the label file is refused, and nothing is written.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Container, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import cv2
 import numpy as np
+from experiments.folders import fill_folder
 
+from ppocrv2_ext.data.label_files import Entry, read_entries
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.data.polygons import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
-from ppocrv2_ext.deploy.accuracy import read_samples
 from ppocrv2_ext.deploy.detect import order_corners
 from ppocrv2_ext.deploy.lines import cut_line
 from ppocrv2_ext.deploy.read import explain, open_image
-from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import atomic_write
+from ppocrv2_ext.errors import UserError, shorten
 
 LABELS = "labels.txt"
-EVERY_PICTURE = sys.maxsize
 ONE_LINE = str.maketrans("\t\r\n", "   ")  # a label file has a line for each image, and a tab before its label
+LEAST_TURN = 0.05  # sine of the angle by which an outline turns at a corner; a warp needs four real corners
+
+Box = tuple[Any, Any]  # (outline, text), as a label has them; they may be anything
 
 
 class Cut(NamedTuple):
     """A box whose text is known."""
 
     number: int  # of the box in its picture, from 1
-    text: str  # on one line
-    line: np.ndarray | None  # (h, w, 3) uint8 BGR; None if the outline is broken
-    reason: str | None  # what is wrong with the outline, a key of :data:`ppocrv2_ext.data.reasons.REASONS`
+    text: Any  # on one line; as the label has it if the box is broken
+    line: np.ndarray | None  # (h, w, 3) uint8 BGR; None if the box is broken
+    fault: str | None  # the rule that a broken box breaks, and what to do
 
 
-def cut_lines(picture: np.ndarray, boxes: Sequence[tuple[list, str]]) -> Iterator[Cut]:
+def read_pages(file: Path, data_dir: Path | None) -> list[tuple[Path, list[Box]]]:
+    """[(picture, its boxes), ...] of a label file.
+
+    Args:
+        data_dir: what the pictures are relative to; None for the folder of the file.
+    Raises:
+        UserError: the file cannot be read, or a line is no picture with a list of boxes.
+    """
+    folder, pages = data_dir or file.parent, []
+    for entry in read_entries(file):
+        if "blank-line" in entry.reasons:
+            continue
+        if not entry.images:
+            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; mend the line or leave it out.")
+        boxes = _read_boxes(entry)
+        pages += [(folder / image, boxes) for image in entry.images]
+    return pages
+
+
+def _read_boxes(entry: Entry) -> list[Box]:
+    try:
+        boxes = json.loads(entry.label)
+    except (ValueError, RecursionError):
+        boxes = None
+    if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
+        raise UserError(
+            f"{entry.place}: the label is no list of boxes; a line must be "
+            'image<TAB>[{"transcription", "points"}, ...]; mend it or leave it out.'
+        )
+    return [(box.get("points"), box.get("transcription")) for box in boxes]
+
+
+def cut_lines(picture: np.ndarray, boxes: Sequence[Box]) -> Iterator[Cut]:
     """Cut the line of each box whose text is known.
 
     Args:
         picture: (H, W, 3) uint8 BGR.
-        boxes: [(outline, text), ...]. An outline with other than 4 points is cut by its least rectangle.
+        boxes: [(outline, text), ...].
     """
     height, width = picture.shape[:2]
     for number, (points, text) in enumerate(boxes, 1):
-        if text in IGNORED_TEXTS or not text.strip():
+        if isinstance(text, str) and (text in IGNORED_TEXTS or not text.strip()):
             continue
-        text = text.translate(ONE_LINE)
-        reason, _ = check_polygon(points, (width, height))
-        if reason:
-            yield Cut(number, text, None, reason)
-            continue
-        outline = np.array(points, np.float32)
-        box = outline if len(outline) == 4 else order_corners(cv2.boxPoints(cv2.minAreaRect(outline)))
-        yield Cut(number, text, cut_line(picture, box), None)
+        fault = _find_fault(points, text, (width, height))
+        if fault:
+            yield Cut(number, text, None, fault)
+        else:
+            line = cut_line(picture, choose_corners(np.array(points, np.float32)))
+            yield Cut(number, text.translate(ONE_LINE), line, None)
+
+
+def _find_fault(points: Any, text: Any, size: tuple[int, int]) -> str | None:
+    """What is wrong with a box and what to do; None if nothing is. ``size`` is the (width, height) of its picture."""
+    if not isinstance(text, str):
+        return 'the transcription must be a text such as "total"; write the text, or ### if nobody knows it'
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "the transcription must not have half of a surrogate pair; write the text again"
+    reason, _ = check_polygon(points, size)
+    return f"{REASONS[reason].rule}; {REASONS[reason].advice}" if reason else None
+
+
+def choose_corners(outline: np.ndarray) -> np.ndarray:
+    """The corners by which a line is cut: (4, 2) float32, clockwise.
+
+    Args:
+        outline: (N, 2) float32. A convex quadrangle keeps its corners and begins at the same one. Any other outline is
+            cut by its least rectangle.
+    """
+    edges = np.roll(outline, -1, axis=0) - outline
+    lengths, after = np.linalg.norm(edges, axis=1), np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]  # > 0 clockwise, since y grows downwards
+    least = LEAST_TURN * lengths * np.roll(lengths, -1)
+    if len(outline) == 4 and (turns > least).all():
+        return outline
+    if len(outline) == 4 and (turns < -least).all():
+        return outline[[0, 3, 2, 1]]
+    return order_corners(cv2.boxPoints(cv2.minAreaRect(outline)))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,8 +145,8 @@ def main(file: Path, data_dir: Path | None, output: Path, base: Path | None) -> 
     """Cut the lines of the pictures in FILE into DIR."""
     try:
         broken = _cut(file, data_dir, output, _find_prefix(output, base))
-    except (UserError, OSError) as error:
-        click.echo(f"crop_lines: {error}", err=True)
+    except UserError as error:
+        _say(error)
         sys.exit(2)
     sys.exit(1 if broken else 0)
 
@@ -102,34 +164,39 @@ def _find_prefix(output: Path, base: Path | None) -> str:
 
 def _cut(file: Path, data_dir: Path | None, output: Path, prefix: str) -> int:
     """Write the lines and their labels; how many pictures and boxes are broken, each of them said."""
-    samples = read_samples(file, data_dir, "det", EVERY_PICTURE)
-    output.mkdir(parents=True, exist_ok=True)
-    if any(output.iterdir()):
-        raise UserError(f"{output} is not empty, and files in it could be overwritten; name another --output.")
+    pages = read_pages(file, data_dir)
     rows: list[str] = []
     names: set[str] = set()
-    problems = []
-    for sample in samples:
-        try:
-            picture = open_image(sample.path)
-        except (OSError, ValueError) as error:
-            problems.append(f"{sample.path}: {explain(error)}")
-            continue
-        name = _new_name(sample.path.stem, names)
-        names.add(name)
-        for number, text, line, reason in cut_lines(picture, sample.label):
-            if reason:
-                problems.append(f"{sample.path}: box {number} ({text}) is left out: {REASONS[reason].rule}.")
+    problems = 0
+    with fill_folder(output) as part:
+        for path, boxes in pages:
+            try:
+                picture = open_image(path)
+            except (OSError, ValueError) as error:
+                _say(f"{path}: {explain(error)}")
+                problems += 1
                 continue
-            image = f"{name}_{number}.png"
-            (output / image).write_bytes(cv2.imencode(".png", line)[1].tobytes())
-            rows.append(f"{prefix}{image}\t{text}\n")
-    with atomic_write(output / LABELS) as part:
-        part.write_text("".join(rows), encoding="utf-8")
-    for problem in problems:
-        click.echo(f"crop_lines: {problem}", err=True)
+            name = _new_name(path.stem, names)
+            names.add(name)
+            for number, text, line, fault in cut_lines(picture, boxes):
+                if fault:
+                    _say(f"{path}: box {number} ({shorten(text)}) is left out: {fault}.")
+                    problems += 1
+                    continue
+                image = f"{name}_{number}.png"
+                (part / image).write_bytes(cv2.imencode(".png", line)[1].tobytes())
+                rows.append(f"{prefix}{image}\t{text}\n")
+        if not rows:
+            raise UserError(
+                f"{file} has no line to cut, so nothing is written; it needs a sound box with a known text."
+            )
+        (part / LABELS).write_bytes("".join(rows).encode("utf-8"))
     click.echo(f"{output / LABELS}: {len(rows)} lines of {len(names)} pictures")
-    return len(problems)
+    return problems
+
+
+def _say(problem: object) -> None:
+    click.echo(f"crop_lines: {problem}", err=True)
 
 
 def _new_name(name: str, used: Container[str]) -> str:
