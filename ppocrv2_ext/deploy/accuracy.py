@@ -41,16 +41,18 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
         kind: of the model: "det", "rec" or "cls".
         count: the most samples.
     Raises:
-        UserError: the file cannot be read, has no sample, or a line has no boxes although the model is a detector, or
-            has boxes although it is none.
+        UserError: the file cannot be read or has no sample. Or a line is not ``image<TAB>label`` in UTF-8, has no boxes
+            although the model is a detector, or has boxes although it is none.
     """
     folder = Path(data_dir) if data_dir else Path(data).parent
-    entries = [entry for entry in read_entries(data) if entry.text]
+    entries = [entry for entry in read_entries(data) if "blank-line" not in entry.reasons]
     if not entries:
         raise UserError(f"{data} has no labelled picture.")
     step = max(1, -(-len(entries) // count))
     samples = []
     for entry in islice(entries, 0, None, step):
+        if not entry.images:
+            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; mend the line or leave it out.")
         label: Any = entry.label
         if kind == "det":
             try:
@@ -62,8 +64,6 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
                 ) from error
         elif is_detection_label(label):
             raise UserError(f"{entry.place}: the label is a list of boxes; this model needs image<TAB>text, of lines.")
-        if not entry.images:
-            raise UserError(f"{entry.place}: no image; a line is image<TAB>label.")
         samples.append(Sample(folder / entry.images[0], label))
     return samples
 

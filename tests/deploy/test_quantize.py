@@ -167,6 +167,14 @@ class TestAccuracy:
         with pytest.raises(UserError, match=r"labels.txt:1: no boxes"):
             accuracy.read_samples(labels, None, "det", 4)
 
+    @pytest.mark.parametrize("kind", ["det", "rec", "cls"])
+    @pytest.mark.parametrize("line", [b"a.png\t\xff\n", b"a.png\n"], ids=["not UTF-8", "no tab"])
+    def test_a_line_that_is_none_is_named(self, tmp_path, kind, line):
+        labels = tmp_path / "labels.txt"
+        labels.write_bytes(b"\n \n" + line)
+        with pytest.raises(UserError, match=r"labels.txt:3: it is not `image<TAB>label` in UTF-8"):
+            accuracy.read_samples(labels, None, kind, 4)
+
     def test_a_picture_that_cannot_be_read_is_named_and_the_others_count(self, samples, tmp_path):
         known = samples / "icdar2015_words" / "test.txt"
         sound = accuracy.read_samples(known, None, "rec", 3)
