@@ -5,7 +5,7 @@
 
 Writes train.txt, val.txt and test.txt in PaddleOCR's format, their images, and characters.txt, the dictionary: ten
 digits and 26 letters, with the blank 37 classes, or the digits alone. With ``--palette print`` the text is dark on
-light paper; in ``scene``, the default, it may also be faint or bright.
+light paper; in ``scene``, the default, it may also be faint or bright. DIR must be new or empty.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import click
+from experiments.folders import fill_folder
 from experiments.synthetic.lines import PALETTES, render_words
 from experiments.synthetic.typefaces import FONTS
 from experiments.synthetic.words import ALPHABETS
@@ -39,11 +40,12 @@ def main(train: int, val: int, test: int, fonts: str, alphabet: str, palette: st
         unknown = [name for name in names if name not in FONTS]
         if unknown:
             raise UserError(f"--fonts: there is no font {unknown[0]!r}; there are {', '.join(FONTS)}.")
-        files = render_words(output, {"train": train, "val": val, "test": test}, seed, names, alphabet, palette)
+        with fill_folder(output) as part:
+            files = render_words(part, {"train": train, "val": val, "test": test}, seed, names, alphabet, palette)
     except UserError as error:
         click.echo(f"render_words: {error}", err=True)
         sys.exit(2)
-    click.echo("  ".join(map(str, files)))
+    click.echo("  ".join(str(output / file.name) for file in files))
 
 
 if __name__ == "__main__":

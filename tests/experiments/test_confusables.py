@@ -12,6 +12,9 @@ import pytest
 from experiments import separation
 from experiments.synthetic import confusables, typefaces
 
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.preview import fonts as installed_fonts
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -146,6 +149,12 @@ class TestData:
         for name in typefaces.FONTS:
             missing = bytes(typefaces.load_typeface(name, 32).getmask("\U0010ffff"))
             assert all(bytes(typefaces.load_typeface(name, 32).getmask(c)) != missing for c in confusables.CHARACTERS)
+
+    def test_a_missing_font_is_named_before_the_first_picture(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(installed_fonts.util, "find_spec", lambda name: None)
+        with pytest.raises(UserError, match="is not installed; run `pip install"):
+            confusables.render_confusables(tmp_path, 1, 1, 0)
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_count_below_one_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="at least 1"):

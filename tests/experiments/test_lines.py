@@ -175,10 +175,12 @@ class TestDrawing:
         assert factors.min() == pytest.approx(0.6)
         assert factors[-1] == pytest.approx(1, abs=1e-6)
 
-    def test_missing_fonts_are_named_with_the_command(self, monkeypatch):
+    @pytest.mark.parametrize("name", typefaces.FONTS)
+    def test_a_missing_font_is_named_with_the_command(self, monkeypatch, name):
         monkeypatch.setattr(fonts.util, "find_spec", lambda name: None)
-        with pytest.raises(UserError, match="pip install pylopdf-fonts-zh-cn==0.1.1"):
-            typefaces.load_typeface("sans", 20)
+        command = f"pip install {typefaces.REQUIREMENTS[typefaces.FONTS[name].package]}"
+        with pytest.raises(UserError, match=f"^the font '{name}' is not installed; run `{command}`.$"):
+            typefaces.load_typeface(name, 20)
 
 
 MADE_UP_COUNTS = {"train": 20, "val": 5, "test": 10}
@@ -193,6 +195,23 @@ class TestMadeUpWords:
         assert len(set(texts)) == len(texts) == 35
         assert len(dictionary) == characters
         assert set("".join(texts)) <= set(dictionary)
+
+    def test_a_missing_font_is_named_before_the_first_picture(self, tmp_path, monkeypatch):
+        find = fonts.util.find_spec
+        monkeypatch.setattr(fonts.util, "find_spec", lambda name: None if "manimgx" in name else find(name))
+        with pytest.raises(UserError, match="the font 'black' is not installed"):
+            lines.render_words(tmp_path, MADE_UP_COUNTS, 1, ["sans", "black"])
+        assert list(tmp_path.iterdir()) == []
+
+    def test_more_numbers_than_there_are_are_refused_before_the_first_picture(self, tmp_path):
+        with pytest.raises(UserError, match="'digits' gives up to 1000000 different words, got 1000001; ask for fewer"):
+            lines.render_words(tmp_path, {"train": 999_999, "val": 2}, 1, ["sans"], "digits")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_fewer_texts_are_asked_for_than_the_alphabet_has(self):
+        numbers = sum(10**digits for digits in range(3, 7))
+        assert words.ALPHABETS["digits"].most < numbers
+        assert words.ALPHABETS["words"].most < len(words.CHARACTERS) ** 5  # the codes of five characters alone
 
     def test_another_palette_writes_the_same_words_in_other_colours(self, tmp_path):
         for palette in ("scene", "print"):

@@ -11,7 +11,7 @@ from ppocrv2_ext.files import PathLike
 
 from .drawing import Look, render
 from .lines import choose_look
-from .typefaces import FONTS
+from .typefaces import FONTS, require_typefaces
 
 # The characters of a group are easily confused: a stroke is longer, is one more, or goes through another.
 GROUPS = tuple(
@@ -30,9 +30,12 @@ def render_confusables(directory: PathLike, count: int, test_count: int, seed: i
     Args:
         directory: receives ``train/00000.png``, ..., ``train.txt``, the same of ``test``, and ``characters.txt``.
         count, test_count: lines to train on and to test on, at least 1 each.
+    Raises:
+        UserError: a font is not installed.
     """
     if min(count, test_count) < 1:
         raise ValueError(f"`count` and `test_count` must be at least 1, got {count} and {test_count}.")
+    require_typefaces(FONTS)
     rng, directory = random.Random(seed), Path(directory)
     for name, lines in (("train", count), ("test", test_count)):
         (directory / name).mkdir(parents=True, exist_ok=True)

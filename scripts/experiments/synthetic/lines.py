@@ -14,6 +14,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
 from .drawing import Colour, Look, render
+from .typefaces import require_typefaces
 from .words import ALPHABETS, choose_text, read_chinese_words
 
 LONGEST = 20  # most characters of a line; PaddleOCR's recipes train on up to 25
@@ -45,7 +46,7 @@ def render_lines(
     Returns:
         Paths of (train.txt, test.txt).
     Raises:
-        UserError: there are not so many different lines, or the word list is not installed.
+        UserError: there are not so many different lines, or the word list or a font is not installed.
     """
     if min(count, test_count) < 1:
         raise ValueError(f"`count` and `test_count` must be at least 1, got {count} and {test_count}.")
@@ -79,9 +80,12 @@ def render_words(
     Returns:
         The label files, in the order of ``counts``.
     Raises:
-        UserError: a font is not installed.
+        UserError: there are not so many different words, or a font is not installed. Then nothing is written.
     """
-    characters, choose = ALPHABETS[alphabet]
+    characters, choose, most = ALPHABETS[alphabet]
+    total = sum(counts.values())
+    if total > most:
+        raise UserError(f"the alphabet {alphabet!r} gives up to {most} different words, got {total}; ask for fewer.")
     files = _write_data_set(directory, counts, random.Random(seed), choose, tuple(fonts), palette)
     (Path(directory) / "characters.txt").write_bytes("".join(f"{each}\n" for each in characters).encode())
     return files
@@ -100,6 +104,7 @@ def _write_data_set(
     Args:
         choose: draws a text, or None when the text it drew cannot be used.
     """
+    require_typefaces(fonts)
     used, files = set(), []
     for part, lines in counts.items():
         folder = Path(directory) / part

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import ImageFont
 
+from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.preview.fonts import FONT_FILE, FONT_PACKAGE, REQUIREMENT, find_font_file
 
 
@@ -49,4 +51,19 @@ def find_typeface_file(name: str) -> Path:
         UserError: its package is not installed.
     """
     face = FONTS[name]
-    return find_font_file(face.package, face.file, REQUIREMENTS[face.package])
+    try:
+        return find_font_file(face.package, face.file, REQUIREMENTS[face.package])
+    except UserError:
+        raise UserError(
+            f"the font {name!r} is not installed; run `pip install {REQUIREMENTS[face.package]}`."
+        ) from None
+
+
+def require_typefaces(names: Iterable[str]) -> None:
+    """Refuse fonts that are not installed, before the first is drawn.
+
+    Args:
+        names: keys of :data:`FONTS`.
+    """
+    for name in names:
+        find_typeface_file(name)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from importlib import util
 from pathlib import Path
+from typing import NamedTuple
 
 from ppocrv2_ext.errors import UserError
 
@@ -97,8 +98,19 @@ def choose_number(rng: random.Random) -> str:
     return "".join(rng.choice(string.digits) for _ in range(rng.randint(3, 6)))
 
 
-# {name: (characters, draws a text of them)} of made-up data sets. With few classes a network needs fewer steps.
-ALPHABETS = {"words": (CHARACTERS, choose_made_up_word), "digits": (string.digits, choose_number)}
+class Alphabet(NamedTuple):
+    """What made-up data sets are written in."""
+
+    characters: str
+    choose: Callable[[random.Random], str]  # draws a text of them
+    most: int  # texts that a data set may have; of more, hardly a draw would be new
+
+
+# With few classes a network needs fewer steps. There are 1,111,000 numbers, and far more words.
+ALPHABETS = {
+    "words": Alphabet(CHARACTERS, choose_made_up_word, 3_000_000),
+    "digits": Alphabet(string.digits, choose_number, 1_000_000),
+}
 
 
 def _choose_chinese(rng: random.Random, word: Callable[[], str]) -> str:
