@@ -18,11 +18,11 @@ import click
 from experiments.ablation import report, smoke
 from experiments.ablation.paper import TASKS, Row, Task
 from experiments.ablation.plot import draw_picture
-from experiments.ablation.results import START, find_budgets, read_results
-from experiments.ablation.run_all import Ablation, lock_folder
+from experiments.ablation.results import TASK, find_budgets, read_results, read_start, require_task
+from experiments.ablation.run_all import Ablation, lock_folder, make_all_settings
 from experiments.ablation.trials import Budget, Inputs
 from experiments.processes import CommandError, Processes
-from experiments.records import read_json, write_json
+from experiments.records import write_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +34,7 @@ from ppocrv2_ext.files import atomic_write
 warnings.filterwarnings("ignore", message="No ccache found")
 console = Console(highlight=False, soft_wrap=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+LARGEST_SEED, MOST_MINUTES = 2**32 - 1, 525_600  # the seed that NumPy takes; a year
 TITLES = {
     "rec": "Ablation of the recognizer",
     "scratch": "Ablation of the recognizer, from noise",
@@ -45,9 +46,21 @@ TITLES = {
 def parse_seeds(_: click.Context, __: click.Parameter, text: str) -> list[int]:
     """The whole numbers of an option such as 1,2,3."""
     try:
-        return [int(part) for part in text.split(",")]
+        seeds = [int(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"whole numbers with commas between, got {text!r}.") from None
+    if not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise click.BadParameter(f"a seed must be from 0 to {LARGEST_SEED}, got {text!r}.")
+    if len(set(seeds)) < len(seeds):
+        raise click.BadParameter(f"each seed must be there once, got {text!r}.")
+    return seeds
+
+
+def parse_minutes(_: click.Context, __: click.Parameter, minutes: float | None) -> float | None:
+    """A number of minutes; None without one."""
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:  # a NaN is in no range
+        raise click.BadParameter(f"a number above 0 and up to {MOST_MINUTES}, got {minutes}.")
+    return minutes
 
 
 def parse_keys(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
@@ -61,7 +74,7 @@ def parse_keys(_: click.Context, __: click.Parameter, text: str | None) -> list[
 @click.option("--weights", type=Path, metavar="DIR/PREFIX", help="Where all networks start, see `ppocrv2 weights`.")
 @click.option("--teacher", type=Path, metavar="DIR/PREFIX", help="Checkpoint of the frozen teacher of CML.")
 @click.option("--steps", type=click.IntRange(1), help="Training steps of the baseline; all rows see as many images.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Instead of steps: training time of each row.")
+@click.option("--minutes", type=float, callback=parse_minutes, help="Instead of steps: training time of each row.")
 @click.option("--seeds", default="1,2,3", show_default=True, callback=parse_seeds)
 @click.option(
     "--rows", callback=parse_keys, metavar="KEY,KEY", help="Only these rows; differences are taken from the first."
@@ -98,9 +111,12 @@ def main(
     try:
         selection = task.select_rows(rows)
         success = True
-        if not only_report:
+        if only_report:
+            require_task(output, kind, task)
+        else:
+            is_drawn = is_smoke and data is None
             if is_smoke:
-                data = data or smoke.draw_data(kind, output / "data")
+                data = data or output / smoke.FOLDER
                 steps, minutes, seeds, weights, teacher = smoke.STEPS, None, seeds[:1], None, None
                 overrides = (*smoke.OVERRIDES[kind], *overrides)
             if data is None:
@@ -108,13 +124,20 @@ def main(
             if bool(steps) == bool(minutes):
                 raise UserError("give one budget, --steps N or --minutes M.")
             inputs, budget = Inputs(data, weights, teacher, overrides), Budget(steps, minutes)
-            adjust = smoke.narrow_backbones if is_smoke else lambda config: config
             with lock_folder(output) as lock, Processes([lock]) as processes:
-                ablation = Ablation(task, selection, inputs, budget, seeds, output, adjust, console.print)
+                require_task(output, kind, task)
+                if is_drawn:
+                    make_all_settings(task, selection, inputs, seeds, is_smoke)  # a mistake is told before we draw
+                    smoke.draw_data(kind, inputs.data)
+                ablation = Ablation(task, selection, inputs, budget, seeds, output, is_smoke, console.print)
+                write_json(output / TASK, {"task": kind})
                 success = ablation.run(jobs, processes)
         success = write_report(TITLES[kind], task, selection, output, only_report) and success
-    except (UserError, CommandError) as error:
+    except UserError as error:
         console.print(f"ablate: {error}", markup=False)
+        sys.exit(2)
+    except CommandError as error:
+        console.print(f"ablate: {error}; see {error.log}", markup=False)
         sys.exit(2)
     except KeyboardInterrupt:
         console.print("Stopped. The finished runs are kept, and the same command goes on with the rest.")
@@ -149,7 +172,7 @@ def write_report(title: str, task: Task, selection: Sequence[Row], output: Path,
         header, cells = report.make_average_cells(section.lines, task.measures)
         if cells:
             console.print(make_table("one network of all seeds", header, cells))
-    start = (read_json(output / START) or {}).get("measures")
+    start = read_start(output, budgets.values(), task.measures)
     write_json(output / "table.json", report.to_json(sections, start, task.measures))
     with atomic_write(output / "table.md") as file:
         file.write_text(report.to_markdown(title, sections, start, task.measures), encoding="utf-8")

@@ -84,7 +84,7 @@ class FakeProcesses:
 
 def ablation(inputs, output, rows=(CTC, UDML), steps=2, minutes=None, seeds=(1, 2)):
     return run_all.Ablation(
-        REC, list(rows), inputs, trials.Budget(steps, minutes), seeds, output, dict, lambda line: None
+        REC, list(rows), inputs, trials.Budget(steps, minutes), seeds, output, False, lambda line: None
     )
 
 
@@ -109,7 +109,7 @@ class TestSettings:
         assert pair["Global"]["pretrained_model"] is None
         assert {model["pretrained"] for model in pair["Architecture"]["Models"].values()} == {"start"}
 
-    def test_a_frozen_teacher_needs_weights_of_its_own(self, inputs):
+    def test_a_frozen_teacher_gets_weights_of_its_own(self, inputs):
         cml = next(row for row in DET.rows if row.key == "cml")
         changed_inputs = inputs._replace(weights=Path("start"), teacher=Path("wise"), overrides=())
         models = trials.make_settings(DET, cml, changed_inputs).config["Architecture"]["Models"]
@@ -119,8 +119,19 @@ class TestSettings:
             "Student2": "start",
         }
 
-        with pytest.raises(UserError, match="needs weights of its own: --teacher"):
-            trials.make_settings(DET, cml, changed_inputs._replace(teacher=None))
+    @pytest.mark.parametrize("name", ["det", "det_scratch"])
+    def test_a_frozen_teacher_without_weights_is_refused(self, inputs, name):
+        def check(*overrides, is_smoke=False):
+            rows = TASKS[name].select_rows(["cml", "paste"])
+            own = inputs._replace(overrides=overrides)
+            return run_all.make_all_settings(TASKS[name], rows, own, [1], is_smoke)
+
+        with pytest.raises(UserError, match="row cml: Teacher is frozen, so it needs weights of its own: --teacher"):
+            check()
+        with pytest.raises(UserError, match="row paste: Teacher is frozen"):
+            check("cml:Architecture.Models.Teacher.pretrained=wise")
+        assert check("cml:Architecture.Models.Teacher.pretrained={seed}/wise", "paste:Global.pretrained_model=all")
+        assert check(is_smoke=True)
 
     def test_only_the_last_row_of_the_detector_pastes_text(self, inputs):
         def shares(row):
@@ -240,14 +251,74 @@ class TestTrial:
         assert digest(seed=2) == digest()
         assert len({digest(), digest(1, 3), digest(1, 2, "Optimizer.lr.learning_rate=0.1")}) == 3
 
-    def test_the_seed_takes_its_place_in_every_value(self, inputs, tmp_path):
-        overrides = (*inputs.overrides, "Global.pretrained_model=first/seed{seed}/latest")
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("first/seed{seed}/latest", ["first/seed3/latest", "first/seed14/latest"]),
+            ("{seed}/latest", ["3/latest", "14/latest"]),
+            ("'{seed}: latest'", ["3: latest", "14: latest"]),
+        ],
+    )
+    def test_the_seed_takes_its_place_in_every_value(self, inputs, tmp_path, value, expected):
+        overrides = (*inputs.overrides, f"Global.pretrained_model={value}")
         settings = trials.make_settings(REC, CTC, inputs._replace(overrides=overrides))
-        starts = [
-            trials.make_trial(CTC, seed, 2, settings, tmp_path).config["Global"]["pretrained_model"] for seed in (3, 14)
-        ]
-        assert starts == ["first/seed3/latest", "first/seed14/latest"]
-        assert settings.config["Global"]["pretrained_model"] == "first/seed{seed}/latest"
+        made = [trials.make_trial(CTC, seed, 2, settings, tmp_path) for seed in (3, 14)]
+        assert [trial.config["Global"]["pretrained_model"] for trial in made] == expected
+        assert made[0].digest == made[1].digest  # there are no such files
+        assert "Global.pretrained_model=" + value.replace("{seed}", "14") == made[1].changes[-1]
+
+    def test_the_seed_can_be_a_number_and_a_later_override_wins(self, inputs, tmp_path):
+        def rate(*overrides):
+            keys = tuple(f"Optimizer.lr.learning_rate={value}" for value in overrides)
+            settings = trials.make_settings(REC, CTC, inputs._replace(overrides=(*inputs.overrides, *keys)))
+            return trials.make_trial(CTC, 7, 2, settings, tmp_path).config["Optimizer"]["lr"]["learning_rate"]
+
+        assert rate("0.00{seed}") == 0.007
+        assert rate("0.00{seed}", 0.5) == 0.5
+        assert rate(0.5, "0.00{seed}") == 0.007
+
+    def test_the_digest_depends_on_weights_that_an_override_names(self, inputs, tmp_path):
+        def write(name, content):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(content)
+
+        def digests(path):
+            own = inputs._replace(overrides=(*inputs.overrides, f"Global.pretrained_model={tmp_path}/{path}"))
+            settings = trials.make_settings(REC, CTC, own)
+            return [trials.make_trial(CTC, seed, 2, settings, tmp_path).digest for seed in (1, 2)]
+
+        for seed in (1, 2):
+            write(f"{seed}/latest.pdparams", bytes([seed]))
+        write("one/latest.pdparams", b"weights")
+        shared, own = digests("one/latest"), digests("{seed}/latest")
+        assert shared[0] == shared[1]
+        assert own[0] != own[1]
+        write("one/latest.pdparams", b"other weights")
+        write("2/latest.pdparams", b"other weights")
+        assert digests("one/latest")[0] != shared[0]
+        assert [a == b for a, b in zip(digests("{seed}/latest"), own)] == [True, False]
+
+    def test_a_run_says_which_weights_its_trained_networks_started_from(self, inputs, tmp_path):
+        for name in ("start", "wise"):
+            (tmp_path / f"{name}.pdparams").write_text(name, encoding="utf-8")
+        start, wise = (trials.digest_file(tmp_path / f"{name}.pdparams") for name in ("start", "wise"))
+
+        def starts(task, row, *overrides, **own):
+            settings = trials.make_settings(task, row, inputs._replace(overrides=overrides, **own))
+            return trials.make_trial(row, 1, 2, settings, tmp_path).starts
+
+        cml = next(row for row in DET.rows if row.key == "cml")
+        named = f"Architecture.Models.Student2.pretrained={tmp_path / 'wise'}"
+        assert starts(REC, CTC) == {None: None}
+        assert starts(REC, CTC, weights=tmp_path / "start") == {None: start}
+        assert starts(DET, cml, named, weights=tmp_path / "start") == {"Student": start, "Student2": wise}
+
+    def test_a_digest_of_earlier_versions_is_still_the_same(self, inputs, tmp_path):
+        settings = trials.make_settings(REC, CTC, inputs)
+        assert trials.make_trial(CTC, 1, 2, settings, tmp_path).digest == trials.make_digest(
+            [trials.make_digest([settings.config, settings.contents]), 2]
+        )
+        assert set(settings.contents) == {"train", "test"}
 
     @pytest.mark.parametrize("changed", ["train.txt", "test.txt", "start.pdparams"])
     def test_the_digest_depends_on_the_content_of_the_files(self, inputs, tmp_path, changed):

@@ -23,7 +23,8 @@ def run(row, seed, best="network", digest="same", **accuracies):
 def results():
     ones = [run("one", 1, network=0.5), run("one", 2, network=0.6), run("one", 3, network=0.7)]
     twos = [run("two", 3, "B", A=0.6, B=0.8), run("two", 1, "A", A=0.7, B=0.5)]
-    deployed = {"one": {"parameters": 2090000, "bytes": 2**23, "milliseconds": 4.25, "engine": "onnxruntime"}}
+    cost = {"parameters": 2090000, "bytes": 2**23, "milliseconds": 4.25, "engine": "onnxruntime"}
+    deployed = {"one": {"digest": "same", **cost}}
     means = {"A": {"acc": 0.75, "norm_edit_dis": 0.95}, "B": {"acc": 0.6, "norm_edit_dis": 0.9}}
     averaged = {"two": {"digest": "same", "seeds": [1, 3], "networks": means}}
     return Results({"one": ones, "two": twos}, deployed, {"three": [(1, "it broke", "log.txt")]}, averaged)
@@ -83,6 +84,45 @@ def test_averaged_weights_are_compared_with_one_run_and_cost_the_images_of_all_s
 def test_without_averaged_weights_there_is_no_table_of_them(results):
     section = report.Section.of("equal images", ROWS, results._replace(averages={}), MEASURES)
     assert "averaged" not in report.to_markdown("Title", [section], None, MEASURES)
+
+
+@pytest.mark.parametrize("change", [{"seeds": [1, 2]}, {"seeds": [1, 3, 4]}, {"digest": "other"}])
+def test_an_average_of_other_runs_is_not_shown(results, change):
+    results.averages["two"].update(change)
+    section = report.Section.of("equal images", ROWS, results, MEASURES)
+    assert report.make_average_cells(section.lines, MEASURES)[1] == []
+
+
+def test_an_average_or_an_exported_network_without_runs_is_not_shown(results):
+    section = report.Section.of("equal images", ROWS, results._replace(runs={}), MEASURES)
+    assert [(line.averaged, line.deployed) for line in section.lines] == [(None, None)] * 3
+    assert report.to_markdown("Title", [section], None, MEASURES)
+
+
+def test_an_average_of_runs_with_different_settings_is_not_shown(results):
+    results.runs["two"][0]["digest"] = "other"
+    section = report.Section.of("equal images", ROWS, results, MEASURES)
+    assert section.lines[1].averaged is None
+
+
+def test_the_cost_of_an_exported_network_of_other_settings_is_not_shown(results):
+    results.deployments["one"]["digest"] = "other"
+    section = report.Section.of("equal images", ROWS, results, MEASURES)
+    assert report.make_cells(section.lines, MEASURES)[1][0][-3:] == ["–", "–", "–"]
+
+
+def test_a_row_that_could_not_be_timed_says_so(results):
+    cost = results.deployments["one"]
+    del cost["milliseconds"]
+    cost["problem"] = "no image can be read"
+    section = report.Section.of("equal images", ROWS, results, MEASURES)
+    assert report.make_cells(section.lines, MEASURES)[1][0][-3:] == ["2.090", "8.00", "failed"]
+
+
+def test_runs_that_differ_in_the_weights_of_their_seed_get_no_warning(results):
+    for number, own in enumerate(results.runs["two"]):
+        own.update(settings="same", digest=str(number))
+    assert not any("different settings" in note for note in report.make_notes(*results[:2]))
 
 
 def test_runs_of_different_settings_in_one_row_get_a_warning(results):

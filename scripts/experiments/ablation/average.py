@@ -14,9 +14,16 @@ from .results import AVERAGE
 WEIGHTS, LOG = "averaged", "averaged.txt"  # of a row
 
 
+def is_possible(runs: Sequence[dict]) -> bool:
+    """Whether there are several runs, all of the same settings. Those have started from the same weights."""
+    return len(runs) > 1 and len({run["digest"] for run in runs}) == 1
+
+
 def is_current(content: dict | None, runs: Sequence[dict]) -> bool:
     """Whether these runs made ``content``, which is what averaged.json holds, or None without one."""
-    return bool(content) and (content["digest"], content["seeds"]) == (runs[0]["digest"], _list_seeds(runs))
+    if not content or not is_possible(runs):
+        return False
+    return (content.get("digest"), content.get("seeds")) == (runs[0]["digest"], sorted(_list_seeds(runs)))
 
 
 def measure_average(folder: Path, runs: Sequence[dict], task: Task, config: dict, processes: Processes) -> None:

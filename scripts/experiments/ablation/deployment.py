@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import itertools
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import cv2
 import numpy as np
 
 from ppocrv2_ext.config.yaml_files import assignment
+from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from ppocrv2_ext.deploy.read import line_width, load_image, resize_line
+from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
 from ..processes import Processes
@@ -67,6 +71,8 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
         data: folder with test.txt and the images that it names.
     Returns:
         {row key: milliseconds}
+    Raises:
+        UserError: none of the test images can be read.
     """
     engines, inputs = {}, {}
     for key, folder in folders.items():
@@ -74,6 +80,8 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
         file = target / ONNX_FILE
         engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
         inputs[key] = read_test_inputs(data, read_description(target))
+        if not inputs[key]:
+            raise UserError(f"no image of {Path(data) / 'test.txt'} can be read; mend the file, and run again.")
     return {key: statistics.median(times) for key, times in time_in_turns(engines, inputs).items()}
 
 
@@ -108,19 +116,25 @@ def count_parameters(model_dir: PathLike) -> int:
 
 
 def read_test_inputs(data: PathLike, description: ModelDescription) -> list[np.ndarray]:
-    """The first test images, each as the exported network takes it in use: (1, 3, H, W) float32.
+    """The first test images that can be read, each as the exported network takes it in use: (1, 3, H, W) float32.
 
     Args:
         data: folder with test.txt and the images that it names.
         description: of the exported network. Without a height of its own it is a detector, which takes scenes.
     """
-    lines = (Path(data) / "test.txt").read_text(encoding="utf-8-sig").split("\n")
-    names = [line.partition("\t")[0] for line in lines if line.strip()][:IMAGES]
-    images = [load_image(Path(data) / name) for name in names]
+    images = itertools.islice(_load_images(Path(data)), IMAGES)
     _, height, width = description.image_shape
     if height > 0:
         return [resize_line(image, height, line_width(image, height, width))[None] for image in images]
     return [_resize_scene(image) for image in images]
+
+
+def _load_images(folder: Path) -> Iterator[np.ndarray]:
+    """The test images in order. The evaluation leaves out what cannot be read, and so does this."""
+    for entry in read_entries(folder / "test.txt"):
+        for name in entry.images[:1]:
+            with contextlib.suppress(OSError, ValueError):
+                yield load_image(folder / name)
 
 
 def _resize_scene(image: np.ndarray) -> np.ndarray:

@@ -63,12 +63,14 @@ class Task(NamedTuple):
         """The rows with these keys, in this order. For None all rows; those of a clone only where there is a clone.
 
         Raises:
-            UserError: there is no such row.
+            UserError: there is no such row, or a key is there twice.
         """
         known = {row.key: row for row in self.rows}
         for key in keys or ():
             if key not in known:
                 raise UserError(f"--rows: there is no row {key!r}{did_you_mean(key, known)}")
+        if keys and len(set(keys)) < len(keys):
+            raise UserError(f"--rows: each row must be there once, got {','.join(keys)}.")
         if keys:
             return [known[key] for key in keys]
         return [row for row in self.rows if not row.in_clone or os.environ.get("PADDLEOCR_HOME")]

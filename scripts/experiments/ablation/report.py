@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..markdown import markdown_table
+from .average import is_current
 from .paper import Row
 from .results import Results
 
@@ -68,10 +69,22 @@ class Section(NamedTuple):
     @classmethod
     def of(cls, title: str, rows: Iterable[Row], results: Results, measures: Sequence[str]) -> Section:
         """The table of ``rows``, from what the folder of a budget holds."""
-        rows = list(rows)
+        rows, results = list(rows), without_stale(results)
         runs = {row.key: results.runs[row.key] for row in rows if row.key in results.runs}
         notes = list(make_notes(runs, results.deployments)) if runs else []
         return cls(title, summarize(rows, results, measures), notes)
+
+
+def without_stale(results: Results) -> Results:
+    """``results`` without the averages and the exported networks that other runs made than those that are there."""
+    runs = {key: sorted(own, key=lambda run: run["seed"]) for key, own in results.runs.items()}
+    digests = {key: {run["digest"] for run in own} for key, own in runs.items()}
+    return results._replace(
+        averages={key: each for key, each in results.averages.items() if is_current(each, runs.get(key, []))},
+        deployments={
+            key: each for key, each in results.deployments.items() if each.get("digest") in digests.get(key, ())
+        },
+    )
 
 
 def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) -> list[Line]:
@@ -91,7 +104,10 @@ def summarize(rows: Sequence[Row], results: Results, measures: Sequence[str]) ->
         best = {seed: run["networks"][run["best"]] for seed, run in own.items()}
         base = {} if row.key == first else {s: r["networks"][r["best"]][main] for s, r in runs.get(first, {}).items()}
         names = next(iter(own.values()))["networks"] if own else ()
-        networks = {name: {seed: run["networks"][name][main] for seed, run in own.items()} for name in names}
+        networks = {
+            name: {seed: run["networks"][name][main] for seed, run in own.items() if name in run["networks"]}
+            for name in names
+        }
         lines.append(
             Line(
                 key=row.key,
@@ -145,7 +161,7 @@ def make_cells(lines: Iterable[Line], measures: Sequence[str]) -> tuple[list[str
                 _format(line.cpu_seconds and line.cpu_seconds / 60, "{:.1f}"),
                 _format(cost.get("parameters") and cost["parameters"] / 1e6, "{:.3f}"),
                 _format(cost.get("bytes") and cost["bytes"] / 2**20, "{:.2f}"),
-                _format(cost.get("milliseconds"), "{:.1f}"),
+                "failed" if "problem" in cost else _format(cost.get("milliseconds"), "{:.1f}"),
             ]
         )
     return header, rows
@@ -258,7 +274,8 @@ def make_notes(runs: Mapping[str, Sequence[dict]], deployments: Mapping[str, dic
     if engines:
         yield f"Parameters, file and ms are of the one exported network; ms is the median of one image, with {engines}."
     for key, own in runs.items():
-        if len({run["digest"] for run in own}) > 1:
+        # Each seed may start from weights of its own, which are in the digest of the run.
+        if len({(run.get("settings", run["digest"]), run["images"]) for run in own}) > 1:
             yield f"**The runs of row {key} were made with different settings; do not compare them.**"
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.data.sources import require_sources
-from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.errors import UserError, summarise
 
 from ..processes import CommandError, Processes
 from ..records import read_json, write_json
-from . import average, deployment, run_one, trials
+from . import average, deployment, run_one, smoke, trials
 from .paper import Row, Task
 from .results import BUDGET, DEPLOYMENT, LOG, PACE, START, find_budgets, read_results
-from .trials import Budget, Inputs, Settings, Trial, count_steps, make_digest, make_settings, make_trial
+from .trials import Budget, Inputs, Settings, Trial, count_steps, make_digest, make_trial
 
 
 @contextlib.contextmanager
@@ -31,7 +31,12 @@ def lock_folder(folder: Path) -> Iterator[int]:
     Raises:
         UserError: another ablation has the lock.
     """
-    with (requirements.require_writable(folder) / ".lock").open("w") as file:
+    path = requirements.require_writable(folder) / ".lock"
+    try:
+        file = path.open("w")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; remove it, or name another --output.") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -39,6 +44,26 @@ def lock_folder(folder: Path) -> Iterator[int]:
                 f"another ablation is at work in {folder}; wait for it, or name another --output."
             ) from None
         yield file.fileno()
+
+
+def make_all_settings(
+    task: Task, rows: Sequence[Row], inputs: Inputs, seeds: Sequence[int], is_smoke: bool
+) -> dict[str, Settings]:
+    """{row key: settings} of the baseline and of ``rows``, checked as far as that needs no data.
+
+    Args:
+        is_smoke: narrow the networks, and let a frozen teacher start from noise.
+    Raises:
+        UserError: the settings of a row cannot be used.
+    """
+    settings = {}
+    for row in dict.fromkeys((task.baseline, *rows)):
+        own = trials.make_settings(task, row, inputs)
+        configs = [trials.with_seed(row, own, seed) for seed in seeds]
+        for config in configs if row in rows and not is_smoke else ():
+            trials.require_teachers(row, config)
+        settings[row.key] = own._replace(config=smoke.narrow_backbones(own.config)) if is_smoke else own
+    return settings
 
 
 class Ablation:
@@ -51,7 +76,7 @@ class Ablation:
         budget: what every row may spend.
         seeds: of every row.
         output: folder of this ablation; other budgets may lie in it.
-        adjust: takes the config of a row and returns the one to use. It may change its argument.
+        is_smoke: as for :func:`make_all_settings`.
         say: takes a line of progress.
     Raises:
         UserError: the inputs cannot be run as they are.
@@ -65,21 +90,22 @@ class Ablation:
         budget: Budget,
         seeds: Sequence[int],
         output: Path,
-        adjust: Callable[[dict], dict],
+        is_smoke: bool,
         say: Callable[[str], None],
     ) -> None:
         self.task, self.rows, self.inputs, self.budget, self.seeds = task, rows, inputs, budget, seeds
         self.output, self.folder, self.say = output, output / budget.name, say
-        self.settings = {row.key: self._make_settings(row, adjust) for row in (task.baseline, *rows)}
         self.lines = trials.read_training_lines(inputs.data)
+        self.settings = make_all_settings(task, rows, inputs, seeds, is_smoke)
         for row in rows:
-            require_sources(self.settings[row.key].config, ("Train", "Eval"))
             for seed in seeds:
-                requirements.require_weights(trials.with_seed(self.settings[row.key].config, seed), training=True)
+                config = trials.with_seed(row, self.settings[row.key], seed)
+                require_sources(config, ("Train", "Eval"))
+                requirements.require_weights(config, training=True)
 
-    def _make_settings(self, row: Row, adjust: Callable[[dict], dict]) -> Settings:
-        settings = make_settings(self.task, row, self.inputs)
-        return settings._replace(config=adjust(settings.config))
+    def _config(self, row: Row) -> dict:
+        """The config of a row. That of another seed has the same networks, metric and test images."""
+        return trials.with_seed(row, self.settings[row.key], self.seeds[0])
 
     def run(self, jobs: int, processes: Processes) -> bool:
         """Do everything that has not been done yet.
@@ -92,21 +118,22 @@ class Ablation:
         for row in self.rows:
             requirements.require_writable(self.folder / row.key)
         write_json(self.folder / BUDGET, {"title": self.budget.title})
-        self._measure_start(processes)
-        trials = [trial for trial in self._make_trials(processes) if not run_one.read_result(trial)]
-        self.say(f"{len(trials)} runs to do in {self.folder}")
+        trials = self._make_trials(processes)
+        self._measure_start(trials, processes)
+        missing = [trial for trial in trials if not run_one.read_result(trial)]
+        self.say(f"{len(missing)} runs to do in {self.folder}")
         with ThreadPoolExecutor(jobs) as pool:
             futures = {
-                pool.submit(run_one.run_trial, trial, self.task, self.lines, processes): trial for trial in trials
+                pool.submit(run_one.run_trial, trial, self.task, self.lines, processes): trial for trial in missing
             }
             try:
                 for number, future in enumerate(as_completed(futures), 1):
-                    self._say_result(f"{number}/{len(trials)}", futures[future], future.result())
+                    self._say_result(f"{number}/{len(missing)}", futures[future], future.result())
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 processes.stop()
                 raise
-        successes = [self._measure_averages(processes), self._measure_deployments(processes)]
+        successes = [self._measure_averages(trials, processes), self._measure_deployments(processes)]
         return all(successes) and not any(read_results(self.folder).failures.values())
 
     def _say_result(self, count: str, trial: Trial, result: dict | None) -> None:
@@ -129,10 +156,10 @@ class Ablation:
     def _count_steps(self, row: Row, processes: Processes) -> int:
         settings = self.settings[row.key]
         if self.budget.steps:
-            return count_steps(self.budget.steps, settings.config, self.settings[self.task.baseline.key].config)
+            return count_steps(self.budget.steps, self._config(row), self._config(self.task.baseline))
         digest, file = settings.digest, self.folder / row.key / PACE
         pace = read_json(file)
-        if not pace or pace["settings"] != digest:
+        if not pace or pace.get("settings") != digest:
             pace = {"settings": digest, **self._measure_pace(row, digest, processes)}
             write_json(file, pace)
         steps = max(1, int(60 * self.budget.minutes / pace["seconds"]))
@@ -147,37 +174,41 @@ class Ablation:
         paces = [run["train_seconds"] / run["steps"] for run in runs if run.get("settings") == digest]
         if paces:
             return {"seconds": statistics.fmean(paces), "source": f"{len(paces)} runs of another budget"}
-        seconds = run_one.measure_step(row, self.settings[row.key], self.lines, self.folder / row.key, processes)
+        seconds = run_one.measure_step(
+            row, self.seeds[0], self.settings[row.key], self.lines, self.folder / row.key, processes
+        )
         return {"seconds": seconds, "source": f"{run_one.CALIBRATION_STEPS} steps"}
 
-    def _measure_start(self, processes: Processes) -> None:
-        """Evaluate the weights before training, with the config of the baseline, and write start.json."""
-        if self.inputs.weights is None:
+    def _measure_start(self, trials: Sequence[Trial], processes: Processes) -> None:
+        """Evaluate the weights that all networks start from, with the config of the baseline; write start.json."""
+        config, contents = self._config(self.task.baseline), self.settings[self.task.baseline.key].contents
+        weights = contents.get("weights")
+        if weights is None or any(set(trial.starts.values()) != {weights} for trial in trials):
             return
-        config, _, contents = self.settings[self.task.baseline.key]
         digest = make_digest([config["Architecture"], config["Eval"], contents])
-        content = read_json(self.output / START)
-        if content and content["digest"] == digest:
-            return
-        self.say("evaluate the weights before training")
-        file, log = self.output / "start.yml", self.output / "start.txt"
-        yaml_files.write(config, file)
-        log.unlink(missing_ok=True)
-        measures = run_one.evaluate(file, self.inputs.weights, self.task, config, processes, log)
-        write_json(self.output / START, {"digest": digest, "measures": next(iter(measures.values()))})
+        content = read_json(self.output / START) or {}
+        if content.get("digest") != digest:
+            self.say("evaluate the weights before training")
+            file, log = self.output / "start.yml", self.output / "start.txt"
+            yaml_files.write(config, file)
+            log.unlink(missing_ok=True)
+            networks = run_one.evaluate(file, self.inputs.weights, self.task, config, processes, log)
+            content = {"digest": digest, "measures": next(iter(networks.values()))}
+        write_json(self.output / START, {**content, "weights": weights})
 
-    def _measure_averages(self, processes: Processes) -> bool:
+    def _measure_averages(self, trials: Sequence[Trial], processes: Processes) -> bool:
         """Average the rows of several seeds, if all seeds started from one file. Returns whether all succeeded."""
         results, success = read_results(self.folder), True
-        for row in self.rows if self.inputs.weights else ():
+        from_noise = {trial.row.key for trial in trials if None in trial.starts.values()}
+        for row in self.rows:
             runs = sorted(results.runs.get(row.key, []), key=lambda run: run["seed"])
-            if len(runs) < 2 or average.is_current(results.averages.get(row.key), runs):
+            if row.key in from_noise or not average.is_possible(runs):
+                continue
+            if average.is_current(results.averages.get(row.key), runs):
                 continue
             self.say(f"{row.key}: average {len(runs)} seeds")
             try:
-                average.measure_average(
-                    self.folder / row.key, runs, self.task, self.settings[row.key].config, processes
-                )
+                average.measure_average(self.folder / row.key, runs, self.task, self._config(row), processes)
             except CommandError as failure:
                 self.say(f"{row.key}: not averaged, {failure}; see {failure.log}")
                 success = False
@@ -189,24 +220,40 @@ class Ablation:
         When one row is new, all rows are timed again, because only rows that take turns can be compared.
 
         Returns:
-            Whether all rows were exported.
+            Whether all rows were exported and timed.
         """
         results = read_results(self.folder)
         first = {key: min(runs, key=lambda run: run["seed"]) for key, runs in results.runs.items()}
         costs = {
             key: cost
             for key, cost in results.deployments.items()
-            if key in first and cost["digest"] == first[key]["digest"]
+            if key in first and cost["digest"] == first[key]["digest"] and "problem" not in cost
         }
         missing = sorted(set(first) - set(costs))
         for key in missing:
             try:
                 self.say(f"{key}: export")
                 costs[key] = deployment.export_network(self.folder / key, first[key], processes)
-            except CommandError as failure:
-                self.say(f"{key}: not exported, {failure}; see {failure.log}")
-        if missing and costs:
-            folders = {key: self.folder / key for key in costs}
-            for key, time in deployment.measure_milliseconds(folders, self.inputs.data).items():
-                write_json(folders[key] / DEPLOYMENT, {**costs[key], "milliseconds": time})
+            except Exception as failure:  # Paddle fails in many ways, and the report of all runs is still to come
+                self.say(f"{key}: not exported, {_explain(failure)}")
+        new = [key for key in missing if key in costs]
+        if not new:
+            return not missing
+        folders = {key: self.folder / key for key in costs}
+        try:
+            times = deployment.measure_milliseconds(folders, self.inputs.data)
+        except Exception as failure:  # as above
+            self.say(f"{', '.join(new)}: not timed, {_explain(failure)}")
+            for key in new:
+                write_json(folders[key] / DEPLOYMENT, {**costs[key], "problem": _explain(failure)})
+            return False
+        for key, time in times.items():
+            write_json(folders[key] / DEPLOYMENT, {**costs[key], "milliseconds": time})
         return set(costs) == set(first)
+
+
+def _explain(failure: Exception) -> str:
+    """Why something failed, as the end of a sentence."""
+    if isinstance(failure, CommandError):
+        return f"{failure}; see {failure.log}"
+    return str(failure) if isinstance(failure, UserError) else summarise(failure)

@@ -65,6 +65,7 @@ def run_trial(trial: Trial, task: Task, lines: Sequence[str], processes: Process
         "overrides": list(trial.changes),
         "settings": trial.settings,
         "digest": trial.digest,
+        "starts": {_name_network(name): digest for name, digest in trial.starts.items()},
         "steps": trial.steps,
         "batch": trial.batch,
         "images": trial.images,
@@ -129,13 +130,15 @@ def _name_network(name: str | None) -> str:
     return name or "network"
 
 
-def measure_step(row: Row, settings: Settings, lines: Sequence[str], folder: Path, processes: Processes) -> float:
+def measure_step(
+    row: Row, seed: int, settings: Settings, lines: Sequence[str], folder: Path, processes: Processes
+) -> float:
     """Seconds of a training step of ``row``: the median of a short run, which leaves nothing in ``folder``.
 
     Raises:
         CommandError: the training failed.
     """
-    trial = make_trial(row, 0, CALIBRATION_STEPS, settings, folder / "calibration")
+    trial = make_trial(row, seed, CALIBRATION_STEPS, settings, folder / "calibration")
     trial.config["Global"]["print_batch_step"] = 1
     shutil.rmtree(trial.folder, ignore_errors=True)
     write_trial(trial, lines)

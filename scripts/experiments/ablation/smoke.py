@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ppocrv2_ext.config.networks import networks
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import PathLike, atomic_write, read_regular
 
+FOLDER = "smoke_data"  # of the drawn images, in that of the ablation
 STEPS, BATCH = 2, 2
 COUNT = {"train": 4, "test": 2}
 SHARED = (
@@ -37,8 +41,8 @@ SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
 def narrow_backbones(config: dict) -> dict:
     """Make the backbones of ``config`` narrow, in place, and return it."""
     for network in networks(config["Architecture"]).values():
-        backbone = network["Backbone"]
-        if backbone["name"] in SCALES:
+        backbone = network.get("Backbone") or {}
+        if backbone.get("name") in SCALES:
             backbone["scale"] = SCALES[backbone["name"]]
     return config
 
@@ -48,17 +52,33 @@ def draw_data(kind: str, folder: Path) -> Path:
 
     Args:
         kind: a key of :data:`.paper.TASKS`; words for the recognizers, scenes for the detectors.
+    Raises:
+        UserError: the folder holds another file of such a name. Then nothing is written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
     for part, count in COUNT.items():
         lines = []
         for index in range(count):
             image, label = DRAW[kind](f"{part[0]}{index}")
             name = f"{part}{index}.png"
-            cv2.imwrite(str(folder / name), image)
+            files[folder / name] = cv2.imencode(".png", image)[1].tobytes()
             lines.append(f"{name}\t{label}\n")
-        (folder / f"{part}.txt").write_text("".join(lines), encoding="utf-8")
+        files[folder / f"{part}.txt"] = "".join(lines).encode()
+    missing = {path: content for path, content in files.items() if not _holds(path, content)}
+    for path in missing:
+        if os.path.lexists(path):
+            raise UserError(f"--smoke would draw over {path}; move it away, or name another --output.")
+    for path, content in missing.items():
+        with atomic_write(path) as part_file:
+            part_file.write_bytes(content)
     return folder
+
+
+def _holds(path: PathLike, content: bytes) -> bool:
+    try:
+        return read_regular(path) == content
+    except OSError:
+        return False
 
 
 def _draw_word(text: str) -> tuple[np.ndarray, str]:

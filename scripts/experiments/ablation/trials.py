@@ -17,16 +17,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ppocrv2_ext.checkpoints.paths import with_suffix
-from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.commands.requirements import weights_file
+from ppocrv2_ext.config import vocabulary, yaml_files
 from ppocrv2_ext.config.names import SUBSTITUTES
+from ppocrv2_ext.config.networks import networks, trainable_networks
+from ppocrv2_ext.config.numbers import is_number
+from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import PathLike
+from ppocrv2_ext.files import PathLike, sha256
 
 from .paper import Row, Task
 
 EPOCH_KEYS = ("warmup_epoch", "decay_epochs")  # of Optimizer.lr: numbers of epochs
 NEVER = 10**9  # steps or epochs
-SEED = "{seed}"  # in a value of a config; the seed of the run takes its place
+SEED = "{seed}"  # in an override; the seed of the run takes its place
+READ_KEYS = (("Global", "epoch_num"), ("Global", "print_batch_step"), ("Optimizer", "lr"))  # a trial needs them
 
 
 class Budget(NamedTuple):
@@ -58,14 +63,15 @@ class Inputs(NamedTuple):
 class Settings(NamedTuple):
     """The config of a row, before seed and budget."""
 
-    config: dict
+    config: dict  # without the overrides of `late`
     changes: tuple[str, ...]  # KEY=VALUE that lead from the built-in config to this one; without data and weights
-    contents: dict[str, str]  # {input: digest of the content of its file}
+    contents: dict[str, str]  # {input, or path that the config names: digest of the content of its file}
+    late: tuple[str, ...] = ()  # the first override with a SEED in it, and those after it
 
     @property
     def digest(self) -> str:
         """Two rows of equal digests train the same."""
-        return make_digest([self.config, self.contents])
+        return make_digest([self.config, self.contents, *([self.late] if self.late else [])])
 
 
 class Trial(NamedTuple):
@@ -76,9 +82,10 @@ class Trial(NamedTuple):
     steps: int
     folder: Path
     config: dict  # all of it, as the trainer gets it
-    changes: tuple[str, ...]  # as in Settings
+    changes: tuple[str, ...]  # as in Settings, with the seed in place
+    starts: dict[str | None, str | None]  # {trained network: digest of its weights}; None if it starts from noise
     settings: str  # digest of the row's Settings
-    digest: str  # of everything that decides the result but the seed: settings and steps
+    digest: str  # of everything that decides the result but the seed: settings, steps and weights of this seed alone
 
     @property
     def batch(self) -> int:
@@ -95,13 +102,74 @@ def make_settings(task: Task, row: Row, inputs: Inputs) -> Settings:
     """Apply to the config of ``row``, in this order: overrides of the task and its own, data, weights, the user's.
 
     Raises:
-        UserError: there is no such config, an override leads nowhere, or a frozen teacher has no weights.
+        UserError: there is no such config, an override leads nowhere, or no training takes the settings.
     """
     own = (*task.overrides, *row.overrides, *_schedule_overrides(task, row))
     config = yaml_files.override(yaml_files.read(_locate(row)), own)
-    config = yaml_files.override(config, [*_data_overrides(inputs.data), *_weights_overrides(row, config, inputs)])
+    config = yaml_files.override(config, [*_data_overrides(inputs.data), *_weights_overrides(config, inputs)])
     users = tuple(_select_overrides(task, row, inputs.overrides))
-    return Settings(yaml_files.override(config, users), (*own, *users), _digest_files(inputs))
+    first = next((index for index, override in enumerate(users) if SEED in override), len(users))
+    config = _apply(row, config, users[:first])
+    given = (str(inputs.weights), str(inputs.teacher))
+    named = [path for path in list_starts(config).values() if path not in given]
+    return Settings(config, (*own, *users), {**_digest_files(inputs), **_digest_weights(named)}, users[first:])
+
+
+def with_seed(row: Row, settings: Settings, seed: int) -> dict:
+    """All of the config of ``row`` for a run of this seed.
+
+    Raises:
+        UserError: an override leads nowhere, or no training takes the settings.
+    """
+    return _apply(row, settings.config, _put_seed(settings.late, seed))
+
+
+def _put_seed(overrides: Iterable[str], seed: int) -> tuple[str, ...]:
+    return tuple(override.replace(SEED, str(seed)) for override in overrides)
+
+
+def _apply(row: Row, config: dict, overrides: Sequence[str]) -> dict:
+    """``config`` with the user's overrides, checked as far as that needs no PaddleOCR."""
+    try:
+        config = yaml_files.override(config, overrides)
+    except UserError as error:
+        raise UserError(
+            f"an override does not fit row {row.key} (-o ROW:KEY=VALUE changes one row alone): {error}"
+        ) from None
+    try:
+        vocabulary.check_settings(config)
+    except UserError as error:
+        raise UserError(f"row {row.key}: {error}") from None
+    for section, key in READ_KEYS:
+        if config[section].get(key) is None:
+            raise UserError(f"row {row.key}: an override of {section} leaves {section}.{key} empty; give it a value.")
+    return config
+
+
+def require_teachers(row: Row, config: dict) -> None:
+    """Refuse a frozen network that starts from noise: the others would learn noise from it.
+
+    Args:
+        config: of ``row``, with the user's overrides.
+    Raises:
+        UserError: the sentence says how to name the weights.
+    """
+    trained = trainable_networks(config["Architecture"])
+    for name, path in list_starts(config).items():
+        if name not in trained and not path:
+            key = f"Architecture.Models.{name}.pretrained"
+            raise UserError(
+                f"row {row.key}: {name} is frozen, so it needs weights of its own: --teacher DIR/PREFIX, "
+                f"or -o {row.key}:{key}=DIR/PREFIX."
+            )
+
+
+def list_starts(config: dict) -> dict[str | None, str | None]:
+    """{network: path of the weights that it starts from}, None for noise. A single network has the name None."""
+    shared = weights_file(config)
+    return {
+        name: shared or network.get("pretrained") or None for name, network in networks(config["Architecture"]).items()
+    }
 
 
 def _locate(row: Row) -> Path:
@@ -120,7 +188,17 @@ def _digest_files(inputs: Inputs) -> dict[str, str]:
     files |= {
         name: with_suffix(path) for name, path in (("weights", inputs.weights), ("teacher", inputs.teacher)) if path
     }
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for name, file in files.items() if file.is_file()}
+    return {name: digest_file(file) for name, file in files.items() if file.is_file()}
+
+
+def digest_file(file: PathLike) -> str:
+    """16 hexadecimal digits that change when the content of a file does."""
+    return sha256(file)[:16]
+
+
+def _digest_weights(paths: Iterable[str | None]) -> dict[str, str]:
+    """{path: digest of its file}, of the paths that have one: none is None or a web address."""
+    return {path: digest_file(with_suffix(path)) for path in paths if path and with_suffix(path).is_file()}
 
 
 def _schedule_overrides(task: Task, row: Row) -> Iterator[str]:
@@ -147,15 +225,12 @@ def _data_overrides(folder: Path) -> Iterator[str]:
         yield yaml_files.assignment(f"{section}.dataset.label_file_list", [folder / name])
 
 
-def _weights_overrides(row: Row, config: dict, inputs: Inputs) -> Iterator[str]:
+def _weights_overrides(config: dict, inputs: Inputs) -> Iterator[str]:
     """A single network takes its weights from Global, each of several from its own section."""
     models = config["Architecture"].get("Models")
     yield yaml_files.assignment("Global.pretrained_model", None if models else inputs.weights)
     for name, model in (models or {}).items():
-        frozen = model.get("freeze_params")
-        if frozen and inputs.weights and not inputs.teacher:
-            raise UserError(f"{name} of {row.config} is frozen, so it needs weights of its own: --teacher DIR/PREFIX.")
-        source = inputs.teacher if frozen else inputs.weights
+        source = inputs.teacher if model.get("freeze_params") else inputs.weights
         yield yaml_files.assignment(f"Architecture.Models.{name}.pretrained", source)
 
 
@@ -196,9 +271,14 @@ def make_trial(row: Row, seed: int, steps: int, settings: Settings, folder: Path
     Args:
         steps: how many training steps.
         folder: of the row.
+    Raises:
+        UserError: as :func:`with_seed`.
     """
     own = folder / f"seed{seed}"
-    config = with_seed(settings.config, seed)
+    config = with_seed(row, settings, seed)
+    shared, starts = list_starts(settings.config).values(), list_starts(config)
+    weights = _digest_weights(starts.values())
+    of_seed = {path: digest for path, digest in weights.items() if path not in shared}
     epochs = config["Global"]["epoch_num"]
     config["Global"].update(
         epoch_num=1,
@@ -215,16 +295,17 @@ def make_trial(row: Row, seed: int, steps: int, settings: Settings, folder: Path
     config["Train"]["dataset"]["label_file_list"] = [str(own / "train.txt")]
     config["Train"]["loader"]["drop_last"] = True
     digest = settings.digest
-    return Trial(row, seed, steps, own, config, settings.changes, digest, make_digest([digest, steps]))
-
-
-def with_seed(node: Any, seed: int) -> Any:
-    """A copy of ``node``, plain data, with ``seed`` in place of every :data:`SEED`."""
-    if isinstance(node, dict):
-        return {key: with_seed(value, seed) for key, value in node.items()}
-    if isinstance(node, list):
-        return [with_seed(value, seed) for value in node]
-    return node.replace(SEED, str(seed)) if isinstance(node, str) else node
+    return Trial(
+        row=row,
+        seed=seed,
+        steps=steps,
+        folder=own,
+        config=config,
+        changes=_put_seed(settings.changes, seed),
+        starts={name: weights.get(starts[name], starts[name]) for name in trainable_networks(config["Architecture"])},
+        settings=digest,
+        digest=make_digest([digest, steps, *([of_seed] if of_seed else [])]),
+    )
 
 
 def make_digest(content: Any) -> str:
@@ -233,7 +314,10 @@ def make_digest(content: Any) -> str:
 
 
 def _divide(value: Any, number: int) -> Any:
-    return [_divide(each, number) for each in value] if isinstance(value, list) else value / number
+    """What is no number stays: the trainer says what it must be."""
+    if isinstance(value, list):
+        return [_divide(each, number) for each in value]
+    return value / number if is_number(value) else value
 
 
 def write_trial(trial: Trial, lines: Sequence[str]) -> None:
@@ -257,15 +341,19 @@ def repeat_lines(lines: Sequence[str], count: int, seed: int) -> list[str]:
 
 
 def read_training_lines(data: PathLike) -> list[str]:
-    """The lines of ``data``/train.txt, without the empty ones.
+    """The lines of ``data``/train.txt, without the empty ones. A file in UTF-16 is converted.
 
     Raises:
-        UserError: there is no such file, or no such line.
+        UserError: there is no such file, or no such line, or a line is not UTF-8.
     """
     file = Path(data) / "train.txt"
     if not file.is_file():
         raise UserError(f"there is no file {file}; --data takes a folder with train.txt, test.txt and their images.")
-    lines = [line for line in file.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    entries = read_entries(file)
+    broken = next((entry for entry in entries if "not-utf8" in entry.reasons), None)
+    if broken:
+        raise UserError(f"{broken.place} is not UTF-8 text; save the file as UTF-8.")
+    lines = [entry.text for entry in entries if entry.text.strip()]
     if not lines:
         raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
     return lines
