@@ -23,7 +23,7 @@ import cv2
 from experiments.markdown import markdown_table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
 from ppocrv2_ext.data.labels import is_detection_label, read_boxes
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
@@ -77,10 +77,10 @@ def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> 
     """
     contents, images = [], []
     for entry in read_entries(labels):
-        if "blank-line" in entry.reasons:
+        if entry.is_blank:
             continue
         if not entry.images:
-            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; leave the line out.")
+            raise UserError(f"{entry.place}: {NO_SAMPLE}; leave the line out.")
         try:
             contents.append(read_label(entry.label))
         except ValueError as error:

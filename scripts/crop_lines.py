@@ -59,7 +59,7 @@ def read_pages(file: Path, data_dir: Path | None) -> list[tuple[Path, list[Box]]
     """
     folder, pages = data_dir or file.parent, []
     for entry in read_entries(file):
-        if "blank-line" in entry.reasons:
+        if entry.is_blank:
             continue
         if not entry.images:
             raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; mend the line or leave it out.")

@@ -78,7 +78,7 @@ def read_label_lines(file: Path) -> list[str]:
         if "not-utf8" in entry.reasons:
             reason = REASONS["not-utf8"]
             raise UserError(f"{entry.place}: {reason.rule}; {reason.advice}.")
-    return [entry.text for entry in entries if "blank-line" not in entry.reasons]
+    return [entry.text for entry in entries if not entry.is_blank]
 
 
 def write_new(files: Mapping[Path, bytes]) -> None:

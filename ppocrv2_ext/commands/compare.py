@@ -100,20 +100,23 @@ def _load_reader(folder: str, engine: str) -> Reader:
 
 def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Batch]:
     """The lines of a label file. What cannot be read is added to ``problems``."""
-    from ..data.label_files import read_entries
+    from ..data.label_files import NO_SAMPLE, read_entries
     from ..data.labels import is_detection_label
     from ..deploy.ocr import open_image
 
     names, texts, images = [], [], []
     for entry in read_entries(labels):
-        if not entry.text:
+        if entry.is_blank:
+            continue
+        if not entry.images:
+            problems.append(f"{entry.place}: {NO_SAMPLE}")
             continue
         if is_detection_label(entry.label):
             problems.append(f"{entry.place}: the label is a list of boxes, and not the text of a line")
             continue
         try:
             images.append(open_image(folder / entry.images[0]))
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError) as error:
             problems.append(f"{entry.place}: {error}")
             continue
         names.append(entry.images[0])

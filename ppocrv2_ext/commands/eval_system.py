@@ -71,13 +71,16 @@ def evaluate(
 
 def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list]], list[str]]:
     """([(image, [(points, text), ...]), ...], what is wrong with the other lines)"""
-    from ..data.label_files import read_entries
+    from ..data.label_files import NO_SAMPLE, read_entries
     from ..data.labels import read_boxes
 
     folder = Path(data_dir) if data_dir else Path(data).parent
     samples, problems = [], []
     for entry in read_entries(data):
-        if not entry.text:
+        if entry.is_blank:
+            continue
+        if not entry.images:
+            problems.append(f"{entry.place}: {NO_SAMPLE}")
             continue
         try:
             boxes = read_boxes(entry.label)

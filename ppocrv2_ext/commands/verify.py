@@ -38,14 +38,17 @@ def verify(
         pythons: interpreters of other environments, which may have other readers.
         count: how many pictures are read at most, from all parts of what is named; None for the number in PICTURES.
     Returns:
-        0 if all readers agree; 1 if one differs or cannot use the model, or a picture could not be opened.
+        0 if all readers agree; 1 if one differs or cannot use the model, a picture could not be opened, or a line
+            names none.
     Raises:
         UserError: a file of the model or all pictures are missing, or an interpreter cannot be used.
     """
     from ..deploy import verification
 
     model = verification.open_model(folder)
-    pictures, problems = _open_pictures(_find_files(paths, data, data_dir), count or PICTURES[model.kind])
+    files, broken_lines = _find_files(paths, data, data_dir)
+    pictures, unread = _open_pictures(files, count or PICTURES[model.kind])
+    problems = [*broken_lines, *unread]
     pixels = [picture.pixels for picture in pictures if picture.pixels is not None]
     names = [picture.name for picture in pictures]
     ours = verification.read_here(model, pixels)
@@ -63,18 +66,20 @@ def verify(
     return 1 if failed or differ or problems else 0
 
 
-def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) -> list[Path]:
-    """The files to read."""
-    from ..data.label_files import read_entries
+def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) -> tuple[list[Path], list[str]]:
+    """(the files to read, a sentence for each line of the label file that names none)"""
+    from ..data.label_files import NO_SAMPLE, read_entries
     from ..deploy.sources import find_files
 
-    files = find_files(paths)
+    files, problems = find_files(paths), []
     if data:
         folder = Path(data_dir) if data_dir else Path(data).parent
-        files += [folder / entry.images[0] for entry in read_entries(data) if entry.images]
+        entries = [entry for entry in read_entries(data) if not entry.is_blank]
+        files += [folder / entry.images[0] for entry in entries if entry.images]
+        problems = [f"{entry.place}: {NO_SAMPLE}" for entry in entries if not entry.images]
     if not files:
         raise UserError("name pictures to read, or a label file of pictures with --data LABELS.")
-    return files
+    return files, problems
 
 
 def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], list[str]]:

@@ -16,6 +16,7 @@ from ..files import PathLike, read_regular
 from .encoding import find_wide_encoding
 
 SIZE_COLUMNS = re.compile(r"[0-9]+(\.[0-9]+)?")
+NO_SAMPLE = "it is not `image<TAB>label` in UTF-8"
 
 
 class Entry(NamedTuple):
@@ -34,6 +35,11 @@ class Entry(NamedTuple):
     def place(self) -> str:
         """``file:number``."""
         return f"{self.file}:{self.number}"
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is lost without the line. A line that is not UTF-8 holds something."""
+        return "blank-line" in self.reasons
 
 
 def read_entries(file: PathLike, delimiter: str = "\t", with_sizes: bool = False) -> list[Entry]:

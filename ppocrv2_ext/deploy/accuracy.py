@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..data.label_files import read_entries
+from ..data.label_files import NO_SAMPLE, read_entries
 from ..data.labels import is_detection_label, read_boxes
 from ..errors import UserError
 from ..files import PathLike
@@ -45,14 +45,14 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
             although the model is a detector, or has boxes although it is none.
     """
     folder = Path(data_dir) if data_dir else Path(data).parent
-    entries = [entry for entry in read_entries(data) if "blank-line" not in entry.reasons]
+    entries = [entry for entry in read_entries(data) if not entry.is_blank]
     if not entries:
         raise UserError(f"{data} has no labelled picture.")
     step = max(1, -(-len(entries) // count))
     samples = []
     for entry in islice(entries, 0, None, step):
         if not entry.images:
-            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; mend the line or leave it out.")
+            raise UserError(f"{entry.place}: {NO_SAMPLE}; mend the line or leave it out.")
         label: Any = entry.label
         if kind == "det":
             try:

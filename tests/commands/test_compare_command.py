@@ -45,6 +45,16 @@ def test_a_line_without_its_image_is_named_and_the_others_count(run, samples, tm
     assert f"labels.txt:{len(lines) + 1}" in result.output
 
 
+@pytest.mark.parametrize("broken", [b"word.png \xe9t\xe9", b"word.png without a tab"])
+def test_a_line_that_is_no_sample_is_named_and_the_others_count(run, samples, tmp_path, broken):
+    labels = tmp_path / "labels.txt"
+    labels.write_bytes((samples / "icdar2015_words" / "test.txt").read_bytes().rstrip() + b"\n\n" + broken + b"\n")
+    count = len(labels.read_bytes().splitlines())
+    result = run("right", "right", "--data", labels, "--data-dir", samples / "icdar2015_words")
+    assert result.exit_code == 1
+    assert f"labels.txt:{count}: it is not `image<TAB>label` in UTF-8." in result.output
+
+
 def test_a_label_file_of_which_nothing_can_be_read_is_refused(run, tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text("gone.png\tgone\n")

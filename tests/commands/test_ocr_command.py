@@ -105,12 +105,13 @@ def test_a_missing_package_of_official_models_is_named_with_the_command(samples,
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("a.png\thello\n", r"words.txt:1: .*it is no JSON"),
-        ("a.png\t{}\n", "no list of boxes but {}"),
-        ("", "it is empty"),
+        (b"a.png\thello\n", r"words.txt:1: .*it is no JSON"),
+        (b"a.png\t{}\n", "no list of boxes but {}"),
+        (b"\na.png \xe9t\xe9\n", r"words.txt:2: it is not `image<TAB>label` in UTF-8"),
+        (b"", "it is empty"),
     ],
 )
 def test_labels_that_are_none_are_refused(content, reason, tmp_path):
-    (tmp_path / "words.txt").write_text(content)
+    (tmp_path / "words.txt").write_bytes(content)
     with pytest.raises(UserError, match=f"no labelled picture.*{reason}"):
         eval_system.evaluate(None, None, None, "onnxruntime", str(tmp_path / "words.txt"))

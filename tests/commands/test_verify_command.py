@@ -129,6 +129,15 @@ def test_a_picture_that_cannot_be_opened_is_named_and_the_others_count(model_dir
     assert "\n1 picture in" in result.output
 
 
+def test_a_line_that_names_no_picture_is_named_and_the_others_count(model_dir, words, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_bytes(words.read_bytes().rstrip() + b"\n\nword.png \xe9t\xe9\n")
+    count = len(labels.read_bytes().splitlines())
+    result = run(model_dir, "--data", labels, "--data-dir", words.parent)
+    assert result.exit_code == 1
+    assert f"labels.txt:{count}: it is not `image<TAB>label` in UTF-8." in result.output
+
+
 def refuse(*arguments):
     result = run(*arguments)
     assert result.exit_code == 2, result.output
