@@ -1,5 +1,6 @@
 """The ablation: every row sees the same images, a finished run is not done again, a failure is reported."""
 
+import contextlib
 import json
 import os
 import runpy
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from experiments import records
 from experiments.ablation import deployment, run_all, run_one, smoke, trials
 from experiments.ablation.paper import TASKS
-from experiments.ablation.results import read_results
+from experiments.ablation.results import find_budgets, read_results, read_start, require_task
 from experiments.processes import CommandError, Processes, StoppedError, Usage
 
 from ppocrv2_ext import config
@@ -430,6 +431,80 @@ class TestAblation:
             "Teacher": 0.15,
         }
 
+    def test_seeds_that_start_from_files_of_their_own_are_not_averaged(self, inputs, tmp_path):
+        for name in ("start", "1", "2"):
+            (tmp_path / f"{name}.pdparams").write_text(name, encoding="utf-8")
+        own = (*inputs.overrides, f"ctc:Global.pretrained_model={tmp_path}/{{seed}}")
+        processes = FakeProcesses(ctc=0.5, udml=0.6, start=0.4)
+        ablation(inputs._replace(weights=tmp_path / "start", overrides=own), tmp_path / "out").run(1, processes)
+        assert processes.commands.count(("average", "udml")) == 1
+        assert ("average", "ctc") not in processes.commands
+        assert ("eval", "start") not in processes.commands
+        assert not (tmp_path / "out" / "start.json").exists()
+
+    def test_seeds_that_an_override_starts_from_one_file_are_averaged(self, inputs, tmp_path):
+        (tmp_path / "start.pdparams").touch()
+        own = inputs._replace(overrides=(*inputs.overrides, f"ctc:Global.pretrained_model={tmp_path}/start"))
+        processes = FakeProcesses(ctc=0.5, udml=0.6)
+        ablation(own, tmp_path / "out").run(1, processes)
+        assert [processes.commands.count(("average", key)) for key in ("ctc", "udml")] == [1, 0]
+
+    def test_the_report_tells_of_the_weights_only_if_all_runs_started_there(self, inputs, tmp_path):
+        for name in ("start", "1", "2"):
+            (tmp_path / f"{name}.pdparams").write_text(name, encoding="utf-8")
+        processes, output = FakeProcesses(ctc=0.5, udml=0.6, start=0.4), tmp_path / "out"
+
+        def run(*overrides, steps):
+            own = inputs._replace(weights=tmp_path / "start", overrides=(*inputs.overrides, *overrides))
+            ablation(own, output, [CTC], steps=steps).run(1, processes)
+            return read_start(output, [read_results(folder) for folder in find_budgets(output).values()], REC.measures)
+
+        assert run(steps=2) == {"acc": 0.4, "norm_edit_dis": 0.8}
+        assert run(steps=3) == {"acc": 0.4, "norm_edit_dis": 0.8}
+        assert processes.commands.count(("eval", "start")) == 1
+        assert run(f"Global.pretrained_model={tmp_path}/{{seed}}", steps=4) is None
+
+    def test_a_short_run_for_the_pace_has_the_weights_of_a_seed(self, inputs, tmp_path):
+        (tmp_path / "4.pdparams").touch()
+        own = inputs._replace(overrides=(*inputs.overrides, f"Global.pretrained_model={tmp_path}/{{seed}}"))
+        folders = []
+
+        class Spy(FakeProcesses):
+            def run(self, arguments, log):
+                folders.append(config.read(arguments[2])["Global"]["pretrained_model"])
+                return super().run(arguments, log)
+
+        ablation(own, tmp_path / "out", [CTC], steps=None, minutes=0.05, seeds=[4]).run(1, Spy(ctc=0.5))
+        assert set(folders) == {str(tmp_path / "4")}
+
+    @pytest.mark.parametrize("failure", [UserError("no image can be read"), RuntimeError("no image can be read")])
+    def test_a_failure_of_the_timing_is_kept_for_the_report_and_tried_again(
+        self, inputs, tmp_path, monkeypatch, failure
+    ):
+        def fail(folders, data):
+            raise failure
+
+        cost = {"parameters": 1, "bytes": 2, "engine": "onnxruntime"}
+        monkeypatch.setattr(deployment, "export_network", lambda _, run, __: {"digest": run["digest"], **cost})
+        monkeypatch.setattr(deployment, "measure_milliseconds", fail)
+        processes = FakeProcesses(ctc=0.5)
+        assert not ablation(inputs, tmp_path / "out", [CTC]).run(1, processes)
+        kept = read_results(tmp_path / "out" / "2-steps").deployments["ctc"]
+        assert "no image can be read" in kept["problem"]
+        assert kept["parameters"] == 1
+
+        monkeypatch.setattr(deployment, "measure_milliseconds", lambda folders, data: dict.fromkeys(folders, 1.5))
+        assert ablation(inputs, tmp_path / "out", [CTC]).run(1, processes)
+        timed = read_results(tmp_path / "out" / "2-steps").deployments["ctc"]
+        assert (timed["milliseconds"], "problem" in timed) == (1.5, False)
+
+    def test_an_export_that_fails_in_any_way_does_not_stop_the_ablation(self, inputs, tmp_path, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("Paddle is not well")
+
+        monkeypatch.setattr(deployment, "export_network", fail)
+        assert not ablation(inputs, tmp_path / "out", [CTC]).run(1, FakeProcesses(ctc=0.5))
+
     def test_seeds_that_start_without_weights_are_not_averaged(self, inputs, tmp_path):
         ablation(inputs, tmp_path / "out").run(1, FakeProcesses(ctc=0.5, udml=0.6))
         assert read_results(tmp_path / "out" / "2-steps").averages == {}
@@ -437,6 +512,97 @@ class TestAblation:
     def test_a_second_ablation_in_the_same_folder_is_refused(self, tmp_path):
         with run_all.lock_folder(tmp_path), pytest.raises(UserError, match="at work"), run_all.lock_folder(tmp_path):
             pass
+
+    def test_a_folder_in_place_of_the_lock_is_refused(self, tmp_path):
+        (tmp_path / ".lock").mkdir()
+        with pytest.raises(UserError, match="cannot write .*lock: Is a directory"), run_all.lock_folder(tmp_path):
+            pass
+
+
+class TestInputs:
+    """What a user gives that cannot be used."""
+
+    @pytest.mark.parametrize(
+        ("override", "problem"),
+        [
+            ("Optimizer.lr=0.001", "row ctc: Optimizer.lr must be a mapping"),
+            ("Optimizer.lr=null", "row ctc: an override of Optimizer leaves Optimizer.lr empty"),
+            ("Optimizer=null", "row ctc: the config lacks the section Optimizer"),
+            ("Global={use_gpu: false}", "row ctc: an override of Global leaves Global.epoch_num empty"),
+            ("Train.loader.batch_size_per_card=0", "from 1 to 100000, got 0"),
+            ("Train.loader.batch_size_per_card=abc", "from 1 to 100000, got 'abc'"),
+            ("Global.epoch_num=0", "`Global.epoch_num` must be a whole number from 1"),
+            ("Global.epoch_num={seed}0000000", "`Global.epoch_num` must be a whole number from 1"),
+            ("Optimizer.lr.{seed}.x=1", "an override does not fit row ctc"),
+        ],
+    )
+    def test_settings_that_no_training_takes_are_refused(self, inputs, tmp_path, override, problem):
+        with pytest.raises(UserError, match=problem):
+            ablation(inputs._replace(overrides=(*inputs.overrides, override)), tmp_path / "out", [CTC])
+
+    def test_an_override_that_the_baseline_does_not_take_names_it(self, inputs, tmp_path):
+        own = inputs._replace(overrides=("Architecture.Models.Student.perturbation=1",))
+        with pytest.raises(UserError, match=r"does not fit row ctc \(-o ROW:KEY=VALUE changes one row alone\)"):
+            ablation(own, tmp_path / "out", [UDML])
+
+    def test_a_value_that_only_the_trainer_can_judge_is_left_to_it(self, inputs, tmp_path):
+        own = inputs._replace(overrides=(*inputs.overrides, "Optimizer.lr.decay_epochs=[a, 3]"))
+        trial = trials.make_trial(CTC, 1, 2, trials.make_settings(REC, CTC, own), tmp_path)
+        assert trial.config["Optimizer"]["lr"]["decay_epochs"][0] == "a"
+
+    def test_a_row_twice_is_refused(self):
+        with pytest.raises(UserError, match="each row must be there once, got ctc,udml,ctc"):
+            REC.select_rows(["ctc", "udml", "ctc"])
+
+    def test_a_label_file_in_utf_16_is_converted(self, data):
+        lines = trials.read_training_lines(data)
+        (data / "train.txt").write_text("\r\n".join(lines), encoding="utf-16")
+        assert trials.read_training_lines(data) == lines
+
+    def test_a_label_file_in_latin_1_is_refused(self, data):
+        (data / "train.txt").write_bytes("train0.png\tt0\ntrain1.png\tété\n".encode("latin-1"))
+        with pytest.raises(UserError, match="train.txt:2 is not UTF-8 text; save the file as UTF-8"):
+            trials.read_training_lines(data)
+
+
+class TestSmokeData:
+    def test_the_same_images_are_drawn_once_more(self, tmp_path):
+        folder = smoke.draw_data("rec", tmp_path / "drawn")
+        before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        smoke.draw_data("rec", folder)
+        assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+    def test_a_file_of_the_user_stays_and_nothing_is_drawn(self, tmp_path):
+        (tmp_path / "train.txt").write_text("mine", encoding="utf-8")
+        with pytest.raises(UserError, match="--smoke would draw over .*train.txt"):
+            smoke.draw_data("rec", tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["train.txt"]
+        assert (tmp_path / "train.txt").read_text(encoding="utf-8") == "mine"
+
+
+class TestTask:
+    def test_the_runs_of_another_task_are_refused(self, inputs, tmp_path):
+        records.write_json(tmp_path / "task.json", {"task": "det_scratch"})
+        require_task(tmp_path, "det_scratch", TASKS["det_scratch"])
+        with pytest.raises(UserError, match="holds the runs of det_scratch, not of det"):
+            require_task(tmp_path, "det", DET)
+
+    def test_a_folder_without_a_mark_must_have_rows_of_the_task(self, inputs, tmp_path):
+        require_task(tmp_path, "rec", REC)
+        ablation(inputs, tmp_path).run(1, FakeProcesses(ctc=0.5, udml=0.6))
+        require_task(tmp_path, "rec", REC)
+        with pytest.raises(UserError, match="holds runs of ctc, which is no row of scratch"):
+            require_task(tmp_path, "scratch", TASKS["scratch"])
+
+    def test_the_start_of_another_task_is_not_shown(self, tmp_path):
+        records.write_json(tmp_path / "start.json", {"digest": "a", "measures": {"hmean": 0.5}})
+        assert read_start(tmp_path, [], REC.measures) is None
+        assert read_start(tmp_path, [], ["hmean"]) == {"hmean": 0.5}
+
+    def test_a_file_that_is_no_json_is_named(self, tmp_path):
+        (tmp_path / "start.json").write_text("{", encoding="utf-8")
+        with pytest.raises(UserError, match="start.json is no JSON"):
+            read_start(tmp_path, [], REC.measures)
 
 
 class TestProcesses:
@@ -484,6 +650,24 @@ class TestDeployment:
             (1, 3, 32, 128)
         }
 
+    def test_images_that_cannot_be_read_are_left_out(self, data):
+        from ppocrv2_ext.deploy.model_folder import ModelDescription
+
+        label = (data / "test.txt").read_text(encoding="utf-8")
+        (data / "broken.png").write_bytes(b"no picture")
+        (data / "test.txt").write_text(f"broken.png\ta\nmissing.png\tb\n\nno tab\n{label}", encoding="utf-8")
+        inputs = deployment.read_test_inputs(data, ModelDescription([3, 32, 128], ["a"]))
+        assert len(inputs) == smoke.COUNT["test"]
+
+    def test_a_test_set_without_readable_images_cannot_be_timed(self, data, monkeypatch):
+        from ppocrv2_ext.deploy.model_folder import ModelDescription
+
+        (data / "test.txt").write_text("missing.png\ta\n", encoding="utf-8")
+        monkeypatch.setattr(deployment, "load_paddle_engine", lambda folder: None)
+        monkeypatch.setattr(deployment, "read_description", lambda folder: ModelDescription([3, 32, 128], ["a"]))
+        with pytest.raises(UserError, match="no image of .*test.txt can be read"):
+            deployment.measure_milliseconds({"ctc": data}, data)
+
 
 def run_script(*arguments):
     return CliRunner().invoke(runpy.run_path(str(ROOT / "scripts" / "ablate.py"))["main"], list(map(str, arguments)))
@@ -512,12 +696,56 @@ class TestScript:
             (["--steps", 3], "--data is missing"),
             (["--smoke", "--rows", "ctc,cct"], "did you mean 'ctc'"),
             (["--only-report"], "holds no runs"),
+            (["--steps", 3, "--seeds", "1,1"], "each seed must be there once"),
+            (["--steps", 3, "--seeds=-1"], "a seed must be from 0 to"),
+            (["--minutes", "inf"], "up to 525600, got inf"),
+            (["--minutes", "nan"], "up to 525600, got nan"),
+            (["--smoke", "--output", "/proc/nothing"], "cannot write to /proc/nothing"),
+            (["--smoke", "--output", f"{__file__}/below"], "Not a directory"),
         ],
     )
     def test_a_mistake_is_one_sentence_and_exit_code_2(self, arguments, problem, tmp_path):
         done = run_script("rec", "--output", tmp_path / "out", *arguments)
         assert done.exit_code == 2
         assert problem in done.output
+
+    @pytest.fixture
+    def fake(self, monkeypatch):
+        """The commands that the script ran; the weights before training cannot be evaluated."""
+        processes = FakeProcesses(ctc=0.5, udml=0.6)
+        monkeypatch.setattr("experiments.processes.Processes", lambda locks: contextlib.nullcontext(processes))
+        return processes
+
+    def test_a_smoke_run_leaves_the_data_of_the_user_alone(self, fake, tmp_path):
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "train.txt").write_text("mine", encoding="utf-8")
+        done = run_script("rec", "--smoke", "--rows", "ctc", "--output", tmp_path)
+        assert ("train", "ctc") in fake.commands, done.output
+        assert (tmp_path / "data" / "train.txt").read_text(encoding="utf-8") == "mine"
+        assert (tmp_path / "smoke_data" / "train.txt").is_file()
+
+    def test_a_smoke_run_that_is_refused_draws_nothing(self, fake, tmp_path):
+        done = run_script("rec", "--smoke", "--rows", "ctc", "--output", tmp_path, "-o", "Optimizer=null")
+        assert done.exit_code == 2
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+    def test_another_task_is_refused_and_the_report_stays(self, fake, data, tmp_path):
+        pytest.importorskip("matplotlib")
+        own = ["-o", f"Train.loader.batch_size_per_card={smoke.BATCH}"]
+        run_script("rec", "--data", data, "--steps", 2, "--rows", "ctc", "--output", tmp_path / "out", *own)
+        table = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+        for arguments in (["--only-report"], ["--smoke"]):
+            done = run_script("scratch", "--output", tmp_path / "out", *arguments)
+            assert done.exit_code == 2
+            assert "holds the runs of rec, not of scratch" in done.output
+        assert (tmp_path / "out" / "table.md").read_text(encoding="utf-8") == table
+
+    def test_a_failing_evaluation_of_the_weights_names_its_log(self, fake, data, tmp_path):
+        (tmp_path / "start.pdparams").touch()
+        weights = ["--weights", tmp_path / "start"]
+        done = run_script("rec", "--data", data, "--steps", 2, "--rows", "ctc", "--output", tmp_path / "out", *weights)
+        assert done.exit_code == 2
+        assert f"see {tmp_path / 'out' / 'start.txt'}" in done.output
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
