@@ -371,6 +371,16 @@ class TestRun:
             == 2
         )
 
+    def test_a_log_may_hold_bytes_that_are_not_utf_8(self, trial, inputs):
+        class Latin(FakeProcesses):
+            def run(self, arguments, log):
+                with Path(log).open("ab") as stream:
+                    stream.write("café.png is broken\n".encode("latin-1"))
+                return super().run(arguments, log)
+
+        lines = trials.read_training_lines(inputs.data)
+        assert run_one.run_trial(trial, REC, lines, Latin(udml=0.6))["best"] == "Student"
+
     def test_a_result_of_other_settings_is_refused(self, trial):
         trial.folder.mkdir(parents=True)
         records.write_json(trial.folder / "result.json", {"digest": "another"})

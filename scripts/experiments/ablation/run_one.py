@@ -88,7 +88,7 @@ def _train(trial: Trial, processes: Processes, log: Path) -> tuple[Usage, list[f
         CommandError: the trainer failed, or it stopped early, whatever its exit code.
     """
     usage = processes.run(["train", "-c", trial.folder / "config.yml"], log)
-    steps = STEP.findall(log.read_text(encoding="utf-8"))
+    steps = STEP.findall(log.read_text(encoding="utf-8", errors="replace"))
     reached = int(steps[-1][0]) if steps else 0
     if reached != trial.steps:
         raise CommandError(f"training ended after {reached} of {trial.steps} steps", log)
@@ -112,7 +112,7 @@ def evaluate(
         CommandError: the evaluation failed, or it printed no such measure.
     """
     processes.run(["eval", "-c", config_file, "-o", assignment("Global.pretrained_model", weights)], log)
-    text = log.read_text(encoding="utf-8").rpartition("metric eval")[2]
+    text = log.read_text(encoding="utf-8", errors="replace").rpartition("metric eval")[2]
     values = {name: float(value) for name, value in MEASURE.findall(text)}
     measures = {}
     for name in trainable_networks(config["Architecture"]):
