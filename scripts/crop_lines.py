@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from experiments.folders import fill_folder
 
-from ppocrv2_ext.data.label_files import Entry, read_entries
+from ppocrv2_ext.data.label_files import NO_SAMPLE, Entry, read_entries
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.data.polygons import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
@@ -62,7 +62,7 @@ def read_pages(file: Path, data_dir: Path | None) -> list[tuple[Path, list[Box]]
         if entry.is_blank:
             continue
         if not entry.images:
-            raise UserError(f"{entry.place}: it is not `image<TAB>label` in UTF-8; mend the line or leave it out.")
+            raise UserError(f"{entry.place}: {NO_SAMPLE}; mend the line or leave it out.")
         boxes = _read_boxes(entry)
         pages += [(folder / image, boxes) for image in entry.images]
     return pages

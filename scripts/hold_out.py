@@ -9,20 +9,18 @@ Writes DIR/train.txt and DIR/val.txt in UTF-8, and overwrites neither. The names
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from experiments.folders import write_new
 
 from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import atomic_write, read_regular
 
 NAMES = ("train.txt", "val.txt")
 
@@ -79,28 +77,6 @@ def read_label_lines(file: Path) -> list[str]:
             reason = REASONS["not-utf8"]
             raise UserError(f"{entry.place}: {reason.rule}; {reason.advice}.")
     return [entry.text for entry in entries if not entry.is_blank]
-
-
-def write_new(files: Mapping[Path, bytes]) -> None:
-    """Write all of the files, or none of them. A file that has its content already stays.
-
-    Raises:
-        UserError: at one of the paths there is something else, or a file cannot be written.
-    """
-    missing = {file: content for file, content in files.items() if not _holds(file, content)}
-    taken = [str(file) for file in missing if os.path.lexists(file)]
-    if taken:
-        raise UserError(f"{' and '.join(taken)} would be overwritten; name another --output.")
-    with contextlib.ExitStack() as stack:
-        for file, content in missing.items():
-            stack.enter_context(atomic_write(file)).write_bytes(content)
-
-
-def _holds(file: Path, content: bytes) -> bool:
-    try:
-        return read_regular(file) == content
-    except OSError:
-        return False
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

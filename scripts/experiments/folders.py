@@ -1,14 +1,15 @@
-"""A folder that is filled whole or not at all."""
+"""Several files that are written whole or not at all, and over no others."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import atomic_write, read_regular
 
 
 @contextlib.contextmanager
@@ -40,3 +41,25 @@ def fill_folder(folder: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # a folder that holds something, or that was not made, stays as it is
             for each in new:
                 each.rmdir()
+
+
+def write_new(files: Mapping[Path, bytes]) -> None:
+    """Write all of the files, or none of them. A file that has its content already stays.
+
+    Raises:
+        UserError: at one of the paths there is something else, or a file cannot be written.
+    """
+    missing = {file: content for file, content in files.items() if not _holds(file, content)}
+    taken = [str(file) for file in missing if os.path.lexists(file)]
+    if taken:
+        raise UserError(f"{' and '.join(taken)} would be overwritten; name another --output.")
+    with contextlib.ExitStack() as stack:
+        for file, content in missing.items():
+            stack.enter_context(atomic_write(file)).write_bytes(content)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return read_regular(file) == content
+    except OSError:
+        return False

@@ -584,7 +584,7 @@ class TestSmokeData:
 
     def test_a_file_of_the_user_stays_and_nothing_is_drawn(self, tmp_path):
         (tmp_path / "train.txt").write_text("mine", encoding="utf-8")
-        with pytest.raises(UserError, match="--smoke would draw over .*train.txt"):
+        with pytest.raises(UserError, match="train.txt would be overwritten; name another --output"):
             smoke.draw_data("rec", tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["train.txt"]
         assert (tmp_path / "train.txt").read_text(encoding="utf-8") == "mine"

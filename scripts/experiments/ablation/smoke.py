@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ppocrv2_ext.config.networks import networks
-from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import PathLike, atomic_write, read_regular
+
+from ..folders import write_new
 
 FOLDER = "smoke_data"  # of the drawn images, in that of the ablation
 STEPS, BATCH = 2, 2
@@ -64,21 +63,8 @@ def draw_data(kind: str, folder: Path) -> Path:
             files[folder / name] = cv2.imencode(".png", image)[1].tobytes()
             lines.append(f"{name}\t{label}\n")
         files[folder / f"{part}.txt"] = "".join(lines).encode()
-    missing = {path: content for path, content in files.items() if not _holds(path, content)}
-    for path in missing:
-        if os.path.lexists(path):
-            raise UserError(f"--smoke would draw over {path}; move it away, or name another --output.")
-    for path, content in missing.items():
-        with atomic_write(path) as part_file:
-            part_file.write_bytes(content)
+    write_new(files)
     return folder
-
-
-def _holds(path: PathLike, content: bytes) -> bool:
-    try:
-        return read_regular(path) == content
-    except OSError:
-        return False
 
 
 def _draw_word(text: str) -> tuple[np.ndarray, str]:
