@@ -27,6 +27,7 @@ from typing import Any
 import paddle
 
 from ...checkpoints import loading
+from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
 from ...config.numbers import positive, share
 from ...errors import UserError, did_you_mean
@@ -57,8 +58,9 @@ class WeightAverage:
     The result is a_t / (1 - d_{t-1}^t), and plain a_t for "exponential". The divisor makes up for the start at zero. It
     is exact for "normal". For "threshold" it is PaddleOCR's: up to 2 % off in the first ten steps, about 1e-4 later.
 
-    Some tensors are not averaged, and the result has their present value: integers, frozen BatchNorm statistics, and
-    whatever a frozen network holds. So a frozen teacher stays bit-equal.
+    Some tensors are not averaged, and the result has their present value: integers, class centers, frozen BatchNorm
+    statistics, and whatever a frozen network holds. So a frozen teacher stays bit-equal. A center is a running mean
+    already. An average of it over the steps would begin at zero, and that of a rare class would stay near it.
 
     Args:
         model: the network, perhaps in a DataParallel.
@@ -150,9 +152,11 @@ def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
         statistics = {"_mean", "_variance"} if isinstance(layer, BATCH_NORMS) else set()
         parameters = {name for name, _ in layer.named_parameters(include_sublayers=False)} - statistics
         for name, value in layer.state_dict(include_sublayers=False).items():
+            whole_name = f"{prefix}.{name}".lstrip(".")
+            is_constant = not value.is_floating_point() or whole_name.endswith(CENTERS)
             left_out = without_no_grad and name in parameters
-            if not value.is_floating_point() or (value.stop_gradient and (is_frozen or left_out)):
-                names.add(f"{prefix}.{name}".lstrip("."))
+            if is_constant or (value.stop_gradient and (is_frozen or left_out)):
+                names.add(whole_name)
     return names
 
 

@@ -80,6 +80,43 @@ def test_an_integer_is_not_averaged_and_keeps_its_type(average):
     assert counts.item() == 5
 
 
+def with_centers(rows):
+    """A network with class centers, all of one value: (the network, a function that sets its centers and weights)."""
+    model, head = paddle.nn.Layer(), paddle.nn.Linear(2, 3)
+    head.register_buffer("centers", paddle.zeros([3, 2]))
+    head.register_buffer("center_counts", paddle.zeros([3], dtype="int64"))
+    model.add_sublayer("head", head)
+
+    def set_to(value):
+        head.weight.set_value(paddle.full_like(head.weight, value))
+        head.centers[rows] = value
+        head.center_counts[rows] = 20
+
+    return model, set_to
+
+
+def test_the_center_of_a_class_that_comes_in_the_last_steps_alone_is_kept_whole(average, tmp_path):
+    model, set_to = with_centers(rows=2)
+    averages = average(model)
+    for step in range(100):
+        if step >= 98:
+            set_to(8.0)
+        averages.update(model)
+    applied = averages.apply()
+    assert applied["head.centers"].tolist() == [[0, 0], [0, 0], [8, 8]]
+    assert applied["head.center_counts"].tolist() == [0, 0, 20]
+    assert applied["head.weight"].max().item() < 4  # this is averaged
+
+    file = str(tmp_path / "latest.pdema")
+    paddle.save({"ema_state": averages.state_dict, "step": averages.step}, file)
+    resumed = average(model)
+    resumed.set_state_dict(paddle.load(file))
+    assert resumed.apply()["head.centers"].tolist() == [[0, 0], [0, 0], [8, 8]]
+    set_to(9.0)
+    resumed.update(model)
+    assert resumed.apply()["head.centers"].tolist() == [[0, 0], [0, 0], [9, 9]]
+
+
 def test_the_statistics_of_batchnorm_are_averaged_unless_they_are_frozen(average):
     learning, frozen = Counter(), Counter()
     freeze_norm(frozen)
@@ -246,9 +283,9 @@ def test_every_checkpoint_holds_the_average_and_beside_it_the_training_weights(t
         written = load(folder / f"{name}.pdparams")
         assert saved_step == step
         for key, value in written.items():
-            if "center_counts" in key:
-                assert value.dtype == np.int64
-                assert value.sum() > 0
+            if "head.center" in key:  # the counts and the centers
+                assert value.dtype == (np.int64 if "counts" in key else np.float32)
+                assert np.abs(value).sum() > 0
                 np.testing.assert_array_equal(value, training[key])
             elif "_mean" not in key and "_variance" not in key:  # frozen in this config
                 np.testing.assert_allclose(value, average[key] / (1 - share**step), rtol=1e-5, atol=1e-7)
