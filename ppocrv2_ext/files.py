@@ -88,6 +88,11 @@ def read_regular(path: PathLike) -> bytes:
         return file.read()
 
 
+def printable(path: PathLike) -> str:
+    """A path as text that every file in UTF-8 can hold: of a name in another encoding, bytes are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def sha256(path: PathLike) -> str:
     """The SHA-256 of a file, which :func:`open_regular` opens, as hexadecimal digits."""
     digest = hashlib.sha256()

@@ -37,12 +37,16 @@ def average_trainings(trainings: Mapping[PathLike, Mapping[str, np.ndarray]]) ->
     Args:
         trainings: {file: {name: array}}, two or more, of one network or of the same several.
     Raises:
-        UserError: a name or a shape differs from that of the first file.
+        UserError: a name or a shape differs from that of the first file, or a number is not finite.
     """
     first, *others = trainings
     names = [name for name in trainings[first] if not name.endswith(CENTERS)]
     for other in others:
         _require_alike(first, trainings[first], other, trainings[other])
+    for file, training in trainings.items():
+        broken = next((name for name in names if not np.isfinite(training[name]).all()), None)
+        if broken:
+            raise UserError(f"{file}: {broken} holds a number that is not finite; leave this training out.")
     params = {name: _mean([training[name] for training in trainings.values()]) for name in names}
     weights = [name for name in names if not name.endswith(STATISTICS)]
     length = _length(params[name] for name in weights)

@@ -102,7 +102,7 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
     """The lines of a label file. What cannot be read is added to ``problems``."""
     from ..data.label_files import NO_SAMPLE, read_entries
     from ..data.labels import is_detection_label
-    from ..deploy.ocr import open_image
+    from ..deploy.read import explain, open_image
 
     names, texts, images = [], [], []
     for entry in read_entries(labels):
@@ -117,7 +117,7 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
         try:
             images.append(open_image(folder / entry.images[0]))
         except (OSError, ValueError) as error:
-            problems.append(f"{entry.place}: {error}")
+            problems.append(f"{entry.place}: {explain(error)}")
             continue
         names.append(entry.images[0])
         texts.append(entry.label)

@@ -63,10 +63,14 @@ def compress(
         UserError: the model, the labels or a package is missing, or the files do not fit together.
     """
     from ..deploy import accuracy, quantize
+    from ..deploy.model_folder import PROGRAMS
 
     kind, file, settings, description = _find_model(model, kind)
     if Path(output).is_file() or (Path(output).resolve() == file.resolve().parent):
         raise UserError(f"--output {output} is a file, or the folder of the model itself; name another folder.")
+    programs = [str(Path(output) / name) for name in PROGRAMS if (Path(output) / name).exists()]
+    if programs:
+        raise UserError(f"--output {output} holds an exported model, {programs[0]}; name another folder.")
     original = quantize.read_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")

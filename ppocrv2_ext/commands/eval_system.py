@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UserError
-from ..files import atomic_write
+from ..files import atomic_write, printable
 from .terminal import make_table, print_table, warn
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def evaluate(
         if isinstance(page, Exception):
             problems.append(f"{path}: {page}")
             continue
-        scores[str(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
+        scores[printable(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
     for problem in problems:
         warn(problem)
     if not scores:
@@ -76,6 +76,7 @@ def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list
 
     folder = Path(data_dir) if data_dir else Path(data).parent
     samples, problems = [], []
+    places: dict[Path, str] = {}
     for entry in read_entries(data):
         if entry.is_blank:
             continue
@@ -87,7 +88,12 @@ def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list
         except ValueError as error:
             problems.append(f"{entry.place}: no labels of a picture ({error})")
             continue
-        samples.append((folder / entry.images[0], boxes))
+        path = folder / entry.images[0]
+        if path in places:
+            problems.append(f"{entry.place}: {path} is labelled at {places[path]} already; put all its boxes there")
+            continue
+        places[path] = entry.place
+        samples.append((path, boxes))
     if not samples:
         reason = problems[0] if problems else "it is empty"
         raise UserError(

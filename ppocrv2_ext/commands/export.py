@@ -33,6 +33,7 @@ def export(
         UserError: the config names no weights or no folder, or its dictionary is not the one of the training.
     """
     from ..data.clean import with_clean_dictionary
+    from ..deploy.model_folder import list_model_files, remove_older
 
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
@@ -42,6 +43,7 @@ def export(
     if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
     folder = requirements.require_writable(config["Global"]["save_inference_dir"])
+    before = list_model_files(folder)
     with tempfile.TemporaryDirectory() as scratch:
         config = with_clean_dictionary(config, scratch)
         if "Models" in config["Architecture"]:
@@ -50,6 +52,8 @@ def export(
         else:
             networks.select_network(config["Architecture"], network)  # refuses the name of a network
         run_host_script(host, "tools/export_model.py", config)
+    for file in remove_older(folder, before):
+        click.echo(f"Removed {file}, which held the model of an earlier export.")
     if onnx:
         from ..deploy.onnx_conversion import convert_and_compare
 

@@ -115,19 +115,33 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     if not output:
         return {}
     stems = [file.stem for file in files]
-    targets = {
-        file: Path(output) / f"{file.stem if stems.count(file.stem) == 1 else file.name}{suffix}" for file in files
-    }
+    folder = Path(output)
+    targets = {file: folder / f"{file.stem if stems.count(file.stem) == 1 else file.name}{suffix}" for file in files}
     places: dict[Path, Path] = {}
     for file, target in targets.items():
         if target in places:
-            raise UserError(f"{places[target]} and {file} would both be written to {target}; read them one by one.")
+            raise UserError(
+                f"{places[target]} and {file} would both be written to {target}; read each into a folder of its own."
+            )
         places[target] = file
-    for file in files:  # page 2 of a.pdf becomes a-2.png
-        names = {file.name, re.sub(r"-\d+$", "", file.stem) + file.suffix}
-        if names & {place.name for place in places} and file.parent.resolve() == Path(output).resolve():
+    for file, target in targets.items():
+        other = places.get(_without_page(target), file)
+        if other != file and suffix == SUFFIXES["picture"]:
+            raise UserError(
+                f"{file} and a page of {other} could be written to {target}; read each into its own folder."
+            )
+        if file.parent.resolve() != folder.resolve():
+            continue
+        if {folder / file.name, _without_page(folder / file.name)} & set(places):
             raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
+        if target.exists():
+            raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
     return targets
+
+
+def _without_page(path: Path) -> Path:
+    """The name without the number of a page: page 2 of a.pdf becomes a-2.png."""
+    return path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix)
 
 
 def _render(form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path) -> Any:

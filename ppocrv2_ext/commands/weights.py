@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,6 +198,8 @@ def average(files: Sequence[str], output: str) -> None:
     target, sources = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
     if len(sources) < 2 or len(set(sources)) < len(sources):
         raise UserError("name two trainings or more, each once: their weights are averaged.")
+    if str(output).endswith(("/", os.sep)) or Path(output).is_dir():
+        raise UserError(f"--output {output} is a folder; name a file in it, such as {Path(output) / 'mean'}.")
     if target.resolve() in sources:
         raise UserError(f"--output {output}: that is one of the trainings; name another file.")
     dictionary = average.require_one_dictionary(files)

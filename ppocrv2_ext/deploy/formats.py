@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..files import printable
 from .ocr import Line, group_rows
 
 LINE_COLOURS = ((31, 119, 180), (214, 39, 40))  # RGB: of a line, of one on its head
 JPEG_QUALITY = 90
+LARGEST_JPEG = 65500  # pixels of a side
 
 
 def as_text(lines: Sequence[Line]) -> str:
@@ -35,7 +37,7 @@ def as_json(lines: Sequence[Line], path: Path, page: int, shape: Sequence[int]) 
         }
         for line in lines
     ]
-    content = {"path": str(path), "page": page, "width": int(shape[1]), "height": int(shape[0]), "lines": found}
+    content = {"path": printable(path), "page": page, "width": int(shape[1]), "height": int(shape[0]), "lines": found}
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
@@ -77,7 +79,8 @@ class PdfPage(NamedTuple):
     """A page of :func:`as_pdf`. A pixel becomes a point of 1/72 inch."""
 
     image: bytes  # JPEG
-    width: int  # pixels
+    image_size: tuple[int, int]  # its width and height
+    width: int  # pixels of the picture
     height: int
     commands: str  # of PDF, that write the text
 
@@ -85,8 +88,11 @@ class PdfPage(NamedTuple):
 def as_pdf_page(lines: Sequence[Line], pixels: np.ndarray) -> PdfPage:
     """A picture, (H, W, 3) uint8 BGR, and its text as a page."""
     height, width = pixels.shape[:2]
-    image = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-    return PdfPage(image, width, height, "\n".join(_write_text(line, height) for line in lines))
+    scale = min(1, LARGEST_JPEG / max(height, width))
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    shown = pixels if scale == 1 else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    image = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    return PdfPage(image, size, width, height, "\n".join(_write_text(line, height) for line in lines))
 
 
 def as_pdf(pages: Sequence[PdfPage]) -> bytes:
@@ -96,8 +102,8 @@ def as_pdf(pages: Sequence[PdfPage]) -> bytes:
     """
     objects: list[bytes] = [b"", b"", *_make_font()]  # the catalogue and the list of pages are written last
     kids = []
-    for image, width, height, text in pages:
-        header = f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB"
+    for image, (columns, rows), width, height, text in pages:
+        header = f"/Type /XObject /Subtype /Image /Width {columns} /Height {rows} /ColorSpace /DeviceRGB"
         objects.append(_make_stream(f"{header} /BitsPerComponent 8 /Filter /DCTDecode", image))
         commands = f"q {width} 0 0 {height} 0 0 cm /I Do Q\nBT 3 Tr\n{text}\nET"
         objects.append(_make_stream("/Filter /FlateDecode", zlib.compress(commands.encode())))

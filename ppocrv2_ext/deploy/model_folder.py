@@ -6,7 +6,7 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +49,33 @@ def find_exported_models(directory: PathLike) -> list[Path]:
     folder = Path(directory)
     candidates = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
     return [path for path in candidates if any((path / name).is_file() for name in PROGRAMS)]
+
+
+def list_model_files(directory: PathLike) -> dict[Path, int]:
+    """{file: time of its last change, in ns} of the programs and ONNX files in a folder and in its folders."""
+    folder = Path(directory)
+    places = [folder, *(path for path in folder.glob("*") if path.is_dir())]
+    files = [place / name for place in places for name in (*PROGRAMS, ONNX_FILE)]
+    return {file: file.stat().st_mtime_ns for file in files if file.is_file()}
+
+
+def remove_older(directory: PathLike, before: Mapping[Path, int]) -> list[Path]:
+    """Remove the model files that an export left as they were beside a program that it wrote.
+
+    Every reader takes the ONNX file, and the program of Paddle 3, first. So an old one would hide the new model.
+
+    Args:
+        directory: of the export.
+        before: :func:`list_model_files` of it, before the export.
+    Returns:
+        The files that were removed.
+    """
+    after = list_model_files(directory)
+    written = {file.parent for file, time in after.items() if file.name in PROGRAMS and before.get(file) != time}
+    older = [file for file, time in before.items() if file.parent in written and after.get(file) == time]
+    for file in older:
+        file.unlink()
+    return older
 
 
 def find_description(model_dir: PathLike) -> Path:

@@ -5,7 +5,9 @@ B batch, T frames, C classes (blank, the dictionary, a space if it was trained w
 
 from __future__ import annotations
 
+import contextlib
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -128,18 +130,34 @@ def load_image(path: PathLike) -> np.ndarray:
     Raises:
         OSError or ValueError: it cannot be read as an image; the message says why.
     """
+    with pillow_errors(), open_regular(path) as stream, Image.open(stream) as file:
+        return to_pixels(file)
+
+
+def to_pixels(file: Image.Image) -> np.ndarray:
+    """An opened image, or the frame at which it stands, as :func:`load_image` returns it."""
+    image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return to_bgr(np.asarray(image))
+    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    return to_bgr(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+@contextlib.contextmanager
+def pillow_errors() -> Iterator[None]:
+    """A context in which what Pillow raises for a broken file becomes an OSError or a ValueError that says why."""
     try:
-        with open_regular(path) as stream, Image.open(stream) as file:
-            image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
-            if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-                return to_bgr(np.asarray(image))
-            transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # below the limit, a picture is read
+            yield
     except UnidentifiedImageError:
         raise ValueError("not an image, or of a kind that Pillow cannot read") from None
-    except (Image.DecompressionBombError, SyntaxError, IndexError, EOFError) as error:  # of Pillow, for broken files
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 10**6
+        raise ValueError(f"larger than {most:.0f} million pixels; make it smaller") from None
+    except (SyntaxError, IndexError, EOFError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
-    return to_bgr(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
 
 
 def open_image(image: ImageSource) -> np.ndarray:
@@ -169,7 +187,7 @@ def to_bgr(array: np.ndarray) -> np.ndarray:
         raise ValueError(f"an image must be (H, W), or (H, W, 1, 3 or 4), and not empty, got {pixels.shape}.")
     if pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() < 2**16:
         pixels = pixels.astype(np.uint16)  # how Pillow opens some 16-bit files
-    if pixels.dtype == np.uint16:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # in either order of bytes
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.dtype != np.uint8:
         raise ValueError(f"the pixels of an image must be uint8 or uint16, got {pixels.dtype}.")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
-from .read import explain, load_image, to_bgr
+from .read import explain, load_image, pillow_errors, to_bgr, to_pixels
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
@@ -57,7 +57,7 @@ def find_files(paths: Sequence[PathLike]) -> list[Path]:
 
 
 def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
-    """The pictures in files, one after the other. A file that cannot be read is one Picture with a problem."""
+    """The pictures in files, one after the other. A file or a page that cannot be read is one with a problem."""
     for file in files:
         try:
             open_regular(file).close()  # a pipe would let the readers below wait
@@ -72,12 +72,20 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
 
 
 def _open_tiff(file: Path) -> Iterator[Picture]:
-    with Image.open(file) as image:
+    with pillow_errors():
+        opened = Image.open(file)
+    with opened as image:
         pages = getattr(image, "n_frames", 1)
         if pages > 1:
             for page in range(pages):
-                image.seek(page)
-                yield Picture(file, page + 1, pages, to_bgr(np.asarray(image.convert("RGB"))[..., ::-1]))
+                try:
+                    with pillow_errors():
+                        image.seek(page)
+                        pixels = to_pixels(image)
+                except (OSError, ValueError, MemoryError) as error:
+                    yield Picture(file, page + 1, pages, None, explain(error))
+                else:
+                    yield Picture(file, page + 1, pages, pixels)
             return
     yield Picture(file, 1, 1, load_image(file))
 
@@ -91,12 +99,14 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
         reason = "the PDF needs a password" if needs_password else f"not a PDF that can be opened ({error})"
         raise ValueError(reason) from None
     try:
+        document.init_forms()  # before any page is opened; without it what a form was filled with is not drawn
         for number in range(len(document)):
             try:
-                pixels = _draw_page(document[number])
-            except pdfium.PdfiumError as error:
-                raise ValueError(f"page {number + 1} of {len(document)} cannot be read ({error})") from None
-            yield Picture(file, number + 1, len(document), to_bgr(pixels))
+                pixels = to_bgr(_draw_page(document[number]))
+            except (pdfium.PdfiumError, ValueError, MemoryError) as error:
+                yield Picture(file, number + 1, len(document), None, f"the page cannot be read ({explain(error)})")
+            else:
+                yield Picture(file, number + 1, len(document), pixels)
     finally:
         document.close()
 

@@ -50,6 +50,21 @@ def test_small_differences_between_large_numbers_are_not_lost():
     assert mean.params["backbone.weight"].tolist() == [16777216, 1]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_training_with_a_number_that_is_not_finite_is_refused(value):
+    with pytest.raises(UserError, match=r"b: backbone.weight holds a number that is not finite"):
+        average_trainings({"a": training(), "b": training(value)})
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_as_output_is_refused(saved, tmp_path, end):
+    files = [saved(name, training()) for name in ("a", "b")]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="is a folder; name a file in it, such as .*folder/mean"):
+        weights.average(files, f"{tmp_path / 'folder'}{end}")
+    assert not list((tmp_path / "folder").iterdir())
+
+
 def test_class_centers_are_left_out():
     centers = {"head.centers": count_up(4, 2), "head.center_counts": np.arange(4)}
     assert average_trainings({"a": training(**centers), "b": training()}).params.keys() == training().keys()

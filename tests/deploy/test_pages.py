@@ -1,12 +1,14 @@
 """Files of pictures, what is written of them, and the evaluation of whole pictures."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from ppocrv2_ext.deploy import evaluation, formats, sources
+from ppocrv2_ext.deploy import evaluation, formats, read, sources
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.errors import UserError
 
@@ -21,20 +23,44 @@ LINES = [Line(BOX, "Total 总计", 0.98765, False), Line(moved(0, 40), "12.50", 
 PIXELS = np.full((100, 200, 3), 255, np.uint8)
 
 
-def locked_pdf():
-    """A PDF whose passwords nobody has."""
-    parts = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Count 0 /Kids [] >>",
-        b"<< /Filter /Standard /V 1 /R 2 /O <" + b"41" * 32 + b"> /U <" + b"42" * 32 + b"> /P -4 >>",
-    ]
-    content, places = b"%PDF-1.4\n", []
+def make_pdf(*parts, trailer=b""):
+    """A PDF of these objects, the first of which is the catalogue."""
+    content, places = b"%PDF-1.5\n", []
     for number, part in enumerate(parts, 1):
         places.append(len(content))
         content += b"%d 0 obj\n%s\nendobj\n" % (number, part)
     rows = b"".join(b"%010d 00000 n \n" % place for place in places)
-    trailer = b"trailer\n<< /Size 4 /Root 1 0 R /Encrypt 3 0 R /ID [<41> <41>] >>\nstartxref\n%d\n%%%%EOF"
-    return content + b"xref\n0 4\n0000000000 65535 f \n" + rows + trailer % len(content)
+    end = b"trailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF" % (len(parts) + 1, trailer, len(content))
+    return content + b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1) + rows + end
+
+
+def locked_pdf():
+    """A PDF whose passwords nobody has."""
+    return make_pdf(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 0 /Kids [] >>",
+        b"<< /Filter /Standard /V 1 /R 2 /O <" + b"41" * 32 + b"> /U <" + b"42" * 32 + b"> /P -4 >>",
+        trailer=b"/Encrypt 3 0 R /ID [<41> <41>]",
+    )
+
+
+def form_pdf():
+    """A white page with one field of a form, filled in with a black box."""
+    box = b"0 0 100 50 re f"
+    return make_pdf(
+        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] >> >>",
+        b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Annots [4 0 R] >>",
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (f) /F 4 /Rect [0 0 100 50] /P 3 0 R /AP << /N 5 0 R >> >>",
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 100 50] /Length %d >>\nstream\n%s\nendstream" % (len(box), box),
+    )
+
+
+def pdf_with_a_broken_page():
+    """Three pages, the second of which is none."""
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 72] >>"
+    pages = b"<< /Type /Pages /Count 3 /Kids [3 0 R 4 0 R 5 0 R] >>"
+    return make_pdf(b"<< /Type /Catalog /Pages 2 0 R >>", pages, page, b"(no page)", page)
 
 
 class TestSources:
@@ -92,6 +118,66 @@ class TestSources:
         assert picture.pixels is None
         assert problem in picture.problem
 
+    def test_what_a_form_was_filled_with_is_drawn(self, tmp_path):
+        pytest.importorskip("pypdfium2")
+        (tmp_path / "form.pdf").write_bytes(form_pdf())
+        (picture,) = sources.open_pictures([tmp_path / "form.pdf"])
+        height, width = picture.pixels.shape[:2]
+        field = picture.pixels[height // 2 + 5 :, : width // 2 - 5]  # PDF counts from the lower left corner
+        assert field.max() == 0
+        assert picture.pixels[: height // 2 - 5].min() == 255
+
+    def test_the_pages_after_a_broken_one_of_a_pdf_are_read(self, tmp_path):
+        pytest.importorskip("pypdfium2")
+        (tmp_path / "a.pdf").write_bytes(pdf_with_a_broken_page())
+        pages = list(sources.open_pictures([tmp_path / "a.pdf"]))
+        assert [(page.page, page.pages, page.pixels is None) for page in pages] == [
+            (1, 3, False),
+            (2, 3, True),
+            (3, 3, False),
+        ]
+        assert "the page cannot be read" in pages[1].problem
+
+    def test_the_pages_after_a_broken_one_of_a_tiff_are_read(self, tmp_path, monkeypatch):
+        first, *others = (Image.new("L", (30, 20), value) for value in (0, 100, 255))
+        first.save(tmp_path / "a.tif", save_all=True, append_images=others)
+
+        def fail_at_grey(image):
+            pixels = read.to_pixels(image)
+            if pixels.mean() == 100:
+                raise OSError("decoder error -2")
+            return pixels
+
+        monkeypatch.setattr(sources, "to_pixels", fail_at_grey)
+        pages = list(sources.open_pictures([tmp_path / "a.tif"]))
+        assert [page.problem for page in pages] == [None, "decoder error -2", None]
+        assert [page.name[-6:] for page in pages] == ["page 1", "page 2", "page 3"]
+
+    def test_a_transparent_page_of_a_tiff_is_white(self, tmp_path):
+        page = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
+        page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+        assert [page.pixels.min() for page in sources.open_pictures([tmp_path / "a.tif"])] == [255, 255]
+
+    @pytest.mark.parametrize("name", ["a.tif", "a.png"])
+    def test_a_picture_above_the_limit_has_a_problem_and_the_next_is_read(self, tmp_path, monkeypatch, name):
+        Image.new("1", (3000, 2000)).save(tmp_path / name)
+        Image.new("L", (5, 4)).save(tmp_path / "b.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000_000)
+        large, small = sources.open_pictures([tmp_path / name, tmp_path / "b.png"])
+        assert large.problem == "larger than 4 million pixels; make it smaller"
+        assert small.pixels.shape == (4, 5, 3)
+
+    def test_below_the_limit_nothing_is_said(self, tmp_path, monkeypatch, recwarn):
+        Image.new("1", (1500, 2000)).save(tmp_path / "a.png")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000_000)
+        (picture,) = sources.open_pictures([tmp_path / "a.png"])
+        assert picture.problem is None
+        assert not recwarn.list
+
+    @pytest.mark.parametrize("order", ["<u2", ">u2"])
+    def test_16_bits_are_cut_in_either_order_of_bytes(self, order):
+        assert read.to_bgr(np.full((2, 3), 0x80FF, order)).tolist() == [[[0x80] * 3] * 3] * 2
+
     def test_a_pdf_without_pypdfium2_names_the_command(self, tmp_path, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
         (tmp_path / "a.pdf").touch()
@@ -114,6 +200,10 @@ class TestFormats:
             "points": [[10, 20], [110, 20], [110, 40], [10, 40]],
         }
 
+    def test_json_holds_a_name_that_is_not_utf8(self):
+        content = formats.as_json([], Path(os.fsdecode(b"\xc9.png")), 1, PIXELS.shape)
+        assert json.loads(content.encode("utf-8"))["path"] == "\\xc9.png"
+
     def test_a_picture_has_the_boxes_on_the_left_and_the_texts_on_the_right(self):
         sheet = np.asarray(formats.as_picture(LINES, PIXELS, lambda size: ImageFont.load_default(size)))
         assert sheet.shape == (100, 400, 3)
@@ -133,6 +223,13 @@ class TestFormats:
         left, low, right, high = text.get_rect(0)  # PDF counts from the lower left corner
         assert (left, right) == (pytest.approx(10, abs=3), pytest.approx(110, abs=15))
         assert 100 - 45 < low < high < 100 - 15
+
+    def test_a_picture_taller_than_jpeg_allows_keeps_its_size_in_a_pdf(self, tmp_path):
+        pdfium = pytest.importorskip("pypdfium2")
+        page = formats.as_pdf_page([], np.full((70000, 4, 3), 255, np.uint8))
+        (tmp_path / "a.pdf").write_bytes(formats.as_pdf([page]))
+        assert page.image_size == (4, 65500)
+        assert pdfium.PdfDocument(tmp_path / "a.pdf")[0].get_size()[0] == 4
 
     def test_a_pdf_that_was_written_can_be_read_again(self, tmp_path):
         pytest.importorskip("pypdfium2")
