@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..config import vocabulary, yaml_files
-from ..config.networks import with_least_matched
+from ..config.networks import with_settings_of_loading
 from ..config.resolve import resolve
 from ..errors import UserError, summarise
 
@@ -45,7 +45,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     config, notes = resolve(config, host)
     for line in [*doubled, *warnings, *notes]:
         click.echo(f"ppocrv2: {line}", err=True)
-    return host, with_least_matched(config)
+    return host, with_settings_of_loading(config)
 
 
 def _read_config(name: str, overrides: Sequence[str]) -> tuple[dict, list[str]]:

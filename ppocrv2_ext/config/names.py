@@ -26,6 +26,9 @@ SUBSTITUTES = {
     "NormalizeImage": ("NormalizeToCHW",),
 }
 
+# The keys of Global that say which class is which character.
+DICTIONARY_KEYS = ("character_dict_path", "use_space_char")
+
 # The keys of a network's section that PaddleOCR reads: its parts, each with a name and arguments, and the rest.
 NETWORK_PARTS = ("Transform", "Backbone", "Neck", "Head")
 NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_feats", *NETWORK_PARTS)
@@ -33,7 +36,10 @@ NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_fe
 # tensors a network has, so its checkpoint fits a network with the same ones alone.
 FORM_OPTIONS = ("merged", "restore_norm")
 NETWORK_OPTIONS = ("frames_by_width", "freeze_norm", *FORM_OPTIONS)
-MEMBER_OPTIONS = (*NETWORK_OPTIONS, "pretrained", "pretrained_min_matched", "perturbation", "freeze_params")
+MEMBER_OPTIONS = (
+    *(*NETWORK_OPTIONS, "pretrained", "pretrained_min_matched", "perturbation", "freeze_params"),
+    *DICTIONARY_KEYS,  # copied from Global, where a user sets them
+)
 
 # What the scripts of PaddleOCR 2.8 to 3.7 read from Global; the last two lines and CHOICES are what this package adds.
 GLOBAL_KEYS = {

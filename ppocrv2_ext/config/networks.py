@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from ..errors import UserError, did_you_mean
-from .names import FORM_OPTIONS, MEMBER_OPTIONS
+from .names import DICTIONARY_KEYS, FORM_OPTIONS, MEMBER_OPTIONS
 
 # An exported network has no use for them.
 TRAINING_OPTIONS = {*MEMBER_OPTIONS, "return_all_feats"} - {*FORM_OPTIONS}
@@ -32,13 +32,24 @@ def _change_networks(config: dict, change: Callable[[dict], dict]) -> dict:
     return {**config, "Architecture": {**architecture, "Models": models}}
 
 
-def with_least_matched(config: dict) -> dict:
-    """``config``, where ``Global.pretrained_min_matched`` also holds for each network that starts from its own file."""
-    least = config["Global"].get("pretrained_min_matched")
-    if least is None:
-        return config
-    own = {"pretrained_min_matched": least}
-    return _change_networks(config, lambda network: {**own, **network} if network.get("pretrained") else network)
+def with_settings_of_loading(config: dict) -> dict:
+    """``config``, where each network that starts from its own file has the settings of ``Global`` for that.
+
+    PaddleOCR builds a network from its section alone. The section gets ``pretrained_min_matched``, unless it has its
+    own, and the dictionary of a recognizer, by which the class rows of the file move to their characters.
+    """
+    settings = config["Global"]
+    least = settings.get("pretrained_min_matched")
+    minimum = {} if least is None else {"pretrained_min_matched": least}
+    reads_text = config["Architecture"].get("model_type") == "rec" and settings.get("character_dict_path")
+    dictionary = {key: settings.get(key) for key in DICTIONARY_KEYS} if reads_text else {}
+
+    def with_settings(network: dict) -> dict:
+        # The config of an earlier training has the dictionary of that training; the one in Global counts.
+        own = {key: value for key, value in network.items() if key not in DICTIONARY_KEYS}
+        return {**minimum, **own, **dictionary} if network.get("pretrained") else own
+
+    return _change_networks(config, with_settings)
 
 
 def trainable_networks(architecture: dict) -> list[str | None]:

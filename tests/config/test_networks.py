@@ -24,3 +24,26 @@ def test_without_centers_no_network_names_a_file_and_the_input_is_left_alone():
     members = networks.without_centers(pair)["Architecture"]["Models"]
     assert all("centers" not in member["Head"] for member in members.values())
     assert pair["Architecture"]["Models"]["Student"]["Head"]["centers"] == "gone.npz"
+
+
+def test_networks_with_a_file_get_the_dictionary_of_global_in_place_of_an_earlier_one():
+    members = {"A": {"pretrained": "best", "character_dict_path": "old.txt"}, "B": {"character_dict_path": "old.txt"}}
+    recipe = {
+        "Global": {"character_dict_path": "new.txt", "use_space_char": True, "pretrained_min_matched": 0.5},
+        "Architecture": {"model_type": "rec", "Models": members},
+    }
+    assert networks.with_settings_of_loading(recipe)["Architecture"]["Models"] == {
+        "A": {"pretrained": "best", **recipe["Global"]},
+        "B": {},
+    }
+
+
+def test_a_networks_own_least_share_of_matched_tensors_wins_and_a_detector_gets_no_dictionary():
+    recipe = {
+        "Global": {"character_dict_path": "left.txt", "pretrained_min_matched": 0.5},
+        "Architecture": {
+            "model_type": "det",
+            "Models": {"A": {"pretrained": "best", "pretrained_min_matched": 0.7}, "B": {}},
+        },
+    }
+    assert networks.with_settings_of_loading(recipe) == recipe

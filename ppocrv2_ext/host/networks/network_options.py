@@ -21,6 +21,7 @@ from ...plugins.norm import freeze_norm
 from ...registry import ARCHITECTURES
 from .frames_by_width import follow_width
 from .merging import merge
+from .save_load import moving_class_rows
 
 
 def extend_networks(build_model: Callable) -> Callable:
@@ -33,7 +34,8 @@ def extend_networks(build_model: Callable) -> Callable:
     @functools.wraps(build_model)
     def build(config: dict) -> nn.Layer:
         _refuse_forms_of_members(config)
-        model = build_model({key: value for key, value in config.items() if key not in FORM_OPTIONS})
+        with moving_class_rows(config):
+            model = build_model({key: value for key, value in config.items() if key not in FORM_OPTIONS})
         merge(model, config)
         for name, section in networks(config).items():
             network = model if name is None else getattr(model, name)

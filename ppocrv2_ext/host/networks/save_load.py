@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,37 @@ from ...data import dictionary
 from ...errors import UserError, summarise
 
 LEAST_MATCHED = 0.9  # of a network's tensors in its file, if `pretrained_min_matched` says nothing
+# The dictionary of the networks that are being built, blank first; None for networks without one.
+_characters: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("characters", default=None)
 
 
 def load_pretrained_params(model: paddle.nn.Layer, path: str, minimum: float = LEAST_MATCHED) -> bool:
     """Replaces ``ppocr.utils.save_load.load_pretrained_params``. It returns the same, and reports what it loads.
 
     Args:
-        path: the file of weights, or the address of a published one.
+        path: the file of weights, or the address of a published one. Within :func:`moving_class_rows`, the rows of a
+            file with another character dictionary are moved along.
         minimum: the share of the model's tensors that the file must hold.
     Returns:
         Whether a float16 value of the file was cast.
     """
-    return _load(model, path, minimum=minimum)
+    return _load(model, path, minimum=minimum, characters=_characters.get())
+
+
+@contextlib.contextmanager
+def moving_class_rows(architecture: Mapping[str, Any]) -> Iterator[None]:
+    """A context in which the networks of an architecture are built, and load their files for its dictionary.
+
+    Neither PaddleOCR's DistillationModel nor ours is built with the section ``Global``, so the command has copied the
+    dictionary to each network that has a file (:func:`ppocrv2_ext.config.networks.with_settings_of_loading`).
+    """
+    members = (architecture.get("Models") or {}).values()
+    settings = next((member for member in members if member.get("character_dict_path")), None)
+    before = _characters.set(_read_dictionary(settings) if settings else None)
+    try:
+        yield
+    finally:
+        _characters.reset(before)
 
 
 def check_load(load_model: Callable) -> Callable:
@@ -141,4 +161,8 @@ def _read_characters(config: dict) -> list[str] | None:
     settings = config["Global"]
     if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
         return None
+    return _read_dictionary(settings)
+
+
+def _read_dictionary(settings: Mapping[str, Any]) -> list[str]:
     return dictionary.read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
