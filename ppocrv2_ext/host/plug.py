@@ -34,12 +34,11 @@ from .networks import (  # noqa: F401  (two of them only register)
     best_network,
     collaborative_model,
     frame_maxima,
-    merging,
     network_options,
     save_load,
 )
 from .samples import datasets, lmdb_datasets, loader
-from .training import ema, evaluation_steps, first_step, nan_guard, ranks, resume, watching
+from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, watching
 from .training.loop import surround
 
 
@@ -95,7 +94,7 @@ AROUND_TRAINING = (
     ranks.join_ranks,
     watching.tell_observers,
     first_step.check_first_step,
-    merging.measure_restored_norm,
+    norm_statistics.measure_restored_norm,
     ema.average_weights,
     resume.make_resumable,  # innermost: a checkpoint includes what the others save
 )

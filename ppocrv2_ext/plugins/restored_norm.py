@@ -76,17 +76,23 @@ def list_restored(network: nn.Layer) -> list[nn.Layer]:
     return [layer.norm for layer in network.sublayers() if getattr(layer, "fill_on_load", None) == STATE]
 
 
-def measure_norm(network: nn.Layer, images: paddle.Tensor) -> None:
+def measure_norm(network: nn.Layer, images: paddle.Tensor, norms: Sequence[nn.Layer] | None = None) -> None:
     """Give the restored BatchNorm layers the statistics of ``images``. What the network computes stays the same.
+
+    They are computed in float32, also where the network runs in mixed precision.
 
     .. math:: w' = w s' / s,  b' = b + w (m' - m) / s,  with mean m and deviation s = sqrt(variance + epsilon)
 
     Args:
         images: (B, C, H, W), as the network gets them in training.
+        norms: those of :func:`list_restored` to measure; None for all of them.
     """
 
     def measure(norm: nn.Layer, inputs: tuple) -> None:
-        x = inputs[0]
+        with paddle.amp.auto_cast(enable=False):
+            set_statistics(norm, inputs[0].astype("float32"))
+
+    def set_statistics(norm: nn.Layer, x: paddle.Tensor) -> None:
         mean, variance = x.mean([0, 2, 3]), x.var([0, 2, 3], unbiased=False)
         scale = norm.weight / (norm._variance + norm._epsilon).sqrt()
         shift = norm.bias - scale * norm._mean
@@ -95,7 +101,7 @@ def measure_norm(network: nn.Layer, images: paddle.Tensor) -> None:
         norm._mean.set_value(mean)
         norm._variance.set_value(variance)
 
-    hooks = [norm.register_forward_pre_hook(measure) for norm in list_restored(network)]
+    hooks = [norm.register_forward_pre_hook(measure) for norm in (list_restored(network) if norms is None else norms)]
     run_in_evaluation(network, images)
     for hook in hooks:
         hook.remove()

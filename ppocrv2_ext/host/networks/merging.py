@@ -2,20 +2,20 @@
 
 PP-OCRv3 and later train some convolutions as several parallel branches. PaddleOCR's exporter merges each of them into
 one convolution (``rep`` of its layers; ``ppocr/utils/export_model.py``). What is published for them is merged, so a
-network that starts from it has to be merged too. ``Architecture.restore_norm`` puts BatchNorm back.
+network that starts from it has to be merged too. ``Architecture.restore_norm`` puts BatchNorm back, whose statistics
+:mod:`..training.norm_statistics` measures.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import paddle
-from paddle import distributed, nn
+from paddle import nn
 
 from ...errors import UserError
-from ...plugins.restored_norm import list_restored, measure_norm, restore_norm, run_in_evaluation
+from ...plugins.restored_norm import restore_norm, run_in_evaluation
 
 PARTS = ("backbone", "neck", "head")
 IMAGE_SHAPES = {"rec": (3, 48, 320), "det": (3, 160, 160)}  # of an image that such a network takes
@@ -57,23 +57,6 @@ def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architect
             f"{where}.restore_norm puts BatchNorm back behind convolutions with a bias, and the {' and '.join(kept)} of"
             " this network has none; leave it out."
         )
-
-
-@contextlib.contextmanager
-def measure_restored_norm(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
-    """A context of the training loop that first measures the statistics of restored BatchNorm on one batch.
-
-    A training that is resumed has them already. See :func:`..training.loop.surround` for the arguments.
-    """
-    norms = list_restored(given["model"])
-    if norms and not given["config"]["Global"].get("checkpoints"):
-        for batch in given["train_dataloader"]:
-            measure_norm(given["model"], batch[0])
-            break
-        if distributed.get_world_size() > 1:  # every rank has measured its own batch
-            for tensor in (tensor for norm in norms for tensor in norm.state_dict().values()):
-                distributed.broadcast(tensor, 0)
-    yield
 
 
 def read_parts(value: Any, where: str = "Architecture") -> tuple[str, ...]:

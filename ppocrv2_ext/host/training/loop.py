@@ -62,6 +62,25 @@ def unwrap(model: nn.Layer) -> nn.Layer:
     return model._layers if isinstance(model, paddle.DataParallel) else model
 
 
+def cast_as_in_loop(given: Mapping[str, Any]) -> contextlib.AbstractContextManager:
+    """A context in which a network runs in the precision of the loop.
+
+    At level O2 the weights are half precision before the loop begins, and images are float32: outside of such a context
+    the network does not run.
+
+    Args:
+        given: the arguments of PaddleOCR's ``train``.
+    """
+    if given.get("scaler") is None:
+        return contextlib.nullcontext()
+    return paddle.amp.auto_cast(
+        level=given["amp_level"],
+        custom_black_list=given["amp_custom_black_list"],
+        custom_white_list=given["amp_custom_white_list"],
+        dtype=given["amp_dtype"],
+    )
+
+
 @contextlib.contextmanager
 def replace_names(names: dict[str, Any], functions: Mapping[str, Any]) -> Iterator[None]:
     """Put ``functions`` in place of the names of a module, until the end of the block."""
