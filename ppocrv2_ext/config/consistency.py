@@ -16,11 +16,12 @@ from ..data.transforms import list_transforms
 from ..errors import did_you_mean
 from .components import list_components
 from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH
-from .networks import networks
+from .networks import name_section, networks
 
 # Arguments of backbones that decide how many rows they make of a line.
 STRIDE_ARGUMENTS = ("strides", "last_pool", "last_conv_stride", "large_stride", "small_stride", "last_pool_kernel_size")
 STRIDE = 32  # pixels; the maps of a detector have the size of the picture only if its sides are multiples of this
+UDML_PAIR = ("Student", "Teacher")  # UDMLLoss.pair by default
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
 # Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
 LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
@@ -72,6 +73,20 @@ def _check_loss_networks(config: dict) -> Iterator[str]:
             if isinstance(name, str) and name not in members:
                 hint = did_you_mean(name, members) if members else ", but Architecture has a single network."
                 yield f"{loss.where}.{argument} names {name!r}{hint}"
+
+
+def _check_networks_of_udml(config: dict) -> Iterator[str]:
+    """A frozen network stays in evaluation mode, where the heads of CTC give probabilities and no logits."""
+    members = config["Architecture"].get("Models") or {}
+    for loss in list_components(config):
+        section = loss.section or {}
+        if loss.kind in ("loss", "term of a loss") and section.get("name") == "UDMLLoss":
+            for name in section.get("pair", UDML_PAIR):
+                if (members.get(name) or {}).get("freeze_params"):
+                    yield (
+                        f"{loss.where}.pair names {name!r}, which is frozen, and U-DML's networks both learn; set"
+                        f" {name_section(name)}.freeze_params=false."
+                    )
 
 
 def _check_centers_in_float32(config: dict) -> Iterator[str]:
@@ -266,6 +281,7 @@ def _check_batch_memory(config: dict) -> Iterator[str]:
 
 CHECKS = (
     _check_loss_networks,
+    _check_networks_of_udml,
     _check_main_indicator,
     _check_metric_networks,
     _check_detector_train_batch,

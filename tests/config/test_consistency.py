@@ -7,6 +7,7 @@ from ppocrv2_ext.config.consistency import find_conflicts
 from ppocrv2_ext.data.transforms import list_transforms
 
 DETECTOR, RECOGNIZER = "det/ch_PP-OCRv2_det_student_finetune", "rec/ch_PP-OCRv2_rec_finetune"
+PAIR, CML = "rec/ch_PP-OCRv2_rec_distillation", "det/ch_PP-OCRv2_det_cml_finetune"
 WORK_ON_ANY_FORM = {"DecodeImage", "DetLabelEncode", "CTCLabelEncode", "TextLineEncode", "MultiLabelEncode"}
 WORK_ON_ANY_FORM |= {"RandomHalfTurn", "HalfTurnByName", "RandomSpan", "KeepKeys"}
 SCALES = {"name": "MultiScaleSampler", "scales": [[320, 32]], "first_bs": 8}
@@ -65,3 +66,18 @@ def test_a_data_set_that_resizes_lines_itself_takes_no_resized_ones(dataset, nam
     transforms.insert(3, name)
     sentence = f"Train.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
     assert train_with(RECOGNIZER, transforms, name=dataset) == [sentence]
+
+
+def change(config_name, *assignments):
+    """A built-in config with ``-o`` assignments."""
+    return config.override(config.read(config.locate(config_name)), assignments)
+
+
+@pytest.mark.parametrize("place", ["Loss.loss_config_list.0.UDMLLoss", "Loss"])
+def test_the_networks_of_udml_both_learn(place):
+    loss = [] if place != "Loss" else ["Loss={name: UDMLLoss}"]
+    assert list(find_conflicts(change(PAIR, *loss))) == []
+    assert list(find_conflicts(change(PAIR, *loss, "Architecture.Models.Teacher.freeze_params=true"))) == [
+        f"{place}.pair names 'Teacher', which is frozen, and U-DML's networks both learn; set"
+        " Architecture.Models.Teacher.freeze_params=false."
+    ]

@@ -58,7 +58,10 @@ def test_two_students_with_the_same_weights_are_refused_at_the_first_step(wheel)
     networks.eval()
     networks(images)
     networks.train()
-    with pytest.raises(UserError, match=r"hold the same weights.*set Architecture.Models.Student2.perturbation"):
+    with pytest.raises(
+        UserError,
+        match=r"hold the same weights.*set Architecture.Models.Student2.perturbation.* the teacher of CMLLoss",
+    ):
         networks(images)
     perturb(networks.Student2, 0.02)
     networks(images)

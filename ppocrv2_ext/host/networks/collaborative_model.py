@@ -91,6 +91,6 @@ class CollaborativeModel(DistillationNetworks):
         if equal:
             raise UserError(
                 f"{equal[0]} and {equal[1]} hold the same weights: with the same loss they would stay alike, and"
-                f" neither could teach the other; set Architecture.Models.{equal[1]}.perturbation, such as 0.02, or"
-                " `freeze_params: true` for a teacher."
+                f" neither could teach the other; set Architecture.Models.{equal[1]}.perturbation, such as 0.02, or, if"
+                f" {equal[1]} is the teacher of CMLLoss, `freeze_params: true`."
             )
