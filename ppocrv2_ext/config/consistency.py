@@ -114,14 +114,18 @@ def _check_main_indicator(config: dict) -> Iterator[str]:
 
 
 def _check_metric_networks(config: dict) -> Iterator[str]:
-    """An evaluation decodes networks of the model, and compares networks that it decodes."""
-    members, decoded = config["Architecture"].get("Models", ()), config["PostProcess"].get("model_name")
+    """An evaluation decodes networks of the model. It compares networks that it decodes, and that learn."""
+    members, decoded = config["Architecture"].get("Models", {}), config["PostProcess"].get("model_name")
     compared = config["Metric"].get("networks")
+    compared = compared if isinstance(compared, list) else []
+    for name in compared:
+        if (members.get(name) or {}).get("freeze_params"):
+            yield f"Metric.networks names {name!r}, which is frozen and the same in every checkpoint; leave it out."
     if not members or not isinstance(decoded, list):
         return
     for where, names, known in (
         ("PostProcess.model_name", decoded, members),
-        ("Metric.networks", compared if isinstance(compared, list) else [], decoded),
+        ("Metric.networks", compared, decoded),
     ):
         for name in names:
             if name not in known:

@@ -75,9 +75,17 @@ def change(config_name, *assignments):
 
 @pytest.mark.parametrize("place", ["Loss.loss_config_list.0.UDMLLoss", "Loss"])
 def test_the_networks_of_udml_both_learn(place):
-    loss = [] if place != "Loss" else ["Loss={name: UDMLLoss}"]
+    loss = ["Metric.networks=[Student]", *(["Loss={name: UDMLLoss}"] if place == "Loss" else [])]
     assert list(find_conflicts(change(PAIR, *loss))) == []
     assert list(find_conflicts(change(PAIR, *loss, "Architecture.Models.Teacher.freeze_params=true"))) == [
         f"{place}.pair names 'Teacher', which is frozen, and U-DML's networks both learn; set"
         " Architecture.Models.Teacher.freeze_params=false."
+    ]
+
+
+def test_a_frozen_network_does_not_decide_which_checkpoint_is_the_best():
+    teacher = "PostProcess.model_name=[Student,Student2,Teacher]"  # its values are reported all the same
+    assert list(find_conflicts(change(CML, teacher))) == []
+    assert list(find_conflicts(change(CML, teacher, "Metric.networks=[Student,Teacher]"))) == [
+        "Metric.networks names 'Teacher', which is frozen and the same in every checkpoint; leave it out."
     ]

@@ -48,8 +48,8 @@ class UDMLLoss(nn.Layer):
     the unweighted terms as ctc_<name>, feature and mutual. A term of weight 0 is left out.
 
     Args:
-        pair: names of two networks in ``Architecture.Models``, each with ``return_all_feats: true``. Both learn: a frozen
-            one gives no logits.
+        pair: names of two networks in ``Architecture.Models``, each with ``return_all_feats: true``. Both
+            learn: a frozen network gives no logits.
         ctc_weight, feature_weight, mutual_weight: >= 0, not all 0. The last two are alpha and beta of the paper.
         temperature: of the mutual term, > 0.
         detach_targets: each network is a constant target for the other in the mutual term.
