@@ -21,11 +21,12 @@ from paddle import nn
 from ...config.networks import networks
 from ...errors import UserError
 from ..networks.frame_count import find_image_shape
-from .loop import unwrap
+from .loop import cast_as_in_loop, unwrap
 from .zero_loss import ZeroLossWatch
 
 ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
 TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
+HALF_TOLERANCE = 0.05  # the same in half precision: bfloat16 has 8 bits, and each layer rounds
 
 
 @contextlib.contextmanager
@@ -38,7 +39,7 @@ def check_first_step(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[No
         UserError: the frames differ between training and evaluation, or a whole part gets no gradient.
     """
     config, model, log = given["config"], given["model"], given["logger"].warning
-    for sentence in check_frames(model, config):
+    for sentence in check_frames(model, config, lambda: cast_as_in_loop(given)):
         log(sentence)
     allowed = config["Global"].get(ALLOW) or []
     _call_before_first_step(given["optimizer"], lambda: [log(line) for line in check_gradients(model, allowed)])
@@ -50,9 +51,15 @@ def check_first_step(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[No
         losses.end()
 
 
-def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
+def check_frames(
+    model: nn.Layer,
+    config: Mapping[str, Any],
+    cast: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+) -> Iterator[str]:
     """Compare the backbone of every recognizer of ``config`` in training and in evaluation.
 
+    Args:
+        cast: makes the context that each backbone runs in, see :func:`.loop.cast_as_in_loop`.
     Yields:
         A sentence for each backbone with frozen statistics whose features differ all the same.
     Raises:
@@ -66,7 +73,7 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
         part = unwrap(model) if name is None else getattr(unwrap(model), name)
         if not hasattr(part, "backbone") or network.get("Transform"):
             continue
-        features = {mode: _run_backbone(part.backbone, mode == "Train", shape) for mode, shape in shapes.items()}
+        features = {mode: _run_backbone(part.backbone, mode == "Train", shape, cast) for mode, shape in shapes.items()}
         counts = {mode: each.shape[-1] for mode, each in features.items()}
         widths = {mode: shape[2] for mode, shape in shapes.items()}
         backbone = network["Backbone"]["name"]
@@ -79,15 +86,22 @@ def check_frames(model: nn.Layer, config: Mapping[str, Any]) -> Iterator[str]:
                 f" {right}, in Train and in Eval."
             )
         if network.get("freeze_norm") and shapes["Train"] == shapes["Eval"]:
-            difference = float((features["Train"] - features["Eval"]).abs().max() / features["Eval"].abs().max())
-            if difference > TOLERANCE:
+            tolerance = TOLERANCE if features["Eval"].dtype == paddle.float32 else HALF_TOLERANCE
+            trained, evaluated = (features[mode].astype("float32") for mode in ("Train", "Eval"))
+            difference = float((trained - evaluated).abs().max() / evaluated.abs().max())
+            if difference > tolerance:
                 yield (
                     f"{backbone}: its features in training differ from those in evaluation by {difference:.2g} of the"
                     " largest, though its statistics are frozen: something else, such as dropout, differs."
                 )
 
 
-def _run_backbone(backbone: nn.Layer, training: bool, shape: tuple[int, ...]) -> paddle.Tensor:
+def _run_backbone(
+    backbone: nn.Layer,
+    training: bool,
+    shape: tuple[int, ...],
+    cast: Callable[[], contextlib.AbstractContextManager],
+) -> paddle.Tensor:
     """The features of one grey image. Neither statistics nor the mode of the layers change."""
     modes = [(layer, layer.training) for layer in backbone.sublayers(include_self=True)]
     state = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
@@ -95,7 +109,7 @@ def _run_backbone(backbone: nn.Layer, training: bool, shape: tuple[int, ...]) ->
     for layer, mode in modes:
         if training and not mode:
             layer.eval()  # frozen: it stays in evaluation while its network trains
-    with paddle.no_grad():
+    with paddle.no_grad(), cast():  # the state is copied outside, where nothing casts it
         features = backbone(paddle.zeros([1, *shape]))
     backbone.set_state_dict(state)
     for layer, mode in modes:

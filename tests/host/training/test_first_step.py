@@ -1,11 +1,14 @@
 """The look at the first step: parts without a gradient, frames that differ between training and evaluation."""
 
+import contextlib
+
 import paddle
 import pytest
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host.training import first_step
+from ppocrv2_ext.host.training.loop import cast_as_in_loop
 
 
 class Pooled(nn.Layer):
@@ -65,6 +68,41 @@ class TestFrames:
         model.backbone.norm.eval()
         (sentence,) = first_step.check_frames(model, config(320, 320, freeze_norm=True))
         assert "features in training differ from those in evaluation" in sentence
+
+    def test_a_backbone_runs_in_the_precision_of_the_loop_and_its_state_is_copied_outside(self, model, monkeypatch):
+        casts, inside = [], []
+
+        @contextlib.contextmanager
+        def note(**options):
+            casts.append(options)
+            inside.append(True)
+            yield
+            inside.pop()
+
+        runs, clones = [], []
+        model.backbone.conv.register_forward_pre_hook(lambda *_: runs.append(bool(inside)))
+        state_dict = model.backbone.state_dict
+        monkeypatch.setattr(model.backbone, "state_dict", lambda: clones.append(bool(inside)) or state_dict())
+        monkeypatch.setattr(paddle.amp, "auto_cast", note)
+        given = {"amp_level": "O2", "amp_dtype": "bfloat16", "amp_custom_black_list": ["exp"]}
+        given.update(amp_custom_white_list=[], scaler=paddle.amp.GradScaler())
+        assert list(first_step.check_frames(model, config(320, 320), lambda: cast_as_in_loop(given))) == []
+        options = {"custom_black_list": ["exp"], "custom_white_list": []}
+        assert casts == [{"level": "O2", "dtype": "bfloat16", **options}] * 2
+        assert runs == [True, True]
+        assert clones == [False, False]
+        casts.clear()
+        list(first_step.check_frames(model, config(320, 320), lambda: cast_as_in_loop({**given, "scaler": None})))
+        assert casts == []
+
+    @pytest.mark.parametrize(("noise", "sentences"), [(0.03, 0), (10.0, 1)])
+    def test_features_in_half_precision_are_compared_in_float32_and_less_closely(self, noise, sentences):
+        paddle.seed(3)
+        model = Recognizer(Pooled(noise=noise))
+        model.backbone.norm.eval()
+        model.backbone.norm.bias.set_value(paddle.full([4], 4.0))
+        model.backbone.register_forward_post_hook(lambda *outputs: outputs[-1].astype("bfloat16"))
+        assert len(list(first_step.check_frames(model, config(320, 320, freeze_norm=True)))) == sentences
 
     def test_the_look_changes_neither_statistics_nor_modes(self, model):
         model.train()
