@@ -86,6 +86,11 @@ class DistillationNetworks(nn.Layer):
                 return first, second
         return None
 
+    def has_equal(self, name: str) -> bool:
+        """Whether another network that learns has the weights of the network ``name``."""
+        others = [other for other in self.model_name_list if other not in (name, *self.frozen)]
+        return any(_have_equal_states(getattr(self, name), getattr(self, other)) for other in others)
+
     def _keep_frozen(self) -> None:
         # Not eval(): that would tell the whole process that nothing trains.
         for name in self.frozen:

@@ -29,7 +29,8 @@ class CollaborativeModel(DistillationNetworks):
     ``pretrained_min_matched`` is the share of a network's tensors that its file must hold [0.9].
 
     ``perturbation: 0.1`` adds noise to a network after its file is loaded (:func:`perturb`), so that two networks from
-    one file differ. Training two equal networks is an error, whatever their losses.
+    one file differ. Training two equal networks is an error, whatever their losses. Networks of a whole model,
+    ``Global.pretrained_model``, get noise only if they are equal there (:meth:`perturb_equal_networks`).
 
     Args:
         config: the section ``Architecture``.
@@ -40,7 +41,7 @@ class CollaborativeModel(DistillationNetworks):
         from ppocr.modeling.architectures.base_model import BaseModel
         from ppocr.utils import save_load
 
-        networks, missing_files = {}, {}
+        networks, missing_files, noise = {}, {}, {}
         for name, section in config["Models"].items():
             networks[name] = BaseModel({key: value for key, value in section.items() if key not in MEMBER_OPTIONS})
             merge(networks[name], section, name_section(name))
@@ -51,10 +52,25 @@ class CollaborativeModel(DistillationNetworks):
             elif path:
                 missing_files[name] = path
             if section.get("perturbation") is not None:
-                perturb(networks[name], section["perturbation"])
+                noise[name] = section["perturbation"]
+                perturb(networks[name], noise[name])
         super().__init__(networks, [name for name, section in config["Models"].items() if section.get("freeze_params")])
         self._missing_files: dict[str, str] = missing_files  # network: its `pretrained`
+        self._noise: dict[str, float] = noise  # network: its `perturbation`
         self._start_is_checked = False
+
+    def perturb_equal_networks(self) -> list[str]:
+        """Add noise again to the networks with ``perturbation`` that loaded weights have made equal to another one.
+
+        Returns:
+            Their names.
+        """
+        changed = []
+        for name, amount in self._noise.items():
+            if self.has_equal(name):
+                perturb(getattr(self, name), amount)
+                changed.append(name)
+        return changed
 
     def set_state_dict(self, state_dict: Mapping[str, Any], *rest: Any, **options: Any) -> Any:
         """As in any Layer. A network whose every tensor is in ``state_dict`` needs its ``pretrained`` no more."""

@@ -58,7 +58,8 @@ def check_load(load_model: Callable) -> Callable:
 
     ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
     tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
-    have are moved along. ``Global.checkpoints`` must hold every tensor.
+    have are moved along. In a training, two equal networks of the file get the noise of their ``perturbation``.
+    ``Global.checkpoints`` must hold every tensor.
 
     Raises (the new function):
         UserError: there is no such file, or it holds too few of the network's tensors.
@@ -67,6 +68,8 @@ def check_load(load_model: Callable) -> Callable:
     @functools.wraps(load_model)
     def load(config: dict, model: paddle.nn.Layer, *rest: Any, **options: Any) -> dict:
         settings = config["Global"]
+        # Only a training has one.
+        optimizer = inspect.signature(load_model).bind(config, model, *rest, **options).arguments.get("optimizer")
         if settings.get("checkpoints"):
             file = require_file("Global.checkpoints", settings["checkpoints"])
             if file.suffix == SAFE_SUFFIX:
@@ -77,7 +80,6 @@ def check_load(load_model: Callable) -> Callable:
             with naming(file):
                 params = pdparams.read_params(file)
                 loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
-            optimizer = inspect.signature(load_model).bind(config, model, *rest, **options).arguments.get("optimizer")
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
             progress = _read_progress(file)
@@ -88,9 +90,22 @@ def check_load(load_model: Callable) -> Callable:
         if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
             return load_model(config, model, *rest, **options)
         minimum = settings.get("pretrained_min_matched", LEAST_MATCHED)
-        return {"is_float16": _load(model, path, minimum=minimum, characters=_read_characters(config))}
+        is_float16 = _load(model, path, minimum=minimum, characters=_read_characters(config))
+        if optimizer is not None:
+            _perturb_equal_networks(model, path)
+        return {"is_float16": is_float16}
 
     return load
+
+
+def _perturb_equal_networks(model: paddle.nn.Layer, path: str) -> None:
+    """Loading has overwritten the noise of ``perturbation``. Two different networks of a file need none."""
+    from ppocr.utils.logging import get_logger
+
+    for name in model.perturb_equal_networks() if hasattr(model, "perturb_equal_networks") else ():
+        get_logger().info(
+            f"{name}: its noise (perturbation) is added, as {path} holds another network with its weights."
+        )
 
 
 @contextlib.contextmanager

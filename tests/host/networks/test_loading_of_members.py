@@ -89,3 +89,33 @@ def test_the_rows_move_for_paddleocrs_distillation_model_too(checkout, tmp_path,
     paths = f"{request.path.parent}:{request.config.rootpath}"
     done = subprocess.run(command, env={"PYTHONPATH": paths, "PATH": ""}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def load_whole_model(folder, are_equal, is_training):
+    """The weights of two networks after a file of both is loaded into a model whose Teacher has ``perturbation``."""
+    from ppocr.utils.save_load import load_model
+
+    models = {"Student": narrow(), "Teacher": narrow(perturbation=0.02)}
+    architecture = {"name": "CollaborativeModel", "model_type": "rec", "algorithm": "Distillation", "Models": models}
+    paddle.seed(1)
+    model = build_network(architecture)
+    if are_equal:
+        model.Teacher.set_state_dict(model.Student.state_dict())
+    paddle.save(model.state_dict(), str(folder / "pair.pdparams"))
+    weights = [getattr(model, name).backbone.block_list[12]._pointwise_conv._conv.weight for name in MEMBERS]
+    before = [weight.numpy() for weight in weights]
+    optimizer = paddle.optimizer.SGD(parameters=model.parameters()) if is_training else None
+    load_model({"Global": {"pretrained_model": str(folder / "pair")}, "Architecture": architecture}, model, optimizer)
+    return before, [weight.numpy() for weight in weights]
+
+
+def test_equal_networks_of_a_whole_model_get_their_noise_when_a_training_has_loaded_them(wheel, tmp_path):
+    (student, before), (student_after, after) = load_whole_model(tmp_path, are_equal=True, is_training=True)
+    np.testing.assert_array_equal(student, student_after)
+    assert (after - before).std() == pytest.approx(0.02 * before.std(), rel=0.05)
+
+
+@pytest.mark.parametrize(("are_equal", "is_training"), [(False, True), (True, False)])
+def test_different_networks_and_an_evaluation_get_none(wheel, tmp_path, are_equal, is_training):
+    before, after = load_whole_model(tmp_path, are_equal, is_training)
+    np.testing.assert_array_equal(before, after)
