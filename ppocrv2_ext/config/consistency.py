@@ -89,6 +89,19 @@ def _check_networks_of_udml(config: dict) -> Iterator[str]:
                     )
 
 
+def _check_perturbation(config: dict) -> Iterator[str]:
+    """Noise is for a network that learns, and only our architecture adds it."""
+    architecture = config["Architecture"]
+    for name, network in networks(architecture).items():
+        where = f"{name_section(name)}.perturbation"
+        if network.get("perturbation") is None:
+            continue
+        if architecture.get("name") != "CollaborativeModel":
+            yield f"{where} needs `Architecture.name: CollaborativeModel`."
+        if network.get("freeze_params"):
+            yield f"{where} adds noise to a network that is frozen and could not learn it away; leave it out."
+
+
 def _check_centers_in_float32(config: dict) -> Iterator[str]:
     """AMP of level O2 keeps a network in half precision, which is too coarse for the small steps of running means."""
     settings = config["Global"]
@@ -286,6 +299,7 @@ def _check_batch_memory(config: dict) -> Iterator[str]:
 CHECKS = (
     _check_loss_networks,
     _check_networks_of_udml,
+    _check_perturbation,
     _check_main_indicator,
     _check_metric_networks,
     _check_detector_train_batch,

@@ -89,3 +89,15 @@ def test_a_frozen_network_does_not_decide_which_checkpoint_is_the_best():
     assert list(find_conflicts(change(CML, teacher, "Metric.networks=[Student,Teacher]"))) == [
         "Metric.networks names 'Teacher', which is frozen and the same in every checkpoint; leave it out."
     ]
+
+
+STUDENT2 = "Architecture.Models.Student2"
+
+
+def test_noise_is_for_a_network_of_our_architecture_that_learns():
+    assert list(find_conflicts(change(CML, "Metric.networks=[Student]", f"{STUDENT2}.freeze_params=true"))) == [
+        f"{STUDENT2}.perturbation adds noise to a network that is frozen and could not learn it away; leave it out."
+    ]
+    assert list(find_conflicts(change(CML, "Architecture.name=DistillationModel"))) == [
+        f"{STUDENT2}.perturbation needs `Architecture.name: CollaborativeModel`."
+    ]
