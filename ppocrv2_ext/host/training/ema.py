@@ -26,7 +26,7 @@ from typing import Any
 
 import paddle
 
-from ...checkpoints import loading
+from ...checkpoints import loading, sets
 from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
 from ...config.numbers import positive, share
@@ -164,30 +164,68 @@ def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
 def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
     """A context of the training loop that keeps an average of the weights if ``Global.use_ema`` is true.
 
-    A loop that takes an ``ema`` keeps one itself, and is left alone. See :func:`.loop.surround` for the arguments.
+    A loop that takes an ``ema`` keeps one itself, and is left alone. A training that goes on without an average goes on
+    from the training weights, for which the optimizer has its moments. See :func:`.loop.surround` for the arguments.
     """
     settings, model, logger = given["config"]["Global"], given["model"], given["logger"]
-    if "ema" in given or not settings.get("use_ema", False):
+    checkpoint = settings.get("checkpoints")
+    if not settings.get("use_ema", False):
+        if checkpoint:
+            _leave_average(model, without_suffix(checkpoint), logger)
+        yield
+        return
+    if "ema" in given:
         yield
         return
     average = WeightAverage(model, **{argument: settings[key] for key, argument in KEYS.items() if key in settings})
     logger.info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
-    if settings.get("checkpoints"):
-        _resume(average, model, Path(without_suffix(settings["checkpoints"]) + SUFFIX), logger)
+    if checkpoint:
+        _resume(average, model, without_suffix(checkpoint), logger)
     with _average_in_loop(average, model, given["optimizer"], loop):
         yield
 
 
-def _resume(average: WeightAverage, model: paddle.nn.Layer, file: Path, logger: Any) -> None:
-    if not file.is_file():
-        logger.warning(f"EMA: there is no {file}; the average starts anew, from the weights of the checkpoint.")
+def _find_file(checkpoint: str) -> Path | None:
+    """The ``.pdema`` of a checkpoint, which is given without suffix; None if it has none.
+
+    A training without an average may have saved over one with it. Then the old ``.pdema`` still lies there, and the
+    record of the new checkpoint does not name it.
+    """
+    file = Path(checkpoint + SUFFIX)
+    own = sets.read_record(checkpoint).get("files", {file.name})
+    return file if file.is_file() and file.name in own else None
+
+
+def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
+    file = _find_file(checkpoint)
+    if file is None:
+        logger.warning(
+            f"EMA: {checkpoint} has no {SUFFIX}; the average starts anew, from the weights of the checkpoint."
+        )
         return
     with naming(file):
         saved = paddle.load(str(file))
         average.set_state_dict(saved)
-        loading.require_match(loading.compare_parameters(saved["train_state"], model.state_dict()), minimum=1.0)
-        model.set_state_dict(saved["train_state"])
+        _load_training_weights(model, saved)
     logger.info(f"EMA: goes on from step {average.step} of {file}")
+
+
+def _leave_average(model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
+    """Give ``model`` the training weights if the checkpoint holds an average."""
+    file = _find_file(checkpoint)
+    if file is None:
+        return
+    with naming(file):
+        _load_training_weights(model, paddle.load(str(file)))
+    logger.warning(
+        f"EMA: {checkpoint} holds an average, and Global.use_ema is not true; the training goes on without one, from"
+        f" the training weights in {file}."
+    )
+
+
+def _load_training_weights(model: paddle.nn.Layer, saved: dict[str, Any]) -> None:
+    loading.require_match(loading.compare_parameters(saved["train_state"], model.state_dict()), minimum=1.0)
+    model.set_state_dict(saved["train_state"])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -15,6 +16,8 @@ import pytest
 from arrays import draw_normal
 from drawn_words import draw_words
 
+from ppocrv2_ext.checkpoints import pickles, sets
+from ppocrv2_ext.checkpoints.sets import Position
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.distillation import DistillationNetworks
 from ppocrv2_ext.plugins.norm import freeze_norm
@@ -205,6 +208,13 @@ def assert_equal(these, those, **tolerance):
             np.testing.assert_array_equal(value, those[name], err_msg=name)
 
 
+class Run(NamedTuple):
+    """A command that ended well."""
+
+    folder: Path  # in which it ran
+    said: str
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, request):
     """A function that trains on one drawn word, eight times, with an average, and evaluates at every step.
@@ -224,9 +234,16 @@ def run(tmp_path_factory, request):
         command = [sys.executable, "-m", "ppocrv2_ext", *arguments]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return folder
+        return Run(folder, done.stdout + done.stderr)
 
     return run_command
+
+
+def assert_equal_files(file, other):
+    values, others = (pickles.without_tensor_names(pickles.read(each)) for each in (file, other))
+    assert list(values) == list(others)
+    for name, value in values.items():
+        np.testing.assert_equal(value, others[name], err_msg=name)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +253,7 @@ def trained(run):
 
     @functools.cache
     def train(host, name):
-        return run("train", host, f"Global.save_model_dir={host}_{name}", *overrides[name]) / f"{host}_{name}"
+        return run("train", host, f"Global.save_model_dir={host}_{name}", *overrides[name]).folder / f"{host}_{name}"
 
     return train
 
@@ -313,6 +330,36 @@ def test_a_checkpoint_without_an_average_is_reported(average, tmp_path):
     from ppocrv2_ext.host.training.ema import _resume
 
     log = mock.Mock()
-    _resume(average(Counter()), Counter(), tmp_path / "latest.pdema", log)
+    _resume(average(Counter()), Counter(), str(tmp_path / "latest"), log)
     (sentence,) = log.warning.call_args.args
-    assert "latest.pdema; the average starts anew" in sentence
+    assert "latest has no .pdema; the average starts anew" in sentence
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_training_that_leaves_the_average_goes_on_from_its_training_weights(run, trained, host):
+    plain, first = trained(host, "plain"), trained(host, "first_epoch")
+    folder = first.parent / f"{host}_left"
+    shutil.copytree(first, folder)
+    said = run("train", host, f"Global.save_model_dir={folder}", "Global.use_ema=false", "--resume", folder).said
+    assert "latest holds an average, and Global.use_ema is not true" in said
+    for suffix in ("pdparams", "pdopt"):
+        assert_equal_files(folder / f"latest.{suffix}", plain / f"latest.{suffix}")
+
+
+def test_an_average_that_an_earlier_training_left_is_not_taken_for_that_of_a_checkpoint(average, tmp_path):
+    from ppocrv2_ext.host.training.ema import average_weights
+
+    model, old = Counter(), Counter()
+    old.set_all(1)
+    with sets.writing(tmp_path, "latest", {"position": Position(1, 1, 1, 1)._asdict()}) as part:
+        paddle.save(model.state_dict(), str(part / "latest.pdparams"))
+    paddle.save({"train_state": old.state_dict(), "ema_state": {}, "step": 1}, str(tmp_path / "latest.pdema"))
+    log = mock.Mock()
+    config = {"Global": {"checkpoints": str(tmp_path / "latest")}}
+    for record, expected in ((True, 0), (False, 1)):
+        if not record:  # as PaddleOCR alone saves
+            (tmp_path / "latest.resume").unlink()
+        model.set_all(0)
+        with average_weights({"config": config, "model": model, "logger": log}, {}):
+            assert model.weight.item() == expected
+        assert log.warning.call_count == expected
