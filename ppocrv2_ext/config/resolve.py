@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
+ACCELERATORS = ("gpu", "xpu", "npu", "mlu", "gcu", "metax_gpu", "iluvatar_gpu")  # of Global.use_gpu and so on
 NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys")  # what follows is no (H, W, 3) pixels
 
 
@@ -28,7 +29,7 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
 
     Returns:
-        (config, notes): a new config, and a sentence for each switch of the user's that was turned.
+        (config, notes): a new config, and a sentence for each switch of the user's that was turned or has no effect.
     Raises:
         UserError: there is no such dictionary, two settings contradict each other, or TextCopyPaste stands where it
             cannot work.
@@ -44,6 +45,8 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     if settings.get("use_gpu") and not paddle.is_compiled_with_cuda():
         settings["use_gpu"] = False
         notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
+    if settings.get("use_amp") and not any(settings.get(f"use_{device}") for device in ACCELERATORS):
+        notes.append("Global.use_amp has no effect on a CPU: everything is computed in float32.")
     dictionary = settings.get("character_dict_path")
     if dictionary:
         settings["character_dict_path"] = str(_find_dictionary(dictionary, host.root))

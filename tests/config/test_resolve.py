@@ -1,11 +1,32 @@
-"""What a list of transforms must look like for Copy-Paste to work, and what NumPy must be for the crop to work."""
+"""Switches without an effect, where Copy-Paste must stand among the transforms, and the NumPy that the crop needs."""
 
 import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.commands.requirements import require_numpy
-from ppocrv2_ext.config.resolve import with_copy_paste_index
+from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
+
+
+AMP = "Global.use_amp has no effect on a CPU: everything is computed in float32."
+
+
+@pytest.mark.parametrize(
+    ("switches", "has_cuda", "expected"),
+    [
+        (["use_amp=true", "use_gpu=false"], True, [AMP]),
+        (["use_amp=true", "use_gpu=true"], True, []),
+        (["use_amp=true", "use_gpu=false", "use_npu=true"], True, []),
+        (["use_amp=false", "use_gpu=false"], True, []),
+        (["use_amp=true", "use_gpu=true"], False, ["Global.use_gpu is off", AMP]),
+    ],
+)
+def test_mixed_precision_on_a_cpu_is_said_to_have_no_effect(wheel, monkeypatch, switches, has_cuda, expected):
+    monkeypatch.setattr("paddle.is_compiled_with_cuda", lambda: has_cuda)
+    read = config.read(config.locate("rec/ch_PP-OCRv2_rec_distillation"))
+    _, notes = resolve(config.override(read, [f"Global.{switch}" for switch in switches]), wheel)
+    assert len(notes) == len(expected)
+    assert all(note.startswith(sentence) for note, sentence in zip(notes, expected))
 
 
 def transforms(*names, **dataset):
