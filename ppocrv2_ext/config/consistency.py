@@ -15,8 +15,9 @@ from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import list_transforms
 from ..errors import did_you_mean
 from .components import list_components
-from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH
+from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, LINE_BACKBONES
 from .networks import name_section, networks
+from .without_effect import find_settings_without_effect
 
 # Arguments of backbones that decide how many rows they make of a line.
 STRIDE_ARGUMENTS = ("strides", "last_pool", "last_conv_stride", "large_stride", "small_stride", "last_pool_kernel_size")
@@ -44,7 +45,6 @@ CHANNELS_LAST = (
     *("MakeBorderMap", "MakeShrinkMap", "TextBorderMap", "TextShrinkMap"),
 )
 LINE_HEIGHT = 32  # pixels; the backbones of lines make one row of it
-LINE_BACKBONES = ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
 LARGEST_BATCH = 64 * 2**30  # bytes
 METRIC_VALUES = {  # what each metric reports; Metric.main_indicator must be one of them, and is the first by default
     "DetMetric": ("hmean", "precision", "recall"),
@@ -317,7 +317,8 @@ CHECKS = (
 
 
 def find_doubts(config: dict) -> Iterator[str]:
-    """A sentence for each pair of settings that may be meant and often is not."""
+    """A sentence for each setting, or pair of settings, that may be meant and often is not."""
+    yield from find_settings_without_effect(config)
     shapes = {mode: shape for mode, _, shape in _list_line_shapes(config)}
     train, evaluation = shapes.get("Train"), shapes.get("Eval")
     if train and evaluation and train != evaluation:

@@ -29,6 +29,9 @@ SUBSTITUTES = {
 # The keys of Global that say which class is which character.
 DICTIONARY_KEYS = ("character_dict_path", "use_space_char")
 
+# Backbones of lines that work as in evaluation, but for BatchNorm and dropout: PP-OCRv2's and older ones.
+LINE_BACKBONES = ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
+
 # The keys of a network's section that PaddleOCR reads: its parts, each with a name and arguments, and the rest.
 NETWORK_PARTS = ("Transform", "Backbone", "Neck", "Head")
 NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_feats", *NETWORK_PARTS)

@@ -3,7 +3,7 @@
 import pytest
 
 from ppocrv2_ext import config
-from ppocrv2_ext.config.consistency import find_conflicts
+from ppocrv2_ext.config.consistency import find_conflicts, find_doubts
 from ppocrv2_ext.data.transforms import list_transforms
 
 DETECTOR, RECOGNIZER = "det/ch_PP-OCRv2_det_student_finetune", "rec/ch_PP-OCRv2_rec_finetune"
@@ -91,7 +91,7 @@ def test_a_frozen_network_does_not_decide_which_checkpoint_is_the_best():
     ]
 
 
-STUDENT2 = "Architecture.Models.Student2"
+STUDENT2, TEACHER = "Architecture.Models.Student2", "Architecture.Models.Teacher"
 
 
 def test_noise_is_for_a_network_of_our_architecture_that_learns():
@@ -101,3 +101,54 @@ def test_noise_is_for_a_network_of_our_architecture_that_learns():
     assert list(find_conflicts(change(CML, "Architecture.name=DistillationModel"))) == [
         f"{STUDENT2}.perturbation needs `Architecture.name: CollaborativeModel`."
     ]
+
+
+UDML = "Loss.loss_config_list.0.UDMLLoss"
+FINETUNED_PAIR = "rec/ch_PP-OCRv2_rec_distillation_finetune"
+FROZEN = "a frozen network computes what it computes in evaluation"
+SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
+
+
+@pytest.mark.parametrize(
+    ("name", "assignments", "sentences"),
+    [
+        (DETECTOR, ["Global.use_ema=false"], ["Global.ema_decay has no effect: Global.use_ema is not true."]),
+        (PAIR, ["Global.ema_gamma=50"], ["Global.ema_gamma has no effect: Global.use_ema is not true."]),
+        (
+            FINETUNED_PAIR,
+            [f"{UDML}.mutual_weight=0", f"{UDML}.temperature=2"],
+            [
+                f"{UDML}.{key} has no effect: mutual_weight is 0."
+                for key in ("temperature", "detach_targets", "mutual_mean_over")
+            ],
+        ),
+        (PAIR, [f"{UDML}.mutual_weight=0"], []),
+        (
+            CML,
+            ["Loss.distill_weight=0"],
+            [
+                f"Loss.{key} has no effect: nothing is learnt from a teacher."
+                for key in ("gamma", "threshold", "dilation")
+            ],
+        ),
+        (
+            RECOGNIZER,
+            ["Architecture.frames_by_width=true"],
+            [f"Architecture.frames_by_width has no effect: {SAME_FRAMES}."],
+        ),
+        (RECOGNIZER, ["Architecture.frames_by_width=false"], []),
+        (
+            CML,
+            [f"{TEACHER}.Backbone.name=PPLCNetV3", f"{TEACHER}.freeze_norm=true", f"{TEACHER}.frames_by_width=true"],
+            [f"{TEACHER}.{key} has no effect: {FROZEN}." for key in ("freeze_norm", "frames_by_width")],
+        ),
+        (CML, [f"{STUDENT2}.freeze_norm=true", "Global.use_ema=true", "Global.ema_decay=0.9"], []),
+    ],
+)
+def test_a_setting_without_effect_is_a_doubt(name, assignments, sentences):
+    assert list(find_doubts(change(name, *assignments))) == sentences
+
+
+def test_no_built_in_config_has_a_doubt():
+    for name in config.built_in():
+        assert list(find_doubts(config.read(config.locate(name)))) == [], name
