@@ -7,7 +7,6 @@ from ppocrv2_ext.commands.requirements import require_numpy
 from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 
-
 AMP = "Global.use_amp has no effect on a CPU: everything is computed in float32."
 
 
