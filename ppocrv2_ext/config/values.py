@@ -179,7 +179,7 @@ NETWORK_SETTINGS: dict[str, Rule] = {  # the values of Architecture, or of each 
     "freeze_params": FLAG,
     "pretrained": OPTIONAL_PATH,
     "pretrained_min_matched": nothing_or(PROBABILITY),
-    "perturbation": nothing_or(real(0, 100)),
+    "perturbation": nothing_or(above(0, 100)),
 }
 PROBABILITIES = re.compile(r"(.*_)?prob")  # names of arguments
 WIDTH_OF_BACKBONE = above(0, 16)  # the `scale` of a backbone
