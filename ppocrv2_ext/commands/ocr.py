@@ -125,17 +125,17 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
             )
         places[target] = file
     for file, target in targets.items():
+        is_beside = file.parent.resolve() == folder.resolve()
+        if is_beside and {folder / file.name, _without_page(folder / file.name)} & set(places):
+            raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
+        if is_beside and target.exists():
+            raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
+    for file, target in targets.items():
         other = places.get(_without_page(target), file)
         if other != file and suffix == SUFFIXES["picture"]:
             raise UserError(
                 f"{file} and a page of {other} could be written to {target}; read each into its own folder."
             )
-        if file.parent.resolve() != folder.resolve():
-            continue
-        if {folder / file.name, _without_page(folder / file.name)} & set(places):
-            raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
-        if target.exists():
-            raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
     return targets
 
 
