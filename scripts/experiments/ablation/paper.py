@@ -14,7 +14,8 @@ NOT_AUGMENTED = (
     "{tia_prob: 0, crop_prob: 0, reverse_prob: 0, noise_prob: 0, jitter_prob: 0, blur_prob: 0, hsv_aug_prob: 0}"
 )
 NARROW = ("Architecture.Backbone.scale=0.35",)
-# PaddleOCR's MobileNetV1Enhance has twice the width of our LCNet at the same scale.
+# PaddleOCR's MobileNetV1Enhance has twice the width of our LCNet at the same scale. It rounds down, ours to multiples
+# of 8: here its stem has 5 channels and ours 8, so neither can start from the weights of the other.
 NARROW_IN_CLONE = ("Architecture.Backbone.scale=0.175",)
 
 
