@@ -29,6 +29,7 @@ from rich.table import Table
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import atomic_write
+from ppocrv2_ext.host.find import find_host
 
 # Paddle warns on import, but only people who compile operators need to know.
 warnings.filterwarnings("ignore", message="No ccache found")
@@ -40,6 +41,8 @@ TITLES = {
     "scratch": "Ablation of the recognizer, from noise",
     "det": "Ablation of the detector",
     "det_scratch": "Ablation of the detector, from noise",
+    "v6_rec": "Ablation of the recognizer of PP-OCRv6 tiny",
+    "v6_det": "Ablation of the detector of PP-OCRv6 tiny",
 }
 
 
@@ -123,6 +126,8 @@ def main(
                 raise UserError("--data is missing: a folder with train.txt, test.txt and the images they name.")
             if bool(steps) == bool(minutes):
                 raise UserError("give one budget, --steps N or --minutes M.")
+            if task.needs_clone and find_host().kind != "checkout":
+                raise UserError(f"the networks of {kind} are not in the wheel: set PADDLEOCR_HOME to a clone.")
             inputs, budget = Inputs(data, weights, teacher, overrides), Budget(steps, minutes)
             with lock_folder(output) as lock, Processes([lock]) as processes:
                 require_task(output, kind, task)

@@ -225,6 +225,51 @@ class TestDetectorFromNoise:
         assert (teacher["pretrained"], teacher["freeze_params"]) == ("wise", True)
 
 
+class TestTodaysTiny:
+    """The tables of PP-OCRv6 tiny, whose rows are to differ in the technique alone."""
+
+    TASK = "v6_rec", "v6_det"
+
+    def _config(self, task, key, inputs):
+        row = next(row for row in TASKS[task].rows if row.key == key)
+        given = inputs._replace(overrides=(), teacher=Path("wise"))
+        return trials.make_settings(TASKS[task], row, given).config
+
+    @pytest.mark.parametrize("task", TASK)
+    def test_all_rows_have_one_schedule_and_no_average(self, task, inputs):
+        configs = [self._config(task, row.key, inputs) for row in TASKS[task].rows]
+        shared = [(each["Optimizer"], each["Global"]["epoch_num"], each["Train"]) for each in configs]
+        assert all(each == shared[0] for each in shared)
+        assert not any(each["Global"].get("use_ema") for each in configs)
+
+    def test_u_dml_is_the_same_with_and_without_center_loss(self, inputs):
+        losses = [self._config("v6_rec", key, inputs)["Loss"]["loss_config_list"] for key in ("udml", "both")]
+        names = [[name for entry in each for name in entry] for each in losses]
+        assert names == [["UDMLLoss"], ["UDMLLoss", "CTCCenterLoss", "CTCCenterLoss"]]
+        own, published = (each[0]["UDMLLoss"] for each in losses)
+        defaults = {"ctc_weight": 1.0, "feature_weight": 1.0, "detach_targets": True}
+        assert {**defaults, **own} == published
+
+    def test_the_students_of_dml_are_those_of_cml(self, inputs):
+        dml, cml = (self._config("v6_det", key, inputs) for key in ("dml", "cml"))
+        students = {name: each for name, each in cml["Architecture"]["Models"].items() if name != "Teacher"}
+        alone = dml["Architecture"]["Models"]
+        assert alone.keys() == students.keys()
+        for name, student in students.items():
+            empty = {"Transform": None, "freeze_params": False}
+            assert {**empty, **alone[name]} == student
+        assert (dml["Loss"].pop("teacher"), cml["Loss"].pop("teacher")) == (None, "Teacher")
+        assert dml["Loss"] == cml["Loss"]
+
+    @pytest.mark.parametrize("task", TASK)
+    def test_without_a_clone_the_script_says_what_it_needs(self, task, monkeypatch, tmp_path):
+        monkeypatch.delenv("PADDLEOCR_HOME", raising=False)
+        done = run_script(task, "--smoke", "--output", tmp_path / "out")
+        assert done.exit_code == 2
+        assert f"the networks of {task} are not in the wheel: set PADDLEOCR_HOME to a clone" in done.output
+        assert not list(tmp_path.rglob("*.png"))
+
+
 class TestTrial:
     def test_warm_up_and_label_file_fit_the_budget_exactly(self, inputs, tmp_path):
         settings = trials.make_settings(REC, CTC, inputs)
@@ -759,7 +804,14 @@ class TestScript:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("kind", "rows"), [("rec", "ctc,both,stock"), ("det", "student,paste"), ("det_scratch", "student,dml")]
+        ("kind", "rows"),
+        [
+            ("rec", "ctc,both,stock"),
+            ("det", "student,paste"),
+            ("det_scratch", "student,dml"),
+            pytest.param("v6_rec", "ctc,both", marks=pytest.mark.checkout),
+            pytest.param("v6_det", "dml,cml", marks=pytest.mark.checkout),
+        ],
     )
     def test_the_smoke_run_goes_from_training_to_the_table(self, kind, rows, tmp_path):
         pytest.importorskip("matplotlib")

@@ -1,4 +1,7 @@
-"""The rows of the paper's two ablation tables (PP-OCRv2, arXiv:2109.03144). Each row is a built-in config."""
+"""The rows of the paper's two ablation tables (PP-OCRv2, arXiv:2109.03144), and the same rows for PP-OCRv6 tiny.
+
+Each row is a built-in config, or one of PaddleOCR.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,23 @@ STUDENTS_FROM_NOISE = (
 )
 NOT_AVERAGED = ("Global.use_ema=false",)  # as the configs of the other rows
 PASTE = ("Train.dataset.transforms.TextCopyPaste.p=1",)
+V6_REC_PAIR = "clone/PP-OCRv6_tiny_rec_udml_center_finetune"
+WITHOUT_CENTER = (  # the pair of networks and its U-DML, with no centers to learn
+    *_override_pair(("Architecture.Head.name=CTCHead",)),
+    "Loss.loss_config_list=[{UDMLLoss: {weight: 1.0, pair: [Student, Teacher], mutual_weight: 5.0, "
+    "mutual_mean_over: frames}}]",
+)
+_V6_STUDENT = (
+    "merged: true, restore_norm: true, return_all_feats: false, model_type: det, algorithm: DB, "
+    "Backbone: {name: PPLCNetV4, det: true, model_size: tiny}, "
+    "Neck: {name: RepLKFPN, out_channels: 64, dilated_kernel_size: 5, shortcut: true}, "
+    "Head: {name: DBHead, k: 50, fix_nan: true}"
+)
+V6_STUDENTS_ALONE = (  # the config has a third network, the teacher
+    f"Architecture.Models={{Student: {{{_V6_STUDENT}}}, Student2: {{perturbation: 0.02, {_V6_STUDENT}}}}}",
+    "Loss.teacher=null",
+    "PostProcess.model_name=[Student, Student2]",
+)
 
 
 class Row(NamedTuple):
@@ -54,6 +74,7 @@ class Task(NamedTuple):
     measures: tuple[str, ...]  # PaddleOCR's names of what the evaluation prints; the first one decides
     schedule_keys: tuple[str, ...] = ()  # keys of a config: learning rate, batch and image size
     overrides: tuple[str, ...] = ()  # of every row, before the row's own
+    needs_clone: bool = False  # its networks are newer than the wheel
 
     @property
     def baseline(self) -> Row:
@@ -174,5 +195,25 @@ TASKS = {
             "Train.loader.num_workers=0",
             "Eval.loader.num_workers=0",
         ),
+    ),
+    "v6_rec": Task(
+        rows=(
+            Row("ctc", "PP-OCRv6 tiny, CTC", "clone/PP-OCRv6_tiny_rec_finetune", None),
+            Row("udml", "+ U-DML", V6_REC_PAIR, None, WITHOUT_CENTER),
+            Row("both", "+ U-DML + center loss", V6_REC_PAIR, None),
+        ),
+        measures=("acc", "norm_edit_dis"),
+        overrides=(*NOT_AVERAGED, "Global.epoch_num=4", "Optimizer.lr.learning_rate=0.001"),
+        needs_clone=True,
+    ),
+    "v6_det": Task(
+        rows=(
+            Row("student", "PP-OCRv6 tiny alone", "clone/PP-OCRv6_tiny_det_finetune", None),
+            Row("dml", "DML, two students", "clone/PP-OCRv6_tiny_det_cml_finetune", None, V6_STUDENTS_ALONE),
+            Row("cml", "CML, with PP-OCRv6 small", "clone/PP-OCRv6_tiny_det_cml_finetune", None),
+        ),
+        measures=("hmean", "precision", "recall"),
+        overrides=NOT_AVERAGED,
+        needs_clone=True,
     ),
 }

@@ -33,7 +33,20 @@ OVERRIDES = {
         "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
     ),
 }
-OVERRIDES |= {"scratch": OVERRIDES["rec"], "det_scratch": OVERRIDES["det"]}
+OVERRIDES |= {
+    "scratch": OVERRIDES["rec"],
+    "det_scratch": OVERRIDES["det"],
+    "v6_rec": (
+        *SHARED,
+        "Train.dataset.transforms.TextLineResize.image_shape=[3,48,96]",
+        "Eval.dataset.transforms.RecResizeImg.image_shape=[3,48,96]",
+    ),
+    "v6_det": (
+        *SHARED,
+        "Train.dataset.transforms.RandomSceneWindow.size=[160,160]",
+        "Eval.dataset.transforms.DetResizeForTest.limit_side_len=160",
+    ),
+}
 SCALES = {"LCNet": 0.25, "MobileNetV3": 0.35}
 
 
@@ -83,4 +96,11 @@ def _draw_scene(text: str) -> tuple[np.ndarray, str]:
     return image, json.dumps(objects)
 
 
-DRAW = {"rec": _draw_word, "scratch": _draw_word, "det": _draw_scene, "det_scratch": _draw_scene}
+DRAW = {
+    "rec": _draw_word,
+    "scratch": _draw_word,
+    "v6_rec": _draw_word,
+    "det": _draw_scene,
+    "det_scratch": _draw_scene,
+    "v6_det": _draw_scene,
+}
