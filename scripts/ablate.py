@@ -29,7 +29,6 @@ from rich.table import Table
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import atomic_write
-from ppocrv2_ext.host.find import find_host
 
 # Paddle warns on import, but only people who compile operators need to know.
 warnings.filterwarnings("ignore", message="No ccache found")
@@ -126,8 +125,8 @@ def main(
                 raise UserError("--data is missing: a folder with train.txt, test.txt and the images they name.")
             if bool(steps) == bool(minutes):
                 raise UserError("give one budget, --steps N or --minutes M.")
-            if task.needs_clone and find_host().kind != "checkout":
-                raise UserError(f"the networks of {kind} are not in the wheel: set PADDLEOCR_HOME to a clone.")
+            if task.needs_clone:
+                require_clone(kind)
             inputs, budget = Inputs(data, weights, teacher, overrides), Budget(steps, minutes)
             with lock_folder(output) as lock, Processes([lock]) as processes:
                 require_task(output, kind, task)
@@ -148,6 +147,18 @@ def main(
         console.print("Stopped. The finished runs are kept, and the same command goes on with the rest.")
         sys.exit(130)
     sys.exit(0 if success else 1)
+
+
+def require_clone(kind: str) -> None:
+    """Refuse a table whose networks the PaddleOCR in use does not have.
+
+    Raises:
+        UserError: the PaddleOCR in use is the wheel, or there is none.
+    """
+    from ppocrv2_ext.host.find import find_host  # it imports Paddle, and most runs of this script need none
+
+    if find_host().kind != "checkout":
+        raise UserError(f"the networks of {kind} are not in the wheel: set PADDLEOCR_HOME to a clone.")
 
 
 def write_report(title: str, task: Task, selection: Sequence[Row], output: Path, only_selection: bool) -> bool:
