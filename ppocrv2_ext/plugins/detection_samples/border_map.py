@@ -1,4 +1,4 @@
-"""The threshold map of DB (Liao et al., AAAI 2020): 1 on the outline of a text, less and less away from it.
+"""The threshold map of DB (Liao et al., AAAI 2020): largest on the outline of a text, and less away from it.
 
 Shape legend: N outlines, P points each, last axis (x, y) in pixels; H, W the sides of the sample.
 """
@@ -158,7 +158,7 @@ def square_distances(outlines: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.n
     """The square of DB's distance between each pixel of a grid and an outline, for many outlines, each with its grid.
 
     A pixel that sees an edge under 90 degrees or more has its distance from the line through that edge. Others have
-    their distance from the nearer end of the edge, also beside its middle: DB's own program has it so, and PaddleOCR's.
+    their distance from the nearer end of the edge, even where the edge itself is nearer: so have DB and PaddleOCR.
 
     Args:
         outlines: (N, P, 2) pixels.

@@ -1,4 +1,4 @@
-"""Depthwise convolution in place of Paddle's, which is ten times slower on a CPU.
+"""Depthwise convolution in place of Paddle's, which is several times slower on a CPU.
 
 Shape legend: B batch, C channels, (H, W) of the input, (R, Q) of the output, (K, L) of the window.
 """

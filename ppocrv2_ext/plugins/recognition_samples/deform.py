@@ -105,9 +105,9 @@ def find_sources(height: int, width: int, points: ControlPoints) -> np.ndarray:
 def move_points(points: np.ndarray, control: ControlPoints) -> np.ndarray:
     """Moving least squares: the sources of ``points``, (G,) complex, if those of ``control.target`` are known.
 
-    Each point has its own rotation, scale and shift, that which fits the control points best, weighted by the inverse
-    square of their distance. A control point is fitted exactly. Only the last one is not, if a point lies on it: it is
-    then left out. PaddleOCR's loop does so, and a corner of one picture in many moves otherwise.
+    Each point has a rotation, scale and shift of its own: those that fit the control points best, weighted by the
+    inverse square of their distance. A point on a control point moves exactly with it. The last control point is an
+    exception, as in PaddleOCR's loop: a point on it follows the others alone. It shows at a corner of few pictures.
     """
     arms = control.target - points[:, None]  # (G, K)
     squares = arms.real**2 + arms.imag**2
