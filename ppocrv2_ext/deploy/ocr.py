@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from ..checkpoints import official
+from ..config.numbers import is_number
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
 from .detect import Detector
@@ -63,7 +64,8 @@ class OCR:
         threads: how many work at once; 0 for one on each core that this process may use.
         least_score: less certain lines are dropped, in [0, 1].
     Raises:
-        UserError: an engine or a model is missing, or a model is of another kind than its place.
+        UserError: an engine or a model is missing, a model is of another kind than its place, or the least score is
+            no number in its range.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class OCR:
     ) -> None:
         if engine not in ENGINES:
             raise UserError(f"there is no engine {engine!r}{did_you_mean(engine, ENGINES)}")
+        if not (is_number(least_score) and 0 <= least_score <= 1):  # NaN would drop every line
+            raise UserError(f"the least score of a line must be a number from 0 to 1, got {least_score!r}.")
         self.engine, self.least_score = engine, least_score
         self.threads = threads or count_cores()
         self._models = {"det": det, "rec": rec, "cls": cls}

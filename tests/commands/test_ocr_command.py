@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import eval_system, ocr
 from ppocrv2_ext.errors import UserError
 
@@ -98,6 +100,17 @@ class TestReading:
         assert report["pictures"] == len(report["pages"]) == 3
         assert report["end_to_end"]["exact"]["right"] <= report["detection"]["right"] <= report["detection"]["labelled"]
         assert "Worst first:" in out
+
+
+@pytest.mark.parametrize("command", [["ocr", "a.png"], ["eval-system", "--data", "a.txt"]])
+@pytest.mark.parametrize("score", ["nan", "-nan", "inf", "1e999"])
+def test_a_least_score_that_is_no_number_from_0_to_1_is_refused(command, score, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").touch()
+    (tmp_path / "a.txt").write_text("a.png\t[]\n")
+    result = CliRunner().invoke(main, [*command, f"--min-score={score}"])
+    assert result.exit_code == 2
+    assert "0 to 1, got nan." in result.stderr or "not in the range 0<=x<=1" in result.stderr
 
 
 @pytest.mark.parametrize("form", ocr.NEEDS_OUTPUT)
