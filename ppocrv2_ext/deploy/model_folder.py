@@ -6,17 +6,19 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from ..errors import UserError, summarise
-from ..files import PathLike
+from ..config.numbers import is_whole
+from ..errors import UserError, shorten, summarise
+from ..files import PathLike, read_regular
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
 ONNX_FILE = "inference.onnx"  # beside the program, written by `export --onnx`
+MOST_VALUES = 10**6  # of a description; the dictionary of PP-OCRv5 has 18 383 characters
 
 
 class ModelDescription(NamedTuple):
@@ -96,17 +98,48 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file as plain values.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is larger than a description of a model can be.
     """
     try:
-        with open(path, encoding="utf-8") as file:  # the compiled reader where there is one, as dictionaries are long
-            return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = read_regular(path).decode("utf-8")
+        # The compiled reader where there is one, as dictionaries are long.
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        count = _count_values(content, {})
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or no such date
         raise UserError(f"cannot read {path} ({summarise(error)}); export the model again.") from error
+    if count > MOST_VALUES:  # ten lines of aliases can stand for billions of values
+        raise UserError(f"{path} stands for more than {MOST_VALUES} values, which no model has; export it again.")
+    return content
 
 
-def clean_characters(dictionary: Iterable[object]) -> list[str]:
-    """The characters of ``PostProcess.character_dict``. PaddleOCR's exporter leaves a "\\r" that training drops."""
+def _count_values(node: Any, counts: dict[int, int]) -> int:
+    """How many values a node of YAML stands for, with every alias in full. ``counts`` keeps those of lists by id.
+
+    Raises:
+        ValueError: a list or a mapping holds itself.
+    """
+    if not isinstance(node, (list, dict)):
+        return 1
+    if counts.get(id(node)) == 0:
+        raise ValueError("a list or a mapping holds itself")
+    if id(node) not in counts:
+        counts[id(node)] = 0  # until its parts are counted
+        parts = node.values() if isinstance(node, dict) else node
+        counts[id(node)] = 1 + sum(_count_values(part, counts) for part in parts)
+    return counts[id(node)]
+
+
+def clean_characters(dictionary: Any) -> list[str]:
+    """The characters of ``PostProcess.character_dict``. PaddleOCR's exporter leaves a "\\r" that training drops.
+
+    Raises:
+        ValueError: it is no list of texts. A digit may stand without quotes.
+    """
+    if not isinstance(dictionary, list):
+        raise ValueError(f"character_dict must be a list of characters, got {shorten(dictionary)}")
+    for number, character in enumerate(dictionary, 1):
+        if not isinstance(character, str) and not is_whole(character):
+            raise ValueError(f"entry {number} of character_dict must be text, got {shorten(character)}")
     return [str(character).strip("\r\n") for character in dictionary]
 
 
@@ -121,11 +154,11 @@ def read_description(model_dir: PathLike) -> ModelDescription:
     try:
         steps = content["PreProcess"]["transform_ops"]
         dictionary = content["PostProcess"].get("character_dict")
-    except (KeyError, TypeError, AttributeError) as error:
+        sizes = [next(iter(step.values())) for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
+        if dictionary is None or not sizes:
+            return ModelDescription([3, -1, -1], None)
+        return ModelDescription([int(size) for size in sizes[0]["image_shape"]], clean_characters(dictionary))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path} is not what the exporter writes ({type(error).__name__}: {error}); export again."
         ) from error
-    sizes = [next(iter(step.values())) for step in steps if isinstance(step, dict) and "RecResizeImg" in step]
-    if dictionary is None or not sizes:
-        return ModelDescription([3, -1, -1], None)
-    return ModelDescription([int(size) for size in sizes[0]["image_shape"]], clean_characters(dictionary))

@@ -27,6 +27,7 @@ OFFICIAL_CONFIGS = {"det": "det/ch_PP-OCRv2_det_student", "rec": "rec/ch_PP-OCRv
 OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder of the official recognizer
 KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
+MOST_PIXELS = 2**22  # of a line; the official recognizer sees 32 x 320
 PARTS = ("DetResizeForTest", "NormalizeImage", *LINE_RESIZES, "PostProcess")  # of a description; no other is read
 
 
@@ -176,6 +177,8 @@ def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, so
     if resize is None:
         raise UserError(f"{source} describes no reader of lines: it has none of {', '.join(LINE_RESIZES)}.")
     channels, height, width = map(int, resize["image_shape"])
+    if height * width > MOST_PIXELS:
+        raise UserError(f"{source}: a line of {height} x {width} pixels is too large; export the model again.")
     if channels != 3:
         raise UserError(f"{source}: a model of {channels} channels is not read here, only one of 3.")
     if kind == "cls":
