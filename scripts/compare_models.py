@@ -30,7 +30,7 @@ from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE
-from ppocrv2_ext.deploy.read import explain, open_image
+from ppocrv2_ext.deploy.read import explain, open_image, open_line
 from ppocrv2_ext.deploy.settings import official_settings, read_settings
 from ppocrv2_ext.errors import UserError
 
@@ -65,12 +65,15 @@ def read_text(label: str) -> str:
     return label
 
 
-def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> Samples:
+def read_samples(
+    labels: str, read_label: Callable[[str], Any], open_one: Callable[[Path], Any], advice: str
+) -> Samples:
     """The labels and the pictures of a label file.
 
     Args:
         labels: the file.
         read_label: what a label says; a ValueError says why it is none.
+        open_one: opens a picture.
         advice: what to do about such a label.
     Raises:
         UserError: there is no label, one is none, or a picture cannot be opened.
@@ -86,7 +89,7 @@ def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> 
         except ValueError as error:
             raise UserError(f"{entry.place}: the label does not fit, {error}; {advice}.") from error
         try:
-            images.append(open_image(Path(labels).parent / entry.images[0]))
+            images.append(open_one(Path(labels).parent / entry.images[0]))
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{entry.place}: the picture cannot be opened ({explain(error)}); leave the line out."
@@ -98,12 +101,14 @@ def read_samples(labels: str, read_label: Callable[[str], Any], advice: str) -> 
 
 def read_lines(labels: str) -> Samples:
     """The texts and the pictures of lines."""
-    return read_samples(labels, read_text, "name labelled lines with --lines, and scenes with --scenes for --det")
+    advice = "name labelled lines with --lines, and scenes with --scenes for --det"
+    return read_samples(labels, read_text, open_line, advice)
 
 
 def read_scenes(labels: str) -> Samples:
     """The boxes and the pictures of scenes."""
-    return read_samples(labels, read_boxes, 'name pictures with --scenes, image<TAB>[{"transcription", "points"}, ...]')
+    advice = 'name pictures with --scenes, image<TAB>[{"transcription", "points"}, ...]'
+    return read_samples(labels, read_boxes, open_image, advice)
 
 
 def take_turns(models: dict[str, Run], inputs: Sequence[Any]) -> tuple[dict[str, list], dict[str, list[float]]]:

@@ -102,7 +102,7 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
     """The lines of a label file. What cannot be read is added to ``problems``."""
     from ..data.label_files import NO_SAMPLE, read_entries
     from ..data.labels import is_detection_label
-    from ..deploy.read import explain, open_image
+    from ..deploy.read import explain, open_line
 
     names, texts, images = [], [], []
     for entry in read_entries(labels):
@@ -115,7 +115,7 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
             problems.append(f"{entry.place}: the label is a list of boxes, and not the text of a line")
             continue
         try:
-            images.append(open_image(folder / entry.images[0]))
+            images.append(open_line(folder / entry.images[0]))
         except (OSError, ValueError) as error:
             problems.append(f"{entry.place}: {explain(error)}")
             continue

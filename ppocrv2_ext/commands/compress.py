@@ -55,16 +55,20 @@ def compress(
         data: a label file of training pictures.
         data_dir: what its images are relative to; None for its folder.
         kind: "det", "rec" or "cls": which official model; None for a folder, which says it.
-        max_drop: what may be lost at most, in points of accuracy.
+        max_drop: what may be lost at most, in points of accuracy, from 0 to 100.
         pictures: how many are read, at least 2; None for the number in PICTURES.
     Returns:
         0, or 1 if too much would be lost, with nothing written, or if a picture could not be read: the others count.
     Raises:
-        UserError: the model, the labels or a package is missing, or the files do not fit together.
+        UserError: the model, the labels or a package is missing, the files do not fit together, or the weights are
+            broken.
     """
     from ..deploy import accuracy, quantize
+    from ..deploy.engine import load_onnx_engine
     from ..deploy.model_folder import PROGRAMS
 
+    if not 0 <= max_drop <= 100:  # NaN would refuse every result
+        raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
     kind, file, settings, description = _find_model(model, kind)
     if Path(output).is_file() or (Path(output).resolve() == file.resolve().parent):
         raise UserError(f"--output {output} is a file, or the folder of the model itself; name another folder.")
@@ -74,6 +78,9 @@ def compress(
     original = quantize.read_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")
+    broken = quantize.find_infinite_weight(original)
+    if broken:
+        raise UserError(f"{file}: the weight {broken} holds NaN or infinity; export again, from another checkpoint.")
     (choosing, checking), problems = _open_halves(data, data_dir, kind, pictures)
     for problem in problems:
         warn(problem)
@@ -83,7 +90,7 @@ def compress(
     def measure(run: Engine, half: Half) -> float:
         return accuracy.measure_accuracy(kind, run, settings, *half)
 
-    float_engine = _load(original)
+    float_engine = load_onnx_engine(file)[0]
     inputs = accuracy.prepare_inputs(kind, settings, choosing.pictures[: TRIED[kind]])
     sensitivities = _measure_sensitivities(original, float_engine, inputs)
     names = _choose_weights(original, sensitivities, lambda run: measure(run, choosing), float_engine, max_drop)
@@ -125,9 +132,10 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:
     """((the pictures that choose weights, those that check them), a sentence for each that cannot be read)"""
     from ..deploy import accuracy
+    from ..deploy.read import open_image, open_line
 
     samples = accuracy.read_samples(data, data_dir, kind, count or PICTURES[kind])
-    pictures, labels, problems = accuracy.open_samples(samples)
+    pictures, labels, problems = accuracy.open_samples(samples, open_line if kind == "rec" else open_image)
     return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
 
 

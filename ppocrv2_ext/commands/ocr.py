@@ -66,6 +66,7 @@ def read_pictures(
                 unread += 1
                 warn(f"{picture.name}: {picture.problem}")
             else:
+                _say_squeezed(picture, lines)
                 parts.append(_render(form, picture, picture.pixels, lines, target))
             if picture.page == picture.pages:
                 if parts:
@@ -96,6 +97,20 @@ def _read_in_order(reader: OCR, pictures: Iterator[Picture]) -> Iterator[tuple[P
         else:
             yield picture, page
     yield from ((picture, None) for picture in waiting)
+
+
+def _say_squeezed(picture: Picture, lines: list[Line]) -> None:
+    """Name the lines that are too long to be read at the width they need."""
+    from ..deploy.lines import is_squeezed
+    from ..deploy.read import LONGEST_RATIO
+
+    for line in lines:
+        if is_squeezed(line.polygon):
+            x, y = map(int, line.polygon[0])
+            warn(
+                f"{picture.name}: the line at {x}, {y} is more than {LONGEST_RATIO} times as long as high, and was "
+                "squeezed to that, so letters may be wrong or missing; cut the picture into parts."
+            )
 
 
 def _name_once(files: Sequence[Path]) -> list[Path]:

@@ -47,7 +47,7 @@ def verify(
 
     model = verification.open_model(folder)
     files, broken_lines = _find_files(paths, data, data_dir)
-    pictures, unread = _open_pictures(files, count or PICTURES[model.kind])
+    pictures, unread = _open_pictures(files, count or PICTURES[model.kind], model.kind == "rec")
     problems = [*broken_lines, *unread]
     pixels = [picture.pixels for picture in pictures if picture.pixels is not None]
     names = [picture.name for picture in pictures]
@@ -82,9 +82,11 @@ def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) ->
     return files, problems
 
 
-def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], list[str]]:
+def _open_pictures(files: Sequence[Path], count: int, lines: bool) -> tuple[list[Picture], list[str]]:
     """``count`` pictures spread over ``files``, or all if there are no more.
 
+    Args:
+        lines: whether each is a line to read, so that one that is too long is refused.
     Returns:
         (pictures, a sentence for each that cannot be opened)
     """
@@ -92,11 +94,24 @@ def _open_pictures(files: Sequence[Path], count: int) -> tuple[list[Picture], li
 
     count = min(count, len(files))
     opened = list(open_pictures([files[i * len(files) // count] for i in range(count)]))
+    opened = [_refuse_long(picture) for picture in opened] if lines else opened
     problems = [f"{picture.name}: {picture.problem}" for picture in opened if picture.pixels is None]
     pictures = [picture for picture in opened if picture.pixels is not None]
     if not pictures:
         raise UserError(finish(f"no picture could be opened; the first problem is {problems[0]}"))
     return pictures, problems
+
+
+def _refuse_long(picture: Picture) -> Picture:
+    """``picture``, or the same without pixels if it is too long to be a line."""
+    from ..deploy.read import require_line
+
+    try:
+        if picture.pixels is not None:
+            require_line(picture.pixels)
+    except ValueError as error:
+        return picture._replace(pixels=None, problem=str(error))
+    return picture
 
 
 def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> None:

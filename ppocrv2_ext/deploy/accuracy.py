@@ -6,7 +6,7 @@ direction is right, of a detector the F1 of its boxes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,12 +68,18 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
     return samples
 
 
-def open_samples(samples: Sequence[Sample]) -> tuple[list[np.ndarray], list[Any], list[str]]:
-    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each that cannot be read)"""
+def open_samples(
+    samples: Sequence[Sample], open_one: Callable[[Path], np.ndarray] = open_image
+) -> tuple[list[np.ndarray], list[Any], list[str]]:
+    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each that cannot be read)
+
+    Args:
+        open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.read.open_line`.
+    """
     pictures, labels, problems = [], [], []
     for sample in samples:
         try:
-            pictures.append(open_image(sample.path))
+            pictures.append(open_one(sample.path))
             labels.append(sample.label)
         except (OSError, ValueError) as error:
             problems.append(f"{sample.path}: {explain(error)}")
@@ -110,7 +116,7 @@ def measure_accuracy(
         pictures: (H, W, 3) uint8 BGR, at least one.
         labels: as :func:`open_samples` returns them. For a classifier "180" is a line on its head; others are not.
     Raises:
-        UserError: the dictionary does not fit the model.
+        UserError: the model is of another kind, or the dictionary does not fit it.
     """
     if kind == "det":
         detector, counts = Detector(engine, settings), Counts()

@@ -15,13 +15,14 @@ import cv2
 import numpy as np
 import pyclipper
 
-from .engine import Engine
+from .engine import Engine, require_rank
 from .settings import DetectorSettings
 
 STRIDE = 32  # the sides of what the network sees are multiples of it
 LONG_STRIDE = 128  # under the rule resize_long
 LEAST_SUM = 64  # pixels; a picture with less height and width together is padded with black first
 LARGEST_SIDE = 4000  # pixels that the network may see, however the rule would enlarge the picture
+MOST_PIXELS = LARGEST_SIDE**2  # that it may see under a rule of a fixed height, which would enlarge a strip too
 LEAST_SIDE_IN_MAP = 3  # pixels; a narrower box is noise
 LEAST_SIDE = 3  # pixels in the picture; a box that is not wider or not higher is dropped
 
@@ -43,9 +44,13 @@ class Detector:
         self._buffers = threading.local()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """The lines in a picture, (N, 4, 2) float32: the corners of each, clockwise, the upper left one first."""
-        probabilities = self.engine(self.prepare(image))[0, 0]
-        return find_boxes(probabilities, image.shape[:2], self.settings)
+        """The lines in a picture, (N, 4, 2) float32: the corners of each, clockwise, the upper left one first.
+
+        Raises:
+            UserError: the model is no detector.
+        """
+        output = require_rank(self.engine(self.prepare(image)), 4, "detector", "(1, 1, height, width)")
+        return find_boxes(output[0, 0], image.shape[:2], self.settings)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """What the network sees: (1, 3, H, W) float32. The array is written again by the thread's next call."""
@@ -84,11 +89,13 @@ def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int,
     if "image_shape" in rule:
         target_height, target_width = rule["image_shape"]
         if rule.get("keep_ratio") is True:
-            target_width = math.ceil(width * target_height / height / STRIDE) * STRIDE
+            most = max(STRIDE, MOST_PIXELS // target_height // STRIDE * STRIDE)
+            target_width = min(math.ceil(width * target_height / height / STRIDE) * STRIDE, most)
         return int(target_height), int(target_width)
     if "resize_long" in rule and "limit_side_len" not in rule:
         ratio = float(rule["resize_long"]) / max(height, width)
-        height, width = ((int(side * ratio) + LONG_STRIDE - 1) // LONG_STRIDE * LONG_STRIDE for side in shape)
+        sides = [max(1, int(side * ratio)) for side in shape]  # a strip would have no height left
+        height, width = ((side + LONG_STRIDE - 1) // LONG_STRIDE * LONG_STRIDE for side in sides)
         return height, width
     limit, kind = float(rule.get("limit_side_len", 736)), rule.get("limit_type", "min")
     side = {"min": min, "max": max, "resize_long": max}.get(kind)

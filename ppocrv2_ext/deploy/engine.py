@@ -1,7 +1,8 @@
 """The engines that run an exported model on a CPU: onnxruntime, OpenVINO and Paddle inference.
 
 An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32. Several threads may call
-it at once. Paddle's takes one of them after the other.
+it at once. Paddle's takes one of them after the other. It raises a UserError if the model cannot compute the inputs, or
+makes NaN of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, summarise
 from ..files import PathLike
 from .graph import read_graph
 from .model_folder import ONNX_FILE, find_model_files
@@ -88,7 +89,7 @@ def load_paddle_engine(model_dir: PathLike, threads: int = 0) -> Engine:
             predictor.run()
             return target.copy_to_cpu()
 
-    return run
+    return refuse_failures(run, model_dir)
 
 
 def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dict[str, str]]:
@@ -109,7 +110,8 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
         raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only: it warns of parts of a graph that are not needed
+    # It warns of parts of a graph that are not needed, and what is an error it raises too.
+    options.log_severity_level = 4
     options.enable_mem_pattern = False  # it plans memory for each new size of a picture, and keeps all of it
     # A waiting thread leaves its core to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -122,7 +124,7 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
     def run(inputs: np.ndarray) -> np.ndarray:
         return session.run(None, {name: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
 
-    return run, dict(session.get_modelmeta().custom_metadata_map)
+    return refuse_failures(run, onnx_file), dict(session.get_modelmeta().custom_metadata_map)
 
 
 def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str = "f32") -> Engine:
@@ -158,7 +160,45 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
         result = local.request.infer([np.ascontiguousarray(inputs, dtype=np.float32)])
         return np.array(result[model.output(0)])  # a copy: the request writes its next output there
 
+    return refuse_failures(run, onnx_file)
+
+
+def refuse_failures(engine: Engine, model: PathLike) -> Engine:
+    """``engine`` with a UserError for all that goes wrong as it runs: inputs it does not take, too little memory, NaN.
+
+    Args:
+        model: the folder or the file, for the sentence.
+    """
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        try:
+            output = engine(inputs)
+        except Exception as error:  # each engine has classes of its own, and ValueError for some
+            reason = summarise(error)
+            advice = "give it smaller pictures, or free memory" if "alloc" in reason.lower() else "export it again"
+            raise UserError(f"{model} does not run on inputs of {inputs.shape} ({reason}); {advice}.") from error
+        if output.dtype.kind == "f" and np.isnan(output.max(initial=0)):
+            raise UserError(f"{model} gives NaN, so its weights are broken; export it again, from another checkpoint.")
+        return output
+
     return run
+
+
+def require_rank(output: np.ndarray, rank: int, kind: str, axes: str, last: int | None = None) -> np.ndarray:
+    """``output`` of a model, if it has the shape that models of this kind give.
+
+    Args:
+        rank: how many axes there must be.
+        kind: of the model, and ``axes`` what its axes are, for the sentence.
+        last: how long the last axis must be; None for any length.
+    Raises:
+        UserError: it has another shape.
+    """
+    if output.ndim != rank or (last is not None and output.shape[-1] != last):
+        raise UserError(
+            f"the model gives an output of {output.shape}, and that of a {kind} is {axes}; give the folder of a {kind}."
+        )
+    return output
 
 
 def _first_line(error: Exception) -> str:

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from ..errors import UserError
-from .engine import Engine
-from .read import ctc_greedy, name_classes, resize_line
+from .engine import Engine, require_rank
+from .read import LEAST_ALONE, LONGEST_RATIO, decode, resize_line
 from .settings import LineSettings
 
 UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
@@ -25,6 +25,8 @@ TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a
 # Pixels. Of 516 long lines of receipts, the official recognizer reads 0.603 right without an empty end, 0.618 with 32
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.
 EMPTY_END = 64
+MOST_WARPED = 32_766  # pixels of a side that OpenCV 4 warps
+MARGIN = 4  # pixels around a box; a cubic warp looks two pixels further
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
 DIRECTIONS = ("0", "180")  # degrees: what the classes of a classifier are called in labels
 
@@ -47,20 +49,41 @@ def is_upright(box: np.ndarray) -> bool:
     return height / width >= UPRIGHT_RATIO
 
 
+def is_squeezed(box: np.ndarray) -> bool:
+    """Whether the line in a box is too long to be read at the width it needs, as :func:`reading_width` says."""
+    short, long = sorted(measure_box(box))
+    return long > LONGEST_RATIO * short
+
+
 def cut_line(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """The line in a box, straightened by one perspective warp, and turned by a quarter if it is upright.
 
-    As get_rotate_crop_image in PaddleOCR's tools/infer/utility.py.
+    As get_rotate_crop_image in PaddleOCR's tools/infer/utility.py. Of a picture too large for that, the surroundings of
+    the box are warped, and a line that is still too long gets MOST_WARPED pixels.
 
     Args:
         image: the picture.
         box: (4, 2) float32, clockwise from the upper left corner.
     """
+    if max(image.shape[:2]) > MOST_WARPED:
+        image, box = _cut_surroundings(image, box)
     width, height = measure_box(box)
     target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     warp = cv2.getPerspectiveTransform(np.ascontiguousarray(box, np.float32), target)
     line = cv2.warpPerspective(image, warp, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
     return np.ascontiguousarray(np.rot90(line)) if is_upright(box) else line
+
+
+def _cut_surroundings(image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a picture that a box lies in, at most MOST_WARPED pixels on each side, and the box in it."""
+    size = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(box.min(0)).astype(int) - MARGIN, 0, size - 1)
+    high = np.clip(np.ceil(box.max(0)).astype(int) + MARGIN + 1, low + 1, size)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    new_size = np.minimum(high - low, MOST_WARPED)
+    if (new_size < high - low).any():
+        part = cv2.resize(part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA)
+    return part, ((box - low) * (new_size / (high - low))).astype(np.float32)
 
 
 def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
@@ -76,16 +99,20 @@ def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
 def reading_width(line: np.ndarray, height: int, least: int, empty_end: int = EMPTY_END) -> int:
     """The width at which a line is read, pixels: ``least``, or for a longer line all it needs and ``empty_end``.
 
+    A line that is more than LONGEST_RATIO times as wide as high is squeezed to that.
+
     Args:
         line: (h, w, 3).
         height: that the line is resized to, pixels.
     """
-    needed = int(height * line.shape[1] / line.shape[0])
+    needed = min(int(height * line.shape[1] / line.shape[0]), LONGEST_RATIO * height)
     return needed + empty_end if needed > least else least
 
 
 def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:
     """Which lines run together: lines of one width, so nothing is padded, at most ``size`` of them, the longest first.
+
+    A line of more than LEAST_ALONE pixels runs alone.
 
     Returns:
         Lists of positions in ``widths``; each position is in one of them.
@@ -93,11 +120,23 @@ def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int
     groups = defaultdict(list)
     for position, width in enumerate(widths):
         groups[width].append(position)
-    return [
-        groups[width][start : start + size]
-        for width in sorted(groups, reverse=True)
-        for start in range(0, len(groups[width]), size)
-    ]
+    batches = []
+    for width in sorted(groups, reverse=True):
+        step = size if width <= LEAST_ALONE else 1
+        batches += [groups[width][start : start + step] for start in range(0, len(groups[width]), step)]
+    return batches
+
+
+def classify(inputs: np.ndarray, engine: Engine) -> np.ndarray:
+    """The probabilities of DIRECTIONS, (B, 2).
+
+    Args:
+        inputs: lines as :func:`resize_line` returns them, (B, 3, H, W).
+        engine: that runs a classifier.
+    Raises:
+        UserError: the model is no classifier.
+    """
+    return require_rank(engine(inputs), 2, "classifier", "(lines, directions)", len(DIRECTIONS))
 
 
 def find_turned(lines: Sequence[np.ndarray], engine: Engine, settings: LineSettings, run: Map = map) -> list[bool]:
@@ -107,14 +146,16 @@ def find_turned(lines: Sequence[np.ndarray], engine: Engine, settings: LineSetti
         engine: from lines (B, 3, H, W) to probabilities (B, 2) of upright and turned.
         settings: of the classifier.
         run: how the batches are run; a pool's map runs several at once.
+    Raises:
+        UserError: the model is no classifier.
     """
 
-    def classify(batch: list[int]) -> np.ndarray:
-        return engine(np.stack([resize_line(lines[i], settings.height, settings.width) for i in batch]))
+    def look(batch: list[int]) -> np.ndarray:
+        return classify(np.stack([resize_line(lines[i], settings.height, settings.width) for i in batch]), engine)
 
     batches = plan_batches([settings.width] * len(lines))
     turned = [False] * len(lines)
-    for batch, probabilities in zip(batches, run(classify, batches)):
+    for batch, probabilities in zip(batches, run(look, batches)):
         for position, row in zip(batch, probabilities):
             turned[position] = bool(row.argmax() == 1 and row[1] > TURN_SCORE)
     return turned
@@ -135,7 +176,7 @@ def read_texts(
         run: how the batches are run; a pool's map runs several at once.
         empty_end: pixels that a long line gets at its end, before it is read.
     Raises:
-        UserError: the dictionary does not fit the model.
+        UserError: the model is no recognizer, or the dictionary does not fit it.
     """
     if settings.dictionary is None:
         raise UserError("the recognizer has no dictionary; export it again.")
@@ -144,8 +185,7 @@ def read_texts(
 
     def read(batch: list[int]) -> list[tuple[str, float]]:
         inputs = np.stack([resize_line(lines[i], settings.height, widths[i]) for i in batch])
-        probabilities = engine(inputs)
-        return ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
+        return decode(engine(inputs), dictionary)
 
     batches = plan_batches(widths)
     texts = [("", 0.0)] * len(lines)

@@ -71,9 +71,9 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
         onnx_file: the ONNX file made from it.
         inputs: one or more of (B, channels, H, W) float32; sizes may differ.
     Returns:
-        At least 0, in the unit of the output, such as a probability; NaN if an output is NaN.
+        At least 0, in the unit of the output, such as a probability.
     Raises:
-        UserError: the shapes of the outputs differ, so the file is another model's.
+        UserError: the shapes of the outputs differ, so the file is another model's; or one of the two gives NaN.
     """
     inputs = list(inputs)
     if not inputs:

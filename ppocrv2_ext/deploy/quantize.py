@@ -92,6 +92,19 @@ def list_weights(model: Any) -> list[Weight]:
     return list(weights.values())
 
 
+def find_infinite_weight(model: Any) -> str | None:
+    """The name of a weight of :func:`list_weights` with a number that is NaN or infinite; None if all are finite.
+
+    Args:
+        model: an onnx.ModelProto.
+    """
+    from onnx import numpy_helper
+
+    tensors = _find_tensors(model.graph)
+    names = (weight.name for weight in list_weights(model))
+    return next((name for name in names if not np.isfinite(numpy_helper.to_array(tensors[name])).all()), None)
+
+
 def quantize(array: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """The nearest int8 numbers of a tensor, and their scales.
 

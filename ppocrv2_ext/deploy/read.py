@@ -20,11 +20,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
-from .engine import Engine, load_onnx_engine, load_paddle_engine
+from .engine import Engine, load_onnx_engine, load_paddle_engine, require_rank
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 
 WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
+# Width by height of the longest line: some 500 letters, for which the official recognizer takes 200 MB. A strip of
+# 2000 x 1 pixels would take ten times as much, and nobody can read it.
+LONGEST_RATIO = 250
+LEAST_ALONE = 2048  # pixels; a line that is read at more takes memory enough to run alone
+BAND = 2**20  # pixels of a transparent picture that are laid on white at a time
 
 ImageSource = Union[PathLike, np.ndarray]
 
@@ -83,11 +88,13 @@ def resize_line(image: np.ndarray, height: int = 32, width: int | None = None) -
 def line_width(image: np.ndarray, height: int = 32, least: int = 320) -> int:
     """The width that a line is read at, pixels: ``least``, or for a longer line the next multiple of ``WIDTH_STEP``.
 
+    A line that is more than LONGEST_RATIO times as wide as high gets no more.
+
     Args:
         image: (h, w, 3).
         height: that the line is resized to, pixels.
     """
-    needed = math.ceil(height * image.shape[1] / image.shape[0])
+    needed = min(math.ceil(height * image.shape[1] / image.shape[0]), LONGEST_RATIO * height)
     return max(least, math.ceil(needed / WIDTH_STEP) * WIDTH_STEP)
 
 
@@ -108,6 +115,19 @@ def ctc_greedy(probabilities: np.ndarray, characters: Sequence[str]) -> list[tup
     writes[:, 1:] &= classes[:, 1:] != classes[:, :-1]
     texts = ["".join(characters[c] for c in row[own]) for row, own in zip(classes, writes)]
     return [(text, float(row[own].mean()) if own.any() else 0.0) for text, row, own in zip(texts, best, writes)]
+
+
+def decode(probabilities: np.ndarray, dictionary: Sequence[str]) -> list[tuple[str, float]]:
+    """The text of each line of a batch, and its score, as :func:`ctc_greedy` gives them.
+
+    Args:
+        probabilities: what a recognizer made of the batch, (B, T, C).
+        dictionary: its characters, without blank and space.
+    Raises:
+        UserError: that is no output of a recognizer, or the dictionary does not fit.
+    """
+    require_rank(probabilities, 3, "recognizer", "(lines, frames, classes)")
+    return ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
 
 
 def name_classes(dictionary: Sequence[str], count: int) -> list[str]:
@@ -169,6 +189,33 @@ def open_image(image: ImageSource) -> np.ndarray:
     return to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
 
 
+def open_line(image: ImageSource) -> np.ndarray:
+    """A picture of one line, as :func:`open_image`. One that is longer than LONGEST_RATIO allows is refused.
+
+    Raises:
+        OSError or ValueError: it is no picture of a line; :func:`explain` says why.
+    """
+    pixels = open_image(image)
+    require_line(pixels)
+    return pixels
+
+
+def require_line(pixels: np.ndarray) -> None:
+    """Refuse a picture that is no line of text, as it is too long: it would take all memory.
+
+    Args:
+        pixels: (H, W, 3).
+    Raises:
+        ValueError: it is more than LONGEST_RATIO times as wide as high.
+    """
+    height, width = pixels.shape[:2]
+    if width > LONGEST_RATIO * height:
+        raise ValueError(
+            f"of {width} x {height} pixels, it is more than {LONGEST_RATIO} times as wide as high and no line of text; "
+            "cut it into shorter lines, or leave it out"
+        )
+
+
 def explain(error: Exception) -> str:
     """Why a picture cannot be opened, as half a sentence without its path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -193,9 +240,19 @@ def to_bgr(array: np.ndarray) -> np.ndarray:
         raise ValueError(f"the pixels of an image must be uint8 or uint16, got {pixels.dtype}.")
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[2] == 4:
-        opacity = pixels[..., 3:] / 255
-        pixels = (255 * (1 - opacity) + pixels[..., :3] * opacity).astype(np.uint8)
+        pixels = _lay_on_white(pixels)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+
+def _lay_on_white(pixels: np.ndarray) -> np.ndarray:
+    """BGRA as BGR. It is computed in double precision, in bands: of a whole picture that takes 60 bytes a pixel."""
+    height, width = pixels.shape[:2]
+    result, rows = np.empty((height, width, 3), np.uint8), max(1, BAND // width)
+    for top in range(0, height, rows):
+        band = pixels[top : top + rows]
+        opacity = band[..., 3:] / 255
+        result[top : top + rows] = 255 * (1 - opacity) + band[..., :3] * opacity
+    return result
 
 
 def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
@@ -224,17 +281,17 @@ def _read(
         for position, image in enumerate(chunk, first):
             source = position if isinstance(image, np.ndarray) else image
             try:
-                pixels = open_image(image)
+                pixels = open_line(image)
             except (OSError, ValueError) as error:
                 readings[position] = Reading(source, None, 0.0, explain(error))
                 continue
             line = resize_line(pixels, height, line_width(pixels, height, least))
             by_width[line.shape[2]].append((position, source, line))
-        for lines in by_width.values():
-            for start in range(0, len(lines), batch_size):
-                positions, sources, batch = zip(*lines[start : start + batch_size])
-                probabilities = run(np.stack(batch))
-                read = ctc_greedy(probabilities, name_classes(dictionary, probabilities.shape[2]))
+        for width, lines in by_width.items():
+            size = batch_size if width <= LEAST_ALONE else 1
+            for start in range(0, len(lines), size):
+                positions, sources, batch = zip(*lines[start : start + size])
+                read = decode(run(np.stack(batch)), dictionary)
                 readings.update((p, Reading(s, *pair)) for p, s, pair in zip(positions, sources, read))
         first += len(chunk)
         yield from (readings[position] for position in sorted(readings))

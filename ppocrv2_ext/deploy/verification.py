@@ -24,7 +24,7 @@ from ..files import PathLike
 from .answers import read_line, read_versions
 from .detect import Detector
 from .engine import load_engine
-from .lines import DIRECTIONS, read_texts
+from .lines import DIRECTIONS, classify, read_texts
 from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
 from .read import resize_line
 from .settings import find_kind, read_settings
@@ -88,8 +88,9 @@ def open_model(folder: PathLike) -> Model:
         raise UserError(f"{path} has no {ONNX_FILE}, which most readers run; export the model with --onnx.")
     kind = find_kind(path)
     settings = read_settings(path, kind)
-    name = (read_yaml(find_description(path)).get("Global") or {}).get("model_name")
-    return Model(path, kind, settings, name)
+    section = read_yaml(find_description(path)).get("Global")
+    name = section.get("model_name") if isinstance(section, dict) else None
+    return Model(path, kind, settings, name if isinstance(name, str) else None)
 
 
 def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxruntime") -> list[Reading]:
@@ -99,7 +100,7 @@ def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxr
         pictures: (H, W, 3) uint8 BGR; of a recognizer or a classifier each is a line.
         engine: "onnxruntime" or "paddle".
     Raises:
-        UserError: the engine is not installed or cannot load the model, or the dictionary does not fit it.
+        UserError: the engine is not installed or cannot run the model, or the dictionary does not fit it.
     """
     run = load_engine(model.folder, engine)
     if model.kind == "det":
@@ -108,7 +109,7 @@ def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxr
     if model.kind == "rec":
         return [Reading(text, score) for text, score in read_texts(pictures, run, model.settings, empty_end=0)]
     size = (model.settings.height, model.settings.width)
-    rows = [run(resize_line(picture, *size)[None])[0] for picture in pictures]
+    rows = [classify(resize_line(picture, *size)[None], run)[0] for picture in pictures]
     return [Reading(DIRECTIONS[int(row.argmax())], float(row.max())) for row in rows]
 
 

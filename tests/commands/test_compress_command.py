@@ -93,6 +93,8 @@ def test_the_folder_of_an_exported_model_is_not_written_into(model_dir, labels, 
     [
         (["official"], "--kind det, rec or cls"),
         (["nowhere"], "there is no such folder"),
+        (["{model}", "--max-drop", "nan"], "--max-drop must be a number from 0 to 100, got nan"),
+        (["{model}", "--max-drop", "inf"], "not in the range 0<=x<=100"),
         (["{model}", "--kind", "det"], "of the kind rec, not det"),
         (["{model}", "--output", "{model}"], "the folder of the model itself"),
     ],

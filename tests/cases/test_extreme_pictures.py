@@ -1,0 +1,115 @@
+"""A picture of any shape takes a bounded amount of memory. What is lost by that is said."""
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tiny_recognizer import write_tiny_recognizer
+
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import ocr
+from ppocrv2_ext.deploy import detect, lines, read
+from ppocrv2_ext.deploy.accuracy import Sample, open_samples
+from ppocrv2_ext.deploy.ocr import Line
+from ppocrv2_ext.deploy.sources import Picture
+
+STRIP = np.zeros((1, 2000, 3), np.uint8)
+LONGEST = np.zeros((1, read.LONGEST_RATIO, 3), np.uint8)
+REASON = "of 2000 x 1 pixels, it is more than 250 times as wide as high and no line of text; cut it"
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    return write_tiny_recognizer(tmp_path / "model")
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """A strip, and two lines."""
+    cv2.imwrite(str(tmp_path / "strip.png"), STRIP)
+    cv2.imwrite(str(tmp_path / "line.png"), np.full((32, 90, 3), 255, np.uint8))
+    (tmp_path / "labels.txt").write_text("strip.png\ta\nline.png\tb\nline.png\tc\n")
+    return tmp_path / "labels.txt"
+
+
+class TestLines:
+    @pytest.mark.parametrize("command", ["compare", "verify"])
+    def test_a_strip_among_lines_is_named_and_the_others_count(self, command, model_dir, labels):
+        models = [str(model_dir)] * (2 if command == "compare" else 1)
+        result = CliRunner().invoke(main, [command, *models, "--data", str(labels)])
+        assert result.exit_code == 1
+        assert REASON in result.stderr
+        assert ("      2   0.500" if command == "compare" else "2 pictures in ") in result.stdout
+
+    def test_the_longest_line_is_read(self):
+        np.testing.assert_array_equal(read.open_line(LONGEST), LONGEST)
+
+    def test_a_strip_has_a_reading_with_a_problem(self, model_dir):
+        strip, line = read.read_lines([STRIP, np.zeros((32, 64, 3), np.uint8)], model_dir)
+        assert (strip.text, strip.problem.startswith(REASON)) == (None, True)
+        assert line.problem is None
+
+    def test_a_strip_is_no_sample_of_a_recognizer(self, labels):
+        sample = Sample(labels.parent / "strip.png", "a")
+        assert len(open_samples([sample], read.open_line)[2]) == 1
+        assert len(open_samples([sample])[2]) == 0  # a classifier sees a square of each line
+
+    def test_a_strip_is_squeezed_where_it_is_read(self):
+        widths = (lines.reading_width(STRIP, 32, 320), read.line_width(STRIP, 32, 320))
+        assert widths == (250 * 32 + lines.EMPTY_END, 250 * 32)
+
+    def test_long_lines_run_alone(self):
+        assert lines.plan_batches([320, 320, 2048, 2048, 2049, 2049]) == [[4], [5], [2, 3], [0, 1]]
+
+    def test_a_line_of_a_page_that_is_squeezed_is_said(self, capsys):
+        box = np.array([(10, 5), (2010, 5), (2010, 10), (10, 10)], np.float32)
+        shorter = box / np.array((9, 1), np.float32)
+        found = [Line(box, "a", 0.9, False), Line(shorter, "b", 0.9, False)]
+        ocr._say_squeezed(Picture("a.png", 1, 1, None), found)
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith("ppocrv2: a.png: the line at 10, 5 is more than 250 times as long as high")
+
+
+class TestPictures:
+    @pytest.mark.parametrize("rule", [{"image_shape": [736, 1280], "keep_ratio": True}, {}, {"resize_long": 960}])
+    @pytest.mark.parametrize("shape", [(1, 100_000), (100_000, 1), (9, 60_000)])
+    def test_the_detector_sees_no_more_than_sixteen_million_pixels(self, rule, shape):
+        height, width = detect.resized_shape(shape, rule)
+        assert height * width <= 4000**2
+        assert min(height, width) >= 32
+
+    def test_a_rule_of_a_fixed_height_keeps_the_ratio_of_a_page(self):
+        assert detect.resized_shape((736, 6000), {"image_shape": [736, 1280], "keep_ratio": True}) == (736, 6016)
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_line_is_cut_out_of_a_picture_larger_than_opencv_4_warps(self, turned):
+        small = np.random.default_rng(0).integers(0, 256, (40, 200, 3), dtype=np.uint8)
+        large = np.zeros((40, 40_000, 3), np.uint8)
+        large[:, 35_000:35_200] = small
+        box = np.array([(50, 8), (150, 10), (149, 30), (49, 28)], np.float32)
+        cut, expected = lines.cut_line(large, box + np.array((35_000, 0), np.float32)), lines.cut_line(small, box)
+        assert cut.shape == expected.shape
+        assert np.abs(cut.astype(int) - expected).max() <= 1
+
+    def test_a_line_longer_than_opencv_4_warps_is_cut(self):
+        picture = np.zeros((200, 40_000, 3), np.uint8)
+        picture[:, 20_000:] = 255
+        box = np.array([(0, 0), (39_999, 0), (39_999, 199), (0, 199)], np.float32)
+        cut = lines.cut_line(picture, box)
+        assert max(cut.shape) <= lines.MOST_WARPED
+        assert (cut[:, :16_000].max(), cut[:, -16_000:].min()) == (0, 255)
+
+    def test_a_transparent_picture_takes_a_few_bytes_for_each_pixel(self):
+        pixels = np.random.default_rng(0).integers(0, 256, (3000, 2000, 4), dtype=np.uint8)
+        tracemalloc.start()
+        found = read.to_bgr(pixels)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 16 * pixels[..., 0].size
+        opacity = pixels[:50, :, 3:] / 255
+        expected = (255 * (1 - opacity) + pixels[:50, :, :3] * opacity).astype(np.uint8)
+        np.testing.assert_array_equal(found[:50], expected)
