@@ -1,4 +1,4 @@
-"""The techniques of PP-OCRv2 (arXiv:2109.03144), one folder or module each. Importing this package registers every component.
+"""The techniques of PP-OCRv2 (arXiv:2109.03144), one folder or module each. Importing this registers every component.
 
 - ``lcnet``: PP-LCNet, the backbone of the recognizer and of our classifier of direction
 - ``cml/``: collaborative mutual learning of two detectors under a frozen teacher
