@@ -48,12 +48,15 @@ def compare(
         0, or 1 if a line could not be read: the others count.
     Raises:
         UserError: a model is missing or is no recognizer, a label file has no line that can be read, or there are not
-            as many folders of images as label files.
+            as many folders of images as label files, or the page cannot be written.
     """
     if data_dirs and len(data_dirs) != len(data):
         raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
+    from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
+    if page:
+        require_file_place("--output", page, data)
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []
     comparisons = []
@@ -87,12 +90,13 @@ def _describe(folder: str) -> str:
 def _load_reader(folder: str, engine: str) -> Reader:
     from ..deploy.engine import load_engine
     from ..deploy.lines import read_texts
+    from ..deploy.places import has_folder
     from ..deploy.settings import official_settings, read_settings
 
     if folder == official.KEYWORD:
         run, settings = load_engine(official.require_model("rec"), engine, 0), official_settings("rec")
     else:
-        if not Path(folder).is_dir():
+        if not has_folder(folder):
             raise UserError(f"{folder}: there is no such folder; export a recognizer with `ppocrv2 export`.")
         run, settings = load_engine(folder, engine, 0), read_settings(folder, "rec")
     return lambda lines: read_texts(lines, run, settings)
@@ -114,10 +118,11 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
         if is_detection_label(entry.label):
             problems.append(f"{entry.place}: the label is a list of boxes, and not the text of a line")
             continue
+        path = folder / entry.images[0]
         try:
-            images.append(open_line(folder / entry.images[0]))
+            images.append(open_line(path))
         except (OSError, ValueError) as error:
-            problems.append(f"{entry.place}: {explain(error)}")
+            problems.append(f"{entry.place}: {path}: {explain(error)}")
             continue
         names.append(entry.images[0])
         texts.append(entry.label)
@@ -133,8 +138,18 @@ def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
     return text.casefold() if ignore_case else text
 
 
+def _show(character: str) -> str:
+    """A character for a terminal. One that cannot be seen, or would move the cursor, is shown by its number."""
+    if not character:
+        return "nothing"
+    if character == " ":
+        return "space"
+    return character if character.isprintable() else f"U+{ord(character):04X}"
+
+
 def _print(comparisons: Sequence[Comparison]) -> None:
     table = make_table("", "lines", "before", "after", "mended", "broken")
+    table.columns[0].overflow = "fold"  # two long paths may differ at their ends alone
     for column in table.columns[1:]:
         column.justify = "right"
     for each in comparisons:
@@ -144,7 +159,7 @@ def _print(comparisons: Sequence[Comparison]) -> None:
     for each in comparisons:
         for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
             listed = ", ".join(
-                f"{confusion.written or 'nothing'} as {confusion.read or 'nothing'} ({count})"
+                f"{_show(confusion.written)} as {_show(confusion.read)} ({count})"
                 for confusion, count in confusions.most_common(CONFUSIONS_PRINTED)
             )
             if listed:

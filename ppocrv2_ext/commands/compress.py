@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,13 +65,15 @@ def compress(
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
     from ..deploy.model_folder import PROGRAMS
+    from ..deploy.places import is_there, require_folder_place
 
     if not 0 <= max_drop <= 100:  # NaN would refuse every result
         raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
     kind, file, settings, description = _find_model(model, kind)
-    if Path(output).is_file() or (Path(output).resolve() == file.resolve().parent):
-        raise UserError(f"--output {output} is a file, or the folder of the model itself; name another folder.")
-    programs = [str(Path(output) / name) for name in PROGRAMS if (Path(output) / name).exists()]
+    require_folder_place("--output", output)
+    if Path(output).resolve() == file.resolve().parent:
+        raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
+    programs = [str(Path(output) / name) for name in PROGRAMS if is_there(Path(output) / name)]
     if programs:
         raise UserError(f"--output {output} holds an exported model, {programs[0]}; name another folder.")
     original = quantize.read_model(file)
@@ -115,13 +116,14 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
     """(kind, the ONNX file, the settings, ``inference.yml`` or what it would hold)"""
     from ..deploy import settings
     from ..deploy.model_folder import ONNX_FILE, find_description
+    from ..deploy.places import has_folder
 
     if model == official.KEYWORD:
         if kind is None:
             raise UserError("say which official model with --kind det, rec or cls.")
         file = official.require_model(kind)
         return kind, file, settings.official_settings(kind), settings.describe_official(kind)
-    if not Path(model).is_dir():
+    if not has_folder(model):
         raise UserError(f"{model}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
     found = settings.find_kind(model)
     if kind not in (None, found):
@@ -145,12 +147,10 @@ def _load(model: Any) -> Engine:
 
 
 def _load_bytes(content: bytes) -> Engine:
-    from ..deploy.engine import load_onnx_engine
+    from ..deploy.engine import start_onnxruntime
+    from ..deploy.graph import mend_graph
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.onnx"
-        file.write_bytes(content)
-        return load_onnx_engine(file)[0]
+    return start_onnxruntime(mend_graph(content), "the model with int8 weights")[0]
 
 
 def _measure_sensitivities(model: Any, engine: Engine, inputs: Sequence[np.ndarray]) -> list[Sensitivity]:

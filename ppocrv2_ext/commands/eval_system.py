@@ -40,11 +40,14 @@ def evaluate(
     Returns:
         0, or 1 if a line or a picture could not be read: the others count.
     Raises:
-        UserError: the file has no labelled picture, or a model is missing.
+        UserError: the file has no labelled picture, a model is missing, or the report cannot be written.
     """
     from ..deploy.evaluation import Counts, score_page
     from ..deploy.ocr import OCR
+    from ..deploy.places import require_file_place
 
+    if report_file:
+        require_file_place("--json", report_file, [data])
     samples, problems = _read_labels(data, data_dir)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}

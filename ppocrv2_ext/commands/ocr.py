@@ -51,11 +51,13 @@ def read_pictures(
     if form in NEEDS_OUTPUT and not output:
         raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
     from ..deploy.ocr import OCR
+    from ..deploy.places import require_folder_place
     from ..deploy.sources import find_files, open_pictures
 
     files = find_files(paths)
     if output:
         files = _name_once(files)
+        require_folder_place("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     unread, parts = 0, []
@@ -111,6 +113,20 @@ def _say_squeezed(picture: Picture, lines: list[Line]) -> None:
                 f"{picture.name}: the line at {x}, {y} is more than {LONGEST_RATIO} times as long as high, and was "
                 "squeezed to that, so letters may be wrong or missing; cut the picture into parts."
             )
+
+
+def _echo(text: str) -> None:
+    """Print on standard output.
+
+    Raises:
+        UserError: it cannot be written, as on a full disk. A pipe that nobody reads ends the command as usual.
+    """
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot write to standard output: {error.strerror}; send it to another place.") from error
 
 
 def _name_once(files: Sequence[Path]) -> list[Path]:
@@ -190,7 +206,7 @@ def _write(form: str, parts: list[Any], target: Path, heading: str) -> None:
     elif form in ("text", "json"):
         text = ("\n" if form == "text" else "").join(parts)
         if target == STANDARD_OUTPUT:
-            click.echo(heading + text, nl=False)
+            _echo(heading + text)
         else:
             with atomic_write(target) as part:
                 part.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@
 - ``read``: opens images, and reads those of one line of text.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
 - ``sources``, ``formats``: the files that are read, and what is written of them.
+- ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
 - ``verification``: whether other programs read the same. ``peers``: a file that their interpreters run.
 - ``quantize``: the weights of an ONNX model as int8.

@@ -17,6 +17,7 @@ from ..errors import UserError, summarise
 from ..files import PathLike
 from .graph import read_graph
 from .model_folder import ONNX_FILE, find_model_files
+from .places import has_file, has_folder
 
 Engine = Callable[[np.ndarray], np.ndarray]
 OPENVINO_PRECISIONS = {"openvino": "f32", "openvino-bf16": "bf16"}  # {engine: in which OpenVINO computes}
@@ -35,11 +36,11 @@ def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
     """
     path = Path(model)
     if name == "paddle":
-        if path.is_file():
+        if has_file(path):
             raise UserError(f"{path} is an ONNX file, which Paddle does not run; give an exported folder.")
         return load_paddle_engine(path, threads)
-    if path.is_dir():
-        if not (path / ONNX_FILE).is_file():
+    if has_folder(path):
+        if not has_file(path / ONNX_FILE):
             find_model_files(path)  # its error is clearer where there is no model at all
             raise UserError(
                 f"{path} has no {ONNX_FILE}, which {name} runs; write it with `ppocrv2 export --onnx`, or choose the "
@@ -102,12 +103,22 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
     Raises:
         UserError: onnxruntime is not installed, there is no such file, or onnxruntime cannot load it.
     """
+    return start_onnxruntime(_read_onnx(onnx_file), onnx_file, threads)
+
+
+def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> tuple[Engine, dict[str, str]]:
+    """The content of an ONNX file in onnxruntime, as :func:`load_onnx_engine`.
+
+    Args:
+        content: as :func:`~ppocrv2_ext.deploy.graph.mend_graph` returns it.
+        name: what the sentences call it.
+    Raises:
+        UserError: onnxruntime is not installed, or cannot load it.
+    """
     try:
         import onnxruntime
     except ImportError as error:
         raise UserError("reading with ONNX needs onnxruntime; run `pip install onnxruntime`.") from error
-    if not Path(onnx_file).is_file():
-        raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # It warns of parts of a graph that are not needed, and what is an error it raises too.
@@ -116,15 +127,15 @@ def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dic
     # A waiting thread leaves its core to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(read_graph(onnx_file), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private
-        raise UserError(f"onnxruntime cannot load {onnx_file} ({_first_line(error)}).") from error
-    name = session.get_inputs()[0].name
+        raise UserError(f"onnxruntime cannot load {name} ({_first_line(error)}).") from error
+    source = session.get_inputs()[0].name
 
     def run(inputs: np.ndarray) -> np.ndarray:
-        return session.run(None, {name: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
+        return session.run(None, {source: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
 
-    return refuse_failures(run, onnx_file), dict(session.get_modelmeta().custom_metadata_map)
+    return refuse_failures(run, name), dict(session.get_modelmeta().custom_metadata_map)
 
 
 def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str = "f32") -> Engine:
@@ -141,15 +152,14 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
         import openvino
     except ImportError as error:
         raise UserError("the engine needs OpenVINO; run `pip install openvino`.") from error
-    if not Path(onnx_file).is_file():
-        raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
+    content = _read_onnx(onnx_file, fuse=False)
     core = openvino.Core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise UserError("the engine openvino-bf16 needs a CPU that computes in bfloat16; choose the engine openvino.")
     # One stream for each caller of one thread; 0 leaves the number of threads open.
     hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "AUTO" if threads == 1 else "1"}
     try:
-        model = core.compile_model(core.read_model(read_graph(onnx_file, fuse=False)), "CPU", hints)
+        model = core.compile_model(core.read_model(content), "CPU", hints)
     except Exception as error:  # OpenVINO raises RuntimeError for all it cannot do
         raise UserError(f"OpenVINO cannot load {onnx_file} ({_first_line(error)}).") from error
     local = threading.local()
@@ -161,6 +171,22 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
         return np.array(result[model.output(0)])  # a copy: the request writes its next output there
 
     return refuse_failures(run, onnx_file)
+
+
+def _read_onnx(onnx_file: PathLike, fuse: bool = True) -> bytes:
+    """The content of an ONNX file, as :func:`~ppocrv2_ext.deploy.graph.read_graph` mends it.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    if not has_file(onnx_file):
+        raise UserError(f"there is no file {onnx_file}; write it with `ppocrv2 export --onnx`.")
+    try:
+        return read_graph(onnx_file, fuse)
+    except OSError as error:
+        raise UserError(f"cannot read {onnx_file}: {error.strerror or error}; mend its permissions.") from error
+    except Exception as error:  # of the package onnx, for a broken file
+        raise UserError(f"{onnx_file} is no whole ONNX file ({summarise(error)}); export it again.") from error
 
 
 def refuse_failures(engine: Engine, model: PathLike) -> Engine:

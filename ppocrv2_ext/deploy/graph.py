@@ -15,14 +15,19 @@ from ..files import PathLike
 
 
 def read_graph(onnx_file: PathLike, fuse: bool = True) -> bytes:
-    """The content of an ONNX file, with maps enlarged as by Paddle, and each hard swish as two operators that fuse.
+    """The content of an ONNX file, as :func:`mend_graph` returns it."""
+    return mend_graph(Path(onnx_file).read_bytes(), fuse)
+
+
+def mend_graph(content: bytes, fuse: bool = True) -> bytes:
+    """An ONNX file with maps enlarged as by Paddle, and each hard swish as two operators that fuse.
 
     Without the package onnx, and for files that need no change, it is the content as it stands.
 
     Args:
+        content: of the file.
         fuse: change hard swish too. OpenVINO makes one operator of the four by itself, and none of the two.
     """
-    content = Path(onnx_file).read_bytes()
     may_have_swish = fuse and b"Clip" in content and b"HardSwish" not in content
     may_lack_rounding = b"nearest" in content and b"nearest_mode" not in content
     if not (may_have_swish or may_lack_rounding):

@@ -15,6 +15,7 @@ import yaml
 from ..config.numbers import is_whole
 from ..errors import UserError, shorten, summarise
 from ..files import PathLike, read_regular
+from .places import has_file
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
 ONNX_FILE = "inference.onnx"  # beside the program, written by `export --onnx`
@@ -35,13 +36,13 @@ def find_model_files(model_dir: PathLike) -> tuple[Path, Path]:
         UserError: one of them is missing.
     """
     folder = Path(model_dir)
-    program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+    program = next((folder / name for name in PROGRAMS if has_file(folder / name)), None)
     if program is None:
         networks = find_exported_models(folder)
         hint = f"give one of {', '.join(map(str, networks))}" if networks else "export one with `ppocrv2 export`"
         raise UserError(f"{folder} is not an exported model: it has no {' or '.join(PROGRAMS)}; {hint}.")
     params = folder / "inference.pdiparams"
-    if not params.is_file():
+    if not has_file(params):
         raise UserError(f"{folder} is not a whole exported model: {params.name} is missing; export it again.")
     return program, params
 
@@ -88,7 +89,7 @@ def find_description(model_dir: PathLike) -> Path:
     """
     folder = Path(model_dir)
     candidates = [folder / "inference.yml", folder.absolute().parent / "inference.yml"]
-    path = next((path for path in candidates if path.is_file()), None)
+    path = next((path for path in candidates if has_file(path)), None)
     if path is None:
         raise UserError(f"{candidates[0]} is missing: it says how to prepare images; export the model again.")
     return path

@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple, Union
 
 import cv2
@@ -26,6 +25,7 @@ from ..files import PathLike
 from .detect import Detector
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
+from .places import has_folder
 from .read import ImageSource, explain, open_image
 from .settings import official_settings, read_settings
 
@@ -152,7 +152,7 @@ class OCR:
         folder = self._models[kind]
         if folder is None:
             return official_settings(kind)
-        if not Path(folder).is_dir():
+        if not has_folder(folder):
             raise UserError(f"{kind} {folder}: there is no such folder; export a model with `ppocrv2 export`.")
         return read_settings(folder, kind)
 

@@ -23,6 +23,7 @@ from ..files import PathLike, open_regular
 from .engine import Engine, load_onnx_engine, load_paddle_engine, require_rank
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
+from .places import has_folder
 
 WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
 # Width by height of the longest line: some 500 letters, for which the official recognizer takes 200 MB. A strip of
@@ -262,11 +263,11 @@ def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
         return load_paddle_engine(model), read_description(model)
     if engine not in ("onnxruntime", "onnx"):
         raise ValueError(f"`engine` must be 'onnxruntime' or 'paddle', got {engine!r}.")
-    run, metadata = load_onnx_engine(model / ONNX_FILE if model.is_dir() else model)
+    run, metadata = load_onnx_engine(model / ONNX_FILE if has_folder(model) else model)
     if CHARACTERS in metadata and IMAGE_SHAPE in metadata:
         shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
         return run, ModelDescription(shape, metadata[CHARACTERS].split("\n"))
-    return run, read_description(model if model.is_dir() else model.parent)
+    return run, read_description(model if has_folder(model) else model.parent)
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
+from .places import has_folder, is_there
 from .read import explain, load_image, pillow_errors, to_bgr, to_pixels
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
@@ -38,22 +40,32 @@ def find_files(paths: Sequence[PathLike]) -> list[Path]:
     """The files that paths stand for: each itself, and of a folder its images and PDF files, by name.
 
     Raises:
-        UserError: a path does not exist, or a folder has no picture.
+        UserError: a path does not exist or may not be looked at, or a folder has no picture.
     """
     files = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
-            if not inside:
-                known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-                below = "; subfolders are not searched" if any(file.is_dir() for file in path.iterdir()) else ""
-                raise UserError(f"{path} has no picture: files are looked for that end in {known} or pdf{below}.")
-            files += inside
-        elif path.exists():
+        if has_folder(path):
+            files += _look_inside(path)
+        elif is_there(path):
             files.append(path)
         else:
             raise UserError(f"there is no file or folder {path}.")
     return files
+
+
+def _look_inside(folder: Path) -> list[Path]:
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(
+            f"cannot look into {folder} ({error.strerror}); name another folder, or mend its permissions."
+        ) from error
+    inside = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
+    if not inside:
+        known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        below = "; subfolders are not searched" if any(map(os.path.isdir, found)) else ""
+        raise UserError(f"{folder} has no picture: files are looked for that end in {known} or pdf{below}.")
+    return inside
 
 
 def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
@@ -95,8 +107,9 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
     try:
         document = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as error:
-        needs_password = "password" in str(error).lower()
-        reason = "the PDF needs a password" if needs_password else f"not a PDF that can be opened ({error})"
+        said = str(error).rstrip(".")
+        needs_password = "password" in said.lower()
+        reason = "the PDF needs a password" if needs_password else f"not a PDF that can be opened ({said})"
         raise ValueError(reason) from None
     try:
         document.init_forms()  # before any page is opened; without it what a form was filled with is not drawn

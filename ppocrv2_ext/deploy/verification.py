@@ -6,6 +6,7 @@ files. A reader that is no part of this project is started by ``peers.py`` in an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from .detect import Detector
 from .engine import load_engine
 from .lines import DIRECTIONS, classify, read_texts
 from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
+from .places import has_file, has_folder
 from .read import resize_line
 from .settings import find_kind, read_settings
 
@@ -53,7 +55,7 @@ class Model(NamedTuple):
     @property
     def has_program(self) -> bool:
         """Whether Paddle can run it."""
-        return any((self.folder / name).is_file() for name in PROGRAMS)
+        return any(has_file(self.folder / name) for name in PROGRAMS)
 
 
 class Reading(NamedTuple):
@@ -82,9 +84,9 @@ def open_model(folder: PathLike) -> Model:
         UserError: there is no such folder, or a file of it is missing or broken.
     """
     path = Path(folder)
-    if not path.is_dir():
+    if not has_folder(path):
         raise UserError(f"{path}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
-    if not (path / ONNX_FILE).is_file():
+    if not has_file(path / ONNX_FILE):
         raise UserError(f"{path} has no {ONNX_FILE}, which most readers run; export the model with --onnx.")
     kind = find_kind(path)
     settings = read_settings(path, kind)
@@ -222,17 +224,23 @@ def read_with_peers(model: Model, pictures: Sequence[np.ndarray], pythons: Seque
     """What each reader in PEERS finds, one after the other, also of those that are not installed.
 
     Raises:
-        UserError: an interpreter cannot be run, or has none of the readers.
+        UserError: an interpreter cannot be run, or has none of the readers, or the pictures cannot be written for them.
     """
     peers = find_peers(pythons)
-    with tempfile.TemporaryDirectory() as directory:
-        folder = Path(directory)
-        files = [folder / f"{number}.png" for number in range(len(pictures))]
-        for file, picture in zip(files, pictures):
-            cv2.imwrite(str(file), picture)
-        dictionary = folder / "dictionary.txt"
-        characters = getattr(model.settings, "dictionary", None) or []
-        dictionary.write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            files = [folder / f"{number}.png" for number in range(len(pictures))]
+            for file, picture in zip(files, pictures):
+                file.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+            dictionary = folder / "dictionary.txt"
+            characters = getattr(model.settings, "dictionary", None) or []
+            dictionary.write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"cannot write the pictures for other programs to {tempfile.gettempdir()}: {error.strerror or error}; "
+                "free space there, or name another folder in TMPDIR."
+            ) from error
         job = describe_job(model, files, dictionary)
         return [
             run_peer(name, *peers[name], job)

@@ -96,6 +96,13 @@ def test_a_weight_of_infinity_is_not_compressed(model_dir, labels, tmp_path):
     assert "the weight kernel holds NaN or infinity" in result.stderr
 
 
+def test_half_a_file_is_no_model(tmp_path):
+    whole = b"".join(each.encode() for each in ("Clip", "nearest"))  # what lets the graph be looked at
+    (tmp_path / "inference.onnx").write_bytes(b"\x3a\xff\xff\x7f" + whole)
+    with pytest.raises(UserError, match="is no whole ONNX file .DecodeError"):
+        engine.load_onnx_engine(tmp_path / "inference.onnx")
+
+
 def test_the_name_of_the_input_may_be_any(model_dir, labels):
     def rename(graph):
         graph.input[0].name = graph.node[0].input[0] = "images:0"

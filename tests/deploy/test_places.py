@@ -1,0 +1,169 @@
+"""Places of files: what may not be looked at, or cannot be written, is known before the work and said in a sentence."""
+
+import errno
+import io
+import os
+import tempfile
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tiny_recognizer import write_tiny_recognizer
+
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import compare, ocr
+from ppocrv2_ext.deploy import places, sources, verification
+from ppocrv2_ext.errors import UserError
+
+TOO_LONG = "x" * 5000
+
+
+@pytest.fixture
+def model_dir(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    return write_tiny_recognizer(tmp_path / "model")
+
+
+@pytest.fixture
+def labels(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((32, 90, 3), 255, np.uint8))
+    (tmp_path / "labels.txt").write_text("a.png\tabc\n")
+    return tmp_path / "labels.txt"
+
+
+@pytest.fixture
+def forbidden(monkeypatch):
+    """Let nobody look at any path that ends in "forbidden"."""
+    stat, scan = os.stat, os.listdir
+
+    def refuse(call):
+        def looked(path, *rest, **options):
+            if str(path).endswith("forbidden"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return call(path, *rest, **options)
+
+        return looked
+
+    monkeypatch.setattr(os, "stat", refuse(stat))
+    monkeypatch.setattr(os, "listdir", refuse(scan))
+
+
+@pytest.mark.parametrize("look", [places.has_file, places.has_folder, places.is_there])
+def test_what_is_not_there_is_no_error(look, tmp_path):
+    (tmp_path / "file").touch()
+    assert not look(tmp_path / "absent")
+    assert not look(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("look", [places.has_file, places.has_folder, places.is_there])
+def test_a_place_that_may_not_be_looked_at_is_not_said_to_be_missing(look, forbidden, tmp_path):
+    with pytest.raises(UserError, match="cannot look at .*forbidden .Permission denied.; name another place"):
+        look(tmp_path / "forbidden")
+
+
+@pytest.mark.parametrize("path", [TOO_LONG, "a\0b"])
+def test_a_path_that_no_file_can_have_is_refused(path):
+    with pytest.raises(UserError, match="cannot look at"):
+        sources.find_files([path])
+
+
+def test_a_folder_that_may_not_be_listed_is_refused(monkeypatch, tmp_path):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(UserError, match="cannot look into .* .Permission denied."):
+        sources.find_files([tmp_path])
+
+
+class TestFilesToWrite:
+    def test_a_new_file_may_be_written_and_nothing_is_created(self, tmp_path):
+        places.require_file_place("--output", tmp_path / "new" / "a.html")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+    def test_what_is_no_file_is_not_replaced(self, make, tmp_path):
+        make(tmp_path / "a")
+        with pytest.raises(UserError, match="--output .*a is a folder, a device or a pipe; name a file.$"):
+            places.require_file_place("--output", tmp_path / "a")
+
+    def test_a_device_is_not_replaced(self):
+        with pytest.raises(UserError, match="is a folder, a device or a pipe"):
+            places.require_file_place("--json", os.devnull)
+
+    def test_a_file_that_is_read_is_not_written_over_by_any_name(self, tmp_path):
+        (tmp_path / "a").touch()
+        (tmp_path / "b").symlink_to(tmp_path / "a")
+        with pytest.raises(UserError, match="is read, and would be written over"):
+            places.require_file_place("--json", tmp_path / "b", [tmp_path / "absent", tmp_path / "a"])
+
+    @pytest.mark.parametrize("require", [places.require_file_place, places.require_folder_place])
+    def test_a_place_that_cannot_be_written_is_named(self, require):
+        with pytest.raises(UserError, match="cannot write /proc/a/b: .*; name another place.$"):
+            require("--output", "/proc/a/b")
+
+    def test_a_file_is_no_folder_to_fill(self, tmp_path):
+        (tmp_path / "a").touch()
+        with pytest.raises(UserError, match="it is no folder"):
+            places.require_folder_place("--output", tmp_path / "a")
+
+
+class TestCommands:
+    def test_labels_are_not_replaced_by_a_report(self, model_dir, labels):
+        before = labels.read_text()
+        for arguments in (
+            ["compare", str(model_dir), str(model_dir), "--data", str(labels), "--output", str(labels)],
+            ["eval-system", "--data", str(labels), "--json", str(labels)],
+        ):
+            result = CliRunner().invoke(main, arguments)
+            assert result.exit_code == 2
+            assert "is read, and would be written over" in result.stderr
+        assert labels.read_text() == before
+
+    def test_a_place_that_cannot_be_written_is_known_before_the_weights_are_tried(self, model_dir, labels):
+        arguments = ["compress", str(model_dir), "--data", str(labels), "--output", "/proc/a"]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("ppocrv2: cannot write /proc/a: ")
+
+    def test_a_missing_picture_is_named_with_its_path(self, model_dir, labels):
+        labels.write_text("a.png\tabc\ngone.png\tabc\n")
+        result = CliRunner().invoke(main, ["compare", str(model_dir), str(model_dir), "--data", str(labels)])
+        assert result.exit_code == 1
+        assert f"labels.txt:2: {labels.parent / 'gone.png'}: No such file or directory." in result.stderr
+
+    @pytest.mark.parametrize(
+        ("character", "shown"),
+        [("a", "a"), ("", "nothing"), (" ", "space"), ("\x1b", "U+001B"), ("\u200d", "U+200D"), ("总", "总")],
+    )
+    def test_a_character_that_cannot_be_seen_is_shown_by_its_number(self, character, shown):
+        assert compare._show(character) == shown
+
+    def test_a_full_disk_behind_standard_output_is_said(self, monkeypatch):
+        class Full(io.StringIO):
+            def write(self, text):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("sys.stdout", Full())
+        with pytest.raises(UserError, match="cannot write to standard output: No space left on device"):
+            ocr._echo("text")
+
+    def test_a_full_temporary_folder_is_said(self, model_dir, monkeypatch, tmp_path):
+        def fail(path, content):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(verification, "find_peers", lambda pythons: {})
+        monkeypatch.setattr(type(tmp_path), "write_bytes", fail)
+        with pytest.raises(UserError, match="No space left on device; free space there, or name another .* TMPDIR"):
+            verification.read_with_peers(verification.open_model(model_dir), [np.zeros((9, 9, 3), np.uint8)], [])
+
+    def test_int8_is_tried_without_temporary_files(self, model_dir, labels, monkeypatch, tmp_path):
+        def refuse(*arguments, **options):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+        labels.write_text("a.png\tabc\n" * 2)
+        arguments = ["compress", str(model_dir), "--data", str(labels), "--output", str(tmp_path / "small")]
+        assert CliRunner().invoke(main, arguments).exit_code in (0, 1)
