@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..files import atomic_write
 from . import requirements
 from .prepare import check_samples, drop_broken_samples, prepare_config
 from .terminal import warn
@@ -84,7 +85,9 @@ def preview(
     samples, costs = _draw(host, config, count, seed)
     title = f"{name}: {count} training sample{'s' if count > 1 else ''}, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
-    draw_sheet(samples, title, f"as the network gets them, after {transforms}").save(file)
+    sheet = draw_sheet(samples, title, f"as the network gets them, after {transforms}")
+    with atomic_write(file) as part:
+        sheet.save(part)
     note = find_missing_font(samples)
     if note:
         warn(note)

@@ -1,7 +1,9 @@
 """The preview: tiles show the pixels that the network gets, outlines lie on their polygons, a seed repeats a sheet."""
 
+import errno
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -330,6 +332,18 @@ class TestCommand:
         assert result.exit_code == 2, result.output
         said = result.output.splitlines()[-1]
         assert said.endswith("transform 'RandomHalfTurn' in the config: `p` must be a number from 0 to 1, got 2.")
+
+    def test_a_picture_that_cannot_be_written_leaves_the_older_one_whole(self, run, real_words, tmp_path, monkeypatch):
+        def fill_disk(picture, file):
+            Path(file).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Image.Image, "save", fill_disk)
+        (tmp_path / "a.png").write_bytes(b"older")
+        result = run("-c", REC, "-n", 1, "--output", "a.png", *real_words)
+        assert result.exit_code == 2
+        assert "cannot write a.png: No space left on device" in result.output
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"older"}
 
     def test_a_broken_sample_is_reported_and_not_drawn(self, run, samples, tmp_path):
         folder = samples / "icdar2015_words"
