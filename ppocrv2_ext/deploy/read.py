@@ -177,6 +177,8 @@ def pillow_errors() -> Iterator[None]:
     except Image.DecompressionBombError:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 10**6
         raise ValueError(f"larger than {most:.0f} million pixels; make it smaller") from None
+    except MemoryError:
+        raise ValueError("it takes more memory than there is; make it smaller, or free memory") from None
     except (SyntaxError, IndexError, EOFError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 

@@ -103,6 +103,14 @@ class TestPictures:
         assert max(cut.shape) <= lines.MOST_WARPED
         assert (cut[:, :16_000].max(), cut[:, -16_000:].min()) == (0, 255)
 
+    def test_a_picture_for_which_the_memory_is_too_small_is_one_that_cannot_be_read(self, labels, monkeypatch):
+        def fail(file):
+            raise MemoryError
+
+        monkeypatch.setattr(read, "to_pixels", fail)
+        with pytest.raises(ValueError, match="it takes more memory than there is; make it smaller"):
+            read.load_image(labels.parent / "line.png")
+
     def test_a_transparent_picture_takes_a_few_bytes_for_each_pixel(self):
         pixels = np.random.default_rng(0).integers(0, 256, (3000, 2000, 4), dtype=np.uint8)
         tracemalloc.start()
