@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,11 +53,13 @@ class Processes:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def run(self, arguments: Iterable[Any], log: PathLike) -> Usage:
+    def run(self, arguments: Iterable[Any], log: PathLike, fine: Container[int] = (0,)) -> Usage:
         """Run ``ppocrv2 ARGUMENTS`` and append its output to the file ``log``.
 
+        Args:
+            fine: the exit codes of a success.
         Raises:
-            CommandError: the exit code is not 0.
+            CommandError: the exit code is another.
             StoppedError: :meth:`stop` was called.
         """
         words = [str(argument) for argument in arguments]
@@ -83,7 +85,7 @@ class Processes:
             self.alive.discard(process.pid)
             if self.stopping:
                 raise StoppedError
-        if process.returncode:
+        if process.returncode not in fine:
             raise CommandError(f"`ppocrv2 {words[0]}` ended with exit code {process.returncode}", log)
         return Usage(time.perf_counter() - start, usage.ru_utime + usage.ru_stime)
 

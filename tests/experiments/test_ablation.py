@@ -51,15 +51,19 @@ class FakeProcesses:
     Args:
         scores: exact match by row key. A row without a score fails in training. The average of several runs has half
             the score of one run, and so has a network called Teacher.
+        left_out: lines that `check` finds unusable.
     """
 
-    def __init__(self, **scores):
-        self.scores, self.commands, self.exports = scores, [], []
+    def __init__(self, left_out=0, **scores):
+        self.scores, self.commands, self.left_out = scores, [], left_out
 
-    def run(self, arguments, log):
+    def run(self, arguments, log, fine=(0,)):
         command, file = arguments[0], Path(arguments[2])
         if command == "export":
             raise CommandError("no weights to export", log)
+        if command == "check":
+            records.write_json(arguments[4], {"Train": {"lines": 9, "usable": 9 - self.left_out}})
+            return Usage(1.0, 1.0)
         key = next((part for part in reversed(file.parts) if part in {row.key for row in REC.rows}), "start")
         self.commands.append((command, key))
         if command == "average":
@@ -408,6 +412,13 @@ class TestRun:
         assert "after 1 of 2 steps" in records.read_json(trial.folder / "failed.json")["problem"]
         assert not (trial.folder / "result.json").exists()
 
+    def test_a_row_that_would_leave_lines_out_fails_before_its_training(self, trial, inputs):
+        processes = FakeProcesses(udml=0.6, left_out=2)
+        assert run_one.run_trial(trial, REC, trials.read_training_lines(inputs.data), processes) is None
+        assert processes.commands == []
+        problem = records.read_json(trial.folder / "failed.json")["problem"]
+        assert problem.startswith("a training leaves out 2 of its 9 lines, and all rows must see the same")
+
     def test_the_log_of_an_interrupted_run_does_not_count_in_the_next(self, trial, inputs):
         trial.folder.mkdir(parents=True)
         (trial.folder / "log.txt").write_text(STEP.format(99), encoding="utf-8")
@@ -418,7 +429,7 @@ class TestRun:
 
     def test_a_log_may_hold_bytes_that_are_not_utf_8(self, trial, inputs):
         class Latin(FakeProcesses):
-            def run(self, arguments, log):
+            def run(self, arguments, log, fine=(0,)):
                 with Path(log).open("ab") as stream:
                     stream.write("café.png is broken\n".encode("latin-1"))
                 return super().run(arguments, log)
@@ -525,7 +536,7 @@ class TestAblation:
         folders = []
 
         class Spy(FakeProcesses):
-            def run(self, arguments, log):
+            def run(self, arguments, log, fine=(0,)):
                 folders.append(config.read(arguments[2])["Global"]["pretrained_model"])
                 return super().run(arguments, log)
 

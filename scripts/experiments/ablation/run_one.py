@@ -81,12 +81,30 @@ def run_trial(trial: Trial, task: Task, lines: Sequence[str], processes: Process
     return result
 
 
+def _require_whole_data(trial: Trial, processes: Processes, log: Path) -> None:
+    """Refuse data of which the training leaves lines out: it would end early, and see other images than other rows.
+
+    Raises:
+        CommandError: a training would leave lines out, or it cannot use the data at all.
+    """
+    findings = trial.folder / "check.json"
+    processes.run(["check", "-c", trial.folder / "config.yml", "--json", findings], log, fine=(0, 1))
+    counts = (records.read_json(findings) or {})["Train"]
+    if counts["usable"] < counts["lines"]:
+        raise CommandError(
+            f"a training leaves out {counts['lines'] - counts['usable']} of its {counts['lines']} lines, and all rows "
+            "must see the same; take them out of train.txt: `ppocrv2 check --fix` writes one without them",
+            log,
+        )
+
+
 def _train(trial: Trial, processes: Processes, log: Path) -> tuple[Usage, list[float]]:
     """Train, and return the seconds of each stretch of steps that the log has a line for.
 
     Raises:
-        CommandError: the trainer failed, or it stopped early, whatever its exit code.
+        CommandError: lines would be left out, the trainer failed, or it stopped early, whatever its exit code.
     """
+    _require_whole_data(trial, processes, log)
     usage = processes.run(["train", "-c", trial.folder / "config.yml"], log)
     steps = STEP.findall(log.read_text(encoding="utf-8", errors="replace"))
     reached = int(steps[-1][0]) if steps else 0
