@@ -35,6 +35,9 @@ class Group(click.Group):
                 raise
             click.echo(f"ppocrv2: {error}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:  # click would exit with 1, which says that something was found
+            click.echo("ppocrv2: stopped.", err=True)
+            sys.exit(130)
 
 
 @click.group(cls=Group, context_settings=CONTEXT)

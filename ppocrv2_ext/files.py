@@ -25,9 +25,12 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     processes may write the same file.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written. A device or a pipe is refused: the file would take its place.
     """
     path = Path(path)
+    obstacle = _DEVICE if path.parent == Path("/dev") else find_obstacle(path, devices=False)
+    if obstacle:
+        raise UserError(f"cannot write {path}: {obstacle}; name another place.")
     part = path.with_name(f".part-{os.getpid()}-{path.name}")  # its suffix may say in which format to write
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,13 +43,14 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+_DEVICE = "it is a device, not a file"
 # What stands in place of a file, and how a sentence calls it.
 _KINDS = (
     (stat.S_ISDIR, "it is a folder"),
     (stat.S_ISFIFO, "it is a pipe, not a file"),
     (stat.S_ISSOCK, "it is a socket, not a file"),
-    (stat.S_ISCHR, "it is a device, not a file"),
-    (stat.S_ISBLK, "it is a device, not a file"),
+    (stat.S_ISCHR, _DEVICE),
+    (stat.S_ISBLK, _DEVICE),
 )
 
 
@@ -73,13 +77,17 @@ def _describe(mode: int) -> str | None:
     return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is no regular file")
 
 
-def find_obstacle(path: PathLike) -> str | None:
-    """What stands where a file is to be written, such as "it is a folder"; None for a file, a device or nothing."""
+def find_obstacle(path: PathLike, devices: bool = True) -> str | None:
+    """What stands where a file is to be written, such as "it is a folder"; None for a file or nothing.
+
+    Args:
+        devices: whether one that takes characters, such as /dev/null, is fine too.
+    """
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the name has a NUL in it
         return None
-    return None if stat.S_ISCHR(mode) else _describe(mode)
+    return None if devices and stat.S_ISCHR(mode) else _describe(mode)
 
 
 def read_regular(path: PathLike) -> bytes:

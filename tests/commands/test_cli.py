@@ -159,6 +159,15 @@ def test_debug_lets_the_error_through_with_its_traceback(run):
     assert isinstance(result.exception, UserError)
 
 
+def test_a_command_that_is_interrupted_does_not_exit_like_one_that_found_something(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.commands["configs"], "callback", interrupted)
+    result = run("configs")
+    assert (result.exit_code, result.output) == (130, "ppocrv2: stopped.\n")
+
+
 def test_several_overrides_may_follow_one_o(run, words):
     result = run("eval", "-c", FINETUNE, "-o", "Global.epoch_nums=1", "Global.sed=1", "-o", "Global.use_gp=1", *words)
     assert result.output.count("did you mean") == 3
