@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import statistics
@@ -89,7 +90,7 @@ def _require_whole_data(trial: Trial, processes: Processes, log: Path) -> None:
     """
     findings = trial.folder / "check.json"
     processes.run(["check", "-c", trial.folder / "config.yml", "--json", findings], log, fine=(0, 1))
-    counts = (records.read_json(findings) or {})["Train"]
+    counts = json.loads(findings.read_text(encoding="utf-8"))["Train"]
     if counts["usable"] < counts["lines"]:
         raise CommandError(
             f"a training leaves out {counts['lines'] - counts['usable']} of its {counts['lines']} lines, and all rows "
