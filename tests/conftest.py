@@ -41,6 +41,16 @@ def shared_data():
     return folder
 
 
+@pytest.fixture
+def model_dir(tmp_path):
+    """The folder of an exported recognizer with random weights."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from tiny_recognizer import write_tiny_recognizer
+
+    return write_tiny_recognizer(tmp_path / "model")
+
+
 @pytest.fixture(scope="session")
 def wheel():
     """The PaddleOCR wheel, completed and plugged into this process."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from tiny_recognizer import DESCRIPTION, write_tiny_recognizer
+from tiny_recognizer import DESCRIPTION
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import detect, engine, settings
@@ -15,11 +15,6 @@ from ppocrv2_ext.errors import UserError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-
-@pytest.fixture
-def model_dir(tmp_path):
-    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny_recognizer import write_tiny_recognizer
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import ocr
@@ -18,13 +17,6 @@ from ppocrv2_ext.deploy.sources import Picture
 STRIP = np.zeros((1, 2000, 3), np.uint8)
 LONGEST = np.zeros((1, read.LONGEST_RATIO, 3), np.uint8)
 REASON = "of 2000 x 1 pixels, it is more than 250 times as wide as high and no line of text; cut it"
-
-
-@pytest.fixture
-def model_dir(tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny_recognizer import write_tiny_recognizer
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import accuracy, quantize
@@ -13,12 +12,6 @@ from ppocrv2_ext.deploy.settings import read_settings
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-
-@pytest.fixture
-def model_dir(tmp_path):
-    """A recognizer that reads what a random network reads."""
-    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture

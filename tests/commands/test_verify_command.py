@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from tiny_recognizer import DESCRIPTION, write_tiny_recognizer
+from tiny_recognizer import DESCRIPTION
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands.export import _leave_label_steps
@@ -25,11 +25,6 @@ KNOWN_TO_PADDLEOCR_3 = {
     "rec": {"DecodeImage", "RecResizeImg", "MultiLabelEncode", "KeepKeys"},
     "det": {"DecodeImage", "DetResizeForTest", "NormalizeImage", "ToCHWImage", "DetLabelEncode", "KeepKeys"},
 }
-
-
-@pytest.fixture
-def model_dir(tmp_path):
-    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny_recognizer import write_tiny_recognizer
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import compare, ocr
@@ -17,13 +16,6 @@ from ppocrv2_ext.deploy import places, sources, verification
 from ppocrv2_ext.errors import UserError
 
 TOO_LONG = "x" * 5000
-
-
-@pytest.fixture
-def model_dir(tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    return write_tiny_recognizer(tmp_path / "model")
 
 
 @pytest.fixture
