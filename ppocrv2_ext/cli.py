@@ -63,6 +63,14 @@ def refuse_empty(_: click.Context, parameter: click.Parameter, value: Any) -> An
     return value
 
 
+def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> list[float] | None:
+    """Callback that reads the numbers of ``--shares``, which commas part."""
+    try:
+        return None if value is None else [float(share) for share in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not numbers with commas between them, such as 0.4,0.6.") from None
+
+
 # Decorators for an option and for an argument that is a path.
 path_option = functools.partial(click.option, callback=refuse_empty)
 path_argument = functools.partial(click.argument, callback=refuse_empty)
@@ -139,14 +147,22 @@ def weights(
 @main.command(short_help="Average the weights of trainings that began from one file.")
 @path_argument("files", nargs=-1, required=True, metavar="FILE FILE ...")
 @path_option("--output", required=True, metavar="FILE", help="The .pdparams or .safetensors file to write.")
-def average(files: tuple[str, ...], output: str) -> None:
-    """Write the mean of the weights of several trainings. One network is then about as good as all of them together.
+@click.option(
+    "--shares",
+    callback=read_shares,
+    metavar="A,B,...",
+    help="How much of each FILE, such as 0.4,0.6. [default: the same of each]",
+)
+def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> None:
+    """Write the mean of the weights of several trainings.
 
-    The trainings must share their config and the file they began from, and differ in Global.seed. Of trainings with
-    another network or loss, as in the resolved.yml beside each FILE, the differences are said. Class centers are left
-    out.
+    Of several seeds of one training, the mean reads about as well as all of them together. Of a fine-tune and the
+    weights it began from, it keeps most of what both can read; --shares then says how much of each.
+
+    All of them must have begun from one file. Of trainings with another network or loss, as in the resolved.yml beside
+    each FILE, the differences are said. Class centers are left out. Restored BatchNorm is merged into its convolution.
     """
-    commands.weights.average(files, output)
+    commands.weights.average(files, output, shares)
 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")

@@ -1,6 +1,8 @@
-"""The mean of the weights of several trainings that started from one file.
+"""The mean of the weights of several networks that started from one file.
 
-The averaged network reads about as well as all of them together (Wortsman et al., Model soups, arXiv:2203.05482).
+Of several seeds, the averaged network reads about as well as all of them together (Wortsman et al., Model soups,
+arXiv:2203.05482). Of a fine-tune and the network it began from, it keeps most of what the fine-tune learned and most of
+what it forgot (Wortsman et al., Robust fine-tuning of zero-shot models, arXiv:2109.01903).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from ..data.dictionary import read_dictionary
 from ..errors import MOST_LISTED, UserError, shorten
 from ..files import PathLike
 from .paths import find_dictionary
+from .restored_norm import merge_norm
 
 # Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
 CENTERS = ("head.centers", "head.center_counts")
@@ -31,14 +34,23 @@ class Average(NamedTuple):
     statistics_differ: bool  # whether BatchNorm's statistics differ between the trainings
 
 
-def average_trainings(trainings: Mapping[PathLike, Mapping[str, np.ndarray]]) -> Average:
+def average_trainings(
+    trainings: Mapping[PathLike, Mapping[str, np.ndarray]], shares: Sequence[float] | None = None
+) -> Average:
     """The mean of every parameter, without the class centers.
+
+    Restored BatchNorm is merged into its convolution first, since a mean of statistics fits no network, and the
+    published file has none.
 
     Args:
         trainings: {file: {name: array}}, two or more, of one network or of the same several.
+        shares: how much of each training, in their order, with a sum of 1. None for the same of each.
     Raises:
-        UserError: a name or a shape differs from that of the first file, or a number is not finite.
+        UserError: a name or a shape differs from that of the first file, a number is not finite, or ``shares`` are not
+            one number > 0 for each training with a sum of 1.
     """
+    shares = _check_shares(shares, len(trainings))
+    trainings = {file: merge_norm(training) for file, training in trainings.items()}
     first, *others = trainings
     names = [name for name in trainings[first] if not name.endswith(CENTERS)]
     for other in others:
@@ -47,7 +59,7 @@ def average_trainings(trainings: Mapping[PathLike, Mapping[str, np.ndarray]]) ->
         broken = next((name for name in names if not np.isfinite(training[name]).all()), None)
         if broken:
             raise UserError(f"{file}: {broken} holds a number that is not finite; leave this training out.")
-    params = {name: _mean([training[name] for training in trainings.values()]) for name in names}
+    params = {name: _mean([training[name] for training in trainings.values()], shares) for name in names}
     weights = [name for name in names if not name.endswith(STATISTICS)]
     length = _length(params[name] for name in weights)
     distances = [_length(training[name] - params[name] for name in weights) / length for training in trainings.values()]
@@ -128,8 +140,18 @@ def _require_alike(
             )
 
 
-def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.mean(arrays, axis=0, dtype=np.float64).astype(arrays[0].dtype)
+def _check_shares(shares: Sequence[float] | None, count: int) -> Sequence[float] | None:
+    if shares is None:
+        return None
+    if len(shares) != count or not all(share > 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+        raise UserError(
+            f"--shares {','.join(map(str, shares))}: give {count} numbers above 0 with a sum of 1, one for each file."
+        )
+    return shares
+
+
+def _mean(arrays: Sequence[np.ndarray], shares: Sequence[float] | None) -> np.ndarray:
+    return np.average(np.asarray(arrays, dtype=np.float64), axis=0, weights=shares).astype(arrays[0].dtype)
 
 
 def _length(arrays: Iterable[np.ndarray]) -> float:

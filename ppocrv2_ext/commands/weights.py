@@ -182,7 +182,7 @@ def _build_official(kind: str, directory: str | None) -> tuple[Host, Mapping[str
     return host, build_network(official.OFFICIAL[kind].architecture).state_dict()
 
 
-def average(files: Sequence[str], output: str) -> None:
+def average(files: Sequence[str], output: str, shares: Sequence[float] | None = None) -> None:
     """Write the mean of the weights of several trainings as a checkpoint, with their dictionary.
 
     Where the trainings left their configs beside the files, stderr says how these differ in network and loss.
@@ -190,8 +190,10 @@ def average(files: Sequence[str], output: str) -> None:
     Args:
         files: the weights of two or more trainings that began from one file, with or without suffix.
         output: the checkpoint, with or without suffix, or a .safetensors file.
+        shares: how much of each file, with a sum of 1; None for the same of each.
     Raises:
-        UserError: the files are not of one network and one dictionary, or ``output`` is one of them.
+        UserError: the files are not of one network and one dictionary, ``shares`` do not fit them, or ``output`` is one
+            of them.
     """
     from ..checkpoints import average, pdparams
 
@@ -205,7 +207,7 @@ def average(files: Sequence[str], output: str) -> None:
     dictionary = average.require_one_dictionary(files)
     for difference in average.list_differences(_read_configs(sources)):
         warn(difference)
-    mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files})
+    mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files}, shares)
     folder = requirements.require_writable(target.parent)
     name = target.name if target.suffix == SAFE_SUFFIX else target.stem
     written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)

@@ -8,6 +8,7 @@ from arrays import count_up
 
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
+from ppocrv2_ext.checkpoints.restored_norm import merge_norm
 from ppocrv2_ext.commands import weights
 from ppocrv2_ext.errors import UserError
 
@@ -48,6 +49,62 @@ def test_the_mean_of_equal_trainings_is_each_of_them_bit_for_bit():
 def test_small_differences_between_large_numbers_are_not_lost():
     mean = average_trainings({str(i): {"backbone.weight": np.float32([16777216, i])} for i in range(3)})
     assert mean.params["backbone.weight"].tolist() == [16777216, 1]
+
+
+def test_shares_say_how_much_of_each_training_the_mean_holds():
+    mean = average_trainings({"start": training(), "tuned": training(1)}, [0.25, 0.75])
+    np.testing.assert_allclose(mean.params["backbone.weight"], count_up(2, 3) + 0.75)
+    length = np.linalg.norm(count_up(2, 3) + 0.75)
+    np.testing.assert_allclose(mean.distances, [0.75 * 6**0.5 / length, 0.25 * 6**0.5 / length])
+
+
+def test_equal_shares_are_the_plain_mean():
+    trainings = {str(i): {"w": np.random.default_rng(i).normal(size=1000).astype(np.float32)} for i in range(4)}
+    plain, shared = average_trainings(trainings), average_trainings(trainings, [0.25] * 4)
+    np.testing.assert_array_equal(plain.params["w"], shared.params["w"])
+
+
+@pytest.mark.parametrize("shares", [[1], [0.5, 0.25, 0.25], [0.5, 0.6], [0, 1], [-1, 2], [np.nan, 1], [np.inf, 1]])
+def test_shares_that_are_not_parts_of_one_whole_are_refused(shares):
+    with pytest.raises(UserError, match=r"--shares .*: give 2 numbers above 0 with a sum of 1, one for each file\.$"):
+        average_trainings({"a": training(), "b": training()}, shares)
+
+
+def restored(seed, width=5):
+    """A convolution with a restored BatchNorm, as a file holds it."""
+    rng = np.random.default_rng(seed)
+    norm = {key: rng.normal(size=width).astype(np.float32) for key in ("weight", "bias", "_mean")}
+    norm["_variance"] = rng.uniform(0.5, 2, width).astype(np.float32)
+    convolution = {"weight": rng.normal(size=(width, 3, 2, 2)), "bias": rng.normal(size=width)}
+    return {
+        **{f"conv.{key}": value.astype(np.float32) for key, value in convolution.items()},
+        **{f"conv.norm.{key}": value for key, value in norm.items()},
+    }
+
+
+def test_restored_norm_merged_into_its_convolution_computes_the_same():
+    params, merged = restored(0), merge_norm(restored(0))
+    assert sorted(merged) == ["conv.bias", "conv.weight"]
+    x = paddle.randn([2, 3, 6, 6])
+    expected = paddle.nn.functional.batch_norm(
+        paddle.nn.functional.conv2d(x, *(paddle.to_tensor(params[f"conv.{key}"]) for key in ("weight", "bias"))),
+        *(paddle.to_tensor(params[f"conv.norm.{key}"]) for key in ("_mean", "_variance", "weight", "bias")),
+    )
+    got = paddle.nn.functional.conv2d(x, *(paddle.to_tensor(merged[f"conv.{key}"]) for key in ("weight", "bias")))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_fine_tune_with_restored_norm_is_averaged_with_the_published_file_it_began_from():
+    published, tuned = merge_norm(restored(0)), restored(1)
+    mean = average_trainings({"published": published, "tuned": tuned}, [0.5, 0.5])
+    np.testing.assert_allclose(mean.params["conv.bias"], (published["conv.bias"] + merge_norm(tuned)["conv.bias"]) / 2)
+    assert not mean.statistics_differ
+
+
+@pytest.mark.parametrize("lacking", ["conv.norm.bias", "conv.bias", "conv.weight"])
+def test_a_normalisation_of_the_networks_own_is_left_alone(lacking):
+    params = {name: value for name, value in restored(0).items() if name != lacking}
+    assert merge_norm(params).keys() == params.keys()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
