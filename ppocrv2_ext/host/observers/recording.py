@@ -65,7 +65,8 @@ def choose_observers(training: watching.Training, description: Description) -> l
     minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
     if minutes is not None:
         position = _find_position(training.first_step, before.plans[-1]) if before.plans else None
-        observers.append(Budget(minutes, before.seconds, position, recorder.record if is_first else None))
+        record = recorder.record if is_first else None
+        observers.append(Budget(minutes, before.seconds, position, record, bool(before.evaluations)))
     if not is_first:
         return observers
     if rule is not None:
@@ -188,6 +189,9 @@ class Recorder(watching.Observer):
         self.record(history.End(outcome.step, self._elapsed(), outcome.name, outcome.sentence))
         if outcome.name in ("stopped early", "budget spent"):
             self._training.logger.info(f"{outcome.sentence} The last checkpoint is {self._file.with_name('latest')}.")
+        is_complete = outcome.name in ("finished", "stopped early", "budget spent")
+        if is_complete and not any(isinstance(event, history.Evaluation) for event in self._events):
+            self._training.logger.warning("There was no evaluation, so there is no best_accuracy; take latest.")
         if self._write_page():
             self._training.logger.info(f"The report of this training is {self._file.with_name(PAGE_NAME)}.")
 

@@ -20,6 +20,7 @@ import paddle
 from ...config.stopping import EarlyStop
 from ...report.history import Plan
 from ..training import ranks
+from ..training.evaluation_steps import explain_missing
 from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch, is_first_rank
 
 SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
@@ -148,6 +149,7 @@ class Budget(Observer):
         spent: seconds of earlier runs.
         position: where in the schedule the training goes on, in [0, 1]; None where its step is by the config.
         record: takes every fit.
+        is_evaluated: whether an earlier run was evaluated.
     """
 
     def __init__(
@@ -156,8 +158,9 @@ class Budget(Observer):
         spent: float = 0.0,
         position: float | None = None,
         record: Callable[[Plan], None] | None = None,
+        is_evaluated: bool = False,
     ):
-        self.minutes, self.spent = minutes, spent
+        self.minutes, self.spent, self._is_evaluated = minutes, spent, is_evaluated
         self._position, self._record = position, record
         self._begun = self._measured_from = monotonic()
         self._told: int | None = None
@@ -195,7 +198,7 @@ class Budget(Observer):
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Evaluations cost time too: fit anew."""
-        self._is_due = True
+        self._is_due = self._is_evaluated = True
 
     def epoch(self, epoch: Epoch) -> None:
         """So do checkpoints."""
@@ -228,6 +231,7 @@ class Budget(Observer):
         if self._told is None or abs(last_step - self._told) > TOLD_CHANGE * self._told:
             self._told = last_step
             self._training.logger.info(self._describe(last_step, seconds_per_step))
+            self._warn_of_no_evaluation(step, last_step)
 
     def _follow(self, step: int, last_step: int) -> None:
         """Let the schedules and the training end at another step."""
@@ -248,8 +252,17 @@ class Budget(Observer):
         fitted = "; the schedule of the learning rate is fitted to them" if self._has_schedule else ""
         return f"{said}, so training ends after {last_step} steps, which are {epochs:.3g} epochs{fitted}."
 
+    def _warn_of_no_evaluation(self, step: int, last_step: int) -> None:
+        training = self._training
+        reason = explain_missing(training.config["Global"], training.steps_per_epoch, step, last_step)
+        if reason and not self._is_evaluated:
+            training.logger.warning(f"there will be no evaluation and no best_accuracy: {reason}")
+
     def _spent_sentence(self, step: int) -> str:
-        return f"The {self.minutes:g} minutes of Global.max_minutes are spent after step {step}."
+        return (
+            f"The time of Global.max_minutes={self.minutes:g} is spent after step {step}; with a larger number --resume"
+            " goes on."
+        )
 
 
 def set_rate(optimizer: Any, schedule: Any, rate: float) -> None:

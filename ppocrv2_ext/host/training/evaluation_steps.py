@@ -49,11 +49,31 @@ def find_last_step(epochs: int, steps_per_epoch: int, first_epoch: int, first_st
     return first_step - begun + (epochs - first_epoch + 1) * steps_per_epoch
 
 
+def explain_missing(settings: Mapping[str, Any], steps_per_epoch: int, step: int, last_step: int) -> str | None:
+    """Why there is no evaluation between two steps, and what to set; None if there is one.
+
+    Args:
+        settings: the section ``Global``.
+        step, last_step: the steps taken so far, and those at the end of the training.
+    """
+    interval = read_interval(settings, steps_per_epoch)
+    asked = interval.find_next(step)
+    if last_step >= asked:
+        return None
+    advice = 1 if interval.key == "eval_batch_epoch" else f"[0,{max(1, min(steps_per_epoch, last_step))}]"
+    when = "one after every epoch" if last_step >= steps_per_epoch else "one at its end"
+    return (
+        f"the training ends at step {last_step}, and Global.{interval.key} asks for the next evaluation at step"
+        f" {asked}; set Global.{interval.key}={advice} for {when}."
+    )
+
+
 @contextlib.contextmanager
 def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
     """A context of the training loop that warns, on the first rank, if no evaluation will take place.
 
-    A resumed training that was evaluated before is fine. ``Global.max_minutes`` can only make a training shorter.
+    A resumed training that was evaluated before is fine. ``Global.max_minutes`` can make a training shorter: what that
+    means is known once the time of a step is (:class:`..observers.stopping.Budget`).
 
     See :func:`.loop.surround` for the arguments.
 
@@ -64,14 +84,8 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
     first_epoch = before.get("start_epoch", 1)
     first_step = before.get("global_step", (first_epoch - 1) * per_epoch)
     last_step = find_last_step(settings["epoch_num"], per_epoch, first_epoch, first_step)
-    interval = read_interval(settings, per_epoch)
-    asked = interval.find_next(first_step)
-    if "best_epoch" not in before and first_step < last_step < asked:
-        advice = 1 if interval.key == "eval_batch_epoch" else f"[0,{per_epoch}]"
-        reason = (
-            f"the training ends at step {last_step}, and Global.{interval.key} asks for the next evaluation at step"
-            f" {asked}; set Global.{interval.key}={advice} for one after every epoch."
-        )
+    reason = explain_missing(settings, per_epoch, first_step, last_step)
+    if reason and "best_epoch" not in before and first_step < last_step:
         if read_early_stop(settings):
             raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
         if is_first_rank():

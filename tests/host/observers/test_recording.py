@@ -71,6 +71,14 @@ def test_the_report_is_there_after_the_first_evaluation(recording, monkeypatch):
     assert "a toy" in recording.Path("out/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("interval", "said"), [(21, 1), (20, 0)])
+def test_a_training_that_was_never_evaluated_says_that_it_has_no_best(recording, monkeypatch, caplog, interval, said):
+    with caplog.at_level("WARNING", logger="toy"):
+        record(recording, monkeypatch, eval_batch_step=[0, interval])
+    messages = [record.message for record in caplog.records]
+    assert messages.count("There was no evaluation, so there is no best_accuracy; take latest.") == said
+
+
 def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):
     first = record(recording, monkeypatch, epoch_num=2)
     second = record(recording, monkeypatch, before={"start_epoch": 2})

@@ -142,7 +142,7 @@ def test_a_constant_rate_has_no_table(stopping):
     assert stopping.tabulate_schedule({"name": "Adam", "lr": {"learning_rate": 0.1}}, 10) is None
 
 
-def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, **options):
+def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interval=2, **options):
     """A toy of 100 epochs, in which a step takes a second, with a budget. Returns (steps, outcome, plans, seconds)."""
     from paddle.optimizer.lr import CosineAnnealingDecay
 
@@ -150,7 +150,8 @@ def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, **opti
     monkeypatch.setattr(stopping, "monotonic", clock)
     schedule = CosineAnnealingDecay(0.1, T_max=epochs * STEPS_PER_EPOCH)
     budget = stopping.Budget(seconds / 60, record=plans.append, **options)
-    run(toy(schedule=schedule, epoch_num=epochs), [clock, budget, watched], monkeypatch)
+    arguments = toy(schedule=schedule, epoch_num=epochs, eval_batch_step=[0, interval])
+    run(arguments, [clock, budget, watched], monkeypatch)
     return watched.steps, watched.outcome, plans, clock.now - 100
 
 
@@ -190,6 +191,26 @@ def test_a_spent_budget_takes_no_step(stopping, monkeypatch):
     steps, outcome, _, _ = train_for(stopping, monkeypatch, 60, spent=61.0)
     assert steps == []
     assert outcome.name == "budget spent"
+
+
+def test_the_end_says_how_to_go_on(stopping, monkeypatch):
+    _, outcome, _, _ = train_for(stopping, monkeypatch, 60, spent=61.0)
+    assert outcome.sentence == (
+        "The time of Global.max_minutes=1 is spent after step 0; with a larger number --resume goes on."
+    )
+
+
+@pytest.mark.parametrize(("interval", "is_evaluated", "said"), [(101, False, 1), (100, False, 0), (101, True, 0)])
+def test_a_budget_that_ends_before_the_first_evaluation_is_named(
+    stopping, monkeypatch, caplog, interval, is_evaluated, said
+):
+    with caplog.at_level("WARNING", logger="toy"):
+        train_for(stopping, monkeypatch, 100, interval=interval, is_evaluated=is_evaluated)
+    warnings = [record.message for record in caplog.records if "no best_accuracy" in record.message]
+    assert warnings == said * [
+        "there will be no evaluation and no best_accuracy: the training ends at step 100, and Global.eval_batch_step"
+        " asks for the next evaluation at step 101; set Global.eval_batch_step=[0,4] for one after every epoch."
+    ]
 
 
 def test_a_resumed_training_goes_on_where_it_was_in_the_schedule(stopping, monkeypatch):
