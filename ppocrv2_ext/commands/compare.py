@@ -47,27 +47,31 @@ def compare(
     Returns:
         0, or 1 if a line could not be read: the others count.
     Raises:
-        UserError: a model is missing or is no recognizer, a label file has no line that can be read, or there are not
-            as many folders of images as label files, or the page cannot be written.
+        UserError: a model is missing or is no recognizer, no picture of a label file is there, none of its lines can
+            be read, there are not as many folders of images as label files, or the page cannot be written.
     """
     if data_dirs and len(data_dirs) != len(data):
         raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
+    from ..deploy.labelled import first_few, require_pictures
     from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
     if page:
         require_file_place("--output", page, data)
+    folders = data_dirs or [str(Path(labels).parent) for labels in data]
+    for labels, folder in zip(data, folders):
+        require_pictures(labels, folder)
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []
     comparisons = []
-    for labels, folder in zip(data, data_dirs or [str(Path(labels).parent) for labels in data]):
+    for labels, folder in zip(data, folders):
         comparison = Comparison(labels, lambda text: _normalize(text, ignore_case, ignore_space))
         _read_with_both(comparison, _read_batches(labels, Path(folder), problems), readers)
         if not comparison.count:
             reason = problems[-1] if problems else "it is empty"
             raise UserError(finish(f"{labels}: none of its lines could be read; {reason}"))
         comparisons.append(comparison)
-    for problem in problems:
+    for problem in first_few(problems):
         warn(problem)
     _print(comparisons)
     if page:

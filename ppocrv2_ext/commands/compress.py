@@ -59,11 +59,12 @@ def compress(
     Returns:
         0, or 1 if too much would be lost, with nothing written, or if a picture could not be read: the others count.
     Raises:
-        UserError: the model, the labels or a package is missing, the files do not fit together, or the weights are
-            broken.
+        UserError: the model, the labels, all their pictures or a package is missing, the files do not fit together, or
+            the weights are broken.
     """
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
+    from ..deploy.labelled import first_few
     from ..deploy.model_folder import PROGRAMS
     from ..deploy.places import is_there, require_folder_place
 
@@ -83,7 +84,7 @@ def compress(
     if broken:
         raise UserError(f"{file}: the weight {broken} holds NaN or infinity; export again, from another checkpoint.")
     (choosing, checking), problems = _open_halves(data, data_dir, kind, pictures)
-    for problem in problems:
+    for problem in first_few(problems):
         warn(problem)
     if not checking.pictures:
         raise UserError(f"{data}: at least two of its pictures must be readable, one to choose and one to check.")
@@ -134,9 +135,11 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:
     """((the pictures that choose weights, those that check them), a sentence for each that cannot be read)"""
     from ..deploy import accuracy
+    from ..deploy.labelled import require_pictures
     from ..deploy.read import open_image, open_line
 
     samples = accuracy.read_samples(data, data_dir, kind, count or PICTURES[kind])
+    require_pictures(data, data_dir)
     pictures, labels, problems = accuracy.open_samples(samples, open_line if kind == "rec" else open_image)
     return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
 

@@ -40,15 +40,18 @@ def evaluate(
     Returns:
         0, or 1 if a line or a picture could not be read: the others count.
     Raises:
-        UserError: the file has no labelled picture, a model is missing, or the report cannot be written.
+        UserError: the file has no labelled picture, none of them is there, a model is missing, or the report cannot be
+            written.
     """
     from ..deploy.evaluation import Counts, score_page
+    from ..deploy.labelled import first_few, require_pictures
     from ..deploy.ocr import OCR
     from ..deploy.places import require_file_place
 
     if report_file:
         require_file_place("--json", report_file, [data])
     samples, problems = _read_labels(data, data_dir)
+    require_pictures(data, data_dir)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}
     for (path, labels), page in zip(samples, reader.read_many(path for path, _ in samples)):
@@ -56,7 +59,7 @@ def evaluate(
             problems.append(f"{path}: {page}")
             continue
         scores[printable(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
-    for problem in problems:
+    for problem in first_few(problems):
         warn(problem)
     if not scores:
         raise UserError(f"{data}: none of its pictures could be read.")

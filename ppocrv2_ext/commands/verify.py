@@ -41,9 +41,11 @@ def verify(
         0 if all readers agree; 1 if one differs or cannot use the model, a picture could not be opened, or a line
             names none.
     Raises:
-        UserError: a file of the model or all pictures are missing, or an interpreter cannot be used.
+        UserError: a file of the model, all pictures or all of the label file are missing, or an interpreter cannot be
+            used.
     """
     from ..deploy import verification
+    from ..deploy.labelled import first_few
 
     model = verification.open_model(folder)
     files, broken_lines = _find_files(paths, data, data_dir)
@@ -54,7 +56,7 @@ def verify(
     ours = verification.read_here(model, pixels)
     plain, *others = verification.read_with_peers(model, pixels, pythons)
     outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
-    for problem in problems:
+    for problem in first_few(problems):
         warn(problem)
     if model.kind == "rec":
         _print_long_lines(model, pixels, ours)
@@ -69,10 +71,12 @@ def verify(
 def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) -> tuple[list[Path], list[str]]:
     """(the files to read, a sentence for each line of the label file that names none)"""
     from ..data.label_files import NO_SAMPLE, read_entries
+    from ..deploy.labelled import require_pictures
     from ..deploy.sources import find_files
 
     files, problems = find_files(paths), []
     if data:
+        require_pictures(data, data_dir)
         folder = Path(data_dir) if data_dir else Path(data).parent
         entries = [entry for entry in read_entries(data) if not entry.is_blank]
         files += [folder / entry.images[0] for entry in entries if entry.images]

@@ -57,7 +57,8 @@ def test_a_line_that_is_no_sample_is_named_and_the_others_count(run, samples, tm
 
 def test_a_label_file_of_which_nothing_can_be_read_is_refused(run, tmp_path):
     labels = tmp_path / "labels.txt"
-    labels.write_text("gone.png\tgone\n")
+    (tmp_path / "notes.png").write_text("no picture")
+    labels.write_text("notes.png\tgone\n")
     result = run("right", "right", "--data", labels)
     assert result.exit_code == 2
     assert "none of its lines could be read" in result.output
