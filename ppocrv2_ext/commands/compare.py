@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 BATCH = 64  # lines that are read before the next images are opened
 CONFUSIONS_PRINTED = 8
+WHAT_COUNTS = {  # where texts are compared, by (ignore_case, ignore_space)
+    (False, False): "Case and spaces count; --ignore-case and --ignore-space leave them out.",
+    (True, False): "Spaces count, case does not; --ignore-space leaves them out too.",
+    (False, True): "Case counts, spaces do not; --ignore-case leaves it out too.",
+    (True, True): "Neither case nor spaces count.",
+}
 
 Reader = Callable[[Sequence["np.ndarray"]], list]  # from lines (H, W, 3) BGR to [(text, score), ...]
 Batch = tuple[list[str], list[str], list]  # names, texts and images of a few lines
@@ -73,9 +79,10 @@ def compare(
         comparisons.append(comparison)
     for problem in first_few(problems):
         warn(problem)
-    _print(comparisons)
+    rule = WHAT_COUNTS[ignore_case, ignore_space]
+    _print(comparisons, rule)
     if page:
-        write_comparison(page, (_describe(before), _describe(after)), comparisons)
+        write_comparison(page, (_describe(before), _describe(after)), comparisons, rule)
         click.echo(f"Written to {page}")
     return 1 if problems else 0
 
@@ -151,7 +158,7 @@ def _show(character: str) -> str:
     return character if character.isprintable() else f"U+{ord(character):04X}"
 
 
-def _print(comparisons: Sequence[Comparison]) -> None:
+def _print(comparisons: Sequence[Comparison], rule: str) -> None:
     table = make_table("", "lines", "before", "after", "mended", "broken")
     table.columns[0].overflow = "fold"  # two long paths may differ at their ends alone
     for column in table.columns[1:]:
@@ -160,6 +167,7 @@ def _print(comparisons: Sequence[Comparison]) -> None:
         shares = (f"{each.share_before:.3f}", f"{each.share_after:.3f}")
         table.add_row(each.title, str(each.count), *shares, str(each.mended_count), str(each.broken_count))
     print_table(table)
+    click.echo(rule)
     for each in comparisons:
         for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
             listed = ", ".join(

@@ -77,14 +77,15 @@ class Comparison:
         return self.right_after / self.count if self.count else 0.0
 
 
-def write_comparison(file: PathLike, names: tuple[str, str], comparisons: Sequence[Comparison]) -> None:
+def write_comparison(file: PathLike, names: tuple[str, str], comparisons: Sequence[Comparison], rule: str = "") -> None:
     """Write the comparison as one HTML file that needs no other file.
 
     Args:
         names: of the two recognizers.
+        rule: a sentence for the reader, what counts where two texts are compared.
     Raises:
         UserError: the file cannot be written.
     """
-    text = render("comparison.html", names=names, comparisons=comparisons, shown=SHOWN)
+    text = render("comparison.html", names=names, comparisons=comparisons, rule=rule, shown=SHOWN)
     with atomic_write(file) as part:
         part.write_text(text, encoding="utf-8")

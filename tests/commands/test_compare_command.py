@@ -36,6 +36,22 @@ def test_every_line_that_only_the_first_one_reads_is_broken(run, samples, tmp_pa
     assert (tmp_path / "page.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ([], "Case and spaces count; --ignore-case and --ignore-space leave them out."),
+        (["--ignore-case"], "Spaces count, case does not; --ignore-space leaves them out too."),
+        (["--ignore-space"], "Case counts, spaces do not; --ignore-case leaves it out too."),
+        (["--ignore-case", "--ignore-space"], "Neither case nor spaces count."),
+    ],
+)
+def test_the_screen_and_the_page_say_what_counts(run, samples, tmp_path, options, rule):
+    labels, page = samples / "icdar2015_words" / "test.txt", tmp_path / "page.html"
+    result = run("right", "short", "--data", labels, "--output", page, *options)
+    assert result.output.splitlines()[2] == rule
+    assert rule in page.read_text(encoding="utf-8")
+
+
 def test_a_line_without_its_image_is_named_and_the_others_count(run, samples, tmp_path):
     labels = tmp_path / "labels.txt"
     lines = (samples / "icdar2015_words" / "test.txt").read_text("utf-8").splitlines()

@@ -68,6 +68,12 @@ def test_the_page_shows_texts_as_text_and_needs_no_other_file(tmp_path):
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_the_page_says_what_counts(tmp_path):
+    file = tmp_path / "page.html"
+    write_comparison(file, ("old", "new"), [compare(LINES)], "Neither case nor spaces count.")
+    assert "read as they are labelled. Neither case nor spaces count.</p>" in file.read_text(encoding="utf-8")
+
+
 def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file"):
