@@ -149,16 +149,9 @@ def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
     return text.casefold() if ignore_case else text
 
 
-def _show(character: str) -> str:
-    """A character for a terminal. One that cannot be seen, or would move the cursor, is shown by its number."""
-    if not character:
-        return "nothing"
-    if character == " ":
-        return "space"
-    return character if character.isprintable() else f"U+{ord(character):04X}"
-
-
 def _print(comparisons: Sequence[Comparison], rule: str) -> None:
+    from ..report.confusions import describe_confusion
+
     table = make_table("", "lines", "before", "after", "mended", "broken")
     table.columns[0].overflow = "fold"  # two long paths may differ at their ends alone
     for column in table.columns[1:]:
@@ -171,7 +164,7 @@ def _print(comparisons: Sequence[Comparison], rule: str) -> None:
     for each in comparisons:
         for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
             listed = ", ".join(
-                f"{_show(confusion.written)} as {_show(confusion.read)} ({count})"
+                f"{describe_confusion(confusion)} ({count})"
                 for confusion, count in confusions.most_common(CONFUSIONS_PRINTED)
             )
             if listed:

@@ -14,6 +14,22 @@ class Confusion(NamedTuple):
     read: str  # "" if the character was left out
 
 
+def describe_confusion(confusion: Confusion) -> str:
+    """A confusion for a terminal: ``"o" as "0"``, ``"-" added`` or ``"," left out``."""
+    if not confusion.written:
+        return f"{_quote(confusion.read)} added"
+    if not confusion.read:
+        return f"{_quote(confusion.written)} left out"
+    return f"{_quote(confusion.written)} as {_quote(confusion.read)}"
+
+
+def _quote(character: str) -> str:
+    """A character in quotes. One that cannot be seen, or would move the cursor, is shown by its number."""
+    if not character.isprintable():
+        return f"U+{ord(character):04X}"
+    return f"'{character}'" if character == '"' else f'"{character}"'
+
+
 def find_confusions(written: str, read: str) -> list[Confusion]:
     """The confusions of one line, by the shortest edit of the label into the reading (Levenshtein).
 

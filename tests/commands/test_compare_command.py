@@ -1,5 +1,7 @@
 """`compare` through the command line, with readers that need no model."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -34,6 +36,14 @@ def test_every_line_that_only_the_first_one_reads_is_broken(run, samples, tmp_pa
     assert result.exit_code == 0
     assert result.output.splitlines()[1].split()[1:] == [str(count), "1.000", "0.000", "0", str(count)]
     assert (tmp_path / "page.html").is_file()
+
+
+def test_new_confusions_are_told_in_words(run, samples):
+    labels = samples / "icdar2015_words" / "test.txt"
+    told = run("right", "short", "--data", labels).output.splitlines()[-1]
+    head, _, confusions = told.partition(": ")
+    assert head == f"New confusions in {labels}"
+    assert re.fullmatch(r'"." left out \(\d+\)(, "." left out \(\d+\))*', confusions)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import compare, ocr
+from ppocrv2_ext.commands import ocr
 from ppocrv2_ext.deploy import places, sources, verification
 from ppocrv2_ext.errors import UserError
 
@@ -125,13 +125,6 @@ class TestCommands:
         result = CliRunner().invoke(main, ["compare", str(model_dir), str(model_dir), "--data", str(labels)])
         assert result.exit_code == 1
         assert f"labels.txt:2: {labels.parent / 'gone.png'}: No such file or directory." in result.stderr
-
-    @pytest.mark.parametrize(
-        ("character", "shown"),
-        [("a", "a"), ("", "nothing"), (" ", "space"), ("\x1b", "U+001B"), ("\u200d", "U+200D"), ("总", "总")],
-    )
-    def test_a_character_that_cannot_be_seen_is_shown_by_its_number(self, character, shown):
-        assert compare._show(character) == shown
 
     def test_a_full_disk_behind_standard_output_is_said(self, monkeypatch):
         class Full(io.StringIO):

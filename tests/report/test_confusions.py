@@ -1,10 +1,11 @@
 """Which characters are taken for which."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from ppocrv2_ext.report.confusions import Confusion, find_confusions
+from ppocrv2_ext.report.confusions import Confusion, describe_confusion, find_confusions
 
 TEXTS = st.text(alphabet="ab1京皖", max_size=8)
 
@@ -12,6 +13,21 @@ TEXTS = st.text(alphabet="ab1京皖", max_size=8)
 def test_confusions_by_hand():
     assert find_confusions("京A12", "皖A1") == [Confusion("京", "皖"), Confusion("2", "")]
     assert find_confusions("ab", "axb") == [Confusion("", "x")]
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "described"),
+    [
+        ("o", "0", '"o" as "0"'),
+        ("", "-", '"-" added'),
+        (",", "", '"," left out'),
+        (" ", "", '" " left out'),
+        ('"', "总", '\'"\' as "总"'),
+        ("\x1b", "\u200d", "U+001B as U+200D"),
+    ],
+)
+def test_a_confusion_is_described_in_words_and_what_cannot_be_seen_by_its_number(written, read, described):
+    assert describe_confusion(Confusion(written, read)) == described
 
 
 @given(TEXTS)
