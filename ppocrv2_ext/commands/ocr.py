@@ -38,6 +38,8 @@ def read_pictures(
 ) -> int:
     """Read pictures and write what they say, to standard output or into a folder.
 
+    What was written where, and which pictures have no line, is said on standard error.
+
     Args:
         paths: images, PDF files and folders of them.
         det, rec, cls, engine, least_score: as :class:`~ppocrv2_ext.deploy.ocr.OCR` takes them.
@@ -60,7 +62,8 @@ def read_pictures(
         require_folder_place("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
     reader = OCR(det, rec, cls, engine, least_score=least_score)
-    unread, parts = 0, []
+    unread, written, parts = 0, 0, []
+    empty: list[str] = []
     with show_progress(len(files)) as advance:
         for picture, lines in _read_in_order(reader, open_pictures(files)):
             target = targets.get(picture.path, STANDARD_OUTPUT)
@@ -69,12 +72,19 @@ def read_pictures(
                 warn(f"{picture.name}: {picture.problem}")
             else:
                 _say_squeezed(picture, lines)
+                if not lines:
+                    empty.append(picture.name)
                 parts.append(_render(form, picture, picture.pixels, lines, target))
             if picture.page == picture.pages:
                 if parts:
+                    written += len(parts) if form == "picture" else 1
                     _write(form, parts, target, f"== {picture.path}\n" if form == "text" and len(files) > 1 else "")
                 parts = []
                 advance()
+    if output:
+        kind = "picture" if form == "picture" else "file"
+        click.echo(f"Written to {output}: {written} {kind}{'' if written == 1 else 's'}", err=True)
+    _say_empty(empty, least_score)
     if unread:
         warn(f"{unread} could not be read.")
     return 1 if unread else 0
@@ -113,6 +123,15 @@ def _say_squeezed(picture: Picture, lines: list[Line]) -> None:
                 f"{picture.name}: the line at {x}, {y} is more than {LONGEST_RATIO} times as long as high, and was "
                 "squeezed to that, so letters may be wrong or missing; cut the picture into parts."
             )
+
+
+def _say_empty(names: Sequence[str], least_score: float) -> None:
+    """Name the first pictures in which no line was found."""
+    from ..deploy.labelled import first_few
+
+    if names:
+        rule = f"; lines less certain than --min-score {least_score:g} do not count" if least_score else ""
+        click.echo(f"No line was found in {', '.join(first_few(names))}{rule}.", err=True)
 
 
 def _echo(text: str) -> None:

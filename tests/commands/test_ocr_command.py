@@ -5,11 +5,15 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import eval_system, ocr
+from ppocrv2_ext.deploy import ocr as deploy_ocr
+from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.errors import UserError
 
 needs_official_models = pytest.mark.skipif(
@@ -100,6 +104,66 @@ class TestReading:
         assert report["pictures"] == len(report["pages"]) == 3
         assert report["end_to_end"]["exact"]["right"] <= report["detection"]["right"] <= report["detection"]["labelled"]
         assert "Worst first:" in out
+
+
+class Reader:
+    """In place of the models: it finds one line in a picture, and none in one that is white."""
+
+    def __init__(self, *models, least_score):
+        pass
+
+    def read_many(self, images):
+        corners = np.array([[1, 1], [30, 1], [30, 9], [1, 9]], np.float32)
+        for pixels in images:
+            yield [] if pixels.min() == 255 else [Line(corners, "abc", 0.9, False)]
+
+
+@pytest.fixture
+def pages(tmp_path, monkeypatch):
+    """A folder with two pictures of a line, one of them with two pages, and seven white ones."""
+    monkeypatch.setattr(deploy_ocr, "OCR", Reader)
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    grey, white = (Image.new("RGB", (40, 30), (value,) * 3) for value in (90, 255))
+    grey.save(folder / "a.png")
+    grey.save(folder / "b.tif", save_all=True, append_images=[grey])
+    for number in range(1, 8):
+        white.save(folder / f"white-{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(("form", "said"), [("picture", "10 pictures"), ("text", "9 files"), ("json", "9 files")])
+def test_what_was_written_where_is_said_on_standard_error(pages, tmp_path, capsys, form, said):
+    assert ocr.read_pictures([str(pages)], form=form, output=str(tmp_path / "read")) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == f"Written to {tmp_path / 'read'}: {said}"
+    assert len(list((tmp_path / "read").iterdir())) == int(said.split()[0])
+
+
+def test_one_picture_that_is_written_is_told_as_one(pages, tmp_path, capsys):
+    assert ocr.read_pictures([str(pages / "a.png")], form="picture", output=str(tmp_path / "read")) == 0
+    assert capsys.readouterr().err == f"Written to {tmp_path / 'read'}: 1 picture\n"
+
+
+def test_the_first_pictures_without_a_line_are_named_and_the_others_counted(pages, tmp_path, capsys):
+    ocr.read_pictures([str(pages)], form="picture", output=str(tmp_path / "read"), least_score=0.5)
+    names = ", ".join(str(pages / f"white-{number}.png") for number in range(1, 6))
+    expected = f"No line was found in {names}, and 2 more; lines less certain than --min-score 0.5 do not count."
+    assert capsys.readouterr().err.splitlines()[1:] == [expected]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_on_standard_output_is_nothing_but_what_was_read(pages, capsys, form):
+    ocr.read_pictures([str(pages / "a.png"), str(pages / "white-1.png")], form=form)
+    out, err = capsys.readouterr()
+    heads = [f"== {pages / name}" for name in ("a.png", "white-1.png")]
+    if form == "text":
+        assert out.splitlines() == [heads[0], "abc", heads[1]]
+    else:
+        assert [len(json.loads(line)["lines"]) for line in out.splitlines()] == [1, 0]
+    assert err.startswith(f"No line was found in {pages / 'white-1.png'}; ")
+    assert "Written" not in err
 
 
 @pytest.mark.parametrize("command", [["ocr", "a.png"], ["eval-system", "--data", "a.txt"]])
