@@ -25,6 +25,7 @@ TRIED = {"det": 1, "rec": 6, "cls": 6}  # pictures on which each weight is tried
 TIMED = {"det": 1, "rec": 4, "cls": 8}  # pictures of one round
 ROUNDS = 9
 MARGIN = 0.5  # of --max-drop may be lost where the weights are chosen: the pictures that check them are others
+WEIGHTS_SHOWN = 5  # of dozens: they explain, and the three rows above them decide
 BYTES = 10**6  # of a megabyte
 
 
@@ -100,9 +101,9 @@ def compress(
     small_engine = _load_bytes(content)
     accuracies = [measure(run, checking) for run in (float_engine, small_engine)]
     timed = accuracy.prepare_inputs(kind, settings, checking.pictures[: TIMED[kind]])
-    _print_sensitivities(sensitivities, set(names))
     sizes = [file.stat().st_size, len(content)]
     _print_before_and_after(kind, len(checking.pictures), sizes, accuracies, *_time(float_engine, small_engine, timed))
+    _print_weights(sensitivities, set(names))
     lost = accuracies[0] - accuracies[1]
     if not names or lost > max_drop:
         reason = f"{lost:.2f} points would be lost" if names else "even one weight as int8 loses too much"
@@ -216,14 +217,19 @@ def _time(before: Engine, after: Engine, inputs: Sequence[np.ndarray]) -> tuple[
     return [float(s) for s in np.median(rounds, 0)], [float(f(ratios)) for f in (np.min, np.median, np.max)]
 
 
-def _print_sensitivities(sensitivities: Sequence[Sensitivity], names: set[str]) -> None:
+def _print_weights(sensitivities: Sequence[Sensitivity], names: set[str]) -> None:
+    """Print how many weights are int8, and those that cost most. ``names`` are those as int8."""
+    count, shown = len(sensitivities), sensitivities[:WEIGHTS_SHOWN]
+    click.echo(f"{len(names)} of {count} weights are int8, {count - len(names)} stay float.")
+    click.echo("Each alone as int8, those first that change most for each byte saved:")
     table = make_table("weight", "shape", "kB", "changes a probability by", "stored as")
-    for weight, change in sensitivities:
+    for weight, change in shown:
         shape = " x ".join(map(str, weight.shape))
         kind = "int8" if weight.name in names else "float"
         table.add_row(weight.name, shape, f"{weight.saved / 3000:.1f}", f"{change:.1e}", kind)
-    click.echo("Each weight alone as int8, those first that change most for each byte saved:")
     print_table(table)
+    if count > len(shown):
+        click.echo(f"Less for each byte: {count - len(shown)} more.")
 
 
 def _print_before_and_after(

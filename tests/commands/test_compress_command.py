@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import compress
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.lines import read_texts
@@ -42,10 +43,36 @@ def test_the_folder_that_is_written_reads_as_the_model_did(model_dir, labels, tm
     assert sizes[1] < 0.3 * sizes[0]
 
 
-def test_size_accuracy_and_speed_are_printed_and_each_weight(model_dir, labels, tmp_path):
+def test_size_accuracy_and_speed_stand_first_and_the_place_last(model_dir, labels, tmp_path):
     result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
-    for words in ("kernel", "32 x 3 x 32 x 16", "int8", "size, MB", "texts right, %", "time of a picture, ms"):
-        assert words in result.output
+    lines = result.stdout.splitlines()
+    for line, words in zip(
+        lines[1:], ("size, MB", "texts right, %", "time of a picture, ms", "1 of 1 weights are int8")
+    ):
+        assert line.startswith(words)
+    assert lines[-2].split("  ")[:2] == ["kernel", "32 x 3 x 32 x 16"]
+    assert lines[-1] == f"Written to {tmp_path / 'small'}"
+
+
+@pytest.mark.parametrize(("count", "told"), [(5, None), (6, 1), (35, 30)])
+def test_of_many_weights_those_that_cost_most_are_listed_and_the_others_counted(capsys, count, told):
+    tried = [
+        quantize.Sensitivity(quantize.Weight(f"w{number}", "Conv", (64, 64)), 1 / (number + 1))
+        for number in range(count)
+    ]
+    compress._print_weights(tried, {each.weight.name for each in tried[2:]})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{count - 2} of {count} weights are int8, 2 stay float."
+    stored = [line.split() for line in lines if line.startswith("w") and line[1].isdigit()]
+    assert [(line[0], line[-1]) for line in stored] == [
+        ("w0", "float"),
+        ("w1", "float"),
+        *((f"w{number}", "int8") for number in (2, 3, 4)),
+    ]
+    if told:
+        assert lines[-1] == f"Less for each byte: {told} more."
+    else:
+        assert "more" not in lines[-1]
 
 
 def test_what_loses_too_much_is_not_written(model_dir, labels, tmp_path, monkeypatch):
