@@ -1,6 +1,7 @@
 """Fine-tune the official PP-OCRv2 recognizer, export it, and show what it reads before and after, and a photograph.
 
-Every step is a `ppocrv2` command that is printed before it runs, so you can do the same by hand.
+Every step is a `ppocrv2` command that is printed before it runs, so you can do the same by hand. A tenth of the
+training lines is held out and chooses the checkpoint. The test lines are only read before and after.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 import numpy as np
 from experiments import quickstart_report as report
 from experiments.synthetic.lines import render_lines
+from hold_out import NAMES, read_label_lines, split_lines
 from rich.console import Console
 
 from ppocrv2_ext.checkpoints.official import DICTIONARY
@@ -31,6 +33,8 @@ CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
 LINE_COUNTS, DATA_SEED = {"train": 416, "test": 100}, 0
 EPOCHS = {"rendered": 3, "own": 4}
 BATCH = 32
+HELD_OUT, SPLIT_SEED = 0.1, 1  # as in hold_out.py
+LEAST_IMAGES = 36  # a batch is left when a tenth is held out
 COLUMN_SECONDS = 0.019  # of a training step, for each column of the image, on one CPU core
 PICTURE_LINES = 16
 SCENE = Path(__file__).resolve().parents[1] / "tests/samples/icdar2015_scenes/train/img_637.jpg"
@@ -53,7 +57,10 @@ console = Console(highlight=False, soft_wrap=True)
 )
 @click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the config, as in PaddleOCR.")
 def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[str, ...]) -> None:
-    """Fine-tune the official recognizer on rendered lines, or on your own, and show before and after."""
+    """Fine-tune the official recognizer on rendered lines, or on your own, and show before and after.
+
+    A tenth of train.txt is held out and chooses the checkpoint. test.txt is only read before and after.
+    """
     start_time = time.time()
     console.print(f"[bold]The results will be in {output}")
     try:
@@ -61,7 +68,9 @@ def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[s
         log = (output / "log.txt").open("w", encoding="utf-8")
         epochs = epochs or EPOCHS["own" if data else "rendered"]
         data = data or render_data(output / "data")
-        settings = [*make_overrides(data, epochs), *overrides]
+        images, labels = zip(*read_test(data))
+        train_file, held_out = hold_out(data, output / "split")
+        settings = [*make_overrides(data, train_file, held_out, epochs), *overrides]
     except (OSError, UserError) as error:
         console.print(f"quickstart: {error}")
         sys.exit(2)
@@ -72,11 +81,14 @@ def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[s
     )
     start, best = official / "ch_PP-OCRv2_rec", tuned / "best_accuracy"
     from_official, from_tuned = (assignment("Global.pretrained_model", weights) for weights in (start, best))
-    evaluate = ("eval", "-c", CONFIG, "-o", *settings)
+    on_test = assignment("Eval.dataset.label_file_list", [data / "test.txt"])
+    evaluate = ("eval", "-c", CONFIG, "-o", *settings, on_test)
     train = ("train", "-c", CONFIG, "-o", *settings, assignment("Global.save_model_dir", tuned))
-    run_command(log, "Evaluate before (PaddleOCR's tools/eval.py; 10 s for 100 lines)", *evaluate, from_official)
+    run_command(
+        log, "Evaluate test.txt before (PaddleOCR's tools/eval.py; 10 s for 100 lines)", *evaluate, from_official
+    )
     run_command(log, "Fine-tune (PaddleOCR's tools/train.py; `eta` is the time left)", *train, from_official)
-    run_command(log, "Evaluate after (10 s for 100 lines)", *evaluate, from_tuned)
+    run_command(log, "Evaluate test.txt after (10 s for 100 lines)", *evaluate, from_tuned)
     for name, weights in ((official, start), (tuned, best)):
         title = f"Export {name.name}, convert it to ONNX and compare the two (20 s)"
         paths = (
@@ -86,7 +98,6 @@ def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[s
         run_command(log, title, "export", "-c", CONFIG, "--onnx", "-o", *settings, *paths)
 
     console.print("\n[bold]Read the test lines with both ONNX models")
-    images, labels = zip(*read_labels(data / "test.txt"))
     before, after = (
         [reading.text for reading in read_lines([data / image for image in images], folder / "inference")]
         for folder in (official, tuned)
@@ -121,25 +132,59 @@ def render_data(folder: Path) -> Path:
 
 def read_labels(file: Path) -> list[tuple[str, str]]:
     """The (image, text) pairs of a label file."""
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
-    pairs = (line.partition("\t") for line in lines if "\t" in line)
+    pairs = (line.partition("\t") for line in read_label_lines(file) if "\t" in line)
     return [(image, text) for image, _, text in pairs]
 
 
-def make_overrides(data: Path, epochs: int) -> list[str]:
-    """Overrides that point the config at ``data`` and fit width and schedule to it.
+def read_test(data: Path) -> list[tuple[str, str]]:
+    """The (image, text) pairs of ``data``/test.txt.
 
     Raises:
-        UserError: a label file is missing, or there are fewer lines than a batch has.
+        UserError: a label file is missing, or the test has no line.
     """
     missing = [name for name in ("train.txt", "test.txt") if not (data / name).is_file()]
     if missing:
         raise UserError(f"{data} has no {missing[0]}: a line of it is `image<TAB>text`, images relative to {data}.")
-    images = [data / image for image, _ in read_labels(data / "train.txt")]
-    if len(images) < BATCH:
+    pairs = read_labels(data / "test.txt")
+    if not pairs:
+        raise UserError(f"{data / 'test.txt'} has no line `image<TAB>text`.")
+    return pairs
+
+
+def hold_out(data: Path, folder: Path) -> tuple[Path, Path]:
+    """Split ``data``/train.txt into lines to train on and lines that choose the checkpoint.
+
+    Args:
+        folder: receives the two label files. Those of an earlier run are overwritten.
+    Returns:
+        Paths of (the lines to train on, the lines held out).
+    Raises:
+        UserError: there are too few images for a batch.
+    """
+    file = data / "train.txt"
+    count = len({image for image, _ in read_labels(file)})
+    if count < LEAST_IMAGES:
         raise UserError(
-            f"{data / 'train.txt'} has {len(images)} lines; fine-tuning needs at least one batch of {BATCH}."
+            f"{file} has {count} images; fine-tuning needs at least {LEAST_IMAGES}: "
+            f"a tenth is held out, and a batch is {BATCH}."
         )
+    parts = split_lines(read_label_lines(file), HELD_OUT, SPLIT_SEED, "(.*)")
+    folder.mkdir(parents=True, exist_ok=True)
+    train, held_out = (folder / name for name in NAMES)
+    for path, lines in zip((train, held_out), parts):
+        path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    console.print(f"{len(parts[1])} lines of {file} are held out to choose the checkpoint: {held_out}")
+    return train, held_out
+
+
+def make_overrides(data: Path, train: Path, held_out: Path, epochs: int) -> list[str]:
+    """Overrides that point the config at label files with images in ``data``, and fit width and schedule to them.
+
+    Args:
+        train: the lines to train on, at least a batch.
+        held_out: the lines that choose the checkpoint.
+    """
+    images = [data / image for image, _ in read_labels(train)]
     step = max(1, len(images) // 500)
     widths = [line_width(load_image(image), least=0) for image in images[::step]]
     # Wide enough for 19 of 20 lines; longer ones are squeezed. A wider image would take more time.
@@ -151,8 +196,8 @@ def make_overrides(data: Path, epochs: int) -> list[str]:
     return [
         assignment("Train.dataset.data_dir", data),
         assignment("Eval.dataset.data_dir", data),
-        assignment("Train.dataset.label_file_list", [data / "train.txt"]),
-        assignment("Eval.dataset.label_file_list", [data / "test.txt"]),
+        assignment("Train.dataset.label_file_list", [train]),
+        assignment("Eval.dataset.label_file_list", [held_out]),
         f"Train.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Eval.dataset.transforms.RecResizeImg.image_shape=[3,32,{width}]",
         f"Train.loader.batch_size_per_card={BATCH}",
