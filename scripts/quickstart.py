@@ -104,10 +104,10 @@ def main(data: Path | None, output: Path, epochs: int | None, overrides: tuple[s
     )
     grid, markdown = report.make_table(zip(labels, before), zip(labels, after))
     (output / "before_after.md").write_text(markdown, encoding="utf-8")
-    # The picture prefers lines that changed, and fills up with lines that did not.
-    order = sorted(range(len(images)), key=lambda index: before[index] == after[index])[:PICTURE_LINES]
-    rows = [(data / images[index], labels[index], before[index], after[index]) for index in sorted(order)]
-    report.draw_sheet(rows, output / "before_after.png")
+    changes = report.find_changes(labels, before, after)
+    shown = report.choose_lines(changes, PICTURE_LINES)
+    rows = [(data / images[index], labels[index], before[index], after[index]) for index in shown]
+    report.draw_sheet(rows, output / "before_after.png", *report.describe(changes, len(shown)))
     console.print(grid)
     reading = ("ocr", SCENE, "--rec", tuned / "inference", "--output", output / "read")
     run_command(log, "Find and read the lines of a photograph (5 s)", *reading, "--format", "picture")

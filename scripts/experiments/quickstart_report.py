@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
+from rich import box
 from rich.table import Table
 
 from ppocrv2_ext.deploy.read import ImageSource, open_image
@@ -25,6 +26,12 @@ Pair = tuple[str, Optional[str]]  # (label, text); a text of None is an image th
 PictureRow = tuple[ImageSource, str, Optional[str], Optional[str]]  # image, label, before, after
 LEGEND = "red: wrong    ▲: a character is missing    spaces do not count"
 MISSING = 8  # pixels of the wedge where a character is missing
+HEADER = ("lines", "count", "right before", "right after", "errors before", "errors after")
+EXPLANATION = (
+    "right: lines that equal their label; spaces do not count",
+    "errors: wrong, missing and extra characters, per 100 in the labels",
+    "in brackets: the change in percentage points",
+)
 
 
 class Score(NamedTuple):
@@ -47,6 +54,66 @@ class Score(NamedTuple):
         )
 
 
+class Changes(NamedTuple):
+    """Positions of lines, by what became of them. A line is read differently if it is in one of the first three."""
+
+    mended: list[int]
+    broken: list[int]
+    still_wrong: list[int]  # read differently, and wrong before and after
+    same: list[int]
+
+    @property
+    def different(self) -> int:
+        """How many lines are read differently."""
+        return len(self.mended) + len(self.broken) + len(self.still_wrong)
+
+
+def find_changes(labels: Iterable[str], before: Iterable[str | None], after: Iterable[str | None]) -> Changes:
+    """Tell what became of each line. Spaces do not count."""
+    changes = Changes([], [], [], [])
+    for position, texts in enumerate(zip(labels, before, after)):
+        label, old, new = (_drop_spaces(text or "") for text in texts)
+        if old == new:
+            changes.same.append(position)
+        elif new == label:
+            changes.mended.append(position)
+        elif old == label:
+            changes.broken.append(position)
+        else:
+            changes.still_wrong.append(position)
+    return changes
+
+
+def choose_lines(changes: Changes, room: int) -> list[int]:
+    """Choose lines that show what changed, in the order in which to show them.
+
+    Mended lines come first, then broken ones. If they do not fit, both are shown in the proportion of their counts,
+    and at least one of each. Lines that are still wrong fill what is left. If no line changed, those that are the same
+    are shown.
+
+    Args:
+        room: most lines to choose, at least 2.
+    Returns:
+        Their positions.
+    """
+    mended, broken = len(changes.mended), len(changes.broken)
+    if mended + broken > room:
+        share = round(room * broken / (mended + broken))
+        broken = min(max(share, min(broken, 1)), room - min(mended, 1))
+        mended = room - broken
+    chosen = [*changes.mended[:mended], *changes.broken[:broken], *changes.still_wrong][:room]
+    return chosen or changes.same[:room]
+
+
+def describe(changes: Changes, shown: int) -> tuple[str, str]:
+    """A title and a note for a sheet with ``shown`` lines of :func:`choose_lines`."""
+    title = f"Fine-tuning {_count_changes(changes)}"
+    if not changes.different:
+        return title, f"No line is read differently. Here are {shown} of {len(changes.same)} lines."
+    order = "first those mended, then those broken, then those still wrong"
+    return title, f"{shown} of {_count(changes.different)} that {_are(changes.different)} read differently: {order}"
+
+
 def make_table(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[Table, str]:
     """Compare before and after, over all lines and over each kind of line.
 
@@ -63,27 +130,35 @@ def make_table(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[Table, st
     for kind in ("all", *dict.fromkeys(sorted(kinds))):
         indices = [index for index, own in enumerate(kinds) if kind in ("all", own)]
         old, new = (Score.of([pairs[index] for index in indices]) for pairs in (before, after))
-        rows.append((kind, f"{old.lines}", *_format_change(old.right, new.right, old.lines)))
-        rows[-1] += _format_change(old.errors, new.errors, old.characters)
-    right = [[_drop_spaces(label) == _drop_spaces(text or "") for label, text in pairs] for pairs in (before, after)]
-    gains, losses = (sum(a is value and b is not value for a, b in zip(*right)) for value in (False, True))
-    summary = f"{gains} lines mended, {losses} broken"
-    header = ("lines of", "count", "right before", "after", "change", "character errors before", "after", "change")
-    grid = Table(title="Before and after fine-tuning", caption=summary)
-    for title in header:
-        grid.add_column(title, justify="left" if title == "lines of" else "right")
+        right = _format_change(old.right, new.right, old.lines)
+        errors = _format_change(old.errors, new.errors, old.characters)
+        rows.append((kind, f"{old.lines}", *right, *errors))
+    labels, old_texts = zip(*before)
+    summary = f"Fine-tuning {_count_changes(find_changes(labels, old_texts, [text for _, text in after]))}."
+    grid = Table(
+        title="Before and after fine-tuning",
+        caption="\n".join((summary, *EXPLANATION)),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for title in HEADER:
+        grid.add_column(title, justify="left" if title == HEADER[0] else "right", no_wrap=True)
     for row in rows:
         grid.add_row(*row)
-    markdown = "\n".join(markdown_table(header, rows))
-    return grid, f"{markdown}\n\n{summary[0].upper()}{summary[1:]}.\n"
+    notes = [f"- {line}" for line in EXPLANATION]
+    return grid, "\n".join([*markdown_table(HEADER, rows), "", *notes, "", summary, ""])
 
 
-def draw_sheet(rows: Iterable[PictureRow], output: PathLike, columns: int = 2) -> None:
+def draw_sheet(rows: Iterable[PictureRow], output: PathLike, title: str, note: str = "", columns: int = 2) -> None:
     """Draw a sheet of lines: each image, its label, and what was read before and after, with the errors marked.
 
     Args:
         rows: an image is a path or an (H, W, 3) uint8 BGR array. A text of None is an image that could not be read.
         output: path of the PNG.
+        title: a line of text above the cells.
+        note: a smaller line below the title.
         columns: cells side by side.
     """
     rows = list(rows)
@@ -93,19 +168,21 @@ def draw_sheet(rows: Iterable[PictureRow], output: PathLike, columns: int = 2) -
     line = FONT_SIZE * 3 // 2
     cell = PADDING + PICTURE_HEIGHT + PADDING // 2 + 3 * line + PADDING
     columns = min(columns, len(rows))
-    height = -(-len(rows) // columns) * cell
-    sheet = Image.new("RGB", (columns * WIDTH, height + 2 * line), "white")
+    head, height = 3 * line, -(-len(rows) // columns) * cell
+    sheet = Image.new("RGB", (columns * WIDTH, head + height + 2 * line), "white")
     draw = ImageDraw.Draw(sheet)
+    draw.text((PADDING, line), title, INK, font, anchor="lm")
+    draw.text((PADDING, 2 * line), note, QUIET, small, anchor="lm")
     for index, (image, label, before, after) in enumerate(rows):
-        left, top = index % columns * WIDTH + PADDING, index // columns * cell + PADDING
+        left, top = index % columns * WIDTH + PADDING, head + index // columns * cell + PADDING
         draw.line((left, top + cell - PADDING, left + WIDTH - 2 * PADDING - 1, top + cell - PADDING), RULE)
         _paste_line(sheet, image, left, top)
         y = top + PICTURE_HEIGHT + PADDING // 2
-        for title, text in (("label", label), ("before", before), ("after", after)):
-            draw.text((left, y + line / 2), title, QUIET, small, anchor="lm")
-            _draw_text(draw, left + 64, y + line / 2, text, None if title == "label" else label, font)
+        for name, text in (("label", label), ("before", before), ("after", after)):
+            draw.text((left, y + line / 2), name, QUIET, small, anchor="lm")
+            _draw_text(draw, left + 64, y + line / 2, text, None if name == "label" else label, font)
             y += line
-    draw.text((PADDING, height + line), LEGEND, QUIET, small, anchor="lm")
+    draw.text((PADDING, head + height + line), LEGEND, QUIET, small, anchor="lm")
     sheet.save(output)
 
 
@@ -139,9 +216,21 @@ def _drop_spaces(text: str) -> str:
     return text.replace(" ", "")
 
 
-def _format_change(old: int, new: int, total: int) -> tuple[str, str, str]:
-    total = max(total, 1)
-    return f"{100 * old / total:.1f} %", f"{100 * new / total:.1f} %", f"{100 * (new - old) / total:+.1f}"
+def _format_change(old: int, new: int, total: int) -> tuple[str, str]:
+    before, after = (round(100 * count / max(total, 1), 1) for count in (old, new))
+    return f"{before:.1f} %", f"{after:.1f} % ({after - before:+.1f})"  # the change of what is shown
+
+
+def _count_changes(changes: Changes) -> str:
+    return f"mended {_count(len(changes.mended))} and broke {len(changes.broken)}"
+
+
+def _count(lines: int) -> str:
+    return f"{lines} line{'' if lines == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _paste_line(sheet: Image.Image, image: ImageSource, left: int, top: int) -> None:
