@@ -96,3 +96,9 @@ class TestRun:
         _, before, _, after = commands
         assert before[0] == after[0] == "eval"
         assert self._find_eval_file(before) == self._find_eval_file(after) == f"[{data / 'test.txt'}]"
+
+
+def test_the_help_says_how_long_it_takes():
+    text = " ".join(CliRunner().invoke(quickstart.main, ["--help"]).output.split())
+    assert "Installing takes 2 to 8 minutes" in text
+    assert "about 3 minutes on two CPU cores" in text
