@@ -10,7 +10,7 @@ install() {
     stamp=$venv/.installed-${1//,/-}
     want=$({ "$python" --version; cat setup.cfg setup.py; } | cksum)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
-    echo "== Installing into $venv (2 to 4 minutes: Paddle and PaddleOCR are large)"
+    echo "== Installing into $venv (2 to 8 minutes: Paddle and PaddleOCR are large)"
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=23.1'
     "$venv/bin/python" -m pip install --quiet --editable ".[$1]" ${PINS:-}
