@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
+from ..errors import UserError
 from .prepare import prepare_config, run_host_script
 
 
@@ -17,7 +19,7 @@ def run(script: str, arguments: Sequence[str], directory: str | None = None) -> 
             commands.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     Raises:
-        UserError: there is no such script, or the config would not work.
+        UserError: there is no such script, the config would not work, or the picture to read is missing.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-c", "--config")
@@ -30,4 +32,7 @@ def run(script: str, arguments: Sequence[str], directory: str | None = None) -> 
         run_script(connect(directory), script, arguments)
     else:
         host, config = prepare_config(options.config, options.opt, directory)
+        picture = config["Global"].get("infer_img")
+        if picture and Path(script).name.startswith("infer_") and not Path(picture).exists():
+            raise UserError(f"Global.infer_img: there is no {picture}; name a picture or a folder of them.")
         run_host_script(host, script, config, others)

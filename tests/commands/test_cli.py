@@ -147,6 +147,10 @@ def test_an_unknown_script_is_refused_with_the_nearest(run):
 
 
 def test_a_config_among_the_arguments_of_a_script_is_checked(run):
+    refused(
+        run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_img=word.png", "Global.use_gpu=false"),
+        "Global.infer_img: there is no word.png; name a picture or a folder of them.",
+    )
     refused(run("run", "tools/infer_rec.py", "-c", "rec/ch_PP-OCRv2_rek"), "did you mean 'rec/ch_PP-OCRv2_rec'")
     refused(
         run("run", "tools/infer_rec.py", "-c", FINETUNE, "-o", "Global.infer_ing=a.png", "-o", "Global.seed=1"),
