@@ -2,8 +2,12 @@
 
 import json
 import re
+import shutil
 
+import numpy as np
 import pytest
+
+from ppocrv2_ext.checkpoints.pdparams import read_arrays
 
 TINY = "clone/PP-OCRv6_tiny_rec_finetune"
 
@@ -58,7 +62,7 @@ def test_a_text_of_more_letters_than_frames_of_8_pixels_is_left_out_with_the_wid
 
 @pytest.mark.checkout
 def test_a_merged_network_trains_with_batch_norm_at_another_width_and_is_exported(ppocrv2, checkout, words, tmp_path):
-    pytest.importorskip("onnxruntime")
+    onnxruntime = pytest.importorskip("onnxruntime")
     options = ["Architecture.restore_norm=true", "Architecture.freeze_norm=false", "Architecture.frames_by_width=true"]
     options.append("Train.loader.num_workers=2")  # they persist
     trained = ppocrv2("train", "-c", TINY, "-o", *words, *options, "Global.epoch_num=1", paddleocr=checkout)
@@ -72,3 +76,18 @@ def test_a_merged_network_trains_with_batch_norm_at_another_width_and_is_exporte
     exported = ppocrv2(*export, paddleocr=checkout)
     assert exported.returncode == 0, exported.stderr
     assert (tmp_path / "model" / "inference.onnx").is_file()
+
+    # Averaged with a copy of itself, it is merged again and computes the same.
+    shutil.copy(tmp_path / "out" / "latest.pdparams", tmp_path / "copy.pdparams")
+    averaged = ppocrv2("average", "out/latest", "copy", "--shares", "0.4,0.6", "--output", "mean")
+    assert averaged.returncode == 0, averaged.stderr
+    assert not any(".norm." in name for name in read_arrays(tmp_path / "mean"))
+    export[4:] = ["Global.pretrained_model=mean", "--onnx", "--output", "merged"]
+    exported = ppocrv2(*export, paddleocr=checkout)
+    assert exported.returncode == 0, exported.stderr
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 48, 160)).astype("float32")
+    expected, got = (
+        onnxruntime.InferenceSession(str(tmp_path / folder / "inference.onnx")).run(None, {"x": image})[0]
+        for folder in ("model", "merged")
+    )
+    np.testing.assert_allclose(got, expected, atol=1e-4)
