@@ -77,7 +77,10 @@ def list_warnings(mean: Average) -> Iterator[str]:
     if max(mean.distances) > FAR:
         yield "the trainings are too far apart to have begun from one file; their mean may read nothing."
     if mean.statistics_differ:
-        yield "their BatchNorm statistics differ, and the mean fits none of them: train with freeze_norm: true."
+        yield (
+            "their BatchNorm statistics differ, and the mean fits none of them exactly: see what it reads of held-out"
+            " lines, or train with freeze_norm: true."
+        )
 
 
 def list_differences(configs: Mapping[PathLike, Mapping[str, Any]]) -> Iterator[str]:
