@@ -28,6 +28,7 @@ from ppocrv2_ext.checkpoints.paths import require_file
 from ppocrv2_ext.cli import ConfigCommand, config_options, read_shares
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.commands.prepare import prepare_config
+from ppocrv2_ext.config.networks import networks
 from ppocrv2_ext.errors import UserError
 
 SHARES = "0,0.2,0.4,0.6,0.8,1"
@@ -67,10 +68,11 @@ def main(
     try:
         if not all(0 <= share <= 1 for share in shares):
             raise UserError(f"--shares {','.join(map(str, shares))}: give numbers from 0 to 1.")
-        for option, file in (("--start", start), ("--tuned", tuned)):
-            require_file(option, file)
+        if require_file("--start", start).samefile(require_file("--tuned", tuned)):
+            raise UserError(f"--start and --tuned are one file, {start}; name the fine-tune and what it began from.")
         dictionary = average.require_one_dictionary([start, tuned])
         _, config = prepare_config(name, overrides, directory)
+        require_one_recognizer(config["Architecture"])
         configs = [with_set(config, folder, labels) for _, folder, labels in sets]
         rows = list(read_means(configs, start, tuned, shares, dictionary))
     except UserError as error:
@@ -79,6 +81,18 @@ def main(
     header = ["share of the fine-tune", *(column for column, _, _ in sets)]
     notes = {"config": " ".join([name, *overrides]), "start": start, "tuned": tuned, **provenance()}
     click.echo("\n".join([*markdown_table(header, rows), "", "; ".join(f"{k} {v}" for k, v in notes.items())]))
+
+
+def require_one_recognizer(architecture: dict) -> None:
+    """Refuse a detector or a classifier, and several networks."""
+    if architecture["model_type"] != "rec":
+        raise UserError(f"the config is of a {architecture['model_type']} network; name that of a recognizer.")
+    names = [name for name in networks(architecture) if name is not None]
+    if names:
+        raise UserError(
+            f"the config has the networks {', '.join(names)}; write one of them with `ppocrv2 weights rec --from FILE`,"
+            " and name the config of a single one."
+        )
 
 
 def with_set(config: dict, folder: str, labels: str) -> dict:

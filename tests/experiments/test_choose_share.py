@@ -74,6 +74,28 @@ def test_what_cannot_be_read_is_one_sentence(run, arguments, said):
     assert said in done.output
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("det/ch_PP-OCRv2_det_student_finetune", "the config is of a det network; name that of a recognizer."),
+        (
+            "rec/ch_PP-OCRv2_rec_distillation_finetune",
+            "the config has the networks Student, Teacher; write one",
+        ),
+    ],
+)
+def test_a_config_of_another_kind_or_of_several_networks_is_refused(run, config, said):
+    done = run("-c", config)
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+def test_one_file_for_both_is_refused(run):
+    done = run(files=("recognizer", "recognizer.pdparams"))
+    assert done.exit_code == 2
+    assert "--start and --tuned are one file, recognizer; name the fine-tune and what it began from." in done.output
+
+
 def test_weights_that_are_not_there_are_named(run, tmp_path):
     done = run(files=(tmp_path / "start", tmp_path / "nothing"))
     assert done.exit_code == 2
