@@ -1,8 +1,8 @@
 """The mean of the weights of several networks that started from one file.
 
-Of several seeds, the averaged network reads about as well as all of them together (Wortsman et al., Model soups,
-arXiv:2203.05482). Of a fine-tune and the network it began from, it keeps most of what the fine-tune learned and most of
-what it forgot (Wortsman et al., Robust fine-tuning of zero-shot models, arXiv:2109.01903).
+The mean of several seeds reads about as well as all of them together (Wortsman et al., Model soups, arXiv:2203.05482).
+The mean of a fine-tune and its start keeps most of what the fine-tune learned, and gives back most of what it forgot
+(Wortsman et al., Robust fine-tuning of zero-shot models, arXiv:2109.01903).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from ..data.dictionary import read_dictionary
 from ..errors import MOST_LISTED, UserError, shorten
 from ..files import PathLike
+from .norm_merging import merge_norm
 from .paths import find_dictionary
-from .restored_norm import merge_norm
 
 # Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
 CENTERS = ("head.centers", "head.center_counts")

@@ -7,8 +7,8 @@ import yaml
 from arrays import count_up
 
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings
+from ppocrv2_ext.checkpoints.norm_merging import merge_norm
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
-from ppocrv2_ext.checkpoints.restored_norm import merge_norm
 from ppocrv2_ext.commands import weights
 from ppocrv2_ext.errors import UserError
 

@@ -6,6 +6,7 @@ import pytest
 from paddle import nn
 
 from ppocrv2_ext.checkpoints.loading import load_pretrained
+from ppocrv2_ext.checkpoints.norm_merging import merge_norm
 from ppocrv2_ext.plugins.restored_norm import list_restored, measure_norm, restore_norm
 
 
@@ -55,6 +56,21 @@ def test_the_network_computes_the_same_before_and_after(network):
     np.testing.assert_allclose(network(IMAGES).numpy(), before, atol=1e-5)
     measure_norm(network, IMAGES)
     np.testing.assert_allclose(network(IMAGES).numpy(), before, atol=1e-5)
+
+
+def test_the_weights_of_a_trained_one_merge_into_those_of_the_network_without(network):
+    merged = Network()
+    merged.eval()
+    restore_norm(network, ["backbone"], (3, 12, 16))
+    measure_norm(network, IMAGES)
+    with paddle.no_grad():
+        for norm in list_restored(network):
+            norm.weight.set_value(norm.weight * 1.5)
+            norm.bias.set_value(norm.bias - 0.25)
+    params = merge_norm({name: value.numpy() for name, value in network.state_dict().items()})
+    assert params.keys() == merged.state_dict().keys()
+    merged.set_state_dict({name: paddle.to_tensor(value) for name, value in params.items()})
+    np.testing.assert_allclose(merged(IMAGES).numpy(), network(IMAGES).numpy(), atol=1e-5)
 
 
 def test_after_measuring_a_batch_of_the_same_images_is_read_alike_in_training(network):
