@@ -18,7 +18,6 @@ import platform
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import click
 import cv2
@@ -73,13 +72,13 @@ def main(words: Path, rounds: int, threads: int | None) -> None:
     """Time the check of label lines and of images."""
     cv2.setNumThreads(1)
     check.THREADS = threads or check.THREADS
-    host, times = SimpleNamespace(kind="wheel"), {}
+    times: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         rows = make_rows(words, Path(folder))
         for _ in range(rounds):
             for name, (_, config) in rows.items():
                 start, cpu_start = time.perf_counter(), time.process_time()
-                check.check_data(config, host, ("Train",))
+                check.check_data(config, ("Train",))
                 lap = (time.perf_counter() - start, time.process_time() - cpu_start)
                 times.setdefault(name, []).append(lap)
     columns = ("what", "number", "seconds", "quartiles", "per second", "CPU seconds", "quartiles", "per CPU second")

@@ -200,7 +200,7 @@ def build_loader(pipeline: Pipeline, labels: Path, side: str, workers: int = 0, 
     """
     from ppocr.data import build_dataloader
 
-    settings, _ = resolve(config.read(config.locate(pipeline.config)), connect())
+    settings, _ = resolve(config.read(config.locate(pipeline.config)), connect().root)
     sources = {"label_file_list": [str(labels)] * repeats, "ratio_list": [1.0] * repeats}
     dataset = {**settings["Train"]["dataset"], "data_dir": str(labels.parent), **sources}
     if side == "PaddleOCR":

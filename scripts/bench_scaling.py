@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import click
@@ -129,7 +128,7 @@ def prepare_check(lines: int, folder: Path) -> Callable[[], float]:
     cv2.imwrite(str(image), np.zeros((32, 96, 3), np.uint8))
     labels.write_text(f"{image.name}\tGenaxis\n" * lines, encoding="utf-8")
     config = make_config(folder, labels)
-    return lambda: time_call(lambda: check.check_data(config, SimpleNamespace(kind="wheel"), ("Train",)))
+    return lambda: time_call(lambda: check.check_data(config, ("Train",)))
 
 
 COSTS = {

@@ -42,7 +42,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
 
     host = connect(directory)
     warnings = vocabulary.check(config, catalog)
-    config, notes = resolve(config, host)
+    config, notes = resolve(config, host.root, host.defaults)
     for line in [*doubled, *warnings, *notes]:
         click.echo(f"ppocrv2: {line}", err=True)
     return host, with_settings_of_loading(config)
@@ -68,7 +68,7 @@ def check_samples(host: Host, config: dict, modes: Sequence[str]) -> Report:
     from ..host.networks.frame_count import measure_frames
 
     frames, notes = measure_frames(config, modes)
-    report = check_data(config, host, modes, frames)
+    report = check_data(config, modes, frames, host.loads_addresses)
     return report._replace(notes=(*report.notes, *notes))
 
 

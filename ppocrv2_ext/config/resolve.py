@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import Any
 
 from ..data.transforms import list_transforms
 from ..errors import UserError, did_you_mean
 from .expressions import with_numbers
 from .networks import networks
 
-if TYPE_CHECKING:
-    from ..host import Host
-
 LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
 ACCELERATORS = ("gpu", "xpu", "npu", "mlu", "gcu", "metax_gpu", "iluvatar_gpu")  # of Global.use_gpu and so on
 NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys")  # what follows is no (H, W, 3) pixels
 
 
-def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
-    """``config`` as ``host`` can run it.
+def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxyType({})) -> tuple[dict, list[str]]:
+    """``config`` as one PaddleOCR can run it.
 
     * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
-    * ``export_with_pir`` is turned on for the wheel under Paddle 3, whose exporter needs it.
     * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
     * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
 
+    Args:
+        root: the folder of PaddleOCR, which holds dictionaries.
+        defaults: what ``Global`` must say for this PaddleOCR where the config says nothing
+            (:attr:`ppocrv2_ext.host.Host.defaults`).
     Returns:
         (config, notes): a new config, and a sentence for each switch of the user's that was turned or has no effect.
     Raises:
@@ -37,7 +39,7 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
     import paddle
 
     config = with_numbers(config)
-    settings = dict(config["Global"])
+    settings = {**defaults, **config["Global"]}
     notes = []
     members = networks(config["Architecture"]).values()
     if settings.get("use_sync_bn") and any(network.get("freeze_norm") for network in members):
@@ -49,9 +51,7 @@ def resolve(config: dict, host: Host) -> tuple[dict, list[str]]:
         notes.append("Global.use_amp has no effect on a CPU: everything is computed in float32.")
     dictionary = settings.get("character_dict_path")
     if dictionary:
-        settings["character_dict_path"] = str(_find_dictionary(dictionary, host.root))
-    if host.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3:
-        settings.setdefault("export_with_pir", True)
+        settings["character_dict_path"] = str(_find_dictionary(dictionary, root))
     if settings.get("use_amp") and config["Architecture"].get("model_type") == "det":
         settings = with_exact_sigmoid(settings)
     return {**with_copy_paste_index(config), "Global": settings}, notes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from rich.console import Console
@@ -26,9 +26,6 @@ from .labels import LabelCheck
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, read_sources
 
-if TYPE_CHECKING:
-    from ..host.find import Host
-
 THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let other threads run
 CHUNK = 128  # images that a thread looks at before it asks for more
 # When coordinates count as percent: none is above 100 in this many scenes, and no side of a picture is below this.
@@ -37,24 +34,26 @@ LEAST_SCENES, PERCENT, LEAST_SIDE = 3, 100, 250
 
 def check_data(
     config: Mapping[str, Any],
-    host: Host,
     modes: Sequence[str] = ("Train", "Eval"),
     frames: Mapping[str, Frames] = MappingProxyType({}),
+    loads_addresses: bool = False,
 ) -> Report:
     """Look at every line of the data sets of ``config``, and at every image that they name.
 
     Args:
         config: a resolved config.
-        host: the PaddleOCR that is going to read the data.
         modes: the sections whose data sets are checked.
         frames: that the network makes of the lines of each section; without them no text is too long for CTC.
+        loads_addresses: whether the PaddleOCR that is going to read the data loads an image from a web address.
     Returns:
         What was found. Only data sets of label files and LMDBs are checked; the report has a note for any other.
     Raises:
         UserError: a label file, an LMDB or the dictionary cannot be read.
     """
     names = {mode: config[mode]["dataset"].get("name") for mode in modes}
-    sets = [_check_set(config, host, mode, frames.get(mode)) for mode in modes if names[mode] in CHECKED_SETS]
+    sets = [
+        _check_set(config, mode, frames.get(mode), loads_addresses) for mode in modes if names[mode] in CHECKED_SETS
+    ]
     notes = [
         f"{mode}.dataset is not checked: it is a {name}, not a SimpleDataSet, a MultiScaleDataSet or an LMDBDataSet."
         for mode, name in names.items()
@@ -65,12 +64,12 @@ def check_data(
     return Report(tuple(sets), tuple(notes), tuple(report for report in reports if report.findings))
 
 
-def _check_set(config: Mapping[str, Any], host: Host, mode: str, frames: Frames | None) -> SetFindings:
+def _check_set(config: Mapping[str, Any], mode: str, frames: Frames | None, loads_addresses: bool) -> SetFindings:
     effects = list_effects(mode, config["Global"])
     check_label, rules, note = choose_label_checker(config, mode, frames)
     if mode == "Train" and rules.reserve:  # a second branch still learns from a text that is too long for CTC
         effects["few-frames"] = DOUBTFUL
-    sources = read_sources(config, mode, host.kind == "checkout")
+    sources = read_sources(config, mode, loads_addresses)
     try:
         images = _look_at_images(sources, f"{mode}: images")
     finally:

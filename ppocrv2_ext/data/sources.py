@@ -149,12 +149,12 @@ def _count_lines(file: Path) -> int:
         return sum(bool(line.strip()) for line in stream)
 
 
-def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[Source]:
+def read_sources(config: Mapping[str, Any], mode: str, loads_addresses: bool) -> list[Source]:
     """The label files or LMDBs of a data set.
 
     Args:
         config: a resolved config whose ``mode`` is one of :data:`CHECKED_SETS`.
-        is_remote: whether an image may be at a web address.
+        loads_addresses: whether PaddleOCR loads an image from a web address.
     Raises:
         UserError: one cannot be read.
     """
@@ -171,7 +171,7 @@ def read_sources(config: Mapping[str, Any], mode: str, is_remote: bool) -> list[
     with_sizes = bool(dataset.get("ds_width", False)) and dataset["name"] in MULTI_SCALE_SETS
     may_lie_outside = settings.get("outside_images", "warn") == "allow"
     # One function for all files: an image that several of them name is looked at once.
-    look = _look_into(dataset["data_dir"], limits, is_remote, may_lie_outside)
+    look = _look_into(dataset["data_dir"], limits, loads_addresses, may_lie_outside)
     return [Source(file, read_entries(file, delimiter, with_sizes), look) for file in list_label_files(dataset)]
 
 
@@ -185,7 +185,7 @@ def _choose_limits(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> L
     )
 
 
-def _look_into(folder: str, limits: Limits, is_remote: bool, may_lie_outside: bool) -> Look:
+def _look_into(folder: str, limits: Limits, loads_addresses: bool, may_lie_outside: bool) -> Look:
     """A function that checks an image by the name that a label file has for it."""
     from .images import ImageCheck, check_image
 
@@ -198,8 +198,7 @@ def _look_into(folder: str, limits: Limits, is_remote: bool, may_lie_outside: bo
         return not os.path.normpath(os.path.join(base, name)).startswith(base)
 
     def look(name: str) -> ImageCheck:
-        # A clone of PaddleOCR can load an image from a web address. The wheel takes the address for a file name.
-        if is_remote and name.startswith(("http://", "https://")):
+        if loads_addresses and name.startswith(("http://", "https://")):
             return ImageCheck(("remote-image",))
         check = check_image(os.path.join(folder, name), limits)
         if may_lie_outside or not is_outside(name):

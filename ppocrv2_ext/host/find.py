@@ -35,6 +35,19 @@ class Host(NamedTuple):
     version: str  # of the wheel, or the commit of a checkout
     missing_packages: tuple[str, ...]  # our stand-ins take their place
 
+    @property
+    def loads_addresses(self) -> bool:
+        """Whether it loads an image from a web address. The wheel takes the address for the name of a file."""
+        return self.kind == "checkout"
+
+    @property
+    def defaults(self) -> dict[str, bool]:
+        """What ``Global`` must say for it where a config is silent. Under Paddle 3 the wheel exports only with PIR."""
+        import paddle
+
+        needs_pir = self.kind == "wheel" and int(paddle.__version__.split(".")[0]) >= 3
+        return {"export_with_pir": True} if needs_pir else {}
+
 
 def find_host(directory: str | os.PathLike[str] | None = None) -> Host:
     """The PaddleOCR in ``directory``, else in PADDLEOCR_HOME, else in the working directory, else the wheel.

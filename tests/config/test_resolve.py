@@ -23,7 +23,7 @@ AMP = "Global.use_amp has no effect on a CPU: everything is computed in float32.
 def test_mixed_precision_on_a_cpu_is_said_to_have_no_effect(wheel, monkeypatch, switches, has_cuda, expected):
     monkeypatch.setattr("paddle.is_compiled_with_cuda", lambda: has_cuda)
     read = config.read(config.locate("rec/ch_PP-OCRv2_rec_distillation"))
-    _, notes = resolve(config.override(read, [f"Global.{switch}" for switch in switches]), wheel)
+    _, notes = resolve(config.override(read, [f"Global.{switch}" for switch in switches]), wheel.root)
     assert len(notes) == len(expected)
     assert all(note.startswith(sentence) for note, sentence in zip(notes, expected))
 

@@ -1,13 +1,10 @@
 """Small data sets for tests, as label files and as LMDBs, and the parts of configs that read them."""
 
 import json
-from types import SimpleNamespace
 
 from ppocrv2_ext.data.check import check_data
 from ppocrv2_ext.data.frames import Frames
 
-WHEEL = SimpleNamespace(kind="wheel")
-CHECKOUT = SimpleNamespace(kind="checkout")
 SQUARE = [[10, 10], [80, 10], [80, 40], [10, 40]]
 
 
@@ -74,8 +71,8 @@ def lcnet(width, key="RecResizeImg.image_shape"):
     return Frames("LCNet", key, width, width // 4, width // 4, 4.0)
 
 
-def train_set(config, host=WHEEL, frames=None):
-    (data_set,) = check_data(config, host, ("Train",), {"Train": frames} if frames else {}).sets
+def train_set(config, frames=None, loads_addresses=False):
+    (data_set,) = check_data(config, ("Train",), {"Train": frames} if frames else {}, loads_addresses).sets
     return data_set
 
 

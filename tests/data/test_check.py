@@ -8,10 +8,8 @@ from types import SimpleNamespace
 import pytest
 from small_sets import (
     BAD_SCENES,
-    CHECKOUT,
     GOOD_SCENES,
     SQUARE,
-    WHEEL,
     counts,
     lcnet,
     make_config,
@@ -98,7 +96,7 @@ def test_a_space_is_known_if_the_config_says_so(folder):
 
 def test_a_text_with_too_few_frames_is_usable_for_evaluation_only(folder):
     frames = {"Train": lcnet(16), "Eval": lcnet(16)}
-    train, evaluation = check_data(words(folder, "a.png\taaaa"), WHEEL, frames=frames).sets
+    train, evaluation = check_data(words(folder, "a.png\taaaa"), frames=frames).sets
     assert (len(train.usable_samples), len(evaluation.usable_samples)) == (0, 1)
 
 
@@ -118,7 +116,7 @@ def test_without_an_encoder_of_labels_the_images_are_still_checked(folder):
 def test_other_kinds_of_sets_are_not_checked_and_a_note_says_so(folder):
     config = scenes(folder, GOOD_SCENES["sound"])
     config["Eval"] = {"dataset": {"name": "PubTabDataSet"}}
-    report = check_data(config, WHEEL)
+    report = check_data(config)
     assert [data_set.mode for data_set in report.sets] == ["Train"]
     assert report.notes == (
         "Eval.dataset is not checked: it is a PubTabDataSet, not a SimpleDataSet, a MultiScaleDataSet or an"
@@ -128,8 +126,8 @@ def test_other_kinds_of_sets_are_not_checked_and_a_note_says_so(folder):
 
 def test_web_addresses_are_missing_files_for_the_wheel_and_kept_for_a_clone(folder):
     config = scenes(folder, scene("https://nowhere.invalid/a.png", SQUARE))
-    assert counts(train_set(config, WHEEL)) == {"missing-image": 1}
-    assert counts(train_set(config, CHECKOUT)) == {"remote-image": 1}
+    assert counts(train_set(config)) == {"missing-image": 1}
+    assert counts(train_set(config, loads_addresses=True)) == {"remote-image": 1}
 
 
 def test_clean_files_hold_every_usable_line_and_pass_the_check(folder):
@@ -174,13 +172,13 @@ def test_a_label_file_that_is_listed_twice_counts_twice(folder):
     config = make_config([file, file])
     data_set = train_set(config)
     assert (len(data_set.usable_samples), counts(data_set)) == (2, {"missing-image": 2})
-    with_clean_files = clean.with_clean_label_files(config, check_data(config, WHEEL, ("Train",)), folder / "labels")
+    with_clean_files = clean.with_clean_label_files(config, check_data(config, ("Train",)), folder / "labels")
     assert [len(read_entries(path)) for path in with_clean_files["Train"]["dataset"]["label_file_list"]] == [1, 1]
 
 
 def test_a_set_without_broken_lines_keeps_its_label_files(folder):
     config = scenes(folder, GOOD_SCENES["sound"], GOOD_SCENES["grey-image"])
-    assert clean.with_clean_label_files(config, check_data(config, WHEEL), folder / "labels") == config
+    assert clean.with_clean_label_files(config, check_data(config), folder / "labels") == config
     assert not (folder / "labels").exists()
 
 
@@ -199,13 +197,13 @@ def test_a_set_without_broken_lines_keeps_its_label_files(folder):
 )
 def test_words_that_leave_nothing_to_train_on_are_refused(folder, lines, settings, message):
     with pytest.raises(UserError, match=message):
-        clean.require_usable(check_data(words(folder, *lines, **settings), WHEEL))
+        clean.require_usable(check_data(words(folder, *lines, **settings)))
 
 
 @pytest.mark.parametrize("lines", [["a.png\t[]"], [GOOD_SCENES["all-ignored"]]])
 def test_a_training_set_without_text_is_refused(folder, lines):
     with pytest.raises(UserError, match=r"^Train: "):
-        clean.require_usable(check_data(scenes(folder, *lines), WHEEL))
+        clean.require_usable(check_data(scenes(folder, *lines)))
 
 
 @pytest.mark.parametrize(("choice", "usable"), [("drop-character", 2), ("skip", 1)])
@@ -219,7 +217,7 @@ def test_the_config_chooses_whether_unknown_characters_or_their_lines_are_droppe
 def test_the_report_as_json_has_every_place(folder):
     config = words(folder, "a.png\tabc", *["nowhere.png\tabc"] * 9, "a.png\ta€")
     (folder / "check.json").touch()
-    check_report.write_json(check_data(config, WHEEL), folder / "check.json")
+    check_report.write_json(check_data(config), folder / "check.json")
     data = json.loads((folder / "check.json").read_text(encoding="utf-8"))["Train"]
     assert len(data["findings"]["missing-image"]["at"]) == 9
     assert (data["lines"], data["usable"], data["unknown_characters"]) == (11, 2, {"€": 1})
@@ -228,7 +226,7 @@ def test_the_report_as_json_has_every_place(folder):
 
 def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     few = scene("a.png", SQUARE, [[5, 5]], [[5, 5]])
-    check_report.print_report(check_data(scenes(folder, few, few, few, few), WHEEL, ("Train",)))
+    check_report.print_report(check_data(scenes(folder, few, few, few, few), ("Train",)))
     (row,) = [line for line in capsys.readouterr().out.splitlines() if re.match(r"\s*8 +few-points", line)]
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
 
@@ -315,25 +313,25 @@ def test_difficult_boxes_are_ignored_where_the_config_says_so(folder):
 
 def test_labels_of_a_recognizer_given_to_a_detector_are_called_that(folder):
     with pytest.raises(UserError, match=r"the label is plain text, as a recognizer's \(rec_gt.txt\) is"):
-        clean.require_usable(check_data(scenes(folder, "a.png\tEXIT", "a.png\tNORTH"), WHEEL))
+        clean.require_usable(check_data(scenes(folder, "a.png\tEXIT", "a.png\tNORTH")))
 
 
 def test_labels_of_a_detector_given_to_a_recognizer_are_called_that(folder):
     with pytest.raises(UserError, match=r"one of detection \(PPOCRLabel's Label.txt\), and a recognizer reads texts"):
-        clean.require_usable(check_data(words(folder, GOOD_SCENES["sound"]), WHEEL))
+        clean.require_usable(check_data(words(folder, GOOD_SCENES["sound"])))
 
 
 def test_a_dictionary_in_one_row_is_what_the_error_names(folder):
     config = words(folder, "a.png\tabc")
     write(folder / "dictionary.txt", "abc")
     with pytest.raises(UserError, match="has all its characters on one line; put each on its own line"):
-        clean.require_usable(check_data(config, WHEEL))
+        clean.require_usable(check_data(config))
 
 
 def test_training_reads_a_dictionary_without_its_byte_order_mark(folder):
     config = words(folder, "a.png\tabc")
     write(folder / "dictionary.txt", b"\xef\xbb\xbfa\nb\nc\n")
-    report = check_data(config, WHEEL, ("Train",))
+    report = check_data(config, ("Train",))
     assert [finding.kind for finding in report.dictionaries[0].findings] == ["byte-order-mark"]
     assert report.sets[0].places == {}
     changed = clean.with_clean_label_files(config, report, folder / "labels")["Global"]["character_dict_path"]
@@ -348,7 +346,7 @@ def test_texts_behind_other_encoders_are_checked_with_the_length_that_each_takes
     )
     config["Train"]["dataset"]["transforms"][1] = {encoder: None}
     config["Global"]["unknown_characters"] = "fail"
-    report = check_data(config, WHEEL, ("Train",))
+    report = check_data(config, ("Train",))
     assert {reason: places[0][-1] for reason, places in report.sets[0].places.items()} == {
         "long-label": "2",
         "unknown-character": "3",

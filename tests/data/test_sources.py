@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from small_sets import WHEEL, lmdb_words, make_lmdb, train_set, words, write
+from small_sets import lmdb_words, make_lmdb, train_set, words, write
 
 from ppocrv2_ext.data import clean
 from ppocrv2_ext.data.check import check_data
@@ -30,7 +30,7 @@ def test_broken_samples_of_an_lmdb_become_corrections(folder):
         folder, ("abc", "a.png"), ("abc", "broken.png"), ("\uff21", "a.png"), unicode_form="NFKC"
     )
     write(folder / "dictionary.txt", *"abcA")
-    report = check_data(config, WHEEL, ("Train",))
+    report = check_data(config, ("Train",))
     changed = clean.with_clean_label_files(config, report, folder / "labels")["Train"]["dataset"]
     corrections = json.loads((folder / "labels" / "train" / "lmdb-corrections.json").read_text(encoding="utf-8"))
     assert changed["corrections"] == str(folder / "labels" / "train" / "lmdb-corrections.json")
@@ -46,7 +46,7 @@ def test_a_corrected_lmdb_is_checked_with_its_corrections_and_keeps_them(folder)
     config["Train"]["dataset"]["corrections"] = str(folder / "corrections.json")
     assert train_set(config).places == {"unknown-character": [f"{place}:4"]}
     config["Global"]["unknown_characters"] = "skip"
-    changed = clean.with_clean_label_files(config, check_data(config, WHEEL, ("Train",)), folder / "labels")
+    changed = clean.with_clean_label_files(config, check_data(config, ("Train",)), folder / "labels")
     file = Path(changed["Train"]["dataset"]["corrections"])
     assert json.loads(file.read_text(encoding="utf-8")) == {str(place): {"2": None, "3": "ab", "4": None}}
 

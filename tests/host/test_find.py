@@ -6,8 +6,10 @@ from importlib import metadata
 
 import pytest
 
+from ppocrv2_ext.config.resolve import resolve
+from ppocrv2_ext.config.yaml_files import locate, read
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host.find import SCRIPTS, SHARED_PACKAGES, TRAINING_PACKAGES, find_host
+from ppocrv2_ext.host.find import SCRIPTS, SHARED_PACKAGES, TRAINING_PACKAGES, Host, find_host
 
 
 @pytest.fixture
@@ -101,3 +103,18 @@ def test_if_there_is_no_paddleocr_the_error_says_how_to_get_one(tmp_path, monkey
     monkeypatch.setattr(metadata, "distributions", lambda name: [])
     with pytest.raises(UserError, match=r"not installed.*pip install '\.\[trainer\]'.*PADDLEOCR_HOME"):
         find_host()
+
+
+@pytest.mark.parametrize(("paddle_version", "expected"), [("2.6.2", {}), ("3.3.1", {"export_with_pir": True})])
+def test_the_wheel_exports_with_pir_under_paddle_3(tmp_path, monkeypatch, paddle_version, expected):
+    monkeypatch.setattr("paddle.__version__", paddle_version)
+    assert Host("wheel", tmp_path, "2.10.0", ()).defaults == expected
+    assert Host("checkout", tmp_path, "v3.7", ()).defaults == {}
+
+
+def test_a_config_has_the_last_word_over_the_defaults_of_a_paddleocr(wheel):
+    config = read(locate("rec/ch_PP-OCRv2_rec_finetune"))
+    defaults = {"export_with_pir": True}
+    assert resolve(config, wheel.root, defaults)[0]["Global"]["export_with_pir"] is True
+    config["Global"]["export_with_pir"] = False
+    assert resolve(config, wheel.root, defaults)[0]["Global"]["export_with_pir"] is False

@@ -150,7 +150,7 @@ SHIPPED = [name for name in yaml_files.built_in() if name.split("/")[0] in ("rec
 def test_without_augmentation_a_shipped_config_gives_the_sample_that_paddleocrs_transforms_give(wheel, samples, name):
     from ppocr.data import imaug
 
-    config, _ = resolve(yaml_files.read(yaml_files.locate(name)), wheel)
+    config, _ = resolve(yaml_files.read(yaml_files.locate(name)), wheel.root)
     theirs = {ours: stock for stock, substitutes in SUBSTITUTES.items() for ours in substitutes}
     words, pair = samples / "icdar2015_words", []
     file, text = (words / "train.txt").read_text(encoding="utf-8").splitlines()[0].split("\t")

@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -39,7 +38,6 @@ COUNT = 360
 LIMIT, COMMAND_LIMIT = 20.0, 120.0  # seconds
 CONFIGS = {True: "det/ch_PP-OCRv2_det_student", False: "rec/ch_PP-OCRv2_rec_finetune"}
 LINES = 8
-WHEEL = SimpleNamespace(kind="wheel")
 FRAMES = {"Train": Frames("LCNet", "RecResizeImg.image_shape", 64, 16, 16, 4.0)}  # of the recognizer in CONFIGS
 FINE, FINDS, REFUSES = 0, 1, 2  # exit codes
 
@@ -161,7 +159,7 @@ def check_in_process(kind: str, config: dict, folder: Path, case: str, right: fr
 def _check(config: dict, folder: Path) -> tuple[int, str]:
     try:
         require_sources(config, ("Train",))
-        report = check_data(config, WHEEL, ("Train",), FRAMES)
+        report = check_data(config, ("Train",), FRAMES)
     except UserError as error:
         return REFUSES, str(error)
     with open(os.devnull, "w", encoding="utf-8") as sink:
@@ -173,7 +171,7 @@ def _check(config: dict, folder: Path) -> tuple[int, str]:
     except UserError as error:
         return code, str(error)
     changed = clean.with_clean_label_files(config, report, folder / "clean")
-    left = check_data(changed, WHEEL, ("Train",), FRAMES)
+    left = check_data(changed, ("Train",), FRAMES)
     if not clean.is_lmdb(report.sets[0]) and left.sets[0].needs_rewriting and not config["Global"].get("unicode_form"):
         return code, f"damage: the clean form has {left.sets[0].places}"
     return code, "; ".join(report.sets[0].places)

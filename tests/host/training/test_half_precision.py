@@ -27,14 +27,14 @@ def gradient_of_a_wrong_pixel(logit, probability_type):
 
 def test_the_sigmoid_of_a_detector_is_on_the_black_list_of_amp(wheel):
     config = override(read(locate(DETECTOR)), ["Global.use_amp=true", "Global.amp_custom_black_list=[exp]"])
-    assert resolve(config, wheel)[0]["Global"]["amp_custom_black_list"] == ["exp", "sigmoid"]
+    assert resolve(config, wheel.root)[0]["Global"]["amp_custom_black_list"] == ["exp", "sigmoid"]
     assert with_exact_sigmoid({"amp_custom_black_list": ["sigmoid"]}) == {"amp_custom_black_list": ["sigmoid"]}
 
 
 def test_without_amp_and_for_a_recognizer_the_black_list_stays(wheel):
-    assert "amp_custom_black_list" not in resolve(read(locate(DETECTOR)), wheel)[0]["Global"]
+    assert "amp_custom_black_list" not in resolve(read(locate(DETECTOR)), wheel.root)[0]["Global"]
     config = override(read(locate("rec/ch_PP-OCRv2_rec_distillation")), ["Global.use_amp=true"])
-    assert "sigmoid" not in resolve(config, wheel)[0]["Global"]["amp_custom_black_list"]
+    assert "sigmoid" not in resolve(config, wheel.root)[0]["Global"]["amp_custom_black_list"]
 
 
 @pytest.mark.parametrize("logit", [6.5, 10.0])
