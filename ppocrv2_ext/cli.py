@@ -35,6 +35,13 @@ class Group(click.Group):
                 raise
             click.echo(f"ppocrv2: {error}", err=True)
             sys.exit(2)
+        except OSError as error:
+            # Whatever opens a file names it. A pipe that nobody reads any more ends the command as usual.
+            if ctx.params.get("debug") or error.filename is not None or isinstance(error, BrokenPipeError):
+                raise
+            sentence = f"cannot write to standard output: {error.strerror}; send it to another place."
+            click.echo(f"ppocrv2: {sentence}", err=True)
+            sys.exit(2)
         except KeyboardInterrupt:  # click would exit with 1, which says that something was found
             click.echo("ppocrv2: stopped.", err=True)
             sys.exit(130)

@@ -134,20 +134,6 @@ def _say_empty(names: Sequence[str], least_score: float) -> None:
         click.echo(f"No line was found in {', '.join(first_few(names))}{rule}.", err=True)
 
 
-def _echo(text: str) -> None:
-    """Print on standard output.
-
-    Raises:
-        UserError: it cannot be written, as on a full disk. A pipe that nobody reads ends the command as usual.
-    """
-    try:
-        click.echo(text, nl=False)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UserError(f"cannot write to standard output: {error.strerror}; send it to another place.") from error
-
-
 def _name_once(files: Sequence[Path]) -> list[Path]:
     """The files, each once. Those that are given more than once are named on stderr."""
     for file, count in Counter(files).items():
@@ -225,7 +211,7 @@ def _write(form: str, parts: list[Any], target: Path, heading: str) -> None:
     elif form in ("text", "json"):
         text = ("\n" if form == "text" else "").join(parts)
         if target == STANDARD_OUTPUT:
-            _echo(heading + text)
+            click.echo(heading + text, nl=False)
         else:
             with atomic_write(target) as part:
                 part.write_text(text, encoding="utf-8")

@@ -237,3 +237,31 @@ def test_overrides_of_several_o_are_applied_in_the_order_given():
         done = CliRunner().invoke(main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
     assert done.exit_code == 0, done.output
     assert seen == ["a=1", "b=2", "a=3"]
+
+
+def test_a_full_disk_behind_standard_output_is_said():
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as stream:
+        command = [sys.executable, "-m", "ppocrv2_ext", "configs"]
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True)
+    said = "ppocrv2: cannot write to standard output: No space left on device; send it to another place.\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_a_pipe_that_nobody_reads_ends_a_command_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "ppocrv2_ext", "configs"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_error_about_a_file_keeps_its_traceback(run, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(13, "Permission denied", "secret.yml")
+
+    monkeypatch.setattr(main.commands["configs"], "callback", fail)
+    assert isinstance(run("configs").exception, PermissionError)

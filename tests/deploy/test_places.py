@@ -1,7 +1,6 @@
 """Places of files: what may not be looked at, or cannot be written, is known before the work and said in a sentence."""
 
 import errno
-import io
 import os
 import tempfile
 
@@ -11,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import ocr
 from ppocrv2_ext.deploy import places, sources, verification
 from ppocrv2_ext.errors import UserError
 
@@ -125,15 +123,6 @@ class TestCommands:
         result = CliRunner().invoke(main, ["compare", str(model_dir), str(model_dir), "--data", str(labels)])
         assert result.exit_code == 1
         assert f"labels.txt:2: {labels.parent / 'gone.png'}: No such file or directory." in result.stderr
-
-    def test_a_full_disk_behind_standard_output_is_said(self, monkeypatch):
-        class Full(io.StringIO):
-            def write(self, text):
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr("sys.stdout", Full())
-        with pytest.raises(UserError, match="cannot write to standard output: No space left on device"):
-            ocr._echo("text")
 
     def test_a_full_temporary_folder_is_said(self, model_dir, monkeypatch, tmp_path):
         def fail(path, content):
