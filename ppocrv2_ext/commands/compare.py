@@ -150,7 +150,7 @@ def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
 
 
 def _print(comparisons: Sequence[Comparison], rule: str) -> None:
-    from ..report.confusions import describe_confusion
+    from ..report.confusions import describe_confusion, list_frequent
 
     table = make_table("", "lines", "before", "after", "mended", "broken")
     table.columns[0].overflow = "fold"  # two long paths may differ at their ends alone
@@ -165,7 +165,7 @@ def _print(comparisons: Sequence[Comparison], rule: str) -> None:
         for what, confusions in (("New", each.broken_confusions), ("Gone", each.mended_confusions)):
             listed = ", ".join(
                 f"{describe_confusion(confusion)} ({count})"
-                for confusion, count in confusions.most_common(CONFUSIONS_PRINTED)
+                for confusion, count in list_frequent(confusions, CONFUSIONS_PRINTED)
             )
             if listed:
                 click.echo(f"{what} confusions in {each.title}: {listed}")

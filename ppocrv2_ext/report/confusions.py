@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -12,6 +13,11 @@ class Confusion(NamedTuple):
 
     written: str  # "" if a character was read where there is none
     read: str  # "" if the character was left out
+
+
+def list_frequent(confusions: Counter[Confusion], most: int) -> list[tuple[Confusion, int]]:
+    """(confusion, count) of those that were made more than once, the most frequent first. One alone may be chance."""
+    return [(confusion, count) for confusion, count in confusions.most_common(most) if count > 1]
 
 
 def describe_confusion(confusion: Confusion) -> str:

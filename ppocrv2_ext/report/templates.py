@@ -6,6 +6,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from .confusions import list_frequent
+
 FOLDER = Path(__file__).parent
 
 
@@ -22,6 +24,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.globals["style"] = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    environment.filters["frequent"] = list_frequent
     environment.filters["thousands"] = "{:,}".format
     return environment
 

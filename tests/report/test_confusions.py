@@ -1,11 +1,13 @@
 """Which characters are taken for which."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from ppocrv2_ext.report.confusions import Confusion, describe_confusion, find_confusions
+from ppocrv2_ext.report.confusions import Confusion, describe_confusion, find_confusions, list_frequent
 
 TEXTS = st.text(alphabet="ab1京皖", max_size=8)
 
@@ -28,6 +30,12 @@ def test_confusions_by_hand():
 )
 def test_a_confusion_is_described_in_words_and_what_cannot_be_seen_by_its_number(written, read, described):
     assert describe_confusion(Confusion(written, read)) == described
+
+
+def test_confusions_that_were_made_once_are_not_frequent():
+    confusions = Counter({Confusion("o", "0"): 2, Confusion("l", "1"): 1, Confusion("i", "l"): 5})
+    assert list_frequent(confusions, 24) == [(Confusion("i", "l"), 5), (Confusion("o", "0"), 2)]
+    assert list_frequent(confusions, 1) == [(Confusion("i", "l"), 5)]
 
 
 @given(TEXTS)

@@ -31,7 +31,7 @@ VOID = {"meta", "img", "br", "image", "line", "polyline", "polygon", "circle"}
 
 def line_samples():
     samples = LineSamples()
-    samples.add("皖.jpg", "皖A1", "豫A1", 0.9, lambda: np.zeros((32, 64, 3), np.uint8))
+    samples.add("皖.jpg", "皖A皖", "豫A豫", 0.9, lambda: np.zeros((32, 64, 3), np.uint8))
     samples.add("苏.jpg", "苏B2", "苏B2", 0.8, lambda: np.zeros((32, 64, 3), np.uint8))
     samples.add("<b>.jpg", "<i>", "", 0.7, lambda: np.zeros((32, 64, 3), np.uint8))
     return Samples(4, "Student2", samples)
@@ -92,9 +92,9 @@ def test_the_page_says_how_the_training_ran_and_what_came_out():
         "Time of training 10 s",
         "Student2 norm_edit_dis 80.00% 80.00%",
         "best network acc 50.00% 45.00%",
-        "label 皖A1 read 豫A1",
+        "label 皖A皖 read 豫A豫",
         "1 of 3 are right to the character",
-        "皖 → 豫 1",
+        "皖 → 豫 2",
     ):
         assert expected in text, expected
 
