@@ -129,9 +129,10 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
         return
     texts = read_texts([pixels[i] for i in long], load_engine(model.folder, "onnxruntime"), model.settings)
     other = sum(text != ours[i].text for i, (text, _) in zip(long, texts))
+    are = "line is" if len(long) == 1 else "lines are"
     click.echo(
-        f"{len(long)} {'line is' if len(long) == 1 else 'lines are'} longer than {width} pixels. `ppocrv2 ocr` adds "
-        f"{EMPTY_END} empty pixels to {'it' if len(long) == 1 else 'them'}, and reads {other} otherwise than here."
+        f"{len(long)} {are} longer than {width} pixels. `ppocrv2 ocr` alone puts {EMPTY_END} empty pixels behind such a"
+        f" line, which changes {other or 'no'} text{'s' * (other != 1)} here. The table is without them."
     )
 
 
