@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ..config import networks, yaml_files
+from ..config.names import EXPORTED_AS, prepares_labels
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
@@ -38,7 +39,7 @@ def export(
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory)
-    config = _leave_label_steps(requirements.require_trained_network(config))
+    config = _with_known_steps(requirements.require_trained_network(config))
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
@@ -60,13 +61,18 @@ def export(
         convert_and_compare(folder)
 
 
-def _leave_label_steps(config: dict) -> dict:
-    """``config`` without the transforms of Eval that prepare labels, such as CTCLabelEncode.
+def _with_known_steps(config: dict) -> dict:
+    """``config`` with the transforms of Eval as PaddleOCR calls them, and without those that prepare labels.
 
-    The exporter copies the others into ``inference.yml``. PaddleOCR 3 refuses a model with a step it does not know.
+    The exporter copies them into ``inference.yml``. PaddleOCR 3 refuses a model with a step it does not know.
     """
     dataset = config["Eval"]["dataset"]
-    steps = [step for step in dataset["transforms"] if not next(iter(step)).endswith("LabelEncode")]
+    steps = []
+    for step in dataset["transforms"]:
+        ((name, arguments),) = step.items()
+        if not prepares_labels(name):
+            known, *rest = EXPORTED_AS.get(name, (name,))
+            steps += [{known: arguments}, *({other: None} for other in rest)]
     return {**config, "Eval": {**config["Eval"], "dataset": {**dataset, "transforms": steps}}}
 
 

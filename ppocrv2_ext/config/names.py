@@ -26,6 +26,11 @@ SUBSTITUTES = {
     "NormalizeImage": ("NormalizeToCHW",),
 }
 
+# What a folder of an exported model calls a transform of this package: by names that other programs know.
+EXPORTED_AS = {"TextLineResize": ("RecResizeImg",), "NormalizeToCHW": ("NormalizeImage", "ToCHWImage")}
+# Transforms of this package that prepare labels. The names of PaddleOCR's end in LabelEncode.
+LABEL_TRANSFORMS = ("TextLineEncode", "HalfTurnByName")
+
 # The keys of Global that say which class is which character.
 DICTIONARY_KEYS = ("character_dict_path", "use_space_char")
 
@@ -61,3 +66,8 @@ GLOBAL_KEYS = {
     check_images max_image_pixels
     """.split(),
 }
+
+
+def prepares_labels(transform: str) -> bool:
+    """Whether a transform of this name prepares labels or test samples, so that reading does without it."""
+    return transform.endswith("LabelEncode") or transform in LABEL_TRANSFORMS

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..checkpoints import official
 from ..config import expressions, yaml_files
+from ..config.names import prepares_labels
 from ..config.values import ARGUMENTS, find_wrong_values
 from ..errors import UserError
 from ..files import PathLike
@@ -28,7 +29,8 @@ OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder 
 KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
 MOST_PIXELS = 2**22  # of a line; the official recognizer sees 32 x 320
-PARTS = ("DetResizeForTest", "NormalizeImage", *LINE_RESIZES, "PostProcess")  # of a description; no other is read
+PARTS = ("DetResizeForTest", "NormalizeImage", *LINE_RESIZES, "PostProcess")  # of a description, whose values are read
+STEPS = ("DecodeImage", *PARTS[:-1], "ToCHWImage", "KeepKeys")  # that reading does, or can do without
 
 
 class DetectorSettings(NamedTuple):
@@ -142,11 +144,32 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
         for name, options in (*steps.items(), ("PostProcess", post)):
             for sentence in find_wrong_values(name, options, ARGUMENTS) if name in PARTS else ():
                 raise UserError(f"{source}: {sentence}")
+        _require_known_steps(steps, source)
         return _parse_detector(steps, post, source) if kind == "det" else _parse_line(steps, post, kind, source)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{source} is not what the exporter writes ({type(error).__name__}: {error}); export the model again."
         ) from error
+
+
+def _require_known_steps(steps: Mapping[str, Any], source: PathLike) -> None:
+    """Refuse what would show the network other pixels than its evaluation did.
+
+    Raises:
+        UserError: a step is not known here, or its options change what is not changed here.
+    """
+    unknown = next((name for name in steps if name not in STEPS and not prepares_labels(name)), None)
+    if unknown is not None:
+        raise UserError(
+            f"{source}: pictures are not prepared by {unknown} here; take it out of Eval.dataset.transforms, evaluate,"
+            " and export the model again."
+        )
+    # PaddleOCR's own default is RGB.
+    if "DecodeImage" in steps and steps["DecodeImage"].get("img_mode", "RGB") != "BGR":
+        raise UserError(
+            f"{source}: DecodeImage.img_mode is {steps['DecodeImage'].get('img_mode', 'RGB')}, and pictures are read as"
+            " BGR here; train, evaluate and export with img_mode: BGR."
+        )
 
 
 def _parse_detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:
@@ -176,6 +199,11 @@ def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, so
     resize = next((steps[name] for name in LINE_RESIZES if name in steps), None)
     if resize is None:
         raise UserError(f"{source} describes no reader of lines: it has none of {', '.join(LINE_RESIZES)}.")
+    if not resize.get("padding", True):
+        raise UserError(
+            f"{source}: lines are not stretched here (RecResizeImg.padding: false); train, evaluate and export without"
+            " it."
+        )
     channels, height, width = map(int, resize["image_shape"])
     if height * width > MOST_PIXELS:
         raise UserError(f"{source}: a line of {height} x {width} pixels is too large; export the model again.")

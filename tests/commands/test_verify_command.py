@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tiny_recognizer import DESCRIPTION
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands.export import _leave_label_steps
+from ppocrv2_ext.commands.export import _with_known_steps
 from ppocrv2_ext.config import built_in, locate, read
 from ppocrv2_ext.deploy import verification
 
@@ -181,10 +181,22 @@ def test_a_call_without_a_readable_picture_is_refused(model_dir, tmp_path):
 def test_paddleocr_3_knows_every_step_that_is_exported(name):
     config = read(locate(name))
     kind = config["Architecture"]["model_type"]
-    exported = [next(iter(step)) for step in _leave_label_steps(config)["Eval"]["dataset"]["transforms"]]
+    exported = [next(iter(step)) for step in _with_known_steps(config)["Eval"]["dataset"]["transforms"]]
     assert not [step for step in exported if step.endswith("LabelEncode")]
     if kind in KNOWN_TO_PADDLEOCR_3:
         assert set(exported) <= KNOWN_TO_PADDLEOCR_3[kind]
+
+
+def test_transforms_of_this_package_are_exported_by_the_names_that_other_programs_know():
+    means = {"mean": [0.5, 0.5, 0.5]}
+    steps = [{"TextLineEncode": None}, {"HalfTurnByName": None}, {"TextLineResize": {"image_shape": [3, 32, 320]}}]
+    config = {"Eval": {"dataset": {"transforms": [*steps, {"NormalizeToCHW": means}, {"KeepKeys": None}]}}}
+    assert _with_known_steps(config)["Eval"]["dataset"]["transforms"] == [
+        {"RecResizeImg": {"image_shape": [3, 32, 320]}},
+        {"NormalizeImage": means},
+        {"ToCHWImage": None},
+        {"KeepKeys": None},
+    ]
 
 
 @pytest.mark.slow

@@ -162,6 +162,23 @@ class TestSettings:
         with pytest.raises(UserError, match=message):
             settings.parse_settings({**content, "PostProcess": post}, kind, "inference.yml")
 
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            ({"DecodeImage": {"img_mode": "RGB"}}, "DecodeImage.img_mode is RGB, and pictures are read as BGR here"),
+            ({"DecodeImage": None}, "DecodeImage.img_mode is RGB"),  # PaddleOCR's default
+            ({"GrayImageChannelFormat": None}, "pictures are not prepared by GrayImageChannelFormat here"),
+            ({"RecResizeImg": {"image_shape": [3, 32, 320], "padding": False}}, "lines are not stretched here"),
+        ],
+    )
+    def test_a_model_that_was_evaluated_on_other_pixels_is_refused(self, step, message):
+        steps = [{"RecResizeImg": {"image_shape": [3, 32, 320]}}, step, {"CTCLabelEncode": None}, {"KeepKeys": None}]
+        post = {"name": "CTCLabelDecode", "character_dict": ["a"]}
+        with pytest.raises(UserError, match=message):
+            settings.parse_settings(
+                {"PreProcess": {"transform_ops": steps}, "PostProcess": post}, "rec", "inference.yml"
+            )
+
     def test_a_description_without_its_parts_is_refused(self):
         with pytest.raises(UserError, match="not what the exporter writes"):
             settings.parse_settings({"PostProcess": {}}, "det", "inference.yml")
