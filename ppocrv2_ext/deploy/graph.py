@@ -120,11 +120,21 @@ def _find_input(parts: list[Any]) -> str:
 
 def _scalars(graph: Any) -> dict[str, float]:
     """{name: value} of every constant of one number."""
-    from onnx import numpy_helper
+    from onnx import helper, numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    tensors.update(
-        {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant" and node.attribute}
-    )
-    small = {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items() if len(tensor.dims) <= 1}
-    return {name: float(array.reshape(-1)[0]) for name, array in small.items() if array.size == 1}
+    numbers = {}
+    for node in graph.node:
+        if node.op_type != "Constant":
+            continue
+        for attribute in node.attribute:  # of all kinds of constants, these can be one number
+            if attribute.name == "value":
+                tensors[node.output[0]] = attribute.t
+            elif attribute.name in ("value_float", "value_int"):
+                numbers[node.output[0]] = float(helper.get_attribute_value(attribute))
+    for name, tensor in tensors.items():
+        if len(tensor.dims) <= 1:
+            array = numpy_helper.to_array(tensor)
+            if array.size == 1 and array.dtype.kind in "fiu":  # a tensor may also hold text
+                numbers[name] = float(array.reshape(-1)[0])
+    return numbers
