@@ -15,7 +15,7 @@ from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import list_transforms
 from ..errors import did_you_mean
 from .components import list_components
-from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, LINE_BACKBONES
+from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, LINE_BACKBONES, RECOGNITION_BATCH
 from .networks import name_section, networks
 from .without_effect import find_settings_without_effect
 
@@ -36,6 +36,12 @@ CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the lab
     "RandomHalfTurn": ["0", "180"],
     "HalfTurnByName": ["0", "180"],
 }
+CTC_BATCHES = {  # how a batch begins, by the transform that encodes its texts for CTC
+    "CTCLabelEncode": RECOGNITION_BATCH,
+    "TextLineEncode": RECOGNITION_BATCH,
+    "MultiLabelEncode": ("image", "label_ctc"),
+}
+EVALUATED_ENTRIES = 2  # of them, the image and the label, are used by an evaluation
 CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
 # Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
 CHANNELS_LAST = (
@@ -188,6 +194,27 @@ def _check_detector_train_batch(config: dict) -> Iterator[str]:
             yield f"Train.dataset.transforms.{name}.size must be multiples of {STRIDE}, got {size!r}."
 
 
+def _check_recognizer_batches(config: dict) -> Iterator[str]:
+    """Losses of CTC and the evaluation of texts unpack the batch by position."""
+    for mode, count in (("Train", None), ("Eval", EVALUATED_ENTRIES)):
+        keys = _find_keep_keys(config, mode)
+        for name in _map_transforms(config, mode):
+            begin = list(CTC_BATCHES.get(name, ()))[:count]
+            if isinstance(keys, list) and keys[: len(begin)] != begin:
+                yield (
+                    f"{mode}.dataset.transforms.KeepKeys.keep_keys must begin with {', '.join(begin)} after {name}, got"
+                    f" {keys!r}."
+                )
+
+
+def _check_decoder(config: dict) -> Iterator[str]:
+    """What is trained with labels for CTC is decoded as CTC. Another decoder may run, and reads "aabb" for "ab"."""
+    encoder = next((name for name in _map_transforms(config, "Train") if name in CTC_BATCHES), None)
+    decoder = config["PostProcess"].get("name")
+    if encoder and "CTC" not in str(decoder):
+        yield f"PostProcess.name must be a decoder of CTC, such as CTCLabelDecode, after {encoder}, got {decoder!r}."
+
+
 def _list_line_shapes(config: dict) -> Iterator[tuple[str, str, list[int]]]:
     """(mode, key, [channels, height, width]) of each transform that resizes lines."""
     for mode, name in itertools.product(("Train", "Eval"), LINE_RESIZERS):
@@ -305,6 +332,8 @@ CHECKS = (
     _check_detector_train_batch,
     _check_detector_eval_batch,
     _check_image_first,
+    _check_recognizer_batches,
+    _check_decoder,
     _check_centers_in_float32,
     _check_order_of_transforms,
     _check_input_channels,

@@ -152,3 +152,39 @@ def test_a_setting_without_effect_is_a_doubt(name, assignments, sentences):
 def test_no_built_in_config_has_a_doubt():
     for name in config.built_in():
         assert list(find_doubts(config.read(config.locate(name)))) == [], name
+
+
+def conflicts(name, *overrides):
+    return list(find_conflicts(config.override(config.read(config.locate(name)), overrides)))
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (
+            "Train.dataset.transforms.KeepKeys.keep_keys=[image,length,label]",
+            "image, label, length after TextLineEncode",
+        ),
+        ("Train.dataset.transforms.KeepKeys.keep_keys=[image,label]", "image, label, length after TextLineEncode"),
+        ("Eval.dataset.transforms.KeepKeys.keep_keys=[image,length,label]", "image, label after CTCLabelEncode"),
+        ("PostProcess.name=AttnLabelDecode", "PostProcess.name must be a decoder of CTC"),
+    ],
+)
+def test_a_recognizer_gets_its_batch_and_its_decoder_as_ctc_needs_them(override, expected):
+    (sentence,) = conflicts(RECOGNIZER, override)
+    assert expected in sentence
+
+
+def test_a_batch_may_hold_more_and_an_evaluation_needs_no_length():
+    assert conflicts(RECOGNIZER, "Train.dataset.transforms.KeepKeys.keep_keys=[image,label,length,valid_ratio]") == []
+    assert conflicts(RECOGNIZER, "Eval.dataset.transforms.KeepKeys.keep_keys=[image,label]") == []
+
+
+def test_a_recognizer_of_two_branches_keeps_the_label_of_ctc_second():
+    recipe = config.read(config.locate(RECOGNIZER))
+    keys = ["image", "label_gtc", "label_ctc", "length", "valid_ratio"]
+    recipe["Train"]["dataset"]["transforms"] = [{"MultiLabelEncode": None}, {"KeepKeys": {"keep_keys": keys}}]
+    (sentence,) = find_conflicts(recipe)
+    assert "must begin with image, label_ctc after MultiLabelEncode" in sentence
+    keys[1:3] = keys[2:0:-1]
+    assert list(find_conflicts(recipe)) == []
