@@ -6,6 +6,7 @@ What is wrong is given by names of :data:`~.reasons.REASONS`. Sizes are (width, 
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -26,7 +27,7 @@ class LabelCheck(NamedTuple):
     label: str = ""  # the label without what is broken
     boxes: int = 0  # in ``label``, if it is a scene's
     ignored_boxes: int = 0  # those of them whose text is ignored
-    extent: float = 0  # the largest coordinate of the label, as it was written
+    extent: float = 0  # the largest coordinate of the boxes that have finite ones, as it was written
     text_length: int = 0  # characters, if it is a text
     unknown_characters: tuple[str, ...] = ()  # those of them that the dictionary lacks
     frames: int = 0  # the fewest in which CTC can write the text
@@ -51,8 +52,9 @@ def check_detection_label(
         return LabelCheck(("not-json",), label)
     if not isinstance(objects, list) or not all(_is_object(each) for each in objects):
         return LabelCheck(("not-objects",), label)
-    extent = max((_extent(each["points"]) for each in objects), default=0.0)
-    if 0 < extent <= 1 and any(isinstance(x, float) for each in objects for point in each["points"] for x in point):
+    coordinates = [x for each in objects for x in _list_coordinates(each["points"])]
+    extent = float(max(map(abs, coordinates), default=0))
+    if 0 < extent <= 1 and any(isinstance(x, float) for x in coordinates):
         return LabelCheck(("fraction-boxes",), label, extent=extent)
     checks = [_check_box(each, size, ignore_difficult) for each in objects]
     reasons = [reason for reason, _ in checks if reason]
@@ -98,12 +100,17 @@ def _is_ignored(value: dict) -> bool:
     return value["transcription"] in IGNORED_TEXTS
 
 
-def _extent(points: Any) -> float:
-    """The largest coordinate of one box; 0 if it has none, or what cannot be compared."""
+def _list_coordinates(points: Any) -> list[float]:
+    """The coordinates of one box; none if any of them is no finite number.
+
+    Args:
+        points: what the label has for the box, which may be anything.
+    """
     try:
-        return float(max(abs(x) for point in points for x in point))
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
+        coordinates = [x for point in points for x in point]
+        return coordinates if all(map(math.isfinite, coordinates)) else []
+    except (TypeError, OverflowError):
+        return []
 
 
 def _check_box(value: dict, size: tuple[int, int] | None, ignore_difficult: bool) -> tuple[str | None, dict | None]:

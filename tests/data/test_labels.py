@@ -1,6 +1,7 @@
 """Labels of scenes, lines and classes: the reasons of broken ones, and sound ones unchanged."""
 
 import json
+import math
 
 import pytest
 from shapely import Polygon
@@ -130,6 +131,14 @@ def test_a_box_thinner_than_a_pixel_becomes_an_ignored_box(thickness, text):
 def test_boxes_in_fractions_are_named_as_such():
     label = objects([[0.1, 0.2], [0.5, 0.2], [0.5, 0.9], [0.1, 0.9]])
     assert check_detection_label(label, SIZE).reasons == ("fraction-boxes",)
+
+
+@pytest.mark.parametrize("broken", [None, 5, "ab", {}, [], [1, 2], [[0.5, None]], [[5, math.nan]], [[10**400, 1]]])
+def test_a_broken_box_does_not_hide_that_the_others_are_in_fractions(broken):
+    fractions = [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9], [0.1, 0.9]]
+    for label in (objects(fractions, broken), objects(broken, fractions)):
+        check = check_detection_label(label, SIZE)
+        assert (check.reasons, check.extent) == (("fraction-boxes",), 0.9)
 
 
 def test_difficult_boxes_are_kept_and_named_or_ignored_where_the_config_says_so():
