@@ -158,7 +158,9 @@ def load_image(path: PathLike) -> np.ndarray:
 def to_pixels(file: Image.Image) -> np.ndarray:
     """An opened image, or the frame at which it stands, as :func:`load_image` returns it."""
     image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode == "I":
+        return to_bgr(_narrow(np.asarray(image)))
+    if image.mode == "F" or image.mode.startswith("I;16"):
         return to_bgr(np.asarray(image))
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
@@ -235,8 +237,6 @@ def to_bgr(array: np.ndarray) -> np.ndarray:
     pixels = np.asarray(array)
     if pixels.ndim not in (2, 3) or pixels.size == 0 or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
         raise ValueError(f"an image must be (H, W), or (H, W, 1, 3 or 4), and not empty, got {pixels.shape}.")
-    if pixels.dtype == np.int32 and pixels.min() >= 0 and pixels.max() < 2**16:
-        pixels = pixels.astype(np.uint16)  # how Pillow opens some 16-bit files
     if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # in either order of bytes
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.dtype != np.uint8:
@@ -245,6 +245,23 @@ def to_bgr(array: np.ndarray) -> np.ndarray:
     if pixels.shape[2] == 4:
         pixels = _lay_on_white(pixels)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+
+def _narrow(pixels: np.ndarray) -> np.ndarray:
+    """Grey as Pillow opens files of 32 bits, and some of 16, as uint8 or uint16.
+
+    Such a file does not say where its white is. If no value is above 255, it is taken as 8 bits, else as 16.
+
+    Args:
+        pixels: (H, W) int32.
+    Raises:
+        ValueError: a value does not fit into 16 bits.
+    """
+    least, most = pixels.min(initial=0), pixels.max(initial=0)
+    if least < 0 or most >= 2**16:
+        value = least if least < 0 else most
+        raise ValueError(f"a grey value must be from 0 to 65535, got {value}; save the picture with 8 or 16 bits")
+    return pixels.astype(np.uint8 if most < 2**8 else np.uint16)
 
 
 def _lay_on_white(pixels: np.ndarray) -> np.ndarray:

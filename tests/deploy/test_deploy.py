@@ -372,6 +372,18 @@ class TestImages:
         pixels = np.array([[0x1234, 0xFFFF]], np.uint16)
         assert self._save(tmp_path / "a.png", pixels).tolist() == [[[0x12] * 3, [0xFF] * 3]]
 
+    @pytest.mark.parametrize(
+        ("stored", "expected"), [([0, 7, 255], [0, 7, 255]), ([0, 256, 0xFFFF], [0, 1, 255])], ids=["8 bits", "16 bits"]
+    )
+    def test_a_tiff_of_32_bits_holds_values_of_8_or_of_16(self, tmp_path, stored, expected):
+        pixels = self._save(tmp_path / "a.tif", np.array([stored], np.int32))
+        assert pixels.tolist() == [[[value] * 3 for value in expected]]
+
+    @pytest.mark.parametrize("value", [-1, 2**16])
+    def test_a_tiff_of_32_bits_with_other_values_is_refused(self, tmp_path, value):
+        with pytest.raises(ValueError, match=f"must be from 0 to 65535, got {value}; save the picture with 8"):
+            self._save(tmp_path / "a.tif", np.array([[0, value]], np.int32))
+
     def test_a_picture_is_turned_by_its_exif_data(self, tmp_path):
         exif = Image.Exif()
         exif[0x0112] = 6  # a quarter turn clockwise
@@ -398,9 +410,10 @@ class TestImages:
         with pytest.raises(ValueError, match=r"must be \(H, W\)"):
             read.to_bgr(np.zeros(shape, np.uint8))
 
-    def test_floating_point_pixels_are_refused(self):
-        with pytest.raises(ValueError, match="uint8 or uint16, got float32"):
-            read.to_bgr(np.zeros((4, 4), np.float32))
+    @pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint32, np.float32, bool])
+    def test_an_array_of_another_type_is_refused(self, kind):
+        with pytest.raises(ValueError, match=f"uint8 or uint16, got {np.dtype(kind)}"):
+            read.to_bgr(np.ones((4, 4), kind))
 
 
 class TestReadLines:
