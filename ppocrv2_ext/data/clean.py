@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -59,11 +60,13 @@ def is_lmdb(data_set: SetFindings) -> bool:
 def name_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
     """Where the clean form of each label file goes: ``folder/train/NAME`` or ``folder/eval/NAME``.
 
-    Files of the same name get their position in front.
+    Where two of the files have the same name, all get their position in front.
     """
     names = [file.name for file, _ in data_set.files]
-    targets = [name if names.count(name) == 1 else f"{n}-{name}" for n, name in enumerate(names, 1)]
-    return [Path(folder) / data_set.mode.lower() / name for name in targets]
+    # Of all, because a file of the user may be called 1-NAME. Some file systems take Name and name for one.
+    if len({unicodedata.normalize("NFKC", name).casefold() for name in names}) < len(names):
+        names = [f"{n}-{name}" for n, name in enumerate(names, 1)]
+    return [Path(folder) / data_set.mode.lower() / name for name in names]
 
 
 def write_clean_files(data_set: SetFindings, folder: PathLike) -> list[Path]:
