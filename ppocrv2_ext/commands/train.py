@@ -18,6 +18,7 @@ from .. import __version__, interrupts
 from ..config import yaml_files
 from ..data.sources import count_samples
 from ..errors import UserError
+from ..files import printable
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 
@@ -115,7 +116,7 @@ def _report(title: str, host: Host, warnings: Sequence[str]) -> AbstractContextM
     from ..host.observers.recording import Description, command_line, reporting
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
-    return reporting(Description(title, command_line(), versions, warnings))
+    return reporting(Description(printable(title), printable(command_line()), versions, warnings))
 
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:
@@ -125,7 +126,7 @@ def _record(config: dict, folder: Path, source: str, host: Host) -> None:
     # A later training with this file starts from what its user names, not from where this one was resumed.
     anew = {**config, "Global": {**config["Global"], "checkpoints": None}}
     versions = f"ppocrv2-ext {__version__} on PaddleOCR {host.kind} {host.version}"
-    yaml_files.write(anew, folder / "resolved.yml", f"{versions}\n{source}")
+    yaml_files.write(anew, folder / "resolved.yml", f"{versions}\n{printable(source)}")
     add_log_file(folder / "train.log")
 
 

@@ -21,6 +21,8 @@ from .yaml_loader import parse
 
 MOST_BYTES = 256_000  # of a file; the largest config of PaddleOCR has 10 kB
 UNQUOTED_TEXT = re.compile(r"[\w./-]+")  # YAML needs no quotes around it, unless it looks like a number
+# What YAML has no place for, and what ends its lines beside \n. The name of a file may hold any of it.
+NOT_IN_COMMENTS = re.compile(r"[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 PACKAGE = Path(__file__).resolve().parents[1]
 # Installed, configs/ lies inside the package; in a clone it lies beside it.
 BUILT_IN = next(
@@ -216,9 +218,12 @@ def _find_entry(entries: list, step: str, where: str) -> tuple[int, Any]:
 def write(config: dict, path: str | Path, header: str = "") -> None:
     """Write ``config`` as YAML, which PaddleOCR's scripts take as ``-c``. Lines of ``header`` become comments.
 
+    Characters of the header that a comment cannot hold are escaped.
+
     Raises:
         UserError: the file cannot be written.
     """
+    header = NOT_IN_COMMENTS.sub(lambda found: repr(found[0])[1:-1], header)
     comment = "".join(f"# {line}\n" for line in header.splitlines())
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     with atomic_write(path) as part:

@@ -120,7 +120,8 @@ def append(file: PathLike, event: Event) -> None:
             if stream.tell():
                 stream.seek(-1, 2)
                 line = line if stream.read(1) == b"\n" else f"\n{line}"
-            stream.write(f"{line}\n".encode())
+            # Half of a surrogate pair can be written as JSON, but not as UTF-8: it stays an escape.
+            stream.write(f"{line}\n".encode("utf-8", "backslashreplace"))
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"cannot write {file}: {reason}; name another Global.save_model_dir.") from error
@@ -134,8 +135,8 @@ def read(file: PathLike, until: int | None = None) -> History:
 def read_events(file: PathLike) -> list[Event]:
     """The lines of a file. Those that are cut, or that a later version wrote, are passed over."""
     file = Path(file)
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-    return list(filter(None, map(_parse, lines)))
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return list(filter(None, map(_parse, text.split("\n"))))  # str.splitlines also splits at U+2028 inside a text
 
 
 def join_runs(events: Sequence[Event], until: int | None = None) -> History:

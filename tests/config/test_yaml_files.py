@@ -144,6 +144,20 @@ def test_a_written_config_reads_back_equal_with_paddleocrs_own_loader(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["b.yml"]
 
 
+@pytest.mark.parametrize("character", ["\udcff", "\x07", "\x85", "\u2028", "\x7f", "\r", "\ufffe"])
+def test_a_header_may_hold_what_no_yaml_can(character, tmp_path):
+    config.write({"Global": {}}, tmp_path / "a.yml", f"from b{character}Global: c.yml")
+    assert config.read(tmp_path / "a.yml") == {"Global": {}}
+    header = (tmp_path / "a.yml").read_text(encoding="utf-8").splitlines()[0]
+    assert header == f"# from b{repr(character)[1:-1]}Global: c.yml"
+
+
+def test_a_header_keeps_the_letters_of_every_language(tmp_path):
+    config.write({"Global": {}}, tmp_path / "a.yml", "from 字 é\u3000😀.yml\nchanged\tby")
+    text = (tmp_path / "a.yml").read_text(encoding="utf-8")
+    assert text.startswith("# from 字 é\u3000😀.yml\n# changed\tby\n")
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -88,6 +88,14 @@ def test_chinese_text_is_written_as_it_is(file):
     assert "一 warning" in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\x0b", "\r", "\n", "\udcff"])
+def test_every_character_of_a_command_line_is_read_as_it_was_written(character, tmp_path):
+    run = EVENTS[0]._replace(command=f"ppocrv2 train -c a{character}b.yml")
+    history.append(tmp_path / "history.jsonl", run)
+    history.append(tmp_path / "history.jsonl", EVENTS[-1])
+    assert history.read_events(tmp_path / "history.jsonl") == [run, EVENTS[-1]]
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
