@@ -22,6 +22,7 @@ from .confusions import Confusion, find_confusions
 WRONG_LINES, RIGHT_LINES = 24, 12
 WORST_SCENES, BEST_SCENES = 6, 2
 SCENE_SIDE = 720  # pixels of the longer side of a scene's picture; more are scaled down
+LONGEST_SIDE = 65500  # pixels; libjpeg writes no more
 
 Picture = Callable[[], np.ndarray]  # makes an (H, W, 3) uint8 RGB image; called for samples that are kept
 
@@ -137,12 +138,11 @@ class SceneSamples:
 
         def make() -> Scene:
             image = picture()
-            shrink = min(1.0, SCENE_SIDE / max(image.shape[:2]))
-            height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
+            shown = shrink(image, SCENE_SIDE)
+            height, width = shown.shape[:2]
             factors = np.array([scale[0] * width / image.shape[1], scale[1] * height / image.shape[0]])
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) if shrink < 1 else image
             groups = ([np.asarray(box) * factors for box in group] for group in (found, missed, wrong, regions))
-            return Scene(name, (width, height), encode_picture(image), *groups)
+            return Scene(name, (width, height), encode_picture(shown), *groups)
 
         faults = len(missed) + len(wrong)
         if faults:
@@ -175,11 +175,21 @@ def match_boxes(
     return [boxes[j] for _, j in pairs], missed, [box for j, box in enumerate(boxes) if counts[j] and j not in taken]
 
 
+def shrink(image: np.ndarray, longest: int) -> np.ndarray:
+    """A picture, scaled down if a side of it has more than ``longest`` pixels."""
+    factor = longest / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def encode_picture(image: np.ndarray) -> str:
     """The address of a picture that holds the picture itself, as JPEG.
 
     Args:
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB. One that JPEG cannot hold is scaled down.
     """
+    image = shrink(image, LONGEST_SIDE)
     data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

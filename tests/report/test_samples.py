@@ -81,6 +81,16 @@ def test_a_picture_survives_its_address():
     assert decoded[..., 0].mean() < 15
 
 
+@pytest.mark.parametrize(
+    ("shape", "shown"), [((2, 65500), (2, 65500)), ((8, 131000), (4, 65500)), ((65501, 1), (65500, 1))]
+)
+def test_a_picture_that_jpeg_cannot_hold_is_scaled_down(shape, shown):
+    data = base64.b64decode(encode_picture(np.full((*shape, 3), 200, np.uint8)).partition(",")[2])
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded.shape == (*shown, 3)
+    assert abs(decoded.astype(int) - 200).max() < 5
+
+
 def test_boxes_by_hand():
     found, missed, wrong = match_boxes(
         [box(0, 0), box(100, 0)], [False, False], [box(1, 0), box(200, 0)]
