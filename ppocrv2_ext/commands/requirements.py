@@ -137,7 +137,7 @@ def require_known_characters(config: dict) -> None:
     dictionary = find_dictionary(file)
     if dictionary is None:
         return
-    known = set(read_dictionary(dictionary))
+    known = _read_trained_characters(file, dictionary)
     new = [character for character in read_characters(config) if character not in known]
     if new:
         raise UserError(
@@ -145,6 +145,19 @@ def require_known_characters(config: dict) -> None:
             f" {config['Global']['character_dict_path']}, such as {new[0]!r};"
             " export with the dictionary of the training."
         )
+
+
+def _read_trained_characters(file: str, dictionary: Path) -> list[str]:
+    """The characters that the weights in ``file`` have classes for. A dictionary does not say whether space is one."""
+    from ..checkpoints import pdparams
+    from ..checkpoints.character_rows import find_class_axes
+
+    params = pdparams.read_arrays(file)
+    with_space, without = (read_dictionary(dictionary, space) for space in (True, False))
+    fits, fits_without = (
+        bool(find_class_axes(params, params, len(characters), len(characters))) for characters in (with_space, without)
+    )
+    return without if fits_without and not fits else with_space
 
 
 def require_centers(config: dict) -> None:
