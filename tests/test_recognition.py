@@ -282,6 +282,19 @@ def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(ppo
     assert not (tmp_path / "graph").exists()
 
 
+def test_a_copy_of_trained_weights_keeps_the_dictionary_of_its_training(pretrained, tmp_path, monkeypatch):
+    from ppocrv2_ext.checkpoints import pdparams
+    from ppocrv2_ext.commands.weights import weights
+
+    monkeypatch.chdir(tmp_path)
+    characters = (pretrained.parent / "characters.txt").read_text(encoding="utf-8").splitlines()
+    own = tmp_path / "own.txt"
+    own.write_text("\n".join(reversed(characters)) + "\n", encoding="utf-8")
+    pdparams.write_checkpoint(pdparams.read_arrays(pretrained), tmp_path / "mine", "latest", own)
+    weights("rec", "copy", source="mine/latest")
+    assert (tmp_path / "copy" / "ch_PP-OCRv2_rec.dict.txt").read_bytes() == own.read_bytes()
+
+
 def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_trained(ppocrv2, one_batch, tmp_path):
     paddle.save(paddle.nn.Linear(2, 2).state_dict(), str(tmp_path / "other.pdparams"))
     refused = ppocrv2("train", "-c", FINETUNE, "-o", *one_batch, "Global.pretrained_model=other")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
+from ..checkpoints.paths import SAFE_SUFFIX, find_dictionary, require_file, with_suffix, without_suffix
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from ..files import PathLike
@@ -73,6 +73,8 @@ def _write_network(kind: str, output: str, source: str | None, network: str | No
     click.echo(loading.render_report(report, file))
     loading.require_match(report, minimum=1.0)
     dictionary = host.root / official.DICTIONARY if kind == "rec" else None
+    if trained and dictionary:
+        dictionary = find_dictionary(trained) or dictionary
     written = pdparams.write_checkpoint(params, folder, name, dictionary)
     for note in notes:
         click.echo(note)
