@@ -79,6 +79,17 @@ def test_output_gradients_and_statistics_equal_paddles(mode, fast_calls):
 
 
 @needs_numba
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 3, 1, 1), (1, 3, 1, 2)])
+def test_channels_of_one_or_two_values_are_what_paddle_makes_of_them(shape, mode):
+    rng = np.random.default_rng(4)
+    layer = _layer(rng, 3, mode)
+    x, weights = (paddle.to_tensor(rng.uniform(-2, 2, shape).astype(np.float32)) for _ in "xw")
+    theirs = _run(lambda x, norm: F.hardswish(norm(x)), copy.deepcopy(layer), x, weights)
+    assert_near(_run(norm_hardswish, layer, x, weights), theirs, 2e-5)
+
+
+@needs_numba
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
     monkeypatch.setattr(memory.os, "cpu_count", lambda: 8)
     rng = np.random.default_rng(1)

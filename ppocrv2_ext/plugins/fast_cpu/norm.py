@@ -69,4 +69,5 @@ def _can_fuse(x: Tensor, norm: nn.Layer) -> bool:
         and can_use(x, norm.weight, norm.bias, norm._mean, norm._variance)
         and x.ndim == 4
         and x.shape[1] == len(norm.weight)
+        and x.size > x.shape[1]  # a channel of one value has no statistics: in training, Paddle does not normalize it
     )
