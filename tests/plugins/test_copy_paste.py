@@ -12,9 +12,10 @@ from shapely.geometry import Polygon
 from text_scenes import BAND, SQUARE, plain_image, sample, with_other
 from workers import load_two_epochs
 
+from ppocrv2_ext.plugins.copy_paste import pasting
 from ppocrv2_ext.plugins.copy_paste.pasting import Paste, Scene, choose, paste
 from ppocrv2_ext.plugins.copy_paste.polygons import areas
-from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste
+from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste, read_scene
 
 CASES = 600
 
@@ -229,6 +230,65 @@ def test_pasted_edges_are_smooth():
     # None of row 20 lies inside, 0.9 of row 21, all of row 22; no row weighs more than the mean of itself and its two
     # neighbours.
     np.testing.assert_allclose(weights[19:24], [0, 0, 1.9 / 3, 2.9 / 3, 1], atol=0.02)
+
+
+@pytest.fixture
+def opencv_4(monkeypatch):
+    """Let every OpenCV refuse to warp what OpenCV 4 refuses."""
+    warp = cv2.warpAffine
+
+    def warp_as_opencv_4(source, *arguments, **options):
+        assert max(source.shape[:2]) <= 32766
+        return warp(source, *arguments, **options)
+
+    monkeypatch.setattr(cv2, "warpAffine", warp_as_opencv_4)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_text_is_pasted_out_of_a_picture_larger_than_opencv_4_warps(opencv_4, turned):
+    rng, angle = np.random.default_rng(5), np.radians(20)
+    small = rng.integers(0, 256, (200, 40, 3) if turned else (40, 200, 3), dtype=np.uint8)
+    start = np.array([0, 35_000] if turned else [35_000, 0])
+    large = np.pad(small, [(start[1], 5_000), (start[0], 0), (0, 0)] if turned else [(0, 0), (start[0], 5_000), (0, 0)])
+    box = np.array([[5, 5], [30, 6], [29, 30], [4, 28]])
+    linear = 0.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    polygon = box @ linear.T + 40
+    pastes = [Paste(0, np.column_stack([linear, 40 - linear @ corner]), polygon) for corner in (start, start * 0)]
+    found, expected = (paste(plain_image(), image, [one]) for image, one in zip((large, small), pastes))
+    assert expected.any()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_text_longer_than_opencv_4_warps_is_pasted(opencv_4):
+    picture = np.zeros((200, 40_000, 3), np.uint8)
+    picture[:, 20_000:] = 255
+    polygon = np.array([[0, 0], [799, 0], [799, 3.9], [0, 3.9]])
+    result = paste(plain_image(10, 800, 100), picture, [Paste(0, np.array([[0.02, 0, 0], [0, 0.02, 0]]), polygon)])
+    assert (result[2, 2:398].max(), result[2, 402:797].min()) == (0, 255)
+
+
+def test_text_has_the_same_pixels_in_its_surroundings_as_in_the_whole_picture():
+    rng, count = np.random.default_rng(6), 0
+    limits = {"scale_range": (0.1, 3), "angle_range": (-180, 180), "flip_p": 0.3, "objects_ratio": 1, "min_size": 2}
+    for _ in range(200):
+        target, other = random_sample(rng, "target"), random_sample(rng, "other")
+        pastes = choose(rng, read_scene(target), read_scene(other), TextCopyPaste(**limits).settings)
+        found = target["image"]
+        for part, one in (pasting.cut_surroundings(other["image"], one) for one in pastes):
+            found = paste(found, part, [one])
+            count += part.size < other["image"].size
+        difference = np.abs(paste(target["image"], other["image"], pastes).astype(int) - found)
+        # OpenCV 5 computes places in float32, which rounds otherwise where the numbers are smaller.
+        assert difference.max() <= (0 if cv2.__version__.startswith("4.") else 1)
+        assert (difference > 0).mean() < 0.001
+    assert count > 200
+
+
+def test_an_ordinary_picture_is_warped_as_a_whole(monkeypatch):
+    # Its pixels are then bit by bit what they were before larger pictures were cut.
+    monkeypatch.setattr(pasting, "cut_surroundings", None)
+    longest = plain_image(20, 32_766, 255)
+    assert paste(plain_image(), longest, [Paste(0, np.eye(2, 3), np.array(SQUARE))]).any()
 
 
 def test_the_outline_of_mirrored_text_starts_top_left_and_runs_clockwise():

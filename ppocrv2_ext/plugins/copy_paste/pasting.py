@@ -15,6 +15,8 @@ import numpy as np
 
 from .polygons import Obstacles, are_simple, coverages, short_sides
 
+MOST_WARPED = 32_766  # pixels of a side that OpenCV 4 warps
+
 
 class Scene(NamedTuple):
     """What :func:`choose` needs to know about a picture: its size and its N polygons of P points."""
@@ -145,6 +147,9 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
     image = image.copy()
     if not pastes:
         return image
+    parts: Sequence[np.ndarray] = [other_image] * len(pastes)
+    if max(other_image.shape[:2]) > MOST_WARPED:  # smaller ones are not cut: OpenCV 5 would round some pixels otherwise
+        parts, pastes = zip(*(cut_surroundings(other_image, one) for one in pastes))
     polygons, matrices = (np.array([getattr(one, name) for one in pastes]) for name in ("polygon", "matrix"))
     corners = np.floor(polygons.min(axis=1))
     # A strong reduction would alias: sample more finely, then average.
@@ -153,10 +158,10 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
     matrices *= finer[..., None]
     matrices[:, :, 2] += (finer - 1) / 2
     weights = coverages(polygons - corners[:, None])
-    fields = zip(matrices, corners.astype(int).tolist(), finer[:, 0].astype(int).tolist(), weights)
-    for matrix, (x, y), times, weight in fields:
+    fields = zip(parts, matrices, corners.astype(int).tolist(), finer[:, 0].astype(int).tolist(), weights)
+    for part, matrix, (x, y), times, weight in fields:
         h, w = weight.shape
-        patch = cv2.warpAffine(other_image, matrix, (w * times, h * times), borderMode=cv2.BORDER_REPLICATE)
+        patch = cv2.warpAffine(part, matrix, (w * times, h * times), borderMode=cv2.BORDER_REPLICATE)
         if times > 1:
             patch = cv2.resize(patch, (w, h), interpolation=cv2.INTER_AREA)
         softer = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_CONSTANT)
@@ -165,3 +170,30 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
         below = image[y : y + h, x : x + w]
         cv2.blendLinear(patch, below, softer, 1 - softer, dst=below)
     return image
+
+
+def cut_surroundings(image: np.ndarray, one: Paste) -> tuple[np.ndarray, Paste]:
+    """The part of a picture that an object lies in, and the object in it.
+
+    No side of the part is longer than MOST_WARPED. The part with a longer object is reduced to that.
+
+    Args:
+        image: (H, W, 3), the picture that the object comes from. The part may be a view of it.
+        one: the object in the whole picture, and the place where it goes.
+    """
+    linear, shift = one.matrix[:, :2], one.matrix[:, 2]
+    inverse = np.linalg.inv(linear)
+    outline = (one.polygon - shift) @ inverse.T
+    # A pasted pixel reaches less than two of its own sides beyond the outline, and its interpolation one pixel further.
+    margin = 2 * np.abs(inverse).sum(axis=1) + 2
+    size = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(outline.min(axis=0) - margin).astype(int), 0, size - 1)
+    high = np.clip(np.ceil(outline.max(axis=0) + margin).astype(int) + 1, low + 1, size)
+    part, old_size = image[low[1] : high[1], low[0] : high[0]], high - low
+    new_size = old_size
+    if old_size.max() > MOST_WARPED:
+        new_size = np.maximum(np.rint(old_size * (MOST_WARPED / old_size.max())), 1).astype(int)
+        part = cv2.resize(part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA)
+    step = old_size / new_size  # sides of a pixel of the part, in pixels of the picture
+    matrix = np.column_stack([linear * step, shift + linear @ (low + (step - 1) / 2)])
+    return part, one._replace(matrix=matrix)
