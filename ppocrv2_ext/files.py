@@ -98,7 +98,7 @@ def read_regular(path: PathLike) -> bytes:
 
 def printable(path: PathLike) -> str:
     """A path as text that every file in UTF-8 can hold: of a name in another encoding, bytes are escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def sha256(path: PathLike) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import atomic_write
+from ppocrv2_ext.files import atomic_write, printable
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -43,3 +43,9 @@ def test_a_link_to_a_device_is_a_device(tmp_path):
     with pytest.raises(UserError, match="link: it is a device, not a file"), atomic_write(tmp_path / "link"):
         pass
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(("name", "shown"), [("caf\udce9.yml", "caf\\xe9.yml"), ("车牌.yml", "车牌.yml"), ("é", "é")])
+def test_a_name_in_another_encoding_is_shown_with_its_bytes_escaped_whatever_the_locale(monkeypatch, name, shown):
+    monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))  # as in such a locale
+    assert printable(name) == shown
