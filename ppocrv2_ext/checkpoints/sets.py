@@ -13,7 +13,8 @@ Files are written in three steps, and a process may be killed in any of them:
 
 1. ``.saving-latest`` is a folder with the new files. It is removed if the training does not come to step 2.
 2. It is renamed to ``.whole-latest``. From here on the new checkpoint counts.
-3. Its files take the places of the old ones. :func:`tidy` does so if the training did not.
+3. Its files take the places of the old ones. Old ones that have no successor are removed, such as a ``.pdema`` where
+   the new checkpoint holds no average. :func:`tidy` does so if the training did not.
 
 No Paddle is needed here.
 """
@@ -142,6 +143,19 @@ def read_position(checkpoint: PathLike) -> Position | None:
     return Position(**record["position"]) if record else None
 
 
+def find_file(checkpoint: PathLike, suffix: str) -> Path | None:
+    """The file of a checkpoint, which is given without suffix; None if it has none.
+
+    A file that only lies beside it is none of its own: its record does not name that one.
+
+    Raises:
+        UserError: the record is broken.
+    """
+    file = Path(f"{checkpoint}{suffix}")
+    own = read_record(checkpoint).get("files", {file.name})
+    return file if file.is_file() and file.name in own else None
+
+
 def find_problem(checkpoint: PathLike) -> str | None:
     """Why a checkpoint, given without suffix, cannot be gone on from, as half a sentence; None if it can."""
     from . import pickles  # it needs NumPy, which a command that reads no weights does not
@@ -215,6 +229,7 @@ def _describe(path: Path) -> list:
 
 def _move(whole: Path, folder: Path) -> None:
     """Let the files of a whole checkpoint take their places. It can be done again after it was cut short."""
+    _remove_without_successor(whole, folder)
     # The record goes last: as long as it is in `whole`, so is the checkpoint.
     for path in sorted(_list_files(whole), key=lambda path: (path.suffix == RECORD_SUFFIX, path)):
         target = folder / path.relative_to(whole)
@@ -222,6 +237,21 @@ def _move(whole: Path, folder: Path) -> None:
         path.replace(target)
         _synchronize_folder(target.parent)
     shutil.rmtree(whole)
+
+
+def _remove_without_successor(whole: Path, folder: Path) -> None:
+    """Remove what an older checkpoint of the same name left and this one does not have: nobody may take it for its own.
+
+    Once the record has left ``whole``, this was done.
+    """
+    names: set[str] = set()
+    with contextlib.suppress(UserError):  # of a broken record, which is reported where it is read
+        names = set(read_record(whole / whole.name[len(WHOLE) :]).get("files", ()))
+    for stem in (name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX)):
+        for suffix in SUFFIXES:
+            if f"{stem}{suffix}" not in names:
+                with contextlib.suppress(FileNotFoundError):
+                    (folder / f"{stem}{suffix}").unlink()
 
 
 def _synchronize(folder: Path) -> None:

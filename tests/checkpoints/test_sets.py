@@ -18,9 +18,9 @@ def record(step):
     return {"position": Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)._asdict()}
 
 
-def save(folder, step, prefix="latest"):
+def save(folder, step, prefix="latest", suffixes=SUFFIXES):
     with sets.writing(folder, prefix, record(step)) as part:
-        for suffix in SUFFIXES:
+        for suffix in suffixes:
             (part / f"{prefix}.{suffix}").write_bytes(pickle.dumps({"step": step}))
 
 
@@ -77,18 +77,49 @@ def test_killed_at_any_call_to_the_disk_the_old_checkpoint_or_the_new_one_is_the
         folder = tmp_path / str(at)
         folder.mkdir()
         save(folder, 1)
+        (folder / "latest.pdema").write_bytes(b"of a training before")
         if not save_and_die(folder, 2, at, monkeypatch):
             break
         sets.tidy(folder)
-        assert names(folder) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
-        assert sets.find_problem(folder / "latest") is None
         (step,) = read_steps(folder)
+        assert names(folder) == [
+            *(["latest.pdema"] if step == 1 else []),
+            *("latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"),
+        ]
+        assert sets.find_problem(folder / "latest") is None
         assert sets.read_position(folder / "latest").step == step
         outcomes.append(step)
         at += 1
     assert outcomes == sorted(outcomes)  # up to a call it is the old one, from there on the new one
     assert outcomes.count(1) >= 5
     assert outcomes.count(2) >= 5
+
+
+def test_a_new_checkpoint_removes_the_average_of_an_older_one_and_leaves_other_checkpoints_alone(tmp_path):
+    for prefix in ("latest", "iter_epoch_1", "best_accuracy"):
+        save(tmp_path, 1, prefix, [*SUFFIXES, "pdema"])
+    (tmp_path / "best_model").mkdir()
+    (tmp_path / "best_model" / "model.pdema").write_bytes(b"old")
+    save(tmp_path, 2)
+    assert [name for name in names(tmp_path) if name.endswith("pdema")] == ["best_accuracy.pdema", "iter_epoch_1.pdema"]
+    assert names(tmp_path / "best_model") == ["model.pdema"]
+    with sets.writing(tmp_path, "best_accuracy", record(2)) as part:  # as PaddleOCR saves it
+        for name in ("best_accuracy.pdparams", "best_model/model.pdparams"):
+            (part / name).parent.mkdir(exist_ok=True)
+            (part / name).write_bytes(b"new")
+    assert names(tmp_path / "best_model") == ["model.pdparams"]
+    assert [name for name in names(tmp_path) if name.startswith("best_a")] == [
+        *("best_accuracy.pdparams", "best_accuracy.resume")
+    ]
+
+
+def test_a_file_beside_a_checkpoint_is_its_own_only_if_the_record_names_it(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "latest.pdema").write_bytes(b"of a training before")
+    assert sets.find_file(tmp_path / "latest", ".pdopt") == tmp_path / "latest.pdopt"
+    assert sets.find_file(tmp_path / "latest", ".pdema") is None
+    (tmp_path / "latest.resume").unlink()  # as PaddleOCR alone saves
+    assert sets.find_file(tmp_path / "latest", ".pdema") == tmp_path / "latest.pdema"
 
 
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_stays(tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def check_load(load_model: Callable) -> Callable:
     ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
     tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
     have are moved along. In a training, two equal networks of the file get the noise of their ``perturbation``.
-    ``Global.checkpoints`` must hold every tensor.
+    ``Global.checkpoints`` must hold every tensor. An average of the weights is loaded if it is of this checkpoint.
 
     Raises (the new function):
         UserError: there is no such file, or it holds too few of the network's tensors.
@@ -68,8 +68,8 @@ def check_load(load_model: Callable) -> Callable:
     @functools.wraps(load_model)
     def load(config: dict, model: paddle.nn.Layer, *rest: Any, **options: Any) -> dict:
         settings = config["Global"]
-        # Only a training has one.
-        optimizer = inspect.signature(load_model).bind(config, model, *rest, **options).arguments.get("optimizer")
+        given = inspect.signature(load_model).bind(config, model, *rest, **options)
+        optimizer = given.arguments.get("optimizer")  # only a training has one
         if settings.get("checkpoints"):
             file = require_file("Global.checkpoints", settings["checkpoints"])
             if file.suffix == SAFE_SUFFIX:
@@ -83,8 +83,10 @@ def check_load(load_model: Callable) -> Callable:
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
             progress = _read_progress(file)
+            if "ema" in given.arguments and not sets.find_file(without_suffix(file), ".pdema"):
+                given.arguments["ema"] = None  # else PaddleOCR takes any file of that name
             with naming(file):
-                best = load_model(config, model, *rest, **options)
+                best = load_model(*given.args, **given.kwargs)
             return {**best, **progress}
         path = settings.get("pretrained_model")
         if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves

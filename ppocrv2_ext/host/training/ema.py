@@ -185,19 +185,8 @@ def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[Non
         yield
 
 
-def _find_file(checkpoint: str) -> Path | None:
-    """The ``.pdema`` of a checkpoint, which is given without suffix; None if it has none.
-
-    A training without an average may have saved over one with it. Then the old ``.pdema`` still lies there, and the
-    record of the new checkpoint does not name it.
-    """
-    file = Path(checkpoint + SUFFIX)
-    own = sets.read_record(checkpoint).get("files", {file.name})
-    return file if file.is_file() and file.name in own else None
-
-
 def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
-    file = _find_file(checkpoint)
+    file = sets.find_file(checkpoint, SUFFIX)
     if file is None:
         logger.warning(
             f"EMA: {checkpoint} has no {SUFFIX}; the average starts anew, from the weights of the checkpoint."
@@ -212,7 +201,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, log
 
 def _leave_average(model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
     """Give ``model`` the training weights if the checkpoint holds an average."""
-    file = _find_file(checkpoint)
+    file = sets.find_file(checkpoint, SUFFIX)
     if file is None:
         return
     with naming(file):

@@ -346,6 +346,29 @@ def test_a_training_that_leaves_the_average_goes_on_from_its_training_weights(ru
         assert_equal_files(folder / f"latest.{suffix}", plain / f"latest.{suffix}")
 
 
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_training_never_goes_back_to_the_average_of_an_earlier_one(run, host, is_left):
+    def train(epochs, rate, ema, *options):
+        steady = f"Optimizer.lr={{name: Const, learning_rate: {rate}}}"
+        settings = [f"Global.epoch_num={epochs}", f"Global.use_ema={ema}", f"Global.save_model_dir={folder}", steady]
+        return run("train", host, *settings, *options).folder / folder
+
+    folder = f"{host}_{is_left}"
+    average = train(1, 0.01, "true") / "latest.pdema"
+    old = average.read_bytes()
+    train(2, 0.01, "false", "--resume", folder)
+    assert not average.exists()
+    if is_left:  # as versions before left it
+        average.write_bytes(old)
+    saved = load(average.with_suffix(".pdparams"))
+    train(3, 1e-12, "true", "--resume", folder)
+    training, _, step = load_average(average)
+    assert step == 2  # those of the last epoch
+    learned = [name for name in saved if "center" not in name]
+    assert_equal({name: training[name] for name in learned}, {name: saved[name] for name in learned}, atol=1e-8)
+
+
 def test_an_average_that_an_earlier_training_left_is_not_taken_for_that_of_a_checkpoint(average, tmp_path):
     from ppocrv2_ext.host.training.ema import average_weights
 
