@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import paddle
 
+from ppocrv2_ext.checkpoints import sets
+
 STEPS_PER_EPOCH, EPOCHS, BATCH = 4, 5, 3
 logger = logging.getLogger("toy")
 
@@ -91,9 +93,18 @@ def toy(values=(0.5,), schedule=None, before=None, **settings):
     }
 
 
-def run(arguments, observers, monkeypatch):
+def save_place(folder, position):
+    """Leave a checkpoint without weights at a place of a training. Returns ``Global.checkpoints``."""
+    with sets.writing(folder, "latest", {"position": position._asdict()}) as part:
+        (part / "latest.pdparams").touch()
+    return str(folder / "latest")
+
+
+def run(arguments, observers, monkeypatch, around=()):
     """Run the loop with its observers.
 
+    Args:
+        around: contexts of the loop within theirs.
     Returns:
         The checkpoints that were written: (prefix, step).
     """
@@ -105,7 +116,7 @@ def run(arguments, observers, monkeypatch):
     monkeypatch.setattr(
         program, "save_model", lambda *_, prefix, global_step, **__: saved.append((prefix, global_step))
     )
-    train = loop.surround(program.train, [ranks.join_ranks, watching.tell_observers])
+    train = loop.surround(program.train, [ranks.join_ranks, watching.tell_observers, *around])
     with watching.observing(lambda training: observers):
         train(**arguments)
     return saved

@@ -53,6 +53,18 @@ class Position(NamedTuple):
         """Epochs of which every step was taken."""
         return self.epoch if self.step >= self.steps_per_epoch else self.epoch - 1
 
+    def follow(self, steps_per_epoch: int) -> Position:
+        """Where a training goes on whose epochs have this many steps. An epoch that had another number begins anew."""
+        if self.finished_epochs == self.epoch:
+            return Position(self.epoch + 1, 0, self.global_step, steps_per_epoch)
+        if self.steps_per_epoch != steps_per_epoch:
+            return Position(self.epoch, 0, self.global_step - self.step, steps_per_epoch)
+        return self
+
+    def find_last_step(self, epochs: int) -> int:
+        """The step, of all, at which a training ends that goes on here and has so many epochs in all."""
+        return self.global_step - self.step + max(0, epochs - self.epoch + 1) * self.steps_per_epoch
+
 
 @contextlib.contextmanager
 def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterator[Path]:

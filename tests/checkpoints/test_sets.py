@@ -232,6 +232,22 @@ def test_an_epoch_is_finished_when_all_its_steps_are_taken(step, finished):
     assert Position(epoch=3, step=step, global_step=18 + step, steps_per_epoch=9).finished_epochs == finished
 
 
+@pytest.mark.parametrize(
+    ("position", "steps_per_epoch", "start", "last_step"),
+    [
+        (Position(3, 2, 20, 9), 9, Position(3, 2, 20, 9), 45),  # 18 + 3 * 9
+        (Position(3, 9, 27, 9), 9, Position(4, 0, 27, 9), 45),
+        (Position(3, 2, 20, 9), 4, Position(3, 0, 18, 4), 30),  # 18 + 3 * 4
+        (Position(3, 9, 27, 9), 4, Position(4, 0, 27, 4), 35),
+        (Position(3, 2, 8, 3), 4, Position(3, 0, 6, 4), 18),
+        (Position(5, 9, 45, 9), 4, Position(6, 0, 45, 4), 45),
+    ],
+)
+def test_an_epoch_of_another_length_begins_anew_and_the_last_step_follows(position, steps_per_epoch, start, last_step):
+    assert position.follow(steps_per_epoch) == start
+    assert start.find_last_step(epochs=5) == last_step
+
+
 def test_what_a_killed_training_left_of_other_files_is_removed_too(tmp_path):
     save(tmp_path, 1)
     (tmp_path / ".part-77-resolved.yml").write_text("cut", encoding="utf-8")

@@ -172,7 +172,8 @@ class Budget(Observer):
     def begin(self, training: Training, watch: Watch) -> None:
         """Make the table of the schedule, and count the time from here."""
         self._training, self._watch = training, watch
-        position = training.first_step / training.last_step if self._position is None else self._position
+        by_config = training.count_epochs(training.first_step) / training.epochs
+        position = by_config if self._position is None else self._position
         rates = tabulate_schedule(training.config["Optimizer"], training.epochs)
         self._schedule = FittedSchedule(rates or [0.0], training.first_step, position, training.last_step)
         self._has_schedule = rates is not None
@@ -248,7 +249,7 @@ class Budget(Observer):
         said = f"Global.max_minutes={self.minutes:g}: a step takes {seconds_per_step:.3g} s with all that goes with it"
         if last_step >= self._training.last_step:
             return f"{said}, so all {last_step} steps of the config fit into the time."
-        epochs = last_step / self._training.steps_per_epoch
+        epochs = self._training.count_epochs(last_step)
         fitted = "; the schedule of the learning rate is fitted to them" if self._has_schedule else ""
         return f"{said}, so training ends after {last_step} steps, which are {epochs:.3g} epochs{fitted}."
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ...config.stopping import read_early_stop
 from ...errors import UserError
+from .loop import find_start
 from .watching import is_first_rank
 
 
@@ -35,18 +36,6 @@ def read_interval(settings: Mapping[str, Any], steps_per_epoch: int) -> Interval
     if epochs:
         return Interval("eval_batch_epoch", 0, epochs * steps_per_epoch)
     return Interval("eval_batch_step", *asked)
-
-
-def find_last_step(epochs: int, steps_per_epoch: int, first_epoch: int, first_step: int) -> int:
-    """The step at which a training ends by ``Global.epoch_num``.
-
-    Args:
-        first_epoch: the one that begins or goes on, from 1.
-        first_step: the steps taken before. Earlier runs may have had epochs of another length.
-    """
-    taken = first_step - (first_epoch - 1) * steps_per_epoch
-    begun = taken if 0 <= taken < steps_per_epoch else 0  # steps of an epoch that goes on
-    return first_step - begun + (epochs - first_epoch + 1) * steps_per_epoch
 
 
 def explain_missing(settings: Mapping[str, Any], steps_per_epoch: int, step: int, last_step: int) -> str | None:
@@ -80,12 +69,10 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
     Raises:
         UserError: there will be none, and ``Global.early_stop`` waits for evaluations.
     """
-    settings, before, per_epoch = given["config"]["Global"], given["pre_best_model_dict"], given["step_pre_epoch"]
-    first_epoch = before.get("start_epoch", 1)
-    first_step = before.get("global_step", (first_epoch - 1) * per_epoch)
-    last_step = find_last_step(settings["epoch_num"], per_epoch, first_epoch, first_step)
-    reason = explain_missing(settings, per_epoch, first_step, last_step)
-    if reason and "best_epoch" not in before and first_step < last_step:
+    settings, before, start = given["config"]["Global"], given["pre_best_model_dict"], find_start(given)
+    last_step = start.find_last_step(settings["epoch_num"])
+    reason = explain_missing(settings, start.steps_per_epoch, start.global_step, last_step)
+    if reason and "best_epoch" not in before and start.global_step < last_step:
         if read_early_stop(settings):
             raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
         if is_first_rank():

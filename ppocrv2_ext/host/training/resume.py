@@ -28,7 +28,7 @@ from ...errors import UserError
 from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
 from . import ranks
 from .log_file import survive_full_disk
-from .loop import PassingLoader, replace_names
+from .loop import PassingLoader, find_start, replace_names
 
 BEST = "best_accuracy"
 SIGNAL = "signal"  # the order that ends a training after a signal
@@ -95,32 +95,26 @@ class _Run:
 
     def _restore(self, best: dict) -> Position:
         """Where the training begins. ``best`` gets the best metric that is on the disk."""
-        checkpoint = self._settings.get("checkpoints")
-        epoch = best.get("start_epoch", 1)
-        start = Position(epoch, 0, best.get("global_step", (epoch - 1) * self._steps_per_epoch), self._steps_per_epoch)
+        checkpoint, start = self._settings.get("checkpoints"), find_start(self._given)
         if not checkpoint:
             return start
         checkpoint = without_suffix(checkpoint)
         self._keep_better(best, checkpoint)
         record = sets.read_record(checkpoint)
         if record:
-            start = self._follow(Position(**record["position"]))
+            self._tell_new_length(Position(**record["position"]), start)
             restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
         else:
-            self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {epoch} begins anew.")
+            self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {start.epoch} begins anew.")
         self._restore_decay(start.global_step)
         return start
 
-    def _follow(self, saved: Position) -> Position:
-        if saved.finished_epochs == saved.epoch:
-            return Position(saved.epoch + 1, 0, saved.global_step, self._steps_per_epoch)
-        if saved.steps_per_epoch != self._steps_per_epoch:
+    def _tell_new_length(self, saved: Position, start: Position) -> None:
+        if start.epoch == saved.epoch and start.steps_per_epoch != saved.steps_per_epoch:
             self._log(
                 f"an epoch had {saved.steps_per_epoch} steps when the checkpoint was saved and has"
-                f" {self._steps_per_epoch} now: epoch {saved.epoch} begins anew."
+                f" {start.steps_per_epoch} now: epoch {saved.epoch} begins anew."
             )
-            return Position(saved.epoch, 0, saved.global_step - saved.step, self._steps_per_epoch)
-        return saved
 
     def _keep_better(self, best: dict, checkpoint: str) -> None:
         """A better model than the checkpoint knows of may have been saved after it. It must not be overwritten."""

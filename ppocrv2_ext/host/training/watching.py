@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import paddle.distributed as dist
 
 from . import ranks
-from .loop import PassingLoader, replace_names
+from .loop import PassingLoader, find_start, replace_names
 
 
 class TrainingEnd(Exception):  # noqa: N818  (nothing has gone wrong)
@@ -32,7 +32,8 @@ class Training(NamedTuple):
     first_step: int  # steps taken before; 0 for a new training
     first_epoch: int  # from 1
     epochs: int
-    steps_per_epoch: int
+    steps_per_epoch: int  # of this run; earlier runs may have had epochs of another length
+    last_step: int  # at which the training ends by its config
     indicator: str  # the metric that decides
     best: float  # its best value so far
     model: Any
@@ -41,10 +42,9 @@ class Training(NamedTuple):
     decay_schedule: Any  # of the weight decay, or None
     validation_set: Any  # PaddleOCR's dataset, or None
 
-    @property
-    def last_step(self) -> int:
-        """The step at which the training ends by its config."""
-        return self.epochs * self.steps_per_epoch
+    def count_epochs(self, step: int) -> float:
+        """The epochs that are taken after a step of this run. A part of an epoch counts as its share."""
+        return self.epochs - (self.last_step - step) / self.steps_per_epoch
 
 
 class Step(NamedTuple):
@@ -273,20 +273,20 @@ def _begin_and_end(watch: Watch) -> Iterator[None]:
 
 
 def _describe(given: Mapping[str, Any]) -> Training:
-    before, per_epoch = given["pre_best_model_dict"], given["step_pre_epoch"]
-    first_epoch = before.get("start_epoch", 1)
+    start, epochs = find_start(given), given["config"]["Global"]["epoch_num"]
     validation = given["valid_dataloader"]
     indicator = given["eval_class"].main_indicator
     return Training(
         config=given["config"],
         logger=given["logger"],
         device=str(given["device"]),
-        first_step=before.get("global_step", (first_epoch - 1) * per_epoch),
-        first_epoch=first_epoch,
-        epochs=given["config"]["Global"]["epoch_num"],
-        steps_per_epoch=per_epoch,
+        first_step=start.global_step,
+        first_epoch=start.epoch,
+        epochs=epochs,
+        steps_per_epoch=start.steps_per_epoch,
+        last_step=start.find_last_step(epochs),
         indicator=indicator,
-        best=before.get(indicator, 0.0),
+        best=given["pre_best_model_dict"].get(indicator, 0.0),
         model=given["model"],
         optimizer=given["optimizer"],
         schedule=given["lr_scheduler"],

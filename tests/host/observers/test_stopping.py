@@ -5,7 +5,9 @@ import math
 import re
 
 import pytest
-from toy_training import EPOCHS, STEPS_PER_EPOCH, run, toy
+from toy_training import EPOCHS, STEPS_PER_EPOCH, run, save_place, toy
+
+from ppocrv2_ext.checkpoints.sets import Position
 
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
 
@@ -142,7 +144,7 @@ def test_a_constant_rate_has_no_table(stopping):
     assert stopping.tabulate_schedule({"name": "Adam", "lr": {"learning_rate": 0.1}}, 10) is None
 
 
-def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interval=2, **options):
+def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interval=2, checkpoint=None, **options):
     """A toy of 100 epochs, in which a step takes a second, with a budget. Returns (steps, outcome, plans, seconds)."""
     from paddle.optimizer.lr import CosineAnnealingDecay
 
@@ -150,7 +152,7 @@ def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interv
     monkeypatch.setattr(stopping, "monotonic", clock)
     schedule = CosineAnnealingDecay(0.1, T_max=epochs * STEPS_PER_EPOCH)
     budget = stopping.Budget(seconds / 60, record=plans.append, **options)
-    arguments = toy(schedule=schedule, epoch_num=epochs, eval_batch_step=[0, interval])
+    arguments = toy(schedule=schedule, epoch_num=epochs, eval_batch_step=[0, interval], checkpoints=checkpoint)
     run(arguments, [clock, budget, watched], monkeypatch)
     return watched.steps, watched.outcome, plans, clock.now - 100
 
@@ -218,6 +220,18 @@ def test_a_resumed_training_goes_on_where_it_was_in_the_schedule(stopping, monke
     assert steps[1].rate == pytest.approx(0.05 * (1 + math.cos(math.pi * 0.4)), rel=0.01)
     assert spent == pytest.approx(60, abs=2)
     assert steps[-1].rate < 0.1 * 0.02
+
+
+def test_a_training_without_a_budget_goes_on_with_one_at_its_share_of_the_epochs(
+    stopping, monkeypatch, tmp_path, caplog
+):
+    longer_epochs = Position(epoch=40, step=100, global_step=4000, steps_per_epoch=100)  # 40 of 100 epochs are done
+    with caplog.at_level("INFO", logger="toy"):
+        steps, *_ = train_for(stopping, monkeypatch, 100, checkpoint=save_place(tmp_path, longer_epochs))
+    assert steps[0].number == 4001
+    assert steps[1].rate == pytest.approx(0.05 * (1 + math.cos(math.pi * 0.4)), rel=0.01)
+    assert steps[-1].rate < 0.1 * 0.02
+    assert "training ends after 4100 steps, which are 65 epochs" in caplog.text  # 100 steps of epochs with 4
 
 
 def test_the_fit_is_said_once(stopping, monkeypatch, caplog):

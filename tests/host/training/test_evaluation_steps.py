@@ -2,7 +2,7 @@
 
 import pytest
 from drawn_words import draw_words
-from toy_training import EPOCHS, STEPS_PER_EPOCH, run, toy
+from toy_training import EPOCHS, run, toy
 
 from ppocrv2_ext.errors import UserError
 
@@ -74,12 +74,6 @@ def test_what_the_sentence_says_to_set_brings_an_evaluation(warnings, monkeypatc
         assert arguments["eval_class"].evaluations == EPOCHS
     (said,) = warnings(toy(eval_batch_step=[0, 4], eval_batch_epoch=6))
     assert "Global.eval_batch_epoch=1" in said
-
-
-def test_a_training_that_goes_on_within_an_epoch_ends_with_its_last_epoch(evaluation_steps):
-    assert evaluation_steps.find_last_step(EPOCHS, STEPS_PER_EPOCH, first_epoch=3, first_step=9) == 20
-    assert evaluation_steps.find_last_step(EPOCHS, STEPS_PER_EPOCH, first_epoch=3, first_step=8) == 20
-    assert evaluation_steps.find_last_step(EPOCHS, STEPS_PER_EPOCH, first_epoch=5, first_step=400) == 404
 
 
 def test_the_last_steps_of_a_training_that_was_evaluated_before_need_no_evaluation(warnings):

@@ -1,7 +1,9 @@
 """What the observers of PaddleOCR's loop are told, and how they end it."""
 
 import pytest
-from toy_training import BATCH, EPOCHS, STEPS_PER_EPOCH, run, toy
+from toy_training import BATCH, EPOCHS, STEPS_PER_EPOCH, run, save_place, toy
+
+from ppocrv2_ext.checkpoints.sets import Position
 
 
 @pytest.fixture
@@ -96,6 +98,25 @@ def test_a_training_without_an_end_is_finished(watching, monkeypatch):
     diary = Diary()
     run(toy(), [diary], monkeypatch)
     assert diary.values("end")[0].name == "finished"
+
+
+@pytest.mark.parametrize("old", [Position(3, 5, 21, 8), Position(3, 1, 5, 2), Position(2, 2, 4, 2)])
+def test_a_training_that_goes_on_with_epochs_of_another_length_counts_its_steps_right(
+    watching, monkeypatch, tmp_path, old
+):
+    from ppocrv2_ext.host.training.resume import make_resumable
+
+    diary = Diary()
+    before = {"start_epoch": old.finished_epochs + 1, "global_step": old.global_step}  # as it is loaded
+    arguments = toy(before=before, checkpoints=save_place(tmp_path / "out", old))
+    saved = run(arguments, [diary], monkeypatch, around=[make_resumable])
+    first = 2 * old.steps_per_epoch  # two epochs were finished
+    assert [step.number for step in diary.values("step")] == list(range(first + 1, first + 3 * STEPS_PER_EPOCH + 1))
+    (end,) = diary.values("end")
+    assert (end.step, end.name) == (first + 3 * STEPS_PER_EPOCH, "finished")
+    assert saved[-1] == ("latest", end.step)
+    training = diary.values("begin")[0]
+    assert [training.count_epochs(step) for step in (first, first + 2, end.step)] == [2, 2.5, EPOCHS]
 
 
 @pytest.mark.parametrize(
