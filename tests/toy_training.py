@@ -104,6 +104,7 @@ def run(arguments, observers, monkeypatch, around=()):
     """Run the loop with its observers.
 
     Args:
+        observers: a list, or what makes it of the training.
         around: contexts of the loop within theirs.
     Returns:
         The checkpoints that were written: (prefix, step).
@@ -117,6 +118,6 @@ def run(arguments, observers, monkeypatch, around=()):
         program, "save_model", lambda *_, prefix, global_step, **__: saved.append((prefix, global_step))
     )
     train = loop.surround(program.train, [ranks.join_ranks, watching.tell_observers, *around])
-    with watching.observing(lambda training: observers):
+    with watching.observing(observers if callable(observers) else lambda training: observers):
         train(**arguments)
     return saved

@@ -69,6 +69,7 @@ class Plan(NamedTuple):
     seconds: float
     position: float  # in the schedule, in [0, 1]
     last_step: int  # the step at which the schedule ends
+    minutes: float = 0.0  # of the budget; 0 where a history does not say it
 
 
 class End(NamedTuple):

@@ -28,7 +28,7 @@ from ...report.waiting import advise
 from ..training import watching
 from .evaluated_samples import EvaluatedSamples
 from .progress import ProgressBar
-from .stopping import Budget, EarlyStopping
+from .stopping import Budget, EarlyStopping, Place
 from .visualdl import VisualDL, is_wanted
 
 FIRST_STEPS = 3  # of an epoch, too few to say anything about waiting
@@ -64,9 +64,10 @@ def choose_observers(training: watching.Training, description: Description) -> l
     observers: list[watching.Observer] = []
     minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
     if minutes is not None:
-        position = _find_position(training.first_step, before.plans[-1]) if before.plans else None
+        plan = before.plans[-1] if before.plans else None
+        place = Place(_find_position(training.first_step, plan), plan.minutes) if plan else None
         record = recorder.record if is_first else None
-        observers.append(Budget(minutes, before.seconds, position, record, bool(before.evaluations)))
+        observers.append(Budget(minutes, before.seconds, place, record, bool(before.evaluations)))
     if not is_first:
         return observers
     if rule is not None:

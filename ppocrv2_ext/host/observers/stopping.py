@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import paddle
 
@@ -139,15 +139,26 @@ def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
     return rates
 
 
+class Place(NamedTuple):
+    """Where a schedule stands that an earlier run has fitted."""
+
+    position: float  # in [0, 1]
+    minutes: float  # of the budget that it was fitted to
+
+
 class Budget(Observer):
     """Ends a training when its time is spent, and fits the schedule of the learning rate to the time.
 
     Rank 0 measures and says how many steps there will be. All ranks follow from the same step on.
 
+    A resumed training goes on in the schedule where it was. With more minutes than before it goes back to the share of
+    them that is used: at the end of its schedule the learning rate is about 0, and the time that is added would be
+    trained for nothing.
+
     Args:
         minutes: ``Global.max_minutes``.
         spent: seconds of earlier runs.
-        position: where in the schedule the training goes on, in [0, 1]; None where its step is by the config.
+        place: where in the schedule an earlier run ended; None if the share of the epochs says it.
         record: takes every fit.
         is_evaluated: whether an earlier run was evaluated.
     """
@@ -156,12 +167,12 @@ class Budget(Observer):
         self,
         minutes: float,
         spent: float = 0.0,
-        position: float | None = None,
+        place: Place | None = None,
         record: Callable[[Plan], None] | None = None,
         is_evaluated: bool = False,
     ):
         self.minutes, self.spent, self._is_evaluated = minutes, spent, is_evaluated
-        self._position, self._record = position, record
+        self._place, self._record = place, record
         self._begun = self._measured_from = monotonic()
         self._told: int | None = None
         self._is_due = False  # an evaluation or the end of an epoch came after the last step
@@ -172,14 +183,16 @@ class Budget(Observer):
     def begin(self, training: Training, watch: Watch) -> None:
         """Make the table of the schedule, and count the time from here."""
         self._training, self._watch = training, watch
-        by_config = training.count_epochs(training.first_step) / training.epochs
-        position = by_config if self._position is None else self._position
         rates = tabulate_schedule(training.config["Optimizer"], training.epochs)
-        self._schedule = FittedSchedule(rates or [0.0], training.first_step, position, training.last_step)
         self._has_schedule = rates is not None
+        position = self._find_position()
+        self._schedule = FittedSchedule(rates or [0.0], training.first_step, position, training.last_step)
+        if self._has_schedule:  # the checkpoint holds the rate of another position
+            set_rate(training.optimizer, training.schedule, self._schedule.rate(training.first_step))
         self._fit_at = training.first_step + SKIPPED_STEPS + MEASURED_STEPS
         self._begun = self._last = monotonic()
-        if self._left() <= 0:
+        has_run_out = self._has_schedule and position >= 1 and training.first_step < training.last_step
+        if self._left() <= 0 or has_run_out:
             watch.stop("budget spent", self._spent_sentence(training.first_step))
 
     def step(self, step: Step) -> None:
@@ -204,6 +217,23 @@ class Budget(Observer):
     def epoch(self, epoch: Epoch) -> None:
         """So do checkpoints."""
         self._is_due = True
+
+    def _find_position(self) -> float:
+        """Where in the schedule the training begins or goes on, in [0, 1]."""
+        training = self._training
+        share_of_epochs = training.count_epochs(training.first_step) / training.epochs
+        if self._place is None:
+            return share_of_epochs
+        before, minutes = self._place
+        if not (self._has_schedule and 0 < minutes < self.minutes):
+            return before
+        position = min(before, max(before * minutes / self.minutes, share_of_epochs))
+        if position < before and is_first_rank():
+            training.logger.info(
+                f"Global.max_minutes was {minutes:g} and is {self.minutes:g}, so the schedule of the learning rate goes"
+                f" back from {before:.0%} of its way to {position:.0%}."
+            )
+        return position
 
     def _elapsed(self) -> float:
         return self.spent + monotonic() - self._begun
@@ -240,7 +270,7 @@ class Budget(Observer):
         if hasattr(self._training.decay_schedule, "total_steps"):
             self._training.decay_schedule.total_steps = last_step
         if self._record:
-            self._record(Plan(step, self._elapsed(), self._schedule.position(step), last_step))
+            self._record(Plan(step, self._elapsed(), self._schedule.position(step), last_step, self.minutes))
         ends_early = last_step < self._training.last_step
         self._watch.last_step = last_step if ends_early else None
         self._watch.outcome = ("budget spent", self._spent_sentence(last_step)) if ends_early else None

@@ -5,9 +5,7 @@ import math
 import re
 
 import pytest
-from toy_training import EPOCHS, STEPS_PER_EPOCH, run, save_place, toy
-
-from ppocrv2_ext.checkpoints.sets import Position
+from toy_training import EPOCHS, STEPS_PER_EPOCH, run, toy
 
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
 
@@ -144,7 +142,7 @@ def test_a_constant_rate_has_no_table(stopping):
     assert stopping.tabulate_schedule({"name": "Adam", "lr": {"learning_rate": 0.1}}, 10) is None
 
 
-def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interval=2, checkpoint=None, **options):
+def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interval=2, before=None, **options):
     """A toy of 100 epochs, in which a step takes a second, with a budget. Returns (steps, outcome, plans, seconds)."""
     from paddle.optimizer.lr import CosineAnnealingDecay
 
@@ -152,7 +150,7 @@ def train_for(stopping, monkeypatch, seconds, evaluation=0.0, epochs=100, interv
     monkeypatch.setattr(stopping, "monotonic", clock)
     schedule = CosineAnnealingDecay(0.1, T_max=epochs * STEPS_PER_EPOCH)
     budget = stopping.Budget(seconds / 60, record=plans.append, **options)
-    arguments = toy(schedule=schedule, epoch_num=epochs, eval_batch_step=[0, interval], checkpoints=checkpoint)
+    arguments = toy(schedule=schedule, before=before, epoch_num=epochs, eval_batch_step=[0, interval])
     run(arguments, [clock, budget, watched], monkeypatch)
     return watched.steps, watched.outcome, plans, clock.now - 100
 
@@ -216,20 +214,89 @@ def test_a_budget_that_ends_before_the_first_evaluation_is_named(
 
 
 def test_a_resumed_training_goes_on_where_it_was_in_the_schedule(stopping, monkeypatch):
-    steps, _, _, spent = train_for(stopping, monkeypatch, 100, spent=40.0, position=0.4)
-    assert steps[1].rate == pytest.approx(0.05 * (1 + math.cos(math.pi * 0.4)), rel=0.01)
+    steps, _, _, spent = train_for(stopping, monkeypatch, 100, spent=40.0, place=stopping.Place(0.4, 100 / 60))
+    assert steps[1].rate == pytest.approx(cosine(0.4), rel=0.01)
     assert spent == pytest.approx(60, abs=2)
     assert steps[-1].rate < 0.1 * 0.02
 
 
-def test_a_training_without_a_budget_goes_on_with_one_at_its_share_of_the_epochs(
-    stopping, monkeypatch, tmp_path, caplog
+def cosine(position):
+    return 0.05 * (1 + math.cos(math.pi * position))
+
+
+@pytest.mark.parametrize(("position", "spent"), [(1.0, 50.0), (0.8, 40.0)])
+def test_a_larger_budget_takes_the_schedule_back_to_the_share_that_is_used(
+    stopping, monkeypatch, caplog, position, spent
 ):
-    longer_epochs = Position(epoch=40, step=100, global_step=4000, steps_per_epoch=100)  # 40 of 100 epochs are done
+    place = stopping.Place(position, 50 / 60)
     with caplog.at_level("INFO", logger="toy"):
-        steps, *_ = train_for(stopping, monkeypatch, 100, checkpoint=save_place(tmp_path, longer_epochs))
+        steps, outcome, plans, _ = train_for(stopping, monkeypatch, 100, spent=spent, place=place)
+    assert len(steps) == pytest.approx(100 - spent, abs=2)
+    assert steps[0].rate == pytest.approx(cosine(position / 2), rel=0.02)
+    assert steps[-1].rate < 0.1 * 0.02
+    assert outcome.name == "budget spent"
+    assert {plan.minutes for plan in plans} == {100 / 60}
+    assert caplog.messages[0] == (
+        "Global.max_minutes was 0.833333 and is 1.66667, so the schedule of the learning rate goes back from"
+        f" {position:.0%} of its way to {position / 2:.0%}."
+    )
+
+
+def test_a_larger_budget_changes_nothing_where_the_epochs_are_the_limit(stopping, monkeypatch, caplog):
+    before, place = {"start_epoch": 61, "global_step": 240}, stopping.Place(0.6, 20.0)
+    with caplog.at_level("INFO", logger="toy"):
+        steps, outcome, _, _ = train_for(stopping, monkeypatch, 5000, before=before, spent=240.0, place=place)
+    expected = [cosine(0.6 + index / 400) for index in range(160)]
+    assert [step.rate for step in steps] == pytest.approx(expected, abs=1e-4)
+    assert outcome.name == "finished"
+    assert "goes back" not in caplog.text
+
+
+def test_a_budget_that_is_not_larger_leaves_the_schedule_where_it_is(stopping, monkeypatch):
+    steps, *_ = train_for(stopping, monkeypatch, 100, spent=60.0, place=stopping.Place(0.4, 1000.0))
+    assert steps[0].rate == pytest.approx(cosine(0.4), rel=0.01)
+    assert steps[-1].rate < 0.1 * 0.02
+
+
+def test_no_step_is_taken_at_the_end_of_a_schedule_for_the_seconds_that_are_left(stopping, monkeypatch):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, 100, spent=95.0, place=stopping.Place(1.0, 100 / 60))
+    assert steps == []
+    assert outcome.name == "budget spent"
+    assert outcome.sentence.endswith("with a larger number --resume goes on.")
+
+
+def test_a_training_whose_time_was_spent_goes_on_when_it_gets_more(stopping, monkeypatch):
+    from paddle.optimizer.lr import CosineAnnealingDecay
+
+    from ppocrv2_ext.host.observers import recording
+
+    def train(minutes, before=None):
+        clock, watched = Clock(), Steps()
+        for module in (stopping, recording):
+            monkeypatch.setattr(module, "monotonic", clock)
+        about = recording.Description("a toy", "ppocrv2 train -c toy", {})
+        schedule = CosineAnnealingDecay(0.1, T_max=4000)
+        arguments = toy(schedule=schedule, before=before, epoch_num=1000, max_minutes=minutes)
+        run(arguments, lambda training: [clock, *recording.choose_observers(training, about), watched], monkeypatch)
+        return watched
+
+    first = train(1)
+    assert first.outcome.step == pytest.approx(60, abs=1)
+    epochs = first.outcome.step // STEPS_PER_EPOCH
+    place = {"start_epoch": epochs + 1, "global_step": epochs * STEPS_PER_EPOCH}
+    assert train(1, place).steps[2:] == []
+    second = train(3, place)
+    assert second.outcome.step == pytest.approx(180, abs=6)
+    assert second.steps[0].rate == pytest.approx(cosine(1 / 3), rel=0.05)
+    assert second.steps[-1].rate < 0.1 * 0.02
+
+
+def test_a_training_without_a_budget_goes_on_with_one_at_its_share_of_the_epochs(stopping, monkeypatch, caplog):
+    before = {"start_epoch": 41, "global_step": 4000}  # 40 of 100 epochs, which had 100 steps each
+    with caplog.at_level("INFO", logger="toy"):
+        steps, *_ = train_for(stopping, monkeypatch, 100, before=before)
     assert steps[0].number == 4001
-    assert steps[1].rate == pytest.approx(0.05 * (1 + math.cos(math.pi * 0.4)), rel=0.01)
+    assert steps[0].rate == pytest.approx(cosine(0.4), rel=0.01)
     assert steps[-1].rate < 0.1 * 0.02
     assert "training ends after 4100 steps, which are 65 epochs" in caplog.text  # 100 steps of epochs with 4
 
