@@ -2,6 +2,9 @@
 
 The first signal is noted; the loop looks at :attr:`Interrupts.number` between two steps. A second one ends the process
 at once. Outside the loop a signal ends the command at once too.
+
+``paddle.distributed.launch`` repeats SIGTERM by itself. So in the processes that it starts, a further SIGTERM is a
+second signal only :data:`REPEATING` seconds after the first one. SIGINT, which it never sends, is one at any time.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+REPEATING = 10  # seconds, more than the launchers take for all their SIGTERMs
 
 
 class Interrupted(BaseException):
@@ -35,6 +40,8 @@ class Interrupts:
     def __init__(self) -> None:
         self.number, self.in_loop, self.report = 0, False, ""
         self._process = os.getpid()
+        self._is_launched = "PADDLE_TRAINER_ID" in os.environ
+        self._first_at: float | None = None  # the time of the first signal to this process
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -62,11 +69,19 @@ class Interrupts:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        is_first, self.number = not self.number, number
+        now = time.monotonic()
+        if self._first_at is None:
+            self._first_at = now
+        is_first = not self.number  # which the signal of another rank sets too
+        may_repeat = self._is_launched and number == signal.SIGTERM and now - self._first_at <= REPEATING
+        if may_repeat and not is_first:
+            return
+        self.number = number
         if not (self.in_loop and is_first):
             raise Interrupted(number)
         name = signal.Signals(number).name
-        text = f"ppocrv2: {name}: the step is finished and saved; a second signal ends the training at once.\n"
+        second = "SIGINT" if self._is_launched else "a second signal"
+        text = f"ppocrv2: {name}: the step is finished and saved; {second} ends the training at once.\n"
         os.write(sys.stderr.fileno(), text.encode())  # print may be in the middle of a line
 
 

@@ -140,3 +140,38 @@ def test_the_first_signal_is_noted_in_the_loop_and_the_second_one_raises(capfd):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGINT) is before
     assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_a_launcher_that_repeats_its_signal_does_not_end_the_step(monkeypatch, capfd):
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    with interrupts.Interrupts() as signals:
+        signals.in_loop = True
+        for _ in range(3):  # as `paddle.distributed.launch` does within a second
+            signal.raise_signal(signal.SIGTERM)
+        signals.in_loop = False  # the training writes its report
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.number == signal.SIGTERM
+    said = capfd.readouterr().err
+    assert said == "ppocrv2: SIGTERM: the step is finished and saved; SIGINT ends the training at once.\n"
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_under_a_launcher_sigint_is_a_second_signal(first, monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    with interrupts.Interrupts() as signals:
+        signals.in_loop = True
+        signal.raise_signal(first)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(interrupts.Interrupted):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_under_a_launcher_a_late_sigterm_is_a_second_signal(monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINER_ID", "0")
+    with interrupts.Interrupts() as signals:
+        signals.in_loop = True
+        signal.raise_signal(signal.SIGTERM)
+        late = time.monotonic() + 10.1
+        monkeypatch.setattr(time, "monotonic", lambda: late)
+        with pytest.raises(interrupts.Interrupted):
+            signal.raise_signal(signal.SIGTERM)

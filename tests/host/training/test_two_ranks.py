@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[3]
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
 STEADY = ["Global.distributed=true", "Optimizer.epsilon=1.0", "Optimizer.lr.values=[0.1,0.1]", "Global.use_ema=true"]
 
-# The command as a rank: it notes who checks the data, and may send itself a signal in the second step.
-RANK = """import os, signal, sys
+# The command as a rank: it notes who checks the data. It may send SIGTERM to itself, or SIGINT to the launcher; then
+# the step is so long that the launcher repeats its SIGTERM.
+RANK = """import os, signal, sys, time
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.data import check
 from ppocrv2_ext.host.training import resume
@@ -32,6 +33,9 @@ def seed_and_signal(place):
     seed_step(place)
     if os.environ.get("SIGNAL_TO") == rank and place[-2:] == (1, 0):
         os.kill(os.getpid(), signal.SIGTERM)
+    if os.environ.get("SIGNAL_TO") == "launcher" and rank == "0" and place[-2:] == (3, 0):
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(1.1)
 
 check.check_data, resume.seed_step = check_and_tell, seed_and_signal
 main()
@@ -126,5 +130,20 @@ def test_a_signal_to_one_rank_ends_both_after_the_same_step(rank, words, tmp_pat
     position = sets.read_position(tmp_path / "out" / "latest")
     assert 1 <= position.global_step < 50, logs
     assert sets.find_problem(tmp_path / "out" / "latest") is None
+    for log in logs:
+        assert f"stopped by a signal: step {position.global_step}, " in log
+
+
+@pytest.mark.parametrize("options", [["--backend", "gloo", "--nproc_per_node", "2"], ["--nproc_per_node", "1"]])
+def test_ctrl_c_on_the_launcher_saves_the_step(options, words, tmp_path, rank_script):
+    options = [*options, "--log_dir", "log"]
+    launcher = launch(tmp_path, rank_script, [*words, "Global.epoch_num=50"], *options, SIGNAL_TO="launcher")
+    try:
+        launcher.wait(timeout=240)
+    finally:
+        launcher.kill()
+    logs = [path.read_text(errors="replace") for path in sorted((tmp_path / "log").glob("workerlog.*"))]
+    position = sets.read_position(tmp_path / "out" / "latest")
+    assert position is not None, logs
     for log in logs:
         assert f"stopped by a signal: step {position.global_step}, " in log
