@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import paddle.distributed as dist
 
+from ...interrupts import Interrupted
 from . import ranks
 from .loop import PassingLoader, find_start, replace_names
 
@@ -259,7 +260,7 @@ def _begin_and_end(watch: Watch) -> Iterator[None]:
             outcome = ("finished", "The training took all its steps.")
         else:
             outcome = ("interrupted", f"The training was interrupted after step {watch.step_number}.")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):  # a second Ctrl-C, for one
         outcome = ("interrupted", "The training was interrupted.")
         raise
     except SystemExit as error:

@@ -1,9 +1,12 @@
 """What the observers of PaddleOCR's loop are told, and how they end it."""
 
+import signal
+
 import pytest
 from toy_training import BATCH, EPOCHS, STEPS_PER_EPOCH, run, save_place, toy
 
 from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.interrupts import Interrupted
 
 
 @pytest.fixture
@@ -120,7 +123,12 @@ def test_a_training_that_goes_on_with_epochs_of_another_length_counts_its_steps_
 
 
 @pytest.mark.parametrize(
-    ("error", "name"), [(FloatingPointError("nan"), "failed"), (KeyboardInterrupt(), "interrupted")]
+    ("error", "name"),
+    [
+        (FloatingPointError("nan"), "failed"),
+        (KeyboardInterrupt(), "interrupted"),
+        (Interrupted(signal.SIGINT), "interrupted"),
+    ],
 )
 def test_an_error_is_told_and_goes_on(watching, monkeypatch, error, name):
     def act(method, values, watch):
