@@ -2,8 +2,11 @@
 
 :func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
 (:mod:`..samples.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The
-file ``.resume`` beside them holds the place, and the state of the scaler of mixed precision, which PaddleOCR does not
-save.
+file ``.resume`` beside them holds the place, the name of the training, and the state of the scaler of mixed precision,
+which PaddleOCR does not save.
+
+The name, ``run``, is drawn when a training begins, and kept when it is resumed. By it a training knows its own best
+checkpoint from that of an earlier one in the same folder. The records of older versions have none.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import copy
 import functools
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,6 +79,7 @@ class _Run:
         self._save, self._build_loader = loop["save_model"], loop.get("build_dataloader")
         self._settings = given["config"]["Global"]
         self._steps_per_epoch = given["step_pre_epoch"]
+        self._name: str | None = uuid.uuid4().hex  # of a new training; None after a checkpoint of an older version
         start = self._restore(given["pre_best_model_dict"])
         self._first_epoch, self._skipped = start.epoch, start.step
         self._epoch, self._step, self._global_step = start.epoch - 1, 0, start.global_step
@@ -99,8 +104,9 @@ class _Run:
         if not checkpoint:
             return start
         checkpoint = without_suffix(checkpoint)
-        self._keep_better(best, checkpoint)
         record = sets.read_record(checkpoint)
+        self._name = record.get("run")
+        self._keep_better(best, checkpoint)
         if record:
             self._tell_new_length(Position(**record["position"]), start)
             restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
@@ -117,13 +123,14 @@ class _Run:
             )
 
     def _keep_better(self, best: dict, checkpoint: str) -> None:
-        """A better model than the checkpoint knows of may have been saved after it. It must not be overwritten."""
+        """A better model of this training may have been saved after the checkpoint. It must not be overwritten."""
         indicator = self._given["eval_class"].main_indicator
         folder = Path(self._settings["save_model_dir"])
         best_folder = folder / BEST  # where PaddleX has it
         for file in {Path(checkpoint).parent / BEST, folder / BEST, best_folder / BEST}:
             recorded = states.read_best_metrics(file)
-            if recorded.get(indicator, 0) > best.get(indicator, 0):
+            is_better = recorded.get(indicator, 0) > best.get(indicator, 0)
+            if is_better and sets.read_record(file).get("run") == self._name:
                 best.update(recorded)
 
     def _restore_decay(self, global_step: int) -> None:
@@ -176,7 +183,8 @@ class _Run:
     def _record(self) -> dict[str, Any]:
         position = Position(self._epoch, self._step, self._global_step, self._steps_per_epoch)
         scaler = describe_scaler(self._given.get("scaler"))
-        return {"position": position._asdict(), **({"scaler": scaler} if scaler else {})}
+        name = {"run": self._name} if self._name else {}
+        return {"position": position._asdict(), **name, **({"scaler": scaler} if scaler else {})}
 
     def save_after_signal(self) -> None:
         """Save ``latest`` after the last step that was finished."""

@@ -165,17 +165,50 @@ def test_a_finished_training_says_so_and_takes_no_step(run, tmp_path, capsys):
     assert {**before, ".training": 0} == {**after, ".training": 0}  # the lock names the last process
 
 
+def claim_nine_in_ten(folder):
+    """Let the best checkpoint of a training say that it read nine words in ten."""
+    record = folder / "best_accuracy.states"
+    better = pickles.read(record)
+    better["best_model_dict"]["acc"] = 0.9
+    record.write_bytes(pickle.dumps(better, protocol=2))
+
+
 def test_a_better_model_that_was_saved_after_the_checkpoint_is_not_overwritten(run, tmp_path):
     overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", "Global.eval_batch_step=[0,1]"]
     with pytest.raises(Kill):
         run(RECOGNIZER, *overrides, kill_at=4)
-    record = tmp_path / "out" / "best_accuracy.states"
-    better = pickles.read(record)
-    better["best_model_dict"]["acc"] = 0.9  # as if the third step had read nine words in ten
-    record.write_bytes(pickle.dumps(better, protocol=2))
+    claim_nine_in_ten(tmp_path / "out")
     weights = (tmp_path / "out" / "best_accuracy.pdparams").read_bytes()
     run(RECOGNIZER, *overrides, resume="out")
     assert (tmp_path / "out" / "best_accuracy.pdparams").read_bytes() == weights
+    assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] == 0.9
+
+
+def test_the_best_model_of_another_training_in_the_folder_gives_way(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2"]
+    run(RECOGNIZER, *overrides, "Global.eval_batch_step=[0,1]")
+    claim_nine_in_ten(tmp_path / "out")
+    weights = (tmp_path / "out" / "best_accuracy.pdparams").read_bytes()
+    later = [*overrides, "Global.seed=7", "Global.eval_batch_step=[0,2]"]
+    with pytest.raises(SystemExit):
+        run(RECOGNIZER, *later, signal_at=1)  # before its first evaluation
+    run(RECOGNIZER, *later, resume="out")
+    assert (tmp_path / "out" / "best_accuracy.pdparams").read_bytes() != weights
+    assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] < 0.9
+
+
+def test_trainings_of_older_versions_whose_records_have_no_name_keep_their_best_model(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=3", "Global.eval_batch_step=[0,1]"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=4)
+    for file in (tmp_path / "out").glob("*.resume"):
+        record = json.loads(file.read_text())
+        assert len(record.pop("run")) == 32
+        file.write_text(json.dumps(record))
+    claim_nine_in_ten(tmp_path / "out")
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, resume="out", kill_at=3)
+    run(RECOGNIZER, *overrides, resume="out")
     assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] == 0.9
 
 
