@@ -152,7 +152,8 @@ class _Run:
             sampler.begin(*place, self._step)
         batches = iter(loader)
         while True:
-            self._stop_if_asked()
+            if self._step < len(loader):  # the end of an epoch has checkpoints of its own: the loop saves them first
+                self._stop_if_asked()
             batch = next(batches, None)
             if batch is None:
                 return
@@ -193,7 +194,8 @@ class _Run:
             return
         if dist.get_rank() == 0 and self._global_step != self._saved_at:
             self._save_latest()
-        self._signals.report = f"step {self._global_step}, in epoch {max(1, self._epoch)}, was the last"
+        epoch = self._epoch if self._step else self._epoch - 1  # the next one may have begun without a step
+        self._signals.report = f"step {self._global_step}, in epoch {epoch}, was the last"
 
     def _save_latest(self) -> None:
         given, folder = self._given, self._settings["save_model_dir"]

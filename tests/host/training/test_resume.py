@@ -109,6 +109,29 @@ def test_a_recognizer_that_was_stopped_and_killed_ends_as_one_that_was_not(name,
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_a_signal_in_the_last_step_of_an_epoch_leaves_its_checkpoint(run, tmp_path, capfd):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=3", "Global.save_epoch_step=1"]
+    run(RECOGNIZER, *overrides, "Global.save_model_dir=whole")
+    with pytest.raises(SystemExit) as end:
+        run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=2)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert "stopped by a signal: step 2, in epoch 1, was the last" in capfd.readouterr().err
+    assert sets.find_problem(tmp_path / "parts" / "iter_epoch_1") is None
+    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
+    assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 4
+    assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
+    left = [sorted(path.name for path in (tmp_path / folder).glob("*.pd*")) for folder in ("parts", "whole")]
+    assert left[0] == left[1]
+
+
+def test_a_signal_in_the_last_step_of_all_comes_to_a_training_that_finishes(run, tmp_path, capfd):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", "Global.save_epoch_step=1"]
+    assert len(run(RECOGNIZER, *overrides, signal_at=4)) == 4
+    assert sets.find_problem(tmp_path / "out" / "iter_epoch_2") is None
+    run(RECOGNIZER, *overrides, resume="out")
+    assert "out/latest is finished: 2 of 2 epochs" in capfd.readouterr().out
+
+
 def scenes(samples, folder, name):
     """Overrides for a training of detectors on real scenes cut to 96 x 96, with Copy-Paste."""
     labels = (samples / "icdar2015_scenes" / "train.txt").read_text(encoding="utf-8-sig").splitlines()[:4]
