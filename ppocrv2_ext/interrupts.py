@@ -33,12 +33,12 @@ class Interrupted(BaseException):
 class Interrupts:
     """A context in which signals are handled as this module says.
 
-    ``number`` is the signal that has come, or 0. ``in_loop`` says whether somebody looks at it. ``report`` is what
-    the loop has to say about its end, a sentence.
+    ``number`` is the signal that has come, or 0. ``in_loop`` says whether somebody looks at it. ``ends_at_once`` says
+    whether :class:`Interrupted` was raised. ``report`` is what the loop has to say about its end, a sentence.
     """
 
     def __init__(self) -> None:
-        self.number, self.in_loop, self.report = 0, False, ""
+        self.number, self.in_loop, self.ends_at_once, self.report = 0, False, False, ""
         self._process = os.getpid()
         self._is_launched = "PADDLE_TRAINER_ID" in os.environ
         self._first_at: float | None = None  # the time of the first signal to this process
@@ -78,6 +78,7 @@ class Interrupts:
             return
         self.number = number
         if not (self.in_loop and is_first):
+            self.ends_at_once = True
             raise Interrupted(number)
         name = signal.Signals(number).name
         second = "SIGINT" if self._is_launched else "a second signal"

@@ -269,6 +269,10 @@ def _watch_signals() -> Iterator[interrupts.Interrupts]:
         signals.in_loop = True
         try:
             yield signals
+        except Exception as error:
+            if signals.ends_at_once:  # Paddle turns what is raised in a custom gradient into an error of its own
+                raise interrupts.Interrupted(signals.number) from error
+            raise
         finally:
             signals.in_loop = False
     if signals.report and interrupts.current() is None:

@@ -175,3 +175,25 @@ def test_under_a_launcher_a_late_sigterm_is_a_second_signal(monkeypatch):
         monkeypatch.setattr(time, "monotonic", lambda: late)
         with pytest.raises(interrupts.Interrupted):
             signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_second_signal_within_a_custom_gradient_is_no_error_of_paddle():
+    import paddle
+
+    from ppocrv2_ext.host.training.resume import _watch_signals
+
+    class Interrupting(paddle.autograd.PyLayer):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, gradient):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            return 2 * gradient
+
+    x = paddle.ones([2])
+    x.stop_gradient = False
+    with interrupts.Interrupts(), pytest.raises(interrupts.Interrupted), _watch_signals():
+        Interrupting.apply(x).sum().backward()
