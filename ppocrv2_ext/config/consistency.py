@@ -200,7 +200,8 @@ def _check_recognizer_batches(config: dict) -> Iterator[str]:
         keys = _find_keep_keys(config, mode)
         for name in _map_transforms(config, mode):
             begin = list(CTC_BATCHES.get(name, ()))[:count]
-            if isinstance(keys, list) and keys[: len(begin)] != begin:
+            # Of a batch without its image in front, _check_image_first has told.
+            if isinstance(keys, list) and keys[:1] == begin[:1] and keys[: len(begin)] != begin:
                 yield (
                     f"{mode}.dataset.transforms.KeepKeys.keep_keys must begin with {', '.join(begin)} after {name}, got"
                     f" {keys!r}."
