@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 import warnings
@@ -16,6 +17,7 @@ from .errors import UserError
 # Paddle says this whenever it is imported. It concerns people who compile operators.
 warnings.filterwarnings("ignore", message="No ccache found")
 
+FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what may be wrong where output goes
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -36,8 +38,8 @@ class Group(click.Group):
             click.echo(f"ppocrv2: {error}", err=True)
             sys.exit(2)
         except OSError as error:
-            # Whatever opens a file names it. A pipe that nobody reads any more ends the command as usual.
-            if ctx.params.get("debug") or error.filename is not None or isinstance(error, BrokenPipeError):
+            # Files are written by functions that say so in a UserError. Paddle's own errors are OSErrors without errno.
+            if ctx.params.get("debug") or error.filename is not None or error.errno not in FULL_OR_BROKEN:
                 raise
             sentence = f"cannot write to standard output: {error.strerror}; send it to another place."
             click.echo(f"ppocrv2: {sentence}", err=True)

@@ -259,9 +259,16 @@ def test_a_pipe_that_nobody_reads_ends_a_command_without_a_word():
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_an_error_about_a_file_keeps_its_traceback(run, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "secret.yml"),
+        OSError("(NotFound) Operator is not registered."),  # as Paddle says it
+    ],
+)
+def test_an_error_of_something_else_is_not_taken_for_one_of_standard_output(run, monkeypatch, error):
     def fail(*_, **__):
-        raise PermissionError(13, "Permission denied", "secret.yml")
+        raise error
 
     monkeypatch.setattr(main.commands["configs"], "callback", fail)
-    assert isinstance(run("configs").exception, PermissionError)
+    assert run("configs").exception is error
