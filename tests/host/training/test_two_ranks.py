@@ -107,6 +107,15 @@ def test_two_machines_train_together_over_the_loopback(words, tmp_path, rank_scr
     assert sorted(path.name for path in tmp_path.glob("checked-*")) == ["checked-0", "checked-1"]  # once on each
 
 
+def read_logs_at_end(launcher, folder):
+    """What each rank has written, once the launcher has ended."""
+    try:
+        launcher.wait(timeout=240)
+    finally:
+        launcher.kill()
+    return [path.read_text(errors="replace") for path in sorted(folder.glob("workerlog.*"))]
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_signal_to_one_rank_ends_both_after_the_same_step(rank, words, tmp_path, rank_script):
     longer = ["Global.epoch_num=50"]
@@ -122,11 +131,7 @@ def test_a_signal_to_one_rank_ends_both_after_the_same_step(rank, words, tmp_pat
         "log",
         SIGNAL_TO=str(rank),
     )
-    try:
-        launcher.wait(timeout=240)
-    finally:
-        launcher.kill()
-    logs = [path.read_text(errors="replace") for path in sorted((tmp_path / "log").glob("workerlog.*"))]
+    logs = read_logs_at_end(launcher, tmp_path / "log")
     position = sets.read_position(tmp_path / "out" / "latest")
     assert 1 <= position.global_step < 50, logs
     assert sets.find_problem(tmp_path / "out" / "latest") is None
@@ -138,11 +143,7 @@ def test_a_signal_to_one_rank_ends_both_after_the_same_step(rank, words, tmp_pat
 def test_ctrl_c_on_the_launcher_saves_the_step(options, words, tmp_path, rank_script):
     options = [*options, "--log_dir", "log"]
     launcher = launch(tmp_path, rank_script, [*words, "Global.epoch_num=50"], *options, SIGNAL_TO="launcher")
-    try:
-        launcher.wait(timeout=240)
-    finally:
-        launcher.kill()
-    logs = [path.read_text(errors="replace") for path in sorted((tmp_path / "log").glob("workerlog.*"))]
+    logs = read_logs_at_end(launcher, tmp_path / "log")
     position = sets.read_position(tmp_path / "out" / "latest")
     assert position is not None, logs
     for log in logs:
