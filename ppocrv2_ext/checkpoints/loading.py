@@ -37,7 +37,7 @@ class LoadReport(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The number of the model's parameters."""
+        """The number of the model's parameters that a file is asked for."""
         return len(self.matched) + len(self.missing) + len(self.mismatched)
 
     @property
@@ -51,7 +51,7 @@ def compare_parameters(params: Mapping[str, Any], state_dict: Mapping[str, Any])
 
     Args:
         params: the file's {name: anything with a shape}.
-        state_dict: the model's, likewise.
+        state_dict: the model's, likewise. A file is asked for all of them.
     """
     shapes = {
         name: (tuple(value.shape), tuple(params[name].shape)) for name, value in state_dict.items() if name in params
@@ -171,17 +171,18 @@ def load_pretrained(
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _move_rows(params, state_dict, file, list(characters), log)
-    params = {**{name: state_dict[name] for name in _names_in(model, "fill_on_load")}, **params}
     own = _names_in(model, "keep_on_load")
     if own:
         log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
-        params = {**params, **{name: state_dict[name] for name in own}}
-    report = compare_parameters(params, state_dict)
+        params = {name: value for name, value in params.items() if name not in own}
+    kept = {*own, *(name for name in _names_in(model, "fill_on_load") if name not in params)}
+    report = compare_parameters(params, {name: state_dict[name] for name in state_dict if name not in kept})
     log(render_report(report, file))
     require_match(report, minimum)
+    loaded = {name: _cast(params[name], state_dict[name]) for name in report.matched}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle warns once per missing name; the report has said it
-        model.set_state_dict({name: _cast(params[name], state_dict[name]) for name in report.matched})
+        model.set_state_dict({**{name: state_dict[name] for name in kept}, **loaded})
     return is_float16
 
 

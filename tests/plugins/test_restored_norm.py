@@ -7,6 +7,7 @@ from paddle import nn
 
 from ppocrv2_ext.checkpoints.loading import load_pretrained
 from ppocrv2_ext.checkpoints.norm_merging import merge_norm
+from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.restored_norm import list_restored, measure_norm, restore_norm
 
 
@@ -111,3 +112,13 @@ def test_a_file_without_the_new_tensors_loads_whole_and_one_with_them_keeps_them
     network.backbone[0].norm.weight.set_value(paddle.zeros([4]))
     load_pretrained(network, trained, minimum=1.0, log=reports.append)
     assert network.backbone[0].norm.weight.numpy().tolist() == [7.0] * 4
+
+
+def test_the_share_of_a_file_does_not_count_the_new_tensors_that_it_lacks(network, tmp_path):
+    restore_norm(network, ["backbone"], (3, 12, 16))
+    state = network.state_dict()
+    paddle.save(
+        {name: state[name] for name in ("backbone.0.weight", "backbone.0.bias")}, str(tmp_path / "part.pdparams")
+    )
+    with pytest.raises(UserError, match=r"gives 28\.6% of the model's 7 tensors"):
+        load_pretrained(network, tmp_path / "part", log=str)
