@@ -16,9 +16,10 @@ from typing import NamedTuple, Union
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from ..errors import UserError
+from ..data.images import ORIENTATION
+from ..errors import UserError, summarise
 from ..files import PathLike, open_regular
 from .engine import Engine, load_onnx_engine, load_paddle_engine, require_rank
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
@@ -31,6 +32,15 @@ WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a mul
 LONGEST_RATIO = 250
 LEAST_ALONE = 2048  # pixels; a line that is read at more takes memory enough to run alone
 BAND = 2**20  # pixels of a transparent picture that are laid on white at a time
+TURNS = {  # {EXIF orientation: what turns the stored picture upright}
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 ImageSource = Union[PathLike, np.ndarray]
 
@@ -157,7 +167,8 @@ def load_image(path: PathLike) -> np.ndarray:
 
 def to_pixels(file: Image.Image) -> np.ndarray:
     """An opened image, or the frame at which it stands, as :func:`load_image` returns it."""
-    image = ImageOps.exif_transpose(file)  # also decodes: a truncated file fails here
+    file.load()  # a truncated file fails here
+    image = _turn_upright(file)
     if image.mode == "I":
         return to_bgr(_narrow(np.asarray(image)))
     if image.mode == "F" or image.mode.startswith("I;16"):
@@ -167,12 +178,24 @@ def to_pixels(file: Image.Image) -> np.ndarray:
     return to_bgr(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
 
 
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """A decoded image as its EXIF data turn it, or as it is if they are broken.
+
+    Pillow's exif_transpose writes the EXIF data again too, and fails if one tag of them, any tag, is odd.
+    """
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # Pillow raises anything for broken EXIF data
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
 @contextlib.contextmanager
 def pillow_errors() -> Iterator[None]:
     """A context in which what Pillow raises for a broken file becomes an OSError or a ValueError that says why."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # below the limit, a picture is read
+            warnings.simplefilter("ignore")  # of a large picture, or of odd metadata: it is read all the same
             yield
     except UnidentifiedImageError:
         raise ValueError("not an image, or of a kind that Pillow cannot read") from None
@@ -181,8 +204,10 @@ def pillow_errors() -> Iterator[None]:
         raise ValueError(f"larger than {most:.0f} million pixels; make it smaller") from None
     except MemoryError:
         raise ValueError("it takes more memory than there is; make it smaller, or free memory") from None
-    except (SyntaxError, IndexError, EOFError) as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # it raises anything for a broken file
+        raise ValueError(f"broken, as Pillow finds ({summarise(error)}); save it again") from error
 
 
 def open_image(image: ImageSource) -> np.ndarray:

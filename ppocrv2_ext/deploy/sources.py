@@ -87,7 +87,8 @@ def _open_tiff(file: Path) -> Iterator[Picture]:
     with pillow_errors():
         opened = Image.open(file)
     with opened as image:
-        pages = getattr(image, "n_frames", 1)
+        with pillow_errors():
+            pages = getattr(image, "n_frames", 1)
         if pages > 1:
             for page in range(pages):
                 try:

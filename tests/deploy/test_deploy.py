@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ppocrv2_ext.deploy import engine, model_folder, read
 from ppocrv2_ext.errors import UserError
@@ -389,6 +389,25 @@ class TestImages:
         exif[0x0112] = 6  # a quarter turn clockwise
         image = self._save(tmp_path / "a.jpg", np.zeros((20, 60, 3), np.uint8), exif=exif)
         assert image.shape == (60, 20, 3)
+
+    @pytest.mark.parametrize("orientation", range(10))
+    @pytest.mark.parametrize("is_odd", [False, True])
+    def test_a_picture_is_turned_as_by_pillow_also_if_a_tag_cannot_be_written(self, tmp_path, orientation, is_odd):
+        stored = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010F] = orientation, "Maker"
+        stored.save(tmp_path / "sound.png", exif=exif)
+        expected = np.array(ImageOps.exif_transpose(Image.open(tmp_path / "sound.png")))[..., ::-1]
+        data = exif.tobytes()
+        if is_odd:  # the maker becomes a width, which is no text
+            data = data.replace(b"\x01\x0f\x00\x02", b"\x01\x00\x00\x02").replace(
+                b"\x0f\x01\x02\x00", b"\x00\x01\x02\x00"
+            )
+        stored.save(tmp_path / "a.png", exif=data)
+        np.testing.assert_array_equal(read.load_image(tmp_path / "a.png"), expected)
+
+    def test_a_picture_whose_exif_data_are_broken_is_read_as_it_is(self, tmp_path):
+        assert self._save(tmp_path / "a.jpg", np.zeros((20, 60, 3), np.uint8), exif=b"Exif\0\0II*").shape == (20, 60, 3)
 
     def test_a_transparent_colour_of_a_palette_is_white(self, tmp_path):
         image = Image.new("P", (2, 1))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from ppocrv2_ext.deploy import evaluation, formats, read, sources
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.errors import UserError
 
+# {tag: the entry that Pillow writes into a TIFF for five columns, no compression, and three colours}
+ENTRIES = {
+    tag: struct.pack("<HHLL", tag, *rest) for tag, rest in {256: (4, 1, 5), 259: (3, 1, 1), 262: (3, 1, 2)}.items()
+}
 BOX = np.array([(10, 20), (110, 20), (110, 40), (10, 40)], np.float32)
 
 
@@ -152,6 +157,20 @@ class TestSources:
         pages = list(sources.open_pictures([tmp_path / "a.tif"]))
         assert [page.problem for page in pages] == [None, "decoder error -2", None]
         assert [page.name[-6:] for page in pages] == ["page 1", "page 2", "page 3"]
+
+    @pytest.mark.parametrize(
+        ("tag", "value", "error"), [(256, 0, "TypeError"), (259, 10_825, "KeyError"), (262, 99, "SyntaxError")]
+    )
+    def test_a_damaged_header_of_a_page_does_not_stop_the_other_files(self, tmp_path, tag, value, error):
+        one, other = (Image.new("RGB", (5, 4), (value,) * 3) for value in (0, 255))
+        one.save(tmp_path / "a.tif", save_all=True, append_images=[one])
+        other.save(tmp_path / "b.png")
+        start, end = (tmp_path / "a.tif").read_bytes().rsplit(ENTRIES[tag], 1)
+        (tmp_path / "a.tif").write_bytes(start + struct.pack("<HHLL", tag, 3, value > 0, value) + end)
+        *pages, last = sources.open_pictures([tmp_path / "a.tif", tmp_path / "b.png"])
+        (problem,) = [each.problem for each in pages if each.problem]
+        assert problem.startswith(f"broken, as Pillow finds ({error}: ")
+        assert last.pixels.min() == 255
 
     def test_a_transparent_page_of_a_tiff_is_white(self, tmp_path):
         page = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
