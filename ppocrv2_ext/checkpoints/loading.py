@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..files import PathLike
 from ..tables import render_lines
 from .character_rows import remap_rows
+from .norm_merging import merge_norm
 from .paths import find_dictionary, with_suffix
 from .pdparams import Array, read_params
 
@@ -145,6 +146,14 @@ def _names(counts: Iterable[tuple[str, int]]) -> str:
     return " or ".join(repr(prefix) for prefix, _ in counts)
 
 
+def fit_form(params: Mapping[str, Array], names: Collection[str]) -> dict[str, Array]:
+    """The parameters of a file for a network of these names. What they compute stays the same.
+
+    Restored BatchNorm that the network does not have is merged into its convolution.
+    """
+    return merge_norm(params, kept=names)
+
+
 def load_pretrained(
     model: paddle.nn.Layer,
     path: PathLike,
@@ -167,7 +176,8 @@ def load_pretrained(
         UserError: there is no such file, it cannot be read, or it holds too few of the model's tensors.
     """
     file = with_suffix(path)
-    params, state_dict = read_params(path), model.state_dict()
+    state_dict = model.state_dict()
+    params = fit_form(read_params(path), state_dict)
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _move_rows(params, state_dict, file, list(characters), log)

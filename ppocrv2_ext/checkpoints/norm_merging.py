@@ -5,9 +5,11 @@ The merged weights are those of the published file's form. They load where ``res
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
+
+from .pdparams import Array, as_array
 
 EPSILON = 1e-5  # of Paddle's BatchNorm2D
 # The names are those of :mod:`ppocrv2_ext.plugins.restored_norm`, which this room cannot import.
@@ -15,7 +17,7 @@ FIRST = ".norm.weight"  # how the names of a restored BatchNorm are found
 TENSORS = (FIRST, ".norm.bias", ".norm._mean", ".norm._variance")
 
 
-def merge_norm(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def merge_norm(params: Mapping[str, Array], kept: Collection[str] = ()) -> dict[str, Array]:
     """The weights of a network without its restored BatchNorm. In evaluation it computes the same, up to rounding.
 
     .. math:: w' = w s,  b' = (b - m) s + c,  with s = scale / sqrt(variance + epsilon), mean m and shift c
@@ -23,15 +25,19 @@ def merge_norm(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Args:
         params: {name: array}. A convolution ``x`` with a restored BatchNorm has ``x.weight`` of (out, in, H, W),
             ``x.bias`` of (out,), and the four tensors ``x.norm.*``. All other names are left alone.
+        kept: names; a BatchNorm whose ``x.norm.weight`` is among them is left alone too.
     """
     merged = dict(params)
-    for convolution in [name[: -len(FIRST)] for name in params if name.endswith(FIRST)]:
+    for convolution in [name[: -len(FIRST)] for name in params if name.endswith(FIRST) and name not in kept]:
         names = [convolution + tensor for tensor in TENSORS]
         weight, bias = f"{convolution}.weight", f"{convolution}.bias"
-        if not all(name in params for name in (*names, weight, bias)) or params[weight].ndim != 4:
+        shape = tuple(params[weight].shape) if weight in params else ()
+        fits = all(name in params and tuple(params[name].shape) == shape[:1] for name in (*names, bias))
+        if len(shape) != 4 or not fits:
             continue  # a normalisation of the network's own
-        scale, shift, mean, variance = (merged.pop(name).astype(np.float64) for name in names)
+        scale, shift, mean, variance = (as_array(merged.pop(name)).astype(np.float64) for name in names)
         scale = scale / np.sqrt(variance + EPSILON)
-        merged[weight] = (params[weight] * scale[:, None, None, None]).astype(params[weight].dtype)
-        merged[bias] = ((params[bias] - mean) * scale + shift).astype(params[bias].dtype)
+        weights, biases = as_array(params[weight]), as_array(params[bias])
+        merged[weight] = (weights * scale[:, None, None, None]).astype(weights.dtype)
+        merged[bias] = ((biases - mean) * scale + shift).astype(biases.dtype)
     return merged

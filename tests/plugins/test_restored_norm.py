@@ -122,3 +122,22 @@ def test_the_share_of_a_file_does_not_count_the_new_tensors_that_it_lacks(networ
     )
     with pytest.raises(UserError, match=r"gives 28\.6% of the model's 7 tensors"):
         load_pretrained(network, tmp_path / "part", log=str)
+
+
+def test_a_trained_file_loads_merged_into_a_network_without_the_new_tensors(network, tmp_path):
+    restore_norm(network, ["backbone"], (3, 12, 16))
+    measure_norm(network, IMAGES)
+    network.backbone[0].norm.weight.set_value(paddle.full([4], 1.5))
+    paddle.save(network.state_dict(), str(tmp_path / "trained.pdparams"))
+    merged, reports = Network(), []
+    merged.eval()
+    load_pretrained(merged, tmp_path / "trained", minimum=1.0, log=reports.append)
+    np.testing.assert_allclose(merged(IMAGES).numpy(), network(IMAGES).numpy(), atol=1e-4)
+    assert "unexpected" not in reports[-1]
+
+
+def test_tensors_that_fit_no_convolution_are_left_alone():
+    shapes = {"x.weight": (4, 3, 1, 1), "x.bias": (4,), "x.norm.weight": (3,), "x.norm.bias": (4,)}
+    params = {name: np.zeros(shape, "float32") for name, shape in shapes.items()}
+    params.update({f"x.norm.{name}": np.ones(4, "float32") for name in ("_mean", "_variance")})
+    assert merge_norm(params).keys() == params.keys()

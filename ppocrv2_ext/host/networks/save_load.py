@@ -59,7 +59,8 @@ def check_load(load_model: Callable) -> Callable:
     ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
     tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
     have are moved along. In a training, two equal networks of the file get the noise of their ``perturbation``.
-    ``Global.checkpoints`` must hold every tensor. An average of the weights is loaded if it is of this checkpoint.
+    ``Global.checkpoints`` must hold every tensor, and be of a network of the same form. An average of the weights is
+    loaded if it is of this checkpoint.
 
     Raises (the new function):
         UserError: there is no such file, or it holds too few of the network's tensors.
@@ -78,8 +79,7 @@ def check_load(load_model: Callable) -> Callable:
                     f" start from it with -o Global.pretrained_model={file}."
                 )
             with naming(file):
-                params = pdparams.read_params(file)
-                loading.require_match(loading.compare_parameters(params, model.state_dict()), minimum=1.0)
+                _require_whole(pdparams.read_params(file), model.state_dict(), file)
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
             progress = _read_progress(file)
@@ -98,6 +98,17 @@ def check_load(load_model: Callable) -> Callable:
         return {"is_float16": is_float16}
 
     return load
+
+
+def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], file: Path) -> None:
+    """Refuse a checkpoint that a training cannot go on from. PaddleOCR loads what it finds by name."""
+    loading.require_match(loading.compare_parameters(params, state_dict), minimum=1.0)
+    if loading.fit_form(params, state_dict).keys() != params.keys():
+        raise UserError(
+            f"Global.checkpoints: the network of {file} has BatchNorm that this one lacks; say"
+            " `Architecture.restore_norm: true` as its training did, or load it merged with"
+            f" -o Global.checkpoints= Global.pretrained_model={without_suffix(file)}."
+        )
 
 
 def _perturb_equal_networks(model: paddle.nn.Layer, path: str) -> None:
