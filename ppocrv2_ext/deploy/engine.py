@@ -2,7 +2,7 @@
 
 An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32. Several threads may call
 it at once. Paddle's takes one of them after the other. It raises a UserError if the model cannot compute the inputs, or
-makes NaN of them.
+makes NaN of them: a NoMemoryError if there is too little memory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import UserError, summarise
 from ..files import PathLike
 from .graph import read_graph
+from .memory import NoMemoryError, lacks_memory
 from .model_folder import ONNX_FILE, find_model_files
 from .places import has_file, has_folder
 
@@ -200,9 +201,14 @@ def refuse_failures(engine: Engine, model: PathLike) -> Engine:
         try:
             output = engine(inputs)
         except Exception as error:  # each engine has classes of its own, and ValueError for some
-            reason = summarise(error)
-            advice = "give it smaller pictures, or free memory" if "alloc" in reason.lower() else "export it again"
-            raise UserError(f"{model} does not run on inputs of {inputs.shape} ({reason}); {advice}.") from error
+            if lacks_memory(error):
+                raise NoMemoryError(
+                    f"{model} takes more memory than there is for inputs of {inputs.shape}; give it smaller pictures, "
+                    "or free memory."
+                ) from error
+            raise UserError(
+                f"{model} does not run on inputs of {inputs.shape} ({summarise(error)}); export it again."
+            ) from error
         if output.dtype.kind == "f" and np.isnan(output.max(initial=0)):
             raise UserError(f"{model} gives NaN, so its weights are broken; export it again, from another checkpoint.")
         return output

@@ -25,6 +25,7 @@ from ..files import PathLike
 from .detect import Detector
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
+from .memory import memory_errors
 from .places import has_folder
 from .read import ImageSource, explain, open_image
 from .settings import official_settings, read_settings
@@ -99,6 +100,7 @@ class OCR:
         Raises:
             PictureError: the file is no picture.
             ValueError: the array is none.
+            NoMemoryError: the picture takes more memory than there is.
             UserError: the models do not fit together.
         """
         run = self._pool.map if self.threads > 1 else map
@@ -117,7 +119,8 @@ class OCR:
         Args:
             images: as :meth:`read` takes them. A few are taken ahead.
         Returns:
-            For each picture its lines, or the OSError or ValueError that says why it has none.
+            For each picture its lines, or the OSError or ValueError that says why it has none. A picture that takes
+            more memory than there is has a NoMemoryError.
         Raises:
             UserError: the models do not fit together.
         """
@@ -136,13 +139,14 @@ class OCR:
             return error
 
     def _read(self, pixels: np.ndarray, run: Map) -> list[Line]:
-        boxes = sort_boxes(self._detector(pixels))
-        lines = [cut_line(pixels, box) for box in boxes]
-        turned = [False] * len(lines)
-        if "cls" in self._readers:
-            turned = find_turned(lines, *self._readers["cls"], run)
-            lines = [cv2.rotate(line, cv2.ROTATE_180) if flag else line for line, flag in zip(lines, turned)]
-        texts = read_texts(lines, *self._readers["rec"], run)
+        with memory_errors():
+            boxes = sort_boxes(self._detector(pixels))
+            lines = [cut_line(pixels, box) for box in boxes]
+            turned = [False] * len(lines)
+            if "cls" in self._readers:
+                turned = find_turned(lines, *self._readers["cls"], run)
+                lines = [cv2.rotate(line, cv2.ROTATE_180) if flag else line for line, flag in zip(lines, turned)]
+            texts = read_texts(lines, *self._readers["rec"], run)
         found = [
             Line(begin_at_text(box, flag), text, score, flag) for box, flag, (text, score) in zip(boxes, turned, texts)
         ]

@@ -22,6 +22,7 @@ from ..data.images import ORIENTATION
 from ..errors import UserError, summarise
 from ..files import PathLike, open_regular
 from .engine import Engine, load_onnx_engine, load_paddle_engine, require_rank
+from .memory import TOO_LARGE, NoMemoryError
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .places import has_folder
@@ -203,7 +204,7 @@ def pillow_errors() -> Iterator[None]:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 10**6
         raise ValueError(f"larger than {most:.0f} million pixels; make it smaller") from None
     except MemoryError:
-        raise ValueError("it takes more memory than there is; make it smaller, or free memory") from None
+        raise NoMemoryError(TOO_LARGE) from None
     except (OSError, ValueError):
         raise
     except Exception as error:  # it raises anything for a broken file

@@ -13,7 +13,9 @@ from PIL import Image
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import eval_system, ocr
 from ppocrv2_ext.deploy import ocr as deploy_ocr
+from ppocrv2_ext.deploy.memory import NoMemoryError
 from ppocrv2_ext.deploy.ocr import Line
+from ppocrv2_ext.deploy.read import open_image
 from ppocrv2_ext.errors import UserError
 
 needs_official_models = pytest.mark.skipif(
@@ -151,6 +153,24 @@ def test_the_first_pictures_without_a_line_are_named_and_the_others_counted(page
     names = ", ".join(str(pages / f"white-{number}.png") for number in range(1, 6))
     expected = f"No line was found in {names}, and 2 more; lines less certain than --min-score 0.5 do not count."
     assert capsys.readouterr().err.splitlines()[1:] == [expected]
+
+
+@pytest.mark.parametrize("command", ["ocr", "eval-system"])
+def test_a_picture_that_takes_too_much_memory_is_named_and_the_others_are_read(pages, monkeypatch, command):
+    class Small(Reader):
+        def read_many(self, images):
+            _, *others = images
+            return [NoMemoryError("it takes more memory than there is"), *super().read_many(map(open_image, others))]
+
+    monkeypatch.setattr(deploy_ocr, "OCR", Small)
+    names = ["a.png", "white-1.png"]
+    labels = pages / "labels.txt"
+    labels.write_text("".join(f"{name}\t[]\n" for name in names))
+    arguments = ["--data", labels] if command == "eval-system" else [pages / name for name in names]
+    result = CliRunner().invoke(main, [command, *map(str, arguments)])
+    assert result.exit_code == 1
+    assert f"ppocrv2: {pages / 'a.png'}: it takes more memory than there is.\n" in result.stderr
+    assert ("== " + str(pages / "white-1.png") if command == "ocr" else "in 1 pictures") in result.stdout
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

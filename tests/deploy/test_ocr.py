@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ppocrv2_ext import cli
-from ppocrv2_ext.deploy import detect, engine, graph, lines, ocr, settings
+from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, settings
 from ppocrv2_ext.deploy.read import load_image
 from ppocrv2_ext.errors import UserError
 
@@ -241,6 +241,27 @@ class TestOfficialModels:
         bad, good = reader().read_many([tmp_path / "notes.png", scenes[0]])
         assert isinstance(bad, ValueError)
         assert isinstance(good, list)
+
+    @pytest.mark.parametrize(
+        "error", [MemoryError(), cv2.error("Failed to allocate 9 bytes"), RuntimeError("bad_alloc")]
+    )
+    @pytest.mark.parametrize("place", ["engine", "prepare"])
+    def test_a_picture_that_takes_too_much_memory_does_not_stop_the_others(self, scenes, monkeypatch, place, error):
+        detector, large = reader()._detector, np.zeros((8, 1500, 3), np.uint8)
+        compute = getattr(detector, place)
+
+        def fail(array):
+            if max(array.shape) > 1400:
+                raise error
+            return compute(array)
+
+        monkeypatch.setattr(detector, place, engine.refuse_failures(fail, "det") if place == "engine" else fail)
+        first, bad, last = reader().read_many([scenes[0], large, scenes[0]])
+        assert isinstance(bad, memory.NoMemoryError)
+        assert "takes more memory than there is" in str(bad)
+        assert [line.text for line in first] == [line.text for line in last]
+        with pytest.raises(UserError, match="takes more memory than there is"):
+            reader().read(large)
 
     @pytest.mark.parametrize("kind", [UserError, FileNotFoundError, OSError, ValueError])
     def test_a_file_that_is_none_is_named_with_its_path(self, tmp_path, kind):
