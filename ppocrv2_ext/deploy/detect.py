@@ -1,7 +1,8 @@
 """Find the lines of text in a picture with an exported DB detector.
 
-The results equal those of PaddleOCR's tools/infer/predict_det.py with the resize rule of its current sources. Pictures
-are (H, W, 3) uint8 BGR, points are (x, y) in pixels.
+The results equal those of PaddleOCR's tools/infer/predict_det.py with the resize rule of its current sources, but for a
+picture of less than LEAST_SUM pixels: PaddleOCR squeezes its boxes, as it measures the map of the padded picture by the
+picture alone. Pictures are (H, W, 3) uint8 BGR, points are (x, y) in pixels.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Detector:
             UserError: the model is no detector.
         """
         output = require_rank(self.engine(self.prepare(image)), 4, "detector", "(1, 1, height, width)")
-        return find_boxes(output[0, 0], image.shape[:2], self.settings)
+        return find_boxes(output[0, 0], pad_small(image).shape[:2], self.settings, image.shape[:2])
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """What the network sees: (1, 3, H, W) float32. The array is written again by the thread's next call."""
@@ -112,21 +113,25 @@ def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int,
     return height, width
 
 
-def find_boxes(probabilities: np.ndarray, shape: tuple[int, int], settings: DetectorSettings) -> np.ndarray:
+def find_boxes(
+    probabilities: np.ndarray, shape: tuple[int, int], settings: DetectorSettings, inside: tuple[int, int] | None = None
+) -> np.ndarray:
     """The boxes of a detector's map (DBPostProcess, and filter_tag_det_res of tools/infer/predict_det.py).
 
     Args:
         probabilities: (h, w) float32, that a pixel is in the inner part of a text.
-        shape: (height, width) of the picture, in whose pixels the boxes are given.
+        shape: (height, width) of the picture that the network saw, in whose pixels the boxes are given.
         settings: thresholds, and how far a box grows.
+        inside: (height, width) of its upper left part, to which the boxes are cut; None for all of it.
     Returns:
-        (N, 4, 2) float32, whole numbers inside the picture, clockwise from the upper left corner.
+        (N, 4, 2) float32, whole numbers inside that part, clockwise from the upper left corner.
     """
     mask = (probabilities > settings.thresh).view(np.uint8)
     if settings.dilate:
         mask = cv2.dilate(mask, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     size, map_size = np.array(shape[::-1]), np.array(probabilities.shape[::-1])  # (width, height)
+    end = np.array((inside or shape)[::-1]) - 1
     boxes = []
     for contour in contours[: settings.max_candidates]:
         if len(contour) < 3:  # a dot or a stroke of one pixel has no width
@@ -145,7 +150,7 @@ def find_boxes(probabilities: np.ndarray, shape: tuple[int, int], settings: Dete
             continue
         # In this precision and order, which decide on which side of a half a number lies.
         box = np.clip(np.round(box / map_size.astype(np.float32) * size.astype(np.float64)), 0, size)
-        box = np.clip(order_corners(box.astype(np.float32)), 0, size - 1)
+        box = np.clip(order_corners(box.astype(np.float32)), 0, end)
         if min(int(np.linalg.norm(box[0] - box[1])), int(np.linalg.norm(box[0] - box[3]))) > LEAST_SIDE:
             boxes.append(box)
     return np.array(boxes, np.float32).reshape(-1, 4, 2)

@@ -87,6 +87,19 @@ class TestDetection:
     def test_a_very_wide_picture_stays_within_the_largest_side(self):
         assert detect.resized_shape((100, 20000), {}) == (32, 4000)
 
+    @pytest.mark.parametrize("hw", [(18, 44), (40, 20), (31, 32), (12, 12)])
+    def test_a_box_of_a_tiny_picture_lies_where_the_text_was_seen(self, hw):
+        height, width = hw
+
+        def see(inputs):  # the map is 1 where the text is, and in rows that were added
+            seen = np.zeros((max(32, height), max(32, width)), np.float32)
+            seen[3 : height - 3, 4 : width - 4] = seen[height + 4 :] = 1
+            return cv2.resize(seen, inputs.shape[:1:-1], interpolation=cv2.INTER_NEAREST)[None, None]
+
+        (box,) = detect.Detector(see, DETECTOR._replace(unclip_ratio=0.01))(np.zeros((*hw, 3), np.uint8))
+        expected = [(4, 3), (width - 4, 3), (width - 4, height - 3), (4, height - 3)]
+        np.testing.assert_allclose(box, expected, atol=1)
+
     def test_a_map_without_text_has_no_boxes(self):
         assert detect.find_boxes(np.zeros((32, 64), np.float32), (32, 64), DETECTOR).shape == (0, 4, 2)
 
