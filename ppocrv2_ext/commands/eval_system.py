@@ -46,7 +46,9 @@ def evaluate(
     from ..deploy.evaluation import Counts, score_page
     from ..deploy.labelled import first_few, require_pictures
     from ..deploy.ocr import OCR
+    from ..deploy.pages import find_losses, read_in_order
     from ..deploy.places import require_file_place
+    from ..deploy.sources import open_first_pictures
 
     if report_file:
         require_file_place("--json", report_file, [data])
@@ -54,13 +56,16 @@ def evaluate(
     require_pictures(data, data_dir)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}
-    for (path, labels), page in zip(samples, reader.read_many(path for path, _ in samples)):
-        if isinstance(page, Exception):
-            problems.append(f"{path}: {page}")
+    pictures = open_first_pictures(path for path, _ in samples)
+    losses: list[str] = []
+    for (path, labels), (picture, page) in zip(samples, read_in_order(reader, pictures)):
+        if page is None:
+            problems.append(f"{path}: {picture.problem}")
             continue
+        losses += find_losses(reader, picture, page)
         scores[printable(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
-    for problem in first_few(problems):
-        warn(problem)
+    for sentence in (*first_few(problems), *first_few(losses)):
+        warn(sentence)
     if not scores:
         raise UserError(f"{data}: none of its pictures could be read.")
     names = list(next(iter(scores.values())).end_to_end)

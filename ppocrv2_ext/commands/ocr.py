@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .terminal import show_progress, warn
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..deploy.ocr import OCR, Line
+    from ..deploy.ocr import Line
     from ..deploy.sources import Picture
 
 SUFFIXES = {"text": ".txt", "json": ".json", "picture": ".png", "pdf-text": ".pdf"}
@@ -53,6 +53,7 @@ def read_pictures(
     if form in NEEDS_OUTPUT and not output:
         raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
     from ..deploy.ocr import OCR
+    from ..deploy.pages import find_losses, read_in_order
     from ..deploy.places import require_folder_place
     from ..deploy.sources import find_files, open_pictures
 
@@ -65,13 +66,14 @@ def read_pictures(
     unread, written, parts = 0, 0, []
     empty: list[str] = []
     with show_progress(len(files)) as advance:
-        for picture, lines in _read_in_order(reader, open_pictures(files)):
+        for picture, lines in read_in_order(reader, open_pictures(files)):
             target = targets.get(picture.path, STANDARD_OUTPUT)
             if lines is None or picture.pixels is None:
                 unread += 1
                 warn(f"{picture.name}: {picture.problem}")
             else:
-                _say_squeezed(picture, lines)
+                for sentence in find_losses(reader, picture, lines):
+                    warn(sentence)
                 if not lines:
                     empty.append(picture.name)
                 parts.append(_render(form, picture, picture.pixels, lines, target))
@@ -88,41 +90,6 @@ def read_pictures(
     if unread:
         warn(f"{unread} could not be read.")
     return 1 if unread else 0
-
-
-def _read_in_order(reader: OCR, pictures: Iterator[Picture]) -> Iterator[tuple[Picture, list[Line] | None]]:
-    """Each picture with its lines, or with None where there is a problem. Several are read at once."""
-    waiting: list[Picture] = []
-
-    def sound_pixels():
-        for picture in pictures:
-            waiting.append(picture)
-            if picture.pixels is not None:
-                yield picture.pixels
-
-    for page in reader.read_many(sound_pixels()):
-        while waiting[0].pixels is None:
-            yield waiting.pop(0), None
-        picture = waiting.pop(0)
-        if isinstance(page, Exception):
-            yield picture._replace(pixels=None, problem=str(page)), None
-        else:
-            yield picture, page
-    yield from ((picture, None) for picture in waiting)
-
-
-def _say_squeezed(picture: Picture, lines: list[Line]) -> None:
-    """Name the lines that are too long to be read at the width they need."""
-    from ..deploy.lines import is_squeezed
-    from ..deploy.read import LONGEST_RATIO
-
-    for line in lines:
-        if is_squeezed(line.polygon):
-            x, y = map(int, line.polygon[0])
-            warn(
-                f"{picture.name}: the line at {x}, {y} is more than {LONGEST_RATIO} times as long as high, and was "
-                "squeezed to that, so letters may be wrong or missing; cut the picture into parts."
-            )
 
 
 def _say_empty(names: Sequence[str], least_score: float) -> None:

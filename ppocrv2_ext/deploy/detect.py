@@ -8,6 +8,7 @@ picture alone. Pictures are (H, W, 3) uint8 BGR, points are (x, y) in pixels.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +23,8 @@ from .settings import DetectorSettings
 STRIDE = 32  # the sides of what the network sees are multiples of it
 LONG_STRIDE = 128  # under the rule resize_long
 LEAST_SUM = 64  # pixels; a picture with less height and width together is padded with black first
-LARGEST_SIDE = 4000  # pixels that the network may see, however the rule would enlarge the picture
-MOST_PIXELS = LARGEST_SIDE**2  # that it may see under a rule of a fixed height, which would enlarge a strip too
+LARGEST_SIDE = 4000  # pixels that the network may see; under a rule of a fixed height, at most a square of them
+SHRUNK = 0.9  # of the longer side; a picture that keeps as much, as the 4032 pixels of many phones, loses nothing
 LEAST_SIDE_IN_MAP = 3  # pixels; a narrower box is noise
 LEAST_SIDE = 3  # pixels in the picture; a box that is not wider or not higher is dropped
 
@@ -76,13 +77,16 @@ def pad_small(image: np.ndarray) -> np.ndarray:
     )
 
 
-def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int, int]:
+def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any], largest: int = LARGEST_SIDE) -> tuple[int, int]:
     """The (height, width) at which the network sees a picture (DetResizeForTest, ppocr/data/imaug/operators.py).
+
+    The limit of LARGEST_SIDE is that of PaddleOCR's current sources. The wheel, of 2.10, evaluates without one.
 
     Args:
         shape: (height, width) of the picture.
         rule: the options of DetResizeForTest: ``image_shape`` [H, W] with ``keep_ratio``, or ``limit_side_len`` with
             ``limit_type`` "min", "max" or "resize_long", or ``resize_long``; none of them is a shorter side of 736.
+        largest: pixels of a side, if the rule has no ``max_side_limit``.
     Raises:
         ValueError: the rule is none of these.
     """
@@ -90,8 +94,8 @@ def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int,
     if "image_shape" in rule:
         target_height, target_width = rule["image_shape"]
         if rule.get("keep_ratio") is True:
-            most = max(STRIDE, MOST_PIXELS // target_height // STRIDE * STRIDE)
-            target_width = min(math.ceil(width * target_height / height / STRIDE) * STRIDE, most)
+            widest = max(STRIDE, largest**2 // target_height // STRIDE * STRIDE)
+            target_width = min(math.ceil(width * target_height / height / STRIDE) * STRIDE, widest)
         return int(target_height), int(target_width)
     if "resize_long" in rule and "limit_side_len" not in rule:
         ratio = float(rule["resize_long"]) / max(height, width)
@@ -106,11 +110,23 @@ def resized_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int,
     needed = {"min": length < limit, "max": length > limit, "resize_long": True}[kind]
     ratio = limit / length if needed else 1.0
     sizes = [int(size * ratio) for size in shape]
-    largest = rule.get("max_side_limit", LARGEST_SIDE)
+    largest = rule.get("max_side_limit", largest)
     if max(sizes) > largest:
         sizes = [int(size * (float(largest) / max(sizes))) for size in sizes]
     height, width = (max(round(size / STRIDE) * STRIDE, STRIDE) for size in sizes)
     return height, width
+
+
+def shrunk_shape(shape: tuple[int, int], rule: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The (height, width) at which the network sees a picture that LARGEST_SIDE shrinks to less than SHRUNK of it.
+
+    Args:
+        shape, rule: as :func:`resized_shape` takes them.
+    Returns:
+        None for a picture that is seen as large as the rule asks, or almost as large as it is.
+    """
+    seen, asked = resized_shape(shape, rule), resized_shape(shape, rule, sys.maxsize)
+    return seen if max(seen) < SHRUNK * min(max(shape), max(asked)) else None
 
 
 def find_boxes(

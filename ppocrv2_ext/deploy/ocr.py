@@ -22,7 +22,7 @@ from ..checkpoints import official
 from ..config.numbers import is_number
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
-from .detect import Detector
+from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
@@ -131,6 +131,14 @@ class OCR:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+    def shrunk_size(self, shape: tuple[int, int]) -> tuple[int, int] | None:
+        """The (height, width) in which lines are looked for, if a picture is too large to be seen in full; else None.
+
+        Args:
+            shape: (height, width) of the picture.
+        """
+        return shrunk_shape(shape, self._detector.settings.resize)
 
     def _read_or_explain(self, image: ImageSource) -> Page:
         try:

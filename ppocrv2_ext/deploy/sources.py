@@ -83,6 +83,15 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
             yield Picture(file, 1, 1, None, explain(error))
 
 
+def open_first_pictures(files: Iterable[Path]) -> Iterator[Picture]:
+    """The picture in each image file; of several, the first. A file that cannot be read is one with a problem."""
+    for file in files:
+        try:
+            yield Picture(file, 1, 1, load_image(file))
+        except (OSError, ValueError) as error:
+            yield Picture(file, 1, 1, None, explain(error))
+
+
 def _open_tiff(file: Path) -> Iterator[Picture]:
     with pillow_errors():
         opened = Image.open(file)

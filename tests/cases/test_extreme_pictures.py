@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import ocr
-from ppocrv2_ext.deploy import detect, lines, read
+from ppocrv2_ext.deploy import detect, lines, pages, read
+from ppocrv2_ext.deploy import ocr as deploy_ocr
 from ppocrv2_ext.deploy.accuracy import Sample, open_samples
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.deploy.sources import Picture
@@ -57,13 +57,25 @@ class TestLines:
     def test_long_lines_run_alone(self):
         assert lines.plan_batches([320, 320, 2048, 2048, 2049, 2049]) == [[4], [5], [2, 3], [0, 1]]
 
-    def test_a_line_of_a_page_that_is_squeezed_is_said(self, capsys):
+    def test_a_line_of_a_page_that_is_squeezed_is_said(self):
         box = np.array([(10, 5), (2010, 5), (2010, 10), (10, 10)], np.float32)
         shorter = box / np.array((9, 1), np.float32)
         found = [Line(box, "a", 0.9, False), Line(shorter, "b", 0.9, False)]
-        ocr._say_squeezed(Picture("a.png", 1, 1, None), found)
-        (sentence,) = capsys.readouterr().err.splitlines()
-        assert sentence.startswith("ppocrv2: a.png: the line at 10, 5 is more than 250 times as long as high")
+        (sentence,) = pages.find_losses(Seer(), Picture("a.png", 1, 1, np.zeros((20, 3000, 3), np.uint8)), found)
+        assert sentence.startswith("a.png: the line at 10, 5 is more than 250 times as long as high")
+
+
+class Seer:
+    """In place of a reader whose detector has PaddleOCR's own settings."""
+
+    def __init__(self, *models, least_score=0):
+        pass
+
+    def shrunk_size(self, shape):
+        return detect.shrunk_shape(shape, {})
+
+    def read_many(self, images):
+        return ([] for _ in images)
 
 
 class TestPictures:
@@ -73,6 +85,35 @@ class TestPictures:
         height, width = detect.resized_shape(shape, rule)
         assert height * width <= 4000**2
         assert min(height, width) >= 32
+
+    @pytest.mark.parametrize(
+        ("shape", "rule", "seen"),
+        [
+            ((8000, 450), {}, (4000, 224)),
+            ((450, 8000), {}, (224, 4000)),
+            ((3024, 4032), {}, None),  # a photograph of a phone
+            ((450, 3900), {}, None),  # it is enlarged, only less than the rule asks
+            ((8000, 450), {"max_side_limit": 9000}, None),
+            ((8000, 8000), {"limit_side_len": 960, "limit_type": "max"}, None),
+            ((100, 60_000), {"image_shape": [736, 1280], "keep_ratio": True}, (736, 21_728)),
+            ((100, 20_000), {"image_shape": [736, 1280], "keep_ratio": True}, None),
+        ],
+    )
+    def test_a_picture_that_is_shrunk_is_told_apart(self, shape, rule, seen):
+        assert detect.shrunk_shape(shape, rule) == seen
+
+    @pytest.mark.parametrize("command", ["ocr", "eval-system"])
+    def test_a_picture_that_is_shrunk_is_said(self, tmp_path, monkeypatch, command):
+        monkeypatch.setattr(deploy_ocr, "OCR", Seer)
+        cv2.imwrite(str(tmp_path / "long.png"), np.full((8000, 450, 3), 255, np.uint8))
+        (tmp_path / "labels.txt").write_text("long.png\t[]\n")
+        arguments = ["--data", tmp_path / "labels.txt"] if command == "eval-system" else [tmp_path / "long.png"]
+        result = CliRunner().invoke(main, [command, *map(str, arguments)])
+        assert result.exit_code == 0
+        assert (
+            f"ppocrv2: {tmp_path}/long.png: its 450 x 8000 pixels were shrunk to 224 x 4000 to look for lines, so "
+            "small ones may be missing; cut the picture into parts.\n"
+        ) in result.stderr
 
     def test_a_rule_of_a_fixed_height_keeps_the_ratio_of_a_page(self):
         assert detect.resized_shape((736, 6000), {"image_shape": [736, 1280], "keep_ratio": True}) == (736, 6016)
