@@ -20,12 +20,14 @@ from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from ..files import PathLike
 from ..tables import render_lines
+from . import multi_head
 from .character_rows import remap_rows
 from .norm_merging import merge_norm
 from .paths import find_dictionary, with_suffix
 from .pdparams import Array, read_params
 
 SHOWN = 6  # names per group of a report
+MERGED = ".reparam_conv."  # in the names of what PaddleOCR merges the training branches of a backbone into
 
 
 class LoadReport(NamedTuple):
@@ -139,7 +141,19 @@ def _advice(report: LoadReport) -> str:
             f"{in_model[0][1]} more names would match under the model's prefix {_names(in_model)}: give the file as "
             f"`Architecture.Models.{in_model[0][0][:-1]}.pretrained` instead"
         )
-    return "it may be another network's checkpoint, or its names may carry a prefix such as 'Student.'"
+    if _are_merged(report.unexpected, report.missing):
+        return "the file has its training branches merged, and this network has not: set Architecture.merged=true"
+    if _are_merged(report.missing, report.unexpected):
+        return "this network has its training branches merged, and the file has not: leave Architecture.merged out"
+    if not report.unexpected and not report.mismatched:
+        return "the file holds a part of this network"
+    return "it is another network's checkpoint"
+
+
+def _are_merged(names: Iterable[str], others: Sequence[str]) -> bool:
+    """Whether ``names`` holds a layer whose training branches are merged, and ``others`` the same one with branches."""
+    layers = tuple({name.partition(MERGED)[0] + "." for name in names if MERGED in name})
+    return any(name.startswith(layers) for name in others)
 
 
 def _names(counts: Iterable[tuple[str, int]]) -> str:
@@ -147,11 +161,12 @@ def _names(counts: Iterable[tuple[str, int]]) -> str:
 
 
 def fit_form(params: Mapping[str, Array], names: Collection[str]) -> dict[str, Array]:
-    """The parameters of a file for a network of these names. What they compute stays the same.
+    """The parameters of a file for a network of these names. What they compute in evaluation stays the same.
 
-    Restored BatchNorm that the network does not have is merged into its convolution.
+    With and without a MultiHead, CTC has the same tensors under other names. Restored BatchNorm that the network does
+    not have is merged into its convolution.
     """
-    return merge_norm(params, kept=names)
+    return merge_norm(multi_head.rename(params, names), kept=names)
 
 
 def load_pretrained(
@@ -185,7 +200,11 @@ def load_pretrained(
     if own:
         log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
         params = {name: value for name, value in params.items() if name not in own}
-    kept = {*own, *(name for name in _names_in(model, "fill_on_load") if name not in params)}
+    branches = multi_head.find_training_branches(state_dict.keys() - params.keys())
+    if branches:
+        names = ", ".join(sorted(set(branches.values())))
+        log(f"{names}: not in {file}. Only training runs them, and there they start anew.")
+    kept = {*own, *branches, *(name for name in _names_in(model, "fill_on_load") if name not in params)}
     report = compare_parameters(params, {name: state_dict[name] for name in state_dict if name not in kept})
     log(render_report(report, file))
     require_match(report, minimum)

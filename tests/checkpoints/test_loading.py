@@ -107,6 +107,27 @@ def test_a_refusal_names_a_prefix_that_only_the_model_has():
         require_match(compare_parameters(plain, model))
 
 
+@pytest.mark.parametrize(
+    ("in_file", "advice"), [(True, "set Architecture.merged=true"), (False, "leave Architecture.merged out")]
+)
+def test_a_refusal_says_that_branches_are_merged_on_one_side(in_file, advice):
+    merged = _shapes(**{"backbone.a.reparam_conv.weight": (1,)})
+    branches = _shapes(**{"backbone.a.conv.weight": (1,), "backbone.a.identity.weight": (1,)})
+    file, model = (merged, branches) if in_file else (branches, merged)
+    with pytest.raises(UserError, match=advice):
+        require_match(compare_parameters(file, model))
+
+
+def test_of_another_network_no_branches_are_said_to_be_merged():
+    with pytest.raises(UserError, match="it is another network's checkpoint"):
+        require_match(compare_parameters(_shapes(x=(1,)), _shapes(**{"backbone.a.reparam_conv.weight": (1,)})))
+
+
+def test_a_part_of_the_network_is_called_so():
+    with pytest.raises(UserError, match="the file holds a part of this network"):
+        require_match(compare_parameters(_shapes(a=(1,)), _shapes(a=(1,), b=(1,))))
+
+
 # --- load_pretrained -------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +301,25 @@ def test_a_missing_dictionary_beside_the_file_is_logged(trained):
     load_pretrained(network, path, characters=["blank", "b", "a"], log=said.append)
     assert _same(_values(network), values)
     assert said[0].startswith("No dictionary was found")
+
+
+class _MultiHead(nn.Layer):
+    """A head with the names of PaddleOCR's."""
+
+    def __init__(self):
+        super().__init__()
+        self.ctc_encoder, self.ctc_head = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.before_gtc, self.gtc_head = nn.Linear(3, 3), nn.Linear(3, 3)
+
+
+def test_the_branch_of_a_multi_head_that_only_trains_may_be_missing_and_the_log_says_so(tmp_path):
+    file = tmp_path / "alone.pdparams"
+    paddle.save(nn.LayerDict({"neck": nn.Linear(3, 3), "head": nn.Linear(3, 3)}).state_dict(), str(file))
+    network, said = nn.LayerDict({"head": _MultiHead()}), []
+    load_pretrained(network, file, minimum=1.0, log=said.append)
+    assert said[0].startswith("head.before_gtc, head.gtc_head: not in ")
+    assert "4 of the model's 4 tensors matched" in said[1]
+    np.testing.assert_array_equal(network["head"].ctc_encoder.weight, paddle.load(str(file))["neck.weight"])
 
 
 CLONE = """

@@ -27,6 +27,7 @@ from ...data.transforms import list_transforms
 from ...errors import UserError, summarise
 from ...plugins.fast_cpu.memory import paddle_only
 from .shapes_only import compute_shapes_only, zero_weights
+from .trained_network import with_classes
 
 OPTION = "frames_by_width"
 CLASSES = 8  # of the heads that are built here; their number changes no frame
@@ -158,15 +159,10 @@ def _build(section: dict) -> nn.Layer:
     from ppocr.modeling.architectures import build_model
 
     architecture = copy.deepcopy(section)
-    head = architecture["Head"]
-    if head.get("name") == "MultiHead":
-        decoders = ("CTCLabelDecode", "SARLabelDecode", "NRTRLabelDecode")
-        head["out_channels_list"] = dict.fromkeys(decoders, CLASSES)
-        for branch in head["head_list"]:
-            if branch.get("NRTRHead"):  # it is large, and does not run in evaluation
-                branch["NRTRHead"]["num_decoder_layers"] = 1
-    else:
-        head["out_channels"] = CLASSES
+    head = architecture["Head"] = with_classes(architecture["Head"], CLASSES)
+    for branch in head.get("head_list", ()):
+        if branch.get("NRTRHead"):  # it is large, and does not run in evaluation
+            branch["NRTRHead"]["num_decoder_layers"] = 1
     with zero_weights():
         network = build_model(architecture)
     compute_shapes_only(network)
