@@ -31,6 +31,8 @@ LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
 MOST_PIXELS = 2**22  # of a line; the official recognizer sees 32 x 320
 PARTS = ("DetResizeForTest", "NormalizeImage", *LINE_RESIZES, "PostProcess")  # of a description, whose values are read
 STEPS = ("DecodeImage", *PARTS[:-1], "ToCHWImage", "KeepKeys")  # that reading does, or can do without
+DECODING = {"img_mode": "BGR", "channel_first": False, "ignore_orientation": False}  # how pictures are read here
+DECODING_DEFAULTS = {**DECODING, "img_mode": "RGB"}  # of PaddleOCR's DecodeImage
 
 
 class DetectorSettings(NamedTuple):
@@ -164,12 +166,13 @@ def _require_known_steps(steps: Mapping[str, Any], source: PathLike) -> None:
             f"{source}: pictures are not prepared by {unknown} here; take it out of Eval.dataset.transforms, evaluate,"
             " and export the model again."
         )
-    # PaddleOCR's own default is RGB.
-    if "DecodeImage" in steps and steps["DecodeImage"].get("img_mode", "RGB") != "BGR":
-        raise UserError(
-            f"{source}: DecodeImage.img_mode is {steps['DecodeImage'].get('img_mode', 'RGB')}, and pictures are read as"
-            " BGR here; train, evaluate and export with img_mode: BGR."
-        )
+    options = {**DECODING_DEFAULTS, **steps.get("DecodeImage", DECODING)}
+    for name, usual in DECODING.items():
+        if (options[name] or False) != usual:
+            raise UserError(
+                f"{source}: DecodeImage.{name} is {options[name]}, and pictures are read here as if it were {usual}; "
+                f"train, evaluate and export with {name}: {usual}."
+            )
 
 
 def _parse_detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:

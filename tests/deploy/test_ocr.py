@@ -178,7 +178,15 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("step", "message"),
         [
-            ({"DecodeImage": {"img_mode": "RGB"}}, "DecodeImage.img_mode is RGB, and pictures are read as BGR here"),
+            (
+                {"DecodeImage": {"img_mode": "RGB"}},
+                "DecodeImage.img_mode is RGB, and pictures are read here as if it were BGR; train",
+            ),
+            (
+                {"DecodeImage": {"img_mode": "BGR", "ignore_orientation": True}},
+                "train, .* with ignore_orientation: False",
+            ),
+            ({"DecodeImage": {"img_mode": "BGR", "channel_first": True}}, "DecodeImage.channel_first is True, and"),
             ({"DecodeImage": None}, "DecodeImage.img_mode is RGB"),  # PaddleOCR's default
             ({"GrayImageChannelFormat": None}, "pictures are not prepared by GrayImageChannelFormat here"),
             ({"RecResizeImg": {"image_shape": [3, 32, 320], "padding": False}}, "lines are not stretched here"),
@@ -191,6 +199,14 @@ class TestSettings:
             settings.parse_settings(
                 {"PreProcess": {"transform_ops": steps}, "PostProcess": post}, "rec", "inference.yml"
             )
+
+    def test_options_of_decoding_that_say_what_is_done_here_are_taken(self):
+        decode = {"DecodeImage": {"img_mode": "BGR", "channel_first": False, "ignore_orientation": None}}
+        content = {
+            "PreProcess": {"transform_ops": [decode, {"ClsResizeImg": {"image_shape": [3, 48, 192]}}]},
+            "PostProcess": {"name": "ClsPostProcess"},
+        }
+        assert settings.parse_settings(content, "cls", "inference.yml").height == 48
 
     def test_a_description_without_its_parts_is_refused(self):
         with pytest.raises(UserError, match="not what the exporter writes"):
