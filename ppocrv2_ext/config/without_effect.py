@@ -20,6 +20,15 @@ class Rule(NamedTuple):
     reason: str
 
 
+def _has_no_teacher(loss: Mapping[str, Any]) -> bool:
+    return loss.get("distill_weight") == 0 or loss.get("teacher", "Teacher") is None
+
+
+def _has_one_student(loss: Mapping[str, Any]) -> bool:
+    students = loss.get("students")
+    return isinstance(students, list) and len(students) == 1
+
+
 RULES = (
     Rule(
         "Global",
@@ -33,10 +42,23 @@ RULES = (
         lambda loss: loss.get("mutual_weight") == 0,
         "mutual_weight is 0",
     ),
+    Rule("CMLLoss", ("alpha", "beta"), lambda loss: loss.get("gt_weight") == 0, "gt_weight is 0"),
     Rule(
         "CMLLoss",
-        ("gamma", "threshold", "dilation"),
-        lambda loss: loss.get("distill_weight") == 0 or loss.get("teacher", "Teacher") is None,
+        ("main_loss", "ohem_ratio"),
+        lambda loss: loss.get("gt_weight") == 0 and _has_no_teacher(loss),
+        "nothing is learnt from labels or a teacher",
+    ),
+    Rule(
+        "CMLLoss",
+        ("mutual", "mutual_weight"),
+        lambda loss: loss.get("mutual_weight") == 0 or _has_one_student(loss),
+        "no student learns from another",
+    ),
+    Rule(
+        "CMLLoss",
+        ("gamma", "threshold", "dilation", "distill_weight"),
+        _has_no_teacher,
         "nothing is learnt from a teacher",
     ),
     Rule(

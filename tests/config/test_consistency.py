@@ -106,6 +106,7 @@ def test_noise_is_for_a_network_of_our_architecture_that_learns():
 UDML = "Loss.loss_config_list.0.UDMLLoss"
 FINETUNED_PAIR = "rec/ch_PP-OCRv2_rec_distillation_finetune"
 FROZEN = "a frozen network computes what it computes in evaluation"
+ALONE = "no student learns from another"
 SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
 
 
@@ -130,6 +131,24 @@ SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
                 f"Loss.{key} has no effect: nothing is learnt from a teacher."
                 for key in ("gamma", "threshold", "dilation")
             ],
+        ),
+        (
+            CML,
+            ["Loss.teacher=null", "Loss.gt_weight=0"],
+            [
+                *(f"Loss.{key} has no effect: gt_weight is 0." for key in ("alpha", "beta")),
+                "Loss.main_loss has no effect: nothing is learnt from labels or a teacher.",
+                *(
+                    f"Loss.{key} has no effect: nothing is learnt from a teacher."
+                    for key in ("gamma", "threshold", "dilation", "distill_weight")
+                ),
+            ],
+        ),
+        (CML, ["Loss.mutual_weight=0"], [f"Loss.mutual has no effect: {ALONE}."]),
+        (
+            CML,
+            ["Loss.students=[Student]"],
+            [f"Loss.{key} has no effect: {ALONE}." for key in ("mutual", "mutual_weight")],
         ),
         (
             RECOGNIZER,
