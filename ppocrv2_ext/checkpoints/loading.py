@@ -131,9 +131,9 @@ def _advice(report: LoadReport) -> str:
     in_file = count_prefixes(report.unexpected, report.missing).most_common(3)
     if in_file:
         return (
-            f"{in_file[0][1]} more names would match without the file's prefix {_names(in_file)}: write that "
-            "sub-network to a file of its own with `ppocrv2 weights det|rec|cls --from FILE --network "
-            f"{in_file[0][0][:-1]} --output DIR`"
+            f"{in_file[0][1]} more names would match without the file's prefix {_names(in_file)}: write that"
+            " sub-network to a file of its own with `ppocrv2 weights det|rec|cls --from FILE --network"
+            f" {in_file[0][0][:-1]} --output DIR`, of PP-OCRv4 and later with --model too"
         )
     in_model = count_prefixes(report.missing, report.unexpected).most_common(3)
     if in_model:

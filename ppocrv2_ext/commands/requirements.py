@@ -6,8 +6,9 @@ Every check refuses with a UserError that says what is missing and what to do.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
 from ..config.networks import networks, without_centers
@@ -16,6 +17,9 @@ from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, requi
 from ..data.transforms import list_transforms
 from ..errors import UserError
 from ..files import find_obstacle
+
+if TYPE_CHECKING:
+    from ..checkpoints.pdparams import Array
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, as centers may be missing
 WRITTEN_IN_PLACE = ("train.log", "config.yml", "history.jsonl")  # the first two by PaddleOCR
@@ -137,7 +141,9 @@ def require_known_characters(config: dict) -> None:
     dictionary = find_dictionary(file)
     if dictionary is None:
         return
-    known = _read_trained_characters(file, dictionary)
+    from ..checkpoints import pdparams
+
+    known = read_trained_characters(pdparams.read_arrays(file), dictionary)
     new = [character for character in read_characters(config) if character not in known]
     if new:
         raise UserError(
@@ -147,12 +153,15 @@ def require_known_characters(config: dict) -> None:
         )
 
 
-def _read_trained_characters(file: str, dictionary: Path) -> list[str]:
-    """The characters that the weights in ``file`` have classes for. A dictionary does not say whether space is one."""
-    from ..checkpoints import pdparams
+def read_trained_characters(params: Mapping[str, Array], dictionary: Path) -> list[str]:
+    """The characters that weights have classes for, blank first. A dictionary does not say whether space is one.
+
+    Args:
+        params: {name: value} of the recognizers in a file.
+        dictionary: of their training.
+    """
     from ..checkpoints.character_rows import find_class_axes
 
-    params = pdparams.read_arrays(file)
     with_space, without = (read_dictionary(dictionary, space) for space in (True, False))
     fits, fits_without = (
         bool(find_class_axes(params, params, len(characters), len(characters))) for characters in (with_space, without)

