@@ -58,7 +58,8 @@ def compress(
         max_drop: what may be lost at most, in points of accuracy, from 0 to 100.
         pictures: how many are read, at least 2; None for the number in PICTURES.
     Returns:
-        0, or 1 if too much would be lost, with nothing written, or if a picture could not be read: the others count.
+        0, or 1 if too much would be lost, with nothing written, or if a line of the labels or a picture could not be
+        read: the others count.
     Raises:
         UserError: the model, the labels, all their pictures or a package is missing, the files do not fit together, or
             the weights are broken.
@@ -134,14 +135,12 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
 
 
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:
-    """((the pictures that choose weights, those that check them), a sentence for each that cannot be read)"""
-    from ..deploy import accuracy
-    from ..deploy.labelled import require_pictures
+    """((the pictures that choose weights, those that check them), a sentence for each line and picture left out)"""
+    from ..deploy.labelled import open_samples, read_samples
     from ..deploy.read import open_image, open_line
 
-    samples = accuracy.read_samples(data, data_dir, kind, count or PICTURES[kind])
-    require_pictures(data, data_dir)
-    pictures, labels, problems = accuracy.open_samples(samples, open_line if kind == "rec" else open_image)
+    found = read_samples(data, data_dir, kind, count or PICTURES[kind])
+    pictures, labels, problems = open_samples(found, open_line if kind == "rec" else open_image)
     return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -44,7 +43,7 @@ def evaluate(
             written.
     """
     from ..deploy.evaluation import Counts, score_page
-    from ..deploy.labelled import first_few, require_pictures
+    from ..deploy.labelled import first_few, read_samples
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
     from ..deploy.places import require_file_place
@@ -52,8 +51,7 @@ def evaluate(
 
     if report_file:
         require_file_place("--json", report_file, [data])
-    samples, problems = _read_labels(data, data_dir)
-    require_pictures(data, data_dir)
+    samples, problems = read_samples(data, data_dir, "det")
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}
     pictures = open_first_pictures(path for path, _ in samples)
@@ -78,39 +76,6 @@ def evaluate(
         with atomic_write(report_file) as part:
             part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     return 1 if problems else 0
-
-
-def _read_labels(data: str, data_dir: str | None) -> tuple[list[tuple[Path, list]], list[str]]:
-    """([(image, [(points, text), ...]), ...], what is wrong with the other lines)"""
-    from ..data.label_files import NO_SAMPLE, read_entries
-    from ..data.labels import read_boxes
-
-    folder = Path(data_dir) if data_dir else Path(data).parent
-    samples, problems = [], []
-    places: dict[Path, str] = {}
-    for entry in read_entries(data):
-        if entry.is_blank:
-            continue
-        if not entry.images:
-            problems.append(f"{entry.place}: {NO_SAMPLE}")
-            continue
-        try:
-            boxes = read_boxes(entry.label)
-        except ValueError as error:
-            problems.append(f"{entry.place}: no labels of a picture ({error})")
-            continue
-        path = folder / entry.images[0]
-        if path in places:
-            problems.append(f"{entry.place}: {path} is labelled at {places[path]} already; put all its boxes there")
-            continue
-        places[path] = entry.place
-        samples.append((path, boxes))
-    if not samples:
-        reason = problems[0] if problems else "it is empty"
-        raise UserError(
-            f'{data} has no labelled picture: a line is image<TAB>[{{"transcription", "points"}}, ...]; {reason}.'
-        )
-    return samples, problems
 
 
 def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, PageScore], worst: int) -> None:

@@ -6,84 +6,19 @@ direction is right, of a detector the F1 of its boxes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
-from ..data.label_files import NO_SAMPLE, read_entries
-from ..data.labels import is_detection_label, read_boxes
-from ..errors import UserError
-from ..files import PathLike
 from .detect import Detector
 from .engine import Engine
 from .evaluation import Counts, keep_text, match_boxes
+from .labelled import open_samples as open_samples  # static_int8.py finds the two here
+from .labelled import read_samples as read_samples
 from .lines import DIRECTIONS, find_turned, read_texts, reading_width
-from .read import explain, open_image, resize_line
-
-
-class Sample(NamedTuple):
-    """A picture, and what is written in it."""
-
-    path: Path
-    label: Any  # of a detector [(polygon, text), ...], else the text
-
-
-def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int) -> list[Sample]:
-    """The samples of a label file, or ``count`` of them from all parts of it.
-
-    Args:
-        data: a label file, ``image<TAB>text``, or of a detector ``image<TAB>[{"transcription", "points"}, ...]``.
-        data_dir: what the images are relative to; None for the folder of the file.
-        kind: of the model: "det", "rec" or "cls".
-        count: the most samples.
-    Raises:
-        UserError: the file cannot be read or has no sample. Or a line is not ``image<TAB>label`` in UTF-8, has no boxes
-            although the model is a detector, or has boxes although it is none.
-    """
-    folder = Path(data_dir) if data_dir else Path(data).parent
-    entries = [entry for entry in read_entries(data) if not entry.is_blank]
-    if not entries:
-        raise UserError(f"{data} has no labelled picture.")
-    step = max(1, -(-len(entries) // count))
-    samples = []
-    for entry in islice(entries, 0, None, step):
-        if not entry.images:
-            raise UserError(f"{entry.place}: {NO_SAMPLE}; mend the line or leave it out.")
-        label: Any = entry.label
-        if kind == "det":
-            try:
-                label = read_boxes(entry.label)
-            except ValueError as error:
-                raise UserError(
-                    f"{entry.place}: no boxes of a picture ({error}); a detector needs "
-                    'image<TAB>[{"transcription", "points"}, ...].'
-                ) from error
-        elif is_detection_label(label):
-            raise UserError(f"{entry.place}: the label is a list of boxes; this model needs image<TAB>text, of lines.")
-        samples.append(Sample(folder / entry.images[0], label))
-    return samples
-
-
-def open_samples(
-    samples: Sequence[Sample], open_one: Callable[[Path], np.ndarray] = open_image
-) -> tuple[list[np.ndarray], list[Any], list[str]]:
-    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each that cannot be read)
-
-    Args:
-        open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.read.open_line`.
-    """
-    pictures, labels, problems = [], [], []
-    for sample in samples:
-        try:
-            pictures.append(open_one(sample.path))
-            labels.append(sample.label)
-        except (OSError, ValueError) as error:
-            problems.append(f"{sample.path}: {explain(error)}")
-    return pictures, labels, problems
+from .read import resize_line
 
 
 def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -114,7 +49,8 @@ def measure_accuracy(
         engine: that runs it.
         settings: of the model.
         pictures: (H, W, 3) uint8 BGR, at least one.
-        labels: as :func:`open_samples` returns them. For a classifier "180" is a line on its head; others are not.
+        labels: as :func:`~ppocrv2_ext.deploy.labelled.open_samples` returns them. For a classifier "180" is a line on
+            its head; others are not.
     Raises:
         UserError: the model is of another kind, or the dictionary does not fit it.
     """

@@ -1,16 +1,109 @@
-"""The pictures that a label file names: whether they are where they are looked for, and how many faults are told."""
+"""Labelled pictures: what a label file says, whether its pictures are where they are looked for, and the pictures."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ..data.label_files import read_entries
+import numpy as np
+
+from ..data.label_files import NO_SAMPLE, Entry, read_entries
+from ..data.labels import is_detection_label, read_boxes
 from ..errors import UserError
 from ..files import PathLike
+from .read import explain, open_image
 
 TOLD = 5  # of a list: a longer one moves what matters off the screen
+
+
+class Sample(NamedTuple):
+    """A picture, and what is written in it."""
+
+    path: Path
+    label: Any  # of a whole picture [(polygon, text), ...], of a line its text
+
+
+class Labels(NamedTuple):
+    """What a label file says."""
+
+    samples: list[Sample]
+    problems: list[str]  # a sentence for each line that is left out
+
+
+def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int | None = None) -> Labels:
+    """The samples of a label file. A line that is none, or that has the picture of another line, is left out.
+
+    Args:
+        data: a label file, ``image<TAB>[{"transcription", "points"}, ...]`` of whole pictures, else ``image<TAB>text``.
+        data_dir: what the images are relative to; None for the folder of the file.
+        kind: "det" for whole pictures, "rec" or "cls" for lines.
+        count: the most samples, from all parts of the file; None for all.
+    Raises:
+        UserError: the file cannot be read or has no sample, or none of its pictures is there.
+    """
+    entries = [entry for entry in read_entries(data) if not entry.is_blank]
+    folder = Path(data_dir) if data_dir else Path(data).parent
+    samples: dict[Path, Sample] = {}
+    places: dict[Path, str] = {}
+    problems = []
+    for entry in entries:
+        try:
+            sample = _parse(entry, folder, kind)
+        except ValueError as error:
+            problems.append(f"{entry.place}: {error}")
+            continue
+        if sample.path in samples:
+            problems.append(
+                f"{entry.place}: {sample.path} is labelled at {places[sample.path]} already; label it in one line"
+            )
+            continue
+        samples[sample.path], places[sample.path] = sample, entry.place
+    if not samples:
+        form = '[{"transcription", "points"}, ...]' if kind == "det" else "text"
+        reason = problems[0] if problems else "it is empty"
+        raise UserError(f"{data} has no labelled picture: a line must be image<TAB>{form}; {reason}.")
+    _require_there(data, folder, entries)
+    step = -(-len(samples) // count) if count else 1
+    return Labels(list(samples.values())[::step], problems)
+
+
+def _parse(entry: Entry, folder: Path, kind: str) -> Sample:
+    """The sample of a line that is not blank.
+
+    Raises:
+        ValueError: it has none, of this kind; the message says why.
+    """
+    if not entry.images:
+        raise ValueError(NO_SAMPLE)
+    path = folder / entry.images[0]
+    if kind == "det":
+        try:
+            return Sample(path, read_boxes(entry.label))
+        except ValueError as error:
+            raise ValueError(f"no boxes of a picture ({error})") from error
+    if is_detection_label(entry.label):
+        raise ValueError("the label is a list of boxes, and no text of a line")
+    return Sample(path, entry.label)
+
+
+def open_samples(
+    labels: Labels, open_one: Callable[[Path], np.ndarray] = open_image
+) -> tuple[list[np.ndarray], list[Any], list[str]]:
+    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each line and each picture that is left out)
+
+    Args:
+        open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.read.open_line`.
+    """
+    pictures, known, problems = [], [], list(labels.problems)
+    for sample in labels.samples:
+        try:
+            pictures.append(open_one(sample.path))
+            known.append(sample.label)
+        except (OSError, ValueError) as error:
+            problems.append(f"{sample.path}: {explain(error)}")
+    return pictures, known, problems
 
 
 def require_pictures(labels: PathLike, data_dir: PathLike | None) -> None:
@@ -24,8 +117,11 @@ def require_pictures(labels: PathLike, data_dir: PathLike | None) -> None:
     Raises:
         UserError: none is there, or the file cannot be read.
     """
-    folder = Path(data_dir) if data_dir else Path(labels).parent
-    names = list(dict.fromkeys(name for entry in read_entries(labels) for name in entry.images))
+    _require_there(labels, Path(data_dir) if data_dir else Path(labels).parent, read_entries(labels))
+
+
+def _require_there(labels: PathLike, folder: Path, entries: Iterable[Entry]) -> None:
+    names = list(dict.fromkeys(name for entry in entries for name in entry.images))
     if not names or not all(_is_missing(folder, name) for name in names):
         return
     first = names[0]

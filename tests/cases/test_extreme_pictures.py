@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import detect, lines, pages, read
 from ppocrv2_ext.deploy import ocr as deploy_ocr
-from ppocrv2_ext.deploy.accuracy import Sample, open_samples
+from ppocrv2_ext.deploy.labelled import Labels, Sample, open_samples
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.deploy.sources import Picture
 
@@ -46,9 +46,9 @@ class TestLines:
         assert line.problem is None
 
     def test_a_strip_is_no_sample_of_a_recognizer(self, labels):
-        sample = Sample(labels.parent / "strip.png", "a")
-        assert len(open_samples([sample], read.open_line)[2]) == 1
-        assert len(open_samples([sample])[2]) == 0  # a classifier sees a square of each line
+        sample = Labels([Sample(labels.parent / "strip.png", "a")], [])
+        assert len(open_samples(sample, read.open_line)[2]) == 1
+        assert len(open_samples(sample)[2]) == 0  # a classifier sees a square of each line
 
     def test_a_strip_is_squeezed_where_it_is_read(self):
         widths = (lines.reading_width(STRIP, 32, 320), read.line_width(STRIP, 32, 320))

@@ -8,6 +8,7 @@ from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import compress
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_engine
+from ppocrv2_ext.deploy.labelled import open_samples, read_samples
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.settings import read_settings
 
@@ -18,11 +19,11 @@ pytest.importorskip("onnxruntime")
 @pytest.fixture
 def labels(model_dir, samples, tmp_path):
     """A label file with what the recognizer reads in real pictures."""
-    found = accuracy.read_samples(samples / "icdar2015_words" / "test.txt", None, "rec", 12)
-    lines, _, _ = accuracy.open_samples(found)
+    found = read_samples(samples / "icdar2015_words" / "test.txt", None, "rec", 12)
+    lines, _, _ = open_samples(found)
     read = read_texts(lines, load_engine(model_dir, "onnxruntime"), read_settings(model_dir, "rec"))
     file = tmp_path / "labels.txt"
-    text = "".join(f"{sample.path}\t{text}\n" for sample, (text, _) in zip(found, read) if text.strip())
+    text = "".join(f"{sample.path}\t{text}\n" for sample, (text, _) in zip(found.samples, read) if text.strip())
     file.write_text(text, encoding="utf-8")
     return file
 
@@ -36,11 +37,20 @@ def test_the_folder_that_is_written_reads_as_the_model_did(model_dir, labels, tm
     assert result.exit_code == 0, result.output
     assert sorted(file.name for file in (tmp_path / "small").iterdir()) == ["inference.onnx", "inference.yml"]
     settings = read_settings(tmp_path / "small", "rec")
-    opened, texts, _ = accuracy.open_samples(accuracy.read_samples(labels, None, "rec", 12))
+    opened, texts, _ = open_samples(read_samples(labels, None, "rec", 12))
     engine = load_engine(tmp_path / "small", "onnxruntime")
     assert accuracy.measure_accuracy("rec", engine, settings, opened, texts) > 80
     sizes = [(folder / "inference.onnx").stat().st_size for folder in (model_dir, tmp_path / "small")]
     assert sizes[1] < 0.3 * sizes[0]
+
+
+def test_a_line_of_the_labels_that_is_broken_is_named_and_the_others_count(model_dir, labels, tmp_path):
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("no tab\n")
+    result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
+    assert result.exit_code == 1
+    assert f"{labels}:{len(labels.read_text().splitlines())}: it is not `image<TAB>label` in UTF-8.\n" in result.stderr
+    assert (tmp_path / "small" / "inference.onnx").exists()
 
 
 def test_size_accuracy_and_speed_stand_first_and_the_place_last(model_dir, labels, tmp_path):
@@ -97,7 +107,7 @@ def test_a_model_is_not_compressed_twice(model_dir, labels, tmp_path):
 def test_labels_of_scenes_are_no_texts_of_lines(model_dir, samples, tmp_path):
     result = run(model_dir, "--data", samples / "icdar2015_scenes" / "test.txt", "--output", tmp_path / "small")
     assert result.exit_code == 2
-    assert "test.txt:1: the label is a list of boxes; this model needs image<TAB>text" in result.output
+    assert "test.txt:1: the label is a list of boxes, and no text of a line" in result.output
 
 
 def test_the_folder_of_an_exported_model_is_not_written_into(model_dir, labels, tmp_path):

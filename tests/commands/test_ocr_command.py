@@ -214,15 +214,6 @@ def test_a_missing_package_of_official_models_is_named_with_the_command(samples,
         ocr.read_pictures([str(samples / "icdar2015_scenes" / "test")])
 
 
-def test_a_picture_that_is_labelled_twice_is_named(tmp_path):
-    (tmp_path / "labels.txt").write_text("a.png\t[]\nb.png\t[]\na.png\t[]\n")
-    samples, problems = eval_system._read_labels(str(tmp_path / "labels.txt"), None)
-    assert [path.name for path, _ in samples] == ["a.png", "b.png"]
-    assert len(problems) == 1
-    assert "labels.txt:3: " in problems[0]
-    assert "labels.txt:1 already" in problems[0]
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.deploy.labelled import TOLD, first_few, require_pictures
+from ppocrv2_ext.deploy import labelled
+from ppocrv2_ext.deploy.labelled import TOLD, Labels, Sample, first_few, open_samples, read_samples, require_pictures
 from ppocrv2_ext.errors import UserError
 
 NAMES = [f"word_{number}.png" for number in range(1, 21)]
@@ -108,3 +109,87 @@ def test_a_list_is_cut_where_that_saves_a_line(count, told):
     few = first_few(names)
     assert len(few) == told
     assert few == names or few == [*names[:TOLD], "and 2 more"]
+
+
+BOXES = '[{"transcription": "x", "points": [[0, 0], [9, 0], [9, 9], [0, 9]]}]'
+LABEL = {"det": BOXES, "rec": "x", "cls": "180"}
+
+
+class TestSamples:
+    @pytest.fixture
+    def write(self, tmp_path):
+        """Write a label file, and the pictures ``0.png`` to ``99.png`` beside it: ``write(content)``."""
+        for number in range(100):
+            (tmp_path / f"{number}.png").touch()
+
+        def write(content):
+            (tmp_path / "labels.txt").write_bytes(content)
+            return tmp_path / "labels.txt"
+
+        return write
+
+    def test_they_come_from_all_parts_of_the_file(self, write, tmp_path):
+        file = write(b"".join(b"%d.png\t%d\n" % (n, n) for n in range(100)))
+        samples, problems = read_samples(file, None, "rec", 4)
+        assert samples == [Sample(tmp_path / f"{n}.png", str(n)) for n in (0, 25, 50, 75)]
+        assert problems == []
+        assert len(read_samples(file, None, "rec").samples) == 100
+
+    @pytest.mark.parametrize("kind", LABEL)
+    @pytest.mark.parametrize(
+        ("line", "problem"),
+        [
+            (b"2.png\t\xff", "it is not `image<TAB>label` in UTF-8"),
+            (b"2.png", "it is not `image<TAB>label` in UTF-8"),
+            (b"1.png\t%s", "1.png is labelled at {file}:2 already; label it in one line"),
+        ],
+    )
+    def test_a_broken_line_is_told_and_left_out(self, write, tmp_path, kind, line, problem):
+        sound = LABEL[kind].encode()
+        file = write(b"\n1.png\t%s\n" % sound + line.replace(b"%s", sound) + b"\n3.png\t%s\n" % sound)
+        samples, problems = read_samples(file, None, kind)
+        assert [sample.path.name for sample in samples] == ["1.png", "3.png"]
+        (sentence,) = problems
+        assert sentence.startswith(f"{file}:3: ")
+        assert problem.format(file=file) in sentence
+
+    @pytest.mark.parametrize(
+        ("kind", "label", "problem"),
+        [
+            ("det", "x", "no boxes of a picture (it is no JSON"),
+            ("rec", BOXES, "the label is a list of boxes, and no text of a line"),
+            ("cls", BOXES, "the label is a list of boxes, and no text of a line"),
+        ],
+    )
+    def test_the_label_of_another_model_is_told_and_left_out(self, write, kind, label, problem):
+        file = write(f"1.png\t{label}\n2.png\t{LABEL[kind]}\n".encode())
+        samples, problems = read_samples(file, None, kind)
+        assert [sample.path.name for sample in samples] == ["2.png"]
+        (sentence,) = problems
+        assert sentence.startswith(f"{file}:1: {problem}")
+
+    @pytest.mark.parametrize(
+        ("kind", "content", "reason"),
+        [
+            ("det", b"1.png\tx\n", 'must be image<TAB>[{"transcription", "points"}, ...]; {file}:1: no boxes'),
+            ("rec", f"1.png\t{BOXES}".encode(), "must be image<TAB>text; {file}:1: the label is a list"),
+            ("cls", b"\n \n", "must be image<TAB>text; it is empty."),
+        ],
+    )
+    def test_a_file_without_a_sample_is_refused(self, write, kind, content, reason):
+        file = write(content)
+        with pytest.raises(UserError, match=re.escape(reason.replace("{file}", str(file)))):
+            read_samples(file, None, kind)
+
+    def test_a_file_is_read_once(self, write, monkeypatch):
+        file, read = write(b"1.png\tx\n"), []
+        entries = labelled.read_entries
+        monkeypatch.setattr(labelled, "read_entries", lambda path: read.append(path) or entries(path))
+        read_samples(file, None, "rec")
+        assert read == [file]
+
+    def test_a_picture_that_cannot_be_read_is_named_and_the_others_count(self, labels):
+        found = Labels([Sample(labels.parent.parent / name, "x") for name in ("gone.png", NAMES[0])], ["a line"])
+        pictures, known, problems = open_samples(found)
+        assert (len(pictures), known) == (1, ["x"])
+        assert problems == ["a line", f"{labels.parent.parent}/gone.png: No such file or directory"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ppocrv2_ext.deploy import accuracy, quantize
+from ppocrv2_ext.deploy.labelled import open_samples, read_samples
 from ppocrv2_ext.errors import UserError
 
 onnx = pytest.importorskip("onnx")
@@ -154,49 +155,16 @@ class TestChoice:
 
 
 class TestAccuracy:
-    def test_samples_come_from_all_parts_of_the_file(self, tmp_path):
-        labels = tmp_path / "labels.txt"
-        labels.write_text("".join(f"{n}.png\t{n}\n" for n in range(100)))
-        samples = accuracy.read_samples(labels, None, "rec", 4)
-        assert [sample.label for sample in samples] == ["0", "25", "50", "75"]
-        assert samples[1].path == tmp_path / "25.png"
-
-    def test_a_detector_needs_boxes(self, tmp_path):
-        labels = tmp_path / "labels.txt"
-        labels.write_text("a.png\ttext\n")
-        with pytest.raises(UserError, match=r"labels.txt:1: no boxes"):
-            accuracy.read_samples(labels, None, "det", 4)
-
-    @pytest.mark.parametrize("kind", ["det", "rec", "cls"])
-    @pytest.mark.parametrize("line", [b"a.png\t\xff\n", b"a.png\n"], ids=["not UTF-8", "no tab"])
-    def test_a_line_that_is_none_is_named(self, tmp_path, kind, line):
-        labels = tmp_path / "labels.txt"
-        labels.write_bytes(b"\n \n" + line)
-        with pytest.raises(UserError, match=r"labels.txt:3: it is not `image<TAB>label` in UTF-8"):
-            accuracy.read_samples(labels, None, kind, 4)
-
-    def test_a_picture_that_cannot_be_read_is_named_and_the_others_count(self, samples, tmp_path):
-        known = samples / "icdar2015_words" / "test.txt"
-        sound = accuracy.read_samples(known, None, "rec", 3)
-        pictures, labels, problems = accuracy.open_samples([accuracy.Sample(tmp_path / "gone.png", "x"), *sound])
-        assert len(pictures) == len(labels) == len(sound)
-        assert len(problems) == 1
-        assert "gone.png" in problems[0]
-
     def test_a_classifier_that_says_always_the_same_is_right_half_the_time(self, samples):
         from ppocrv2_ext.deploy.settings import LineSettings
 
-        lines, labels, _ = accuracy.open_samples(
-            accuracy.read_samples(samples / "icdar2015_words" / "test.txt", None, "cls", 4)
-        )
+        lines, labels, _ = open_samples(read_samples(samples / "icdar2015_words" / "test.txt", None, "cls", 4))
         always = lambda inputs: np.tile([[0.01, 0.99]], (len(inputs), 1))  # noqa: E731
         assert accuracy.measure_accuracy("cls", always, LineSettings(48, 192, None), lines, labels) == 50
 
     def test_a_blind_detector_has_an_f1_of_nothing(self, samples):
         from ppocrv2_ext.deploy.settings import official_settings
 
-        pictures, labels, _ = accuracy.open_samples(
-            accuracy.read_samples(samples / "icdar2015_scenes" / "test.txt", None, "det", 2)
-        )
+        pictures, labels, _ = open_samples(read_samples(samples / "icdar2015_scenes" / "test.txt", None, "det", 2))
         blind = lambda inputs: np.zeros((1, 1, *inputs.shape[2:]), np.float32)  # noqa: E731
         assert accuracy.measure_accuracy("det", blind, official_settings("det"), pictures, labels) == 0
