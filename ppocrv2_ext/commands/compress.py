@@ -61,8 +61,8 @@ def compress(
         0, or 1 if too much would be lost, with nothing written, or if a line of the labels or a picture could not be
         read: the others count.
     Raises:
-        UserError: the model, the labels, all their pictures or a package is missing, the files do not fit together, or
-            the weights are broken.
+        UserError: the model, the labels, all their pictures or a package is missing, the files do not fit together, the
+            weights are broken, or the model has no picture of a half right as it is.
     """
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
@@ -95,12 +95,19 @@ def compress(
         return accuracy.measure_accuracy(kind, run, settings, *half)
 
     float_engine = load_onnx_engine(file)[0]
+    before = [measure(float_engine, half) for half in (choosing, checking)]
+    for half, points in zip((choosing, checking), before):
+        if points == 0 or (kind == "det" and not _has_readable_box(half)):
+            raise UserError(
+                f"{data}: in one half of the pictures the model has nothing right as it is, so no loss could be seen; "
+                "give labels of what it was trained for, or more pictures."
+            )
     inputs = accuracy.prepare_inputs(kind, settings, choosing.pictures[: TRIED[kind]])
     sensitivities = _measure_sensitivities(original, float_engine, inputs)
-    names = _choose_weights(original, sensitivities, lambda run: measure(run, choosing), float_engine, max_drop)
+    names = _choose_weights(original, sensitivities, lambda run: measure(run, choosing), before[0], max_drop)
     content = quantize.store_as_int8(original, names).SerializeToString()
     small_engine = _load_bytes(content)
-    accuracies = [measure(run, checking) for run in (float_engine, small_engine)]
+    accuracies = [before[1], measure(small_engine, checking)]
     timed = accuracy.prepare_inputs(kind, settings, checking.pictures[: TIMED[kind]])
     sizes = [file.stat().st_size, len(content)]
     _print_before_and_after(kind, len(checking.pictures), sizes, accuracies, *_time(float_engine, small_engine, timed))
@@ -144,6 +151,13 @@ def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) 
     return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
 
 
+def _has_readable_box(half: Half) -> bool:
+    """Whether a label of whole pictures has a box that a detector must find."""
+    from ..data.labels import IGNORED_TEXTS
+
+    return any(text not in IGNORED_TEXTS for boxes in half.labels for _, text in boxes)
+
+
 def _load(model: Any) -> Engine:
     """An onnx.ModelProto in onnxruntime."""
     return _load_bytes(model.SerializeToString())
@@ -178,13 +192,15 @@ def _choose_weights(
     model: Any,
     sensitivities: Sequence[Sensitivity],
     measure: Callable[[Engine], float],
-    float_engine: Engine,
+    before: float,
     max_drop: float,
 ) -> list[str]:
-    """The names of the weights to store as int8. ``measure`` gives points of accuracy; each try is announced."""
-    from ..deploy.quantize import choose_weights
+    """The names of the weights to store as int8. ``measure`` gives points of accuracy; each try is announced.
 
-    before = measure(float_engine)
+    Args:
+        before: the points of the model as it is.
+    """
+    from ..deploy.quantize import choose_weights
 
     def announce(count: int, lost: float) -> None:
         click.echo(
@@ -239,11 +255,12 @@ def _print_before_and_after(
     seconds: Sequence[float],
     ratios: Sequence[float],
 ) -> None:
+    many = f"{count} picture{'' if count == 1 else 's'}"
     what = {"det": "F1 of boxes", "rec": "texts right", "cls": "directions right"}[kind]
     table = make_table("", "before", "after", "")
     table.add_row("size, MB", *(f"{size / BYTES:.3f}" for size in sizes), f"x {sizes[1] / sizes[0]:.2f}")
     shares = [f"{points:.2f}" for points in accuracies]
-    table.add_row(f"{what}, %", *shares, f"{accuracies[1] - accuracies[0]:+.2f} points on {count} pictures held out")
+    table.add_row(f"{what}, %", *shares, f"{accuracies[1] - accuracies[0]:+.2f} points on {many} held out")
     times = [f"{second * 1000:.1f}" for second in seconds]
     low, middle, high = ratios
     table.add_row("time of a picture, ms", *times, f"x {middle:.2f} ({low:.2f} to {high:.2f})")

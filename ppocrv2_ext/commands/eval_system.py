@@ -85,7 +85,8 @@ def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, P
         shares = (counts.precision, counts.recall, counts.f1)
         table.add_row(title, *(f"{share:.3f}" for share in shares), str(counts.right))
     print_table(table)
-    click.echo(f"{detection.labelled} labelled boxes, {detection.found} found, in {len(scores)} pictures.")
+    pictures = "1 picture" if len(scores) == 1 else f"{len(scores)} pictures"
+    click.echo(f"Boxes in {pictures}: {detection.labelled} labelled, {detection.found} found.")
     for name, counts in end_to_end.items():
         share = counts.right / detection.right if detection.right else 0.0
         click.echo(f"Of the {detection.right} boxes that were found, {share:.3f} are read right, {name}.")

@@ -53,6 +53,29 @@ def test_a_line_of_the_labels_that_is_broken_is_named_and_the_others_count(model
     assert (tmp_path / "small" / "inference.onnx").exists()
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_labels_of_which_the_model_has_none_right_measure_nothing(model_dir, labels, tmp_path, half):
+    lines = labels.read_text(encoding="utf-8").splitlines()
+    lines[half::2] = [line.replace("\t", "\twrong ") for line in lines[half::2]]
+    labels.write_text("\n".join(lines), encoding="utf-8")
+    result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
+    assert result.exit_code == 2
+    assert "in one half of the pictures the model has nothing right as it is, so no loss could be seen" in result.stderr
+    assert not (tmp_path / "small").exists()
+
+
+def test_labels_without_a_box_to_find_measure_nothing():
+    ignored, readable = ([(None, text)] for text in ("###", "abc"))
+    assert not compress._has_readable_box(compress.Half([], [[], ignored]))
+    assert compress._has_readable_box(compress.Half([], [ignored, readable]))
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "on 1 picture held"), (2, "on 2 pictures held")])
+def test_one_picture_is_told_as_one(capsys, count, said):
+    compress._print_before_and_after("rec", count, (4, 1), (50, 50), (1, 1), (1, 1, 1))
+    assert said in capsys.readouterr().out
+
+
 def test_size_accuracy_and_speed_stand_first_and_the_place_last(model_dir, labels, tmp_path):
     result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
     lines = result.stdout.splitlines()

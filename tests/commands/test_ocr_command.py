@@ -172,7 +172,9 @@ def test_a_picture_that_takes_too_much_memory_is_named_and_the_others_are_read(p
     result = CliRunner().invoke(main, [command, *map(str, arguments)])
     assert result.exit_code == 1
     assert f"ppocrv2: {pages / 'a.png'}: it takes more memory than there is.\n" in result.stderr
-    assert ("== " + str(pages / "white-1.png") if command == "ocr" else "in 1 pictures") in result.stdout
+    assert (
+        "== " + str(pages / "white-1.png") if command == "ocr" else "Boxes in 1 picture: 0 labelled, 0 found."
+    ) in result.stdout
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.deploy import places, sources, verification
+from ppocrv2_ext.deploy import accuracy, places, sources, verification
 from ppocrv2_ext.errors import UserError
 
 TOO_LONG = "x" * 5000
@@ -138,6 +138,8 @@ class TestCommands:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
-        labels.write_text("a.png\tabc\n" * 2)
+        monkeypatch.setattr(accuracy, "measure_accuracy", lambda *arguments: 50)
+        (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes())
+        labels.write_text("a.png\tabc\nb.png\tabc\n")
         arguments = ["compress", str(model_dir), "--data", str(labels), "--output", str(tmp_path / "small")]
-        assert CliRunner().invoke(main, arguments).exit_code in (0, 1)
+        assert CliRunner().invoke(main, arguments).exit_code == 0
