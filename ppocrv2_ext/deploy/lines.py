@@ -167,6 +167,7 @@ def read_texts(
     settings: LineSettings,
     run: Map = map,
     empty_end: int = EMPTY_END,
+    batch_size: int = BATCH_SIZE,
 ) -> list[tuple[str, float]]:
     """The text of each line, and the mean probability of its characters; 0 for no text.
 
@@ -175,6 +176,7 @@ def read_texts(
         settings: of the recognizer.
         run: how the batches are run; a pool's map runs several at once.
         empty_end: pixels that a long line gets at its end, before it is read.
+        batch_size: the most lines that run together.
     Raises:
         UserError: the model is no recognizer, or the dictionary does not fit it.
     """
@@ -187,7 +189,7 @@ def read_texts(
         inputs = np.stack([resize_line(lines[i], settings.height, widths[i]) for i in batch])
         return decode(engine(inputs), dictionary)
 
-    batches = plan_batches(widths)
+    batches = plan_batches(widths, batch_size)
     texts = [("", 0.0)] * len(lines)
     for batch, readings in zip(batches, run(read, batches)):
         for position, reading in zip(batch, readings):

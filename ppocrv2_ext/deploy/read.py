@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -26,8 +25,9 @@ from .memory import TOO_LARGE, NoMemoryError
 from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .places import has_folder
+from .settings import LineSettings
 
-WIDTH_STEP = 32  # pixels; a line longer than the model's width is read at a multiple of this
+WIDTH_STEP = 32  # pixels
 # Width by height of the longest line: some 500 letters, for which the official recognizer takes 200 MB. A strip of
 # 2000 x 1 pixels would take ten times as much, and nobody can read it.
 LONGEST_RATIO = 250
@@ -58,7 +58,7 @@ class Reading(NamedTuple):
 def read_lines(
     images: Iterable[ImageSource], model: PathLike, engine: str = "onnxruntime", batch_size: int = 8
 ) -> Iterator[Reading]:
-    """Read images of one text line each, in order. A result does not depend on the other images.
+    """Read images of one text line each, in order, as :func:`.lines.read_texts`. No result depends on other images.
 
     Args:
         images: paths, or (H, W[, 1, 3 or 4]) BGR arrays.
@@ -75,21 +75,21 @@ def read_lines(
     run, (image_shape, dictionary) = _open(Path(model), engine)
     if dictionary is None or image_shape[0] != 3:
         raise UserError(f"{model} is no recognizer of colour images with a dictionary: it takes {image_shape}.")
-    return _read(iter(images), run, image_shape, dictionary, batch_size)
+    _, height, width = image_shape
+    return _read(iter(images), run, LineSettings(height, width, dictionary), batch_size)
 
 
-def resize_line(image: np.ndarray, height: int = 32, width: int | None = None) -> np.ndarray:
+def resize_line(image: np.ndarray, height: int = 32, width: int = 320) -> np.ndarray:
     """One line as the network sees it: with its aspect, padded on the right, squeezed if it is longer than ``width``.
 
     PaddleOCR trains and evaluates with the same pixels (RecResizeImg, ppocr/data/imaug/rec_img_aug.py).
 
     Args:
         image: (h, w, 3) uint8, BGR.
-        height, width: pixels of the result; None for the width that :func:`line_width` gives.
+        height, width: pixels of the result.
     Returns:
         (3, height, width) float32 in [-1, 1]; padding is 0.
     """
-    width = line_width(image, height) if width is None else width
     used = min(width, math.ceil(height * image.shape[1] / image.shape[0]))
     pixels = cv2.resize(image, (used, height)).transpose(2, 0, 1).astype(np.float32)
     line = np.zeros((3, height, width), np.float32)
@@ -98,7 +98,7 @@ def resize_line(image: np.ndarray, height: int = 32, width: int | None = None) -
 
 
 def line_width(image: np.ndarray, height: int = 32, least: int = 320) -> int:
-    """The width that a line is read at, pixels: ``least``, or for a longer line the next multiple of ``WIDTH_STEP``.
+    """The width of a line for training, pixels: ``least``, or for a longer line the next multiple of ``WIDTH_STEP``.
 
     A line that is more than LONGEST_RATIO times as wide as high gets no more.
 
@@ -315,29 +315,24 @@ def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
     return run, read_description(model if has_folder(model) else model.parent)
 
 
-def _read(
-    images: Iterator[ImageSource], run: Engine, image_shape: Sequence[int], dictionary: Sequence[str], batch_size: int
-) -> Iterator[Reading]:
-    _, height, least = image_shape
+def _read(images: Iterator[ImageSource], run: Engine, settings: LineSettings, batch_size: int) -> Iterator[Reading]:
+    from .lines import read_texts  # that module imports this one
+
     first = 0  # the position of the chunk's first image
-    # Lines of one width run together. Several batches of images are loaded at once to find enough of one width, but not
-    # all images, to bound the memory.
+    # Several batches of images are opened at once to find enough of one width, but not all images, to bound the memory.
     while chunk := list(islice(images, 8 * batch_size)):
-        readings, by_width = {}, defaultdict(list)
-        for position, image in enumerate(chunk, first):
+        opened = [_open_or_explain(image) for image in chunk]
+        lines = [line for line in opened if not isinstance(line, str)]
+        texts = iter(read_texts(lines, run, settings, batch_size=batch_size))
+        for position, (image, line) in enumerate(zip(chunk, opened), first):
             source = position if isinstance(image, np.ndarray) else image
-            try:
-                pixels = open_line(image)
-            except (OSError, ValueError) as error:
-                readings[position] = Reading(source, None, 0.0, explain(error))
-                continue
-            line = resize_line(pixels, height, line_width(pixels, height, least))
-            by_width[line.shape[2]].append((position, source, line))
-        for width, lines in by_width.items():
-            size = batch_size if width <= LEAST_ALONE else 1
-            for start in range(0, len(lines), size):
-                positions, sources, batch = zip(*lines[start : start + size])
-                read = decode(run(np.stack(batch)), dictionary)
-                readings.update((p, Reading(s, *pair)) for p, s, pair in zip(positions, sources, read))
+            yield Reading(source, None, 0.0, line) if isinstance(line, str) else Reading(source, *next(texts))
         first += len(chunk)
-        yield from (readings[position] for position in sorted(readings))
+
+
+def _open_or_explain(image: ImageSource) -> np.ndarray | str:
+    """The line in an image, or why there is none."""
+    try:
+        return open_line(image)
+    except (OSError, ValueError) as error:
+        return explain(error)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from ppocrv2_ext.deploy import engine, model_folder, read
+from ppocrv2_ext.deploy import engine, lines, model_folder, read, settings
 from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
@@ -340,10 +340,6 @@ class TestResize:
         assert (white == 1).all()
         assert (black == -1).all()
 
-    @pytest.mark.parametrize(("width", "expected"), [(1, 320), (160, 320), (161, 352), (400, 800)])
-    def test_a_long_line_gets_the_width_it_needs(self, width, expected):
-        assert read.resize_line(np.zeros((16, width, 3), np.uint8)).shape == (3, 32, expected)
-
     @pytest.mark.parametrize("hw", [(16, 40), (16, 400), (33, 331), (100, 1), (32, 320)])
     def test_parity_with_paddleocr(self, wheel, hw):
         from ppocr.data.imaug.rec_img_aug import RecResizeImg
@@ -456,6 +452,24 @@ class TestReadLines:
         assert [reading.path for reading in together] == list(range(6))
         assert [reading.text for reading in together] == [reading.text for reading in alone]
         assert any(reading.text for reading in alone)
+
+    @pytest.mark.parametrize("batch_size", [1, 3])
+    def test_lines_are_read_as_by_the_commands(self, model_dir, batch_size):
+        rng = np.random.default_rng(0)
+        widths = (
+            20,
+            161,
+            170,
+            300,
+            20,
+            161,
+        )  # at a height of 32, all but 20 are longer than the 64 pixels of the model
+        images = [rng.integers(0, 256, (16, width, 3), dtype=np.uint8) for width in widths]
+        run = engine.load_engine(model_dir, "paddle")
+        expected = lines.read_texts(images, run, settings.read_settings(model_dir, "rec"))
+        found = [(each.text, each.score) for each in read.read_lines(images, model_dir, "paddle", batch_size)]
+        assert [text for text, _ in found] == [text for text, _ in expected]
+        assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-6)
 
     def test_both_engines_read_the_same(self, model_dir, onnx_file, line):
         (a,), (b,) = (read.read_lines([line], model_dir, engine=name) for name in ("onnxruntime", "paddle"))
