@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from experiments.options import FOLDER, LABELS
 from experiments.records import provenance
 from rich.console import Console
 from rich.table import Table
@@ -64,8 +65,15 @@ def make_rows(words: Path, folder: Path) -> dict[str, tuple[int, dict]]:
     }
 
 
+def check_words(context: click.Context, option: click.Parameter, folder: Path) -> Path:
+    """Callback of ``--words DIR``: DIR holds a train.txt that is not empty."""
+    if not LABELS.convert(folder / "train.txt", option, context).stat().st_size:
+        raise click.BadParameter(f"{folder / 'train.txt'} is empty.")
+    return folder
+
+
 @click.command()
-@click.option("--words", metavar="DIR", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--words", metavar="DIR", required=True, type=FOLDER, callback=check_words)
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads that look at images [default: one for each core].")
 def main(words: Path, rounds: int, threads: int | None) -> None:

@@ -9,7 +9,6 @@ is the mean number of objects that found a place.
 
 from __future__ import annotations
 
-import json
 import platform
 import random
 import time
@@ -19,16 +18,17 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from experiments.options import LABELS, check_paddleocr, read_scenes
 from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
-from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste
 
 PICTURES = 12
+TRIES = 100  # to place a box
 
 
 def make_sample(image: np.ndarray, polygons: list, texts: list[str]) -> dict:
@@ -38,29 +38,43 @@ def make_sample(image: np.ndarray, polygons: list, texts: list[str]) -> dict:
 
 
 def read_samples(labels: Path, count: int) -> list[dict]:
-    """Up to ``count`` samples of a SimpleDataSet label file that have text. The pictures lie relative to the file."""
+    """Up to ``count`` samples of a SimpleDataSet label file that have text. The pictures lie relative to the file.
+
+    Raises:
+        click.UsageError: the file is not one of scenes, none has text, or a picture cannot be opened.
+    """
     samples = []
-    for line in labels.read_text(encoding="utf-8-sig").splitlines():
-        name, objects = line.split("\t")
-        objects = json.loads(objects)
-        if len(samples) < count and any(entry["transcription"] not in IGNORED_TEXTS for entry in objects):
-            image = cv2.imread(str(labels.parent / name))
-            polygons, texts = [entry["points"] for entry in objects], [entry["transcription"] for entry in objects]
+    for path, boxes in read_scenes(labels):
+        polygons, texts = [points for points, _ in boxes], [text for _, text in boxes]
+        if len(samples) < count and any(text not in IGNORED_TEXTS for text in texts):
+            image = cv2.imread(str(path))
+            if image is None:
+                raise click.UsageError(f"{labels}: the picture {path} cannot be opened; leave its line out.")
             samples.append(make_sample(image, polygons, texts))
+    if not samples:
+        raise click.UsageError(f"{labels} has no scene with text that can be read; name another --labels.")
     return samples
 
 
 def draw_boxes(rng: np.random.Generator, image: np.ndarray, count: int) -> dict:
-    """A sample of ``image`` with ``count`` random boxes that do not overlap, 12 to 39 pixels high."""
+    """A sample of ``image`` with ``count`` random boxes that do not overlap, 12 to 39 pixels high.
+
+    Raises:
+        click.UsageError: they find no room.
+    """
     height, width = image.shape[:2]
     occupied, boxes = np.zeros((height, width), bool), []
-    while len(boxes) < count:
+    for _ in range(TRIES * count):
+        if len(boxes) == count:
+            break
         h = int(rng.integers(12, 40))
         w = int(h * rng.uniform(1, 4))
-        x, y = int(rng.integers(0, width - w)), int(rng.integers(0, height - h))
-        if not occupied[y : y + h, x : x + w].any():
+        x, y = int(rng.integers(0, max(1, width - w))), int(rng.integers(0, max(1, height - h)))
+        if y + h <= height and x + w <= width and not occupied[y : y + h, x : x + w].any():
             occupied[y : y + h, x : x + w] = True
             boxes.append([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
+    if len(boxes) < count:
+        raise click.UsageError(f"a picture of {width}x{height} has no room for {count} boxes; name larger --labels.")
     return make_sample(image, boxes, [f"text {i}" for i in range(count)])
 
 
@@ -91,17 +105,19 @@ def measure(
 
 
 @click.command()
-@click.option("--labels", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+@click.option("--labels", type=LABELS, metavar="FILE",
               help="SimpleDataSet detection labels with pictures beside them [default: noise, 1280x720].")  # fmt: skip
-@click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR [default: as the ppocrv2 command].")
+@click.option(
+    "--paddleocr",
+    metavar="DIR",
+    callback=check_paddleocr,
+    help="A clone of PaddleOCR [default: as the ppocrv2 command].",
+)
 @click.option("--rounds", type=click.IntRange(1), default=10, show_default=True, help="Calls per picture.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(labels: Path | None, paddleocr: str | None, rounds: int, seed: int) -> None:
     """Time TextCopyPaste beside PaddleOCR's CopyPaste."""
-    try:
-        host = connect(paddleocr)
-    except UserError as error:
-        raise click.ClickException(str(error)) from error
+    host = connect(paddleocr)
     from ppocr.data.imaug.copy_paste import CopyPaste
 
     cv2.setNumThreads(1)

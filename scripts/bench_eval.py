@@ -27,6 +27,7 @@ from typing import Any
 import click
 import cv2
 import numpy as np
+from experiments.options import LABELS, check_weights
 from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +44,7 @@ WAYS = {
 
 
 def make_evaluation(
-    root: Path, name: str, labels: Path, listed: Path, count: int, batch: int, weights: str | None
+    root: Path, name: str, labels: Path, listed: Path, count: int, batch: int, weights: Path | None
 ) -> tuple[Any, ...]:
     """(network, loader of ``count`` pictures, post-process, metric, model type) of a shipped config.
 
@@ -71,7 +72,7 @@ def make_evaluation(
     loader = build_dataloader(config, "Eval", paddle.get_device(), logging.getLogger("bench"))
     network = build_model(config["Architecture"])
     if weights:
-        network.set_state_dict(paddle.load(weights))
+        network.set_state_dict(paddle.load(str(weights)))
     return network, loader, post_process, build_metric(config["Metric"]), config["Architecture"]["model_type"]
 
 
@@ -136,10 +137,20 @@ def measure(
 
 
 @click.command()
-@click.option("--scenes", type=click.Path(exists=True, path_type=Path), help="A label file of scenes.")
-@click.option("--words", type=click.Path(exists=True, path_type=Path), help="A label file of words.")
-@click.option("--det-weights", help="Weights of det/ch_PP-OCRv2_det_student [default: untrained].")
-@click.option("--rec-weights", help="Weights of rec/ch_PP-OCRv2_rec [default: untrained].")
+@click.option("--scenes", type=LABELS, metavar="LABELS", help="A label file of scenes.")
+@click.option("--words", type=LABELS, metavar="LABELS", help="A label file of words.")
+@click.option(
+    "--det-weights",
+    metavar="FILE",
+    callback=check_weights,
+    help="Weights of det/ch_PP-OCRv2_det_student [default: untrained].",
+)
+@click.option(
+    "--rec-weights",
+    metavar="FILE",
+    callback=check_weights,
+    help="Weights of rec/ch_PP-OCRv2_rec [default: untrained].",
+)
 @click.option("--scene-count", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--word-count", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
@@ -150,8 +161,8 @@ def measure(
 def main(
     scenes: Path | None,
     words: Path | None,
-    det_weights: str | None,
-    rec_weights: str | None,
+    det_weights: Path | None,
+    rec_weights: Path | None,
     scene_count: int,
     word_count: int,
     rounds: int,
@@ -159,6 +170,8 @@ def main(
     cold: bool,
 ) -> None:
     """Time whole evaluations on a CPU."""
+    if not (scenes or words):
+        raise click.UsageError("Give --scenes, --words, or both.")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     tasks = (
         ("det/ch_PP-OCRv2_det_student", scenes, scene_count, 1, det_weights),

@@ -26,14 +26,14 @@ from unittest import mock
 import click
 import numpy as np
 import paddle
+from experiments.options import check_paddleocr
 from experiments.timing import describe_machine, spread, take_turns
 from paddle.base import core
 from rich.console import Console
 from rich.table import Table
 
 from ppocrv2_ext.config import read
-from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host import connect
+from ppocrv2_ext.host import Host, connect
 from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
 from ppocrv2_ext.plugins.ctc.alignment import align
@@ -217,33 +217,30 @@ def measure_times(ops: Mapping[str, Callable[[], Any]], case: dict[str, Any], ro
     return times
 
 
-def load_stock_cml(directory: str | None) -> Callable | None:
+def load_stock_cml(host: Host) -> Callable | None:
     """The loss of PaddleOCR's own CML config; None if there is no clone."""
     try:
         from ppocr.losses.combined_loss import CombinedLoss
         from ppocr.losses.distillation_loss import DistillationDilaDBLoss  # noqa: F401  (the wheel has none)
     except ImportError:
         return None
-    config = connect(directory).root / "configs/det/ch_PP-OCRv2/ch_PP-OCRv2_det_cml.yml"
+    config = host.root / "configs/det/ch_PP-OCRv2/ch_PP-OCRv2_det_cml.yml"
     options = read(str(config))["Loss"]
     return CombinedLoss(**{key: value for key, value in options.items() if key != "name"})
 
 
-def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable], str]:
+def load_stock(host: Host, centers: Any) -> tuple[dict[str, Callable], str]:
     """Load PaddleOCR's losses.
 
     Args:
-        directory: a clone of PaddleOCR; None to look for one.
+        host: PaddleOCR, which is connected.
         centers: (C, D), for its center loss.
     Returns:
         ({name: loss}, a sentence about them). There are none in the paddleocr wheel.
     """
     try:
-        host = connect(directory)
         from ppocr.losses.basic_loss import DMLLoss
         from ppocr.losses.center_loss import CenterLoss
-    except UserError as error:
-        return {}, f"PaddleOCR's losses are left out: {error}"
     except ImportError:
         return {}, "PaddleOCR's losses are left out: the paddleocr wheel has none. Name a clone with --paddleocr DIR."
     center = CenterLoss(*centers.shape)
@@ -252,7 +249,12 @@ def load_stock(directory: str | None, centers: Any) -> tuple[dict[str, Callable]
 
 
 @click.command()
-@click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR [default: as the ppocrv2 command].")
+@click.option(
+    "--paddleocr",
+    metavar="DIR",
+    callback=check_paddleocr,
+    help="A clone of PaddleOCR [default: as the ppocrv2 command].",
+)
 @click.option("--lines", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--frames", type=click.IntRange(1), default=80, show_default=True)
 @click.option("--classes", type=click.IntRange(2), default=6625, show_default=True)
@@ -279,15 +281,15 @@ def main(
     seed: int,
 ) -> None:
     """Time and memory of our losses beside PaddleOCR's; accuracy of center loss."""
+    host = connect(paddleocr)
     paddle.set_device("cpu")
     console = Console(highlight=False, width=140)
     if not only_cml:
         case = make_case(lines, frames, classes, size, characters, seed)
-        stock, about = load_stock(paddleocr, case["centers"])
+        stock, about = load_stock(host, case["centers"])
         print_text_losses(console, case, stock, rounds)
         console.print(f"{about}\nB={lines} T={frames} C={classes} D={size}, labels up to {characters}")
-    connect(paddleocr)
-    print_cml(console, measure_cml(scenes, side, rounds, load_stock_cml(paddleocr), seed), scenes, side)
+    print_cml(console, measure_cml(scenes, side, rounds, load_stock_cml(host), seed), scenes, side)
     console.print(
         f"{rounds} rounds, seed {seed}, {describe_machine()}, {platform.processor() or platform.machine()},"
         f" Paddle {paddle.__version__}, NumPy {np.__version__}"

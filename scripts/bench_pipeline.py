@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import click
 import cv2
 import numpy as np
+from experiments.options import LABELS
 from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
@@ -329,15 +330,33 @@ def tabulate_stages(pipeline: Pipeline, costs: dict[str, dict[str, list[float]]]
     return table
 
 
+def parse_workers(_: click.Context, __: click.Parameter, text: str) -> list[int]:
+    """The numbers of N,N; 0 for no worker."""
+    try:
+        numbers = [int(number) for number in text.split(",")]
+    except ValueError:
+        numbers = [-1]
+    if min(numbers) < 0:
+        raise click.BadParameter(f"whole numbers from 0 on with commas between, got {text!r}.")
+    return numbers
+
+
 @click.command()
 @click.option("--pipeline", "names", type=click.Choice(list(PIPELINES)), multiple=True, help="[default: all]")
-@click.option("--labels", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+@click.option("--labels", type=LABELS, metavar="FILE",
               help="SimpleDataSet labels with pictures beside them [default: tests/samples].")  # fmt: skip
-@click.option("--words", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+@click.option("--words", type=LABELS, metavar="FILE",
               help="The same for the pipelines of lines.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1), default=9, show_default=True)
 @click.option("--count", type=click.IntRange(1), default=12, show_default=True, help="Scenes of a round.")
-@click.option("--workers", metavar="N,N", default="0", help="Measure the loader with so many workers instead.")
+@click.option(
+    "--workers",
+    "numbers",
+    metavar="N,N",
+    default="0",
+    callback=parse_workers,
+    help="Measure the loader with so many workers instead.",
+)
 @click.option("--batches", type=click.IntRange(1), default=6, show_default=True, help="Of a round, with --workers.")
 @click.option("--repeats", type=click.IntRange(1), default=1, hidden=True)
 @click.option("--child", type=click.Choice(SIDES), hidden=True)
@@ -347,17 +366,16 @@ def main(
     words: Path | None,
     rounds: int,
     count: int,
-    workers: str,
+    numbers: list[int],
     batches: int,
     repeats: int,
     child: str | None,
 ) -> None:
     """Samples a second of our training transforms beside PaddleOCR's own."""
-    numbers = [int(number) for number in workers.split(",")]
     try:
         host = connect()
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.UsageError(str(error)) from error
     if child:
         pipeline = PIPELINES[names[0]]
         serve(pipeline, labels or pipeline.labels, child, numbers[0], repeats, count, batches)

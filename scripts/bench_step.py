@@ -28,6 +28,7 @@ from collections.abc import Callable
 
 import click
 import numpy as np
+from experiments.options import check_paddleocr
 from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
@@ -72,7 +73,9 @@ def make_runs(lines: int, width: int, freeze_norm: bool) -> dict[str, dict[str, 
     from ppocrv2_ext.plugins.fast_cpu.memory import has_numba
 
     if not has_numba():
-        raise click.ClickException("numba is missing; install it with `pip install ppocrv2-ext[fast]`.")
+        raise click.ClickException(
+            "numba is missing; install it with `pip install '.[fast]'` in a clone of this repository."
+        )
     paddle.seed(0)
     network = build_network({**RECOGNIZER, "freeze_norm": freeze_norm})
     optimizer = paddle.optimizer.Adam(1e-6, parameters=network.parameters())
@@ -174,19 +177,28 @@ def run_child(arguments: list[str], threads: int, keep_memory: bool) -> dict:
     environment = {"MKL_DEBUG_CPU_TYPE": "5", **os.environ, "OMP_NUM_THREADS": str(threads)}
     environment.update(KEEP_MEMORY if keep_memory else {})
     command = [sys.executable, __file__, *arguments]
-    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    if run.returncode:
+        raise click.ClickException(f"{' '.join(command[1:])} ended with {run.returncode}; what it said stands above.")
     return json.loads(run.stdout.splitlines()[-1])
 
 
 @click.command()
-@click.option("--widths", type=int, multiple=True, default=(320, 96), show_default=True, help="Pixels of a line.")
-@click.option("--threads", type=int, multiple=True, default=(1, 2), show_default=True)
+@click.option(
+    "--widths",
+    type=click.IntRange(16),
+    multiple=True,
+    default=(320, 96),
+    show_default=True,
+    help="Pixels of a line.",
+)
+@click.option("--threads", type=click.IntRange(1), multiple=True, default=(1, 2), show_default=True)
 @click.option("--lines", type=click.IntRange(1), default=32, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--train-norm", is_flag=True, help="BatchNorm with statistics of the batch [default: freeze_norm].")
 @click.option("--keep-memory", is_flag=True, help="Let the C library keep freed memory, in every column.")
 @click.option("--cml", is_flag=True, help="Collaborative mutual learning of detectors; `--widths` is a scene's side.")
-@click.option("--paddleocr", metavar="DIR", help="A clone of PaddleOCR, with `--cml`.")
+@click.option("--paddleocr", metavar="DIR", callback=check_paddleocr, help="A clone of PaddleOCR, with `--cml`.")
 @click.option("--memory", is_flag=True, help="Measure only the peaks of memory, with one thread.")
 @click.option("--child", type=click.Choice(["times", *WAYS]), hidden=True)
 def main(
@@ -202,6 +214,10 @@ def main(
     child: str | None,
 ) -> None:
     """Time a training step and an evaluation on a CPU."""
+    if cml and any(width % 32 for width in widths):
+        raise click.UsageError(
+            "--widths: the side of a scene must be a multiple of 32; the detector halves it five times."
+        )
     if child:
         host = connect(paddleocr)
         stock = str(host.root / STOCK_CML) if paddleocr else None

@@ -11,6 +11,7 @@ last layer, and the characters that were read.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from experiments.synthetic.typefaces import find_typeface_file
 from rich.console import Console
 from rich.table import Table
 
+from ppocrv2_ext.checkpoints.paths import require_file
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.config.yaml_files import assignment
@@ -37,10 +39,12 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.host.networks.trained_network import load_trained_network
 from ppocrv2_ext.host.samples.training_lines import TrainingLines
+from ppocrv2_ext.plugins.center_loss.loss import DISTANCES
 from ppocrv2_ext.plugins.ctc.alignment import align
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
 START = "not tuned"
+OFFICIAL_WEIGHTS = "`ppocrv2 weights rec --output pretrain` writes the official ones, pretrain/ch_PP-OCRv2_rec"
 DATA_SEED = 1
 LINE_SECONDS = 0.026  # for a line to train on, on one CPU core; with the start of a training and its test
 PICTURE_GROUPS = ("木本未末", "己已巳", "田由甲申")
@@ -73,6 +77,11 @@ def parse_recipes(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
         recipes = [Recipe(distance, float(weight)) for distance, weight in (text.split(":") for text in texts)]
     except ValueError:
         raise click.BadParameter(f"DISTANCE:WEIGHT such as relative:2, got {' '.join(texts)}.") from None
+    for distance, weight in recipes:
+        if distance not in DISTANCES:
+            raise click.BadParameter(f"DISTANCE is one of {', '.join(DISTANCES)}, got {distance!r}.")
+        if not 0 < weight < math.inf:
+            raise click.BadParameter(f"WEIGHT is a number above 0, got {weight}.")
     return [Recipe("relative", 0), *recipes]
 
 
@@ -111,6 +120,7 @@ def main(
     """Train with CTC alone and with center loss on confusable characters, and compare."""
     start = time.time()
     try:
+        require_file("--weights", weights, OFFICIAL_WEIGHTS)
         data = requirements.require_writable(output) / "data"
         trainings = len(recipes) * seeds
         minutes = max(1, round(trainings * lines * epochs * LINE_SECONDS / 60))

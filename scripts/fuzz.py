@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 from experiments.fuzz import format_table, is_wrong
+from experiments.options import check_paddleocr
 
 SUITES = {  # name: the module with its `run` and `COUNT`
     "configs": "experiments.fuzz.configs",
@@ -31,10 +32,19 @@ SUITES = {  # name: the module with its `run` and `COUNT`
 @click.argument("names", nargs=-1, metavar="SUITE ...", type=click.Choice(list(SUITES)))
 @click.option("--count", type=click.IntRange(1), help="Cases of each suite [default: what each suite says].")
 @click.option("--seed", type=int, default=7, show_default=True, help="Other cases.")
-@click.option("--paddleocr", "clone", metavar="DIR", help="A clone of PaddleOCR, whose configs are broken as well.")
+@click.option(
+    "--paddleocr",
+    "clone",
+    metavar="DIR",
+    callback=check_paddleocr,
+    help="A clone of PaddleOCR, whose configs are broken as well.",
+)
 @click.option("--commands", type=click.IntRange(0), default=0, show_default=True, help="Cases also run as commands.")
 @click.option(
-    "--keep", metavar="DIR", help="Where all inputs stay [default: those of a suite that found a fault stay]."
+    "--keep",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Where all inputs stay [default: those of a suite that found a fault stay].",
 )
 def main(
     names: tuple[str, ...], count: int | None, seed: int, clone: str | None, commands: int, keep: str | None

@@ -1,0 +1,56 @@
+"""Options of several scripts, looked at before anything is measured: a mistake ends in a sentence and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ppocrv2_ext.checkpoints.paths import require_file
+from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
+from ppocrv2_ext.data.labels import read_boxes
+from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host import find_host
+
+LABELS = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def check_paddleocr(context: click.Context, _: click.Parameter, directory: str | None) -> str | None:
+    """Callback of ``--paddleocr DIR``: PaddleOCR is there or, if no DIR is given, where `ppocrv2` looks for it."""
+    try:
+        find_host(directory)
+    except UserError as error:
+        raise click.UsageError(str(error), context) from None
+    return directory
+
+
+def check_weights(context: click.Context, option: click.Parameter, path: str | None) -> Path | None:
+    """Callback of an option that names weights: their file, which is there; None if none are given."""
+    try:
+        return require_file(option.opts[0], path) if path else None
+    except UserError as error:
+        raise click.UsageError(str(error), context) from None
+
+
+def read_scenes(labels: Path) -> Iterator[tuple[Path, list[tuple[list, str]]]]:
+    """(picture, its boxes as outline and text) of each line of a label file. Pictures lie relative to the file.
+
+    Raises:
+        click.UsageError: the file cannot be read, or a line is no picture with a list of boxes.
+    """
+    try:
+        for entry in read_entries(labels):
+            if entry.is_blank:
+                continue
+            if not entry.images:
+                raise click.UsageError(f"{entry.place}: {NO_SAMPLE}; leave the line out.")
+            yield labels.parent / entry.images[0], read_boxes(entry.label)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
+    except ValueError as error:
+        raise click.UsageError(
+            f"{entry.place}: {error}; name a label file of scenes, "
+            'image<TAB>[{"transcription": ..., "points": ...}, ...].'
+        ) from None
