@@ -381,7 +381,7 @@ def compare(
     sys.exit(commands.compare.compare(before, after, data, engine, ignore_case, ignore_space, page, data_dirs))
 
 
-@main.command(short_help="Store an exported model as int8, in a quarter of the bytes.")
+@main.command(short_help="Store an exported model as int8, in about a third of the bytes.")
 @path_argument("model", metavar="DIR|official")
 @path_option("--output", required=True, metavar="DIR", help="The folder to write the model into.")
 @path_option("--data", required=True, metavar="LABELS", help="A label file of training pictures.")

@@ -16,6 +16,6 @@
 ``processor``    what the library of matrix products should know about the CPU
 ===============  ===============================================================================================
 
-``depthwise``, ``norm`` and ``maps`` need the optional package numba (``pip install ppocrv2-ext[fast]``), the others
+``depthwise``, ``norm`` and ``maps`` need numba (``pip install '.[fast]'`` in a clone of this repository), the others
 NumPy alone. On a GPU, in half precision and in static graphs Paddle's operators run.
 """
