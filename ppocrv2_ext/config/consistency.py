@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ..data.line_shapes import FIRST_BATCH, SAMPLER, Lines, list_line_shapes
 from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import list_transforms
 from ..errors import did_you_mean
@@ -216,12 +217,11 @@ def _check_decoder(config: dict) -> Iterator[str]:
         yield f"PostProcess.name must be a decoder of CTC, such as CTCLabelDecode, after {encoder}, got {decoder!r}."
 
 
-def _list_line_shapes(config: dict) -> Iterator[tuple[str, str, list[int]]]:
-    """(mode, key, [channels, height, width]) of each transform that resizes lines."""
-    for mode, name in itertools.product(("Train", "Eval"), LINE_RESIZERS):
-        shape = _map_transforms(config, mode).get(name, {}).get("image_shape")
-        if isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape):
-            yield mode, f"{mode}.dataset.transforms.{name}.image_shape", shape
+def _list_lines(config: dict) -> Iterator[tuple[str, Lines]]:
+    """(mode, lines) of each shape of lines."""
+    for mode in ("Train", "Eval"):
+        for lines in list_line_shapes(config, mode):
+            yield mode, lines
 
 
 def _check_order_of_transforms(config: dict) -> Iterator[str]:
@@ -243,10 +243,11 @@ def _check_input_channels(config: dict) -> Iterator[str]:
     for mode in ("Train", "Eval"):
         if _map_transforms(config, mode).get("DecodeImage", {}).get("img_mode") == "GRAY":
             yield f"{mode}.dataset.transforms.DecodeImage.img_mode must be BGR or RGB, got 'GRAY': {reason}"
-    for mode, key, shape in _list_line_shapes(config):
+    for mode, lines in _list_lines(config):
         transforms = _map_transforms(config, mode)
-        if shape[0] != 3 and "DecodeImage" in transforms and "GrayImageChannelFormat" not in transforms:
-            yield f"{key} must begin with 3, got {shape!r}: {reason}"
+        is_grey = lines.maker not in LINE_RESIZERS or "GrayImageChannelFormat" in transforms
+        if lines.shape[0] != 3 and "DecodeImage" in transforms and not is_grey:
+            yield f"{lines.key} must begin with 3, got {list(lines.shape)}: {reason}"
 
 
 def _check_line_heights(config: dict) -> Iterator[str]:
@@ -257,12 +258,12 @@ def _check_line_heights(config: dict) -> Iterator[str]:
             continue
         if backbone.get("name") not in LINE_BACKBONES or any(key in backbone for key in STRIDE_ARGUMENTS):
             continue
-        for _, key, shape in _list_line_shapes(config):
-            if shape[1] // LINE_HEIGHT != 1:
+        for _, lines in _list_lines(config):
+            if lines.shape[1] // LINE_HEIGHT != 1:
                 yield (
-                    f"{key} must have lines of {LINE_HEIGHT} pixels height for the backbone {backbone['name']}, got"
-                    f" {shape!r}; [channels, height, width] is the order, and tall pictures of upright text must be"
-                    " turned before."
+                    f"{lines.key} must have lines of {LINE_HEIGHT} pixels height for the backbone {backbone['name']},"
+                    f" got {list(lines.shape)}; [channels, height, width] is the order, and tall pictures of upright"
+                    " text must be turned before."
                 )
         return
 
@@ -314,13 +315,15 @@ def _check_resizing_set(config: dict) -> Iterator[str]:
 
 def _check_batch_memory(config: dict) -> Iterator[str]:
     """A batch of lines in float32 must fit into memory."""
-    for mode, key, shape in _list_line_shapes(config):
-        lines = config[mode]["loader"]["batch_size_per_card"]
-        size = 4 * lines * math.prod(shape)  # bytes
+    for mode, lines in _list_lines(config):
+        key, number = f"{mode}.loader.batch_size_per_card", config[mode]["loader"]["batch_size_per_card"]
+        if lines.maker == SAMPLER:
+            key, number = f"{mode}.sampler.first_bs", config[mode]["sampler"].get("first_bs", FIRST_BATCH)
+        size = 4 * number * math.prod(lines.shape)  # bytes
         if size > LARGEST_BATCH:
             yield (
-                f"{mode}: a batch of {lines} pictures of {key} {shape!r} takes {size / 2**30:.0f} GiB;"
-                f" lower {mode}.loader.batch_size_per_card."
+                f"{mode}: a batch of {number} pictures of {lines.key} {list(lines.shape)} takes {size / 2**30:.0f} GiB;"
+                f" lower {key}."
             )
 
 
@@ -349,10 +352,10 @@ CHECKS = (
 def find_doubts(config: dict) -> Iterator[str]:
     """A sentence for each setting, or pair of settings, that may be meant and often is not."""
     yield from find_settings_without_effect(config)
-    shapes = {mode: shape for mode, _, shape in _list_line_shapes(config)}
-    train, evaluation = shapes.get("Train"), shapes.get("Eval")
-    if train and evaluation and train != evaluation:
+    trained, evaluated = ([list(lines.shape) for lines in list_line_shapes(config, mode)] for mode in ("Train", "Eval"))
+    draws_widths = config["Train"]["dataset"].get("ds_width")
+    if trained and evaluated and evaluated[0] not in trained and not draws_widths:
         yield (
-            f"Train resizes lines to {train!r} and Eval to {evaluation!r} (channels, height, width): a network is best"
-            " at the size that it was trained on."
+            f"Train resizes lines to {' or '.join(map(str, trained))} and Eval to {evaluated[0]} (channels, height,"
+            " width): a network is best at the size that it was trained on."
         )

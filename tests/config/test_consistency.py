@@ -56,6 +56,30 @@ def test_each_transform_of_pictures_in_the_built_in_configs_may_not_go_to_the_en
     assert tried >= {"RandomSceneCrop", "RandomSceneWindow", "TextCopyPaste", "TextBorderMap", "KeepVisibleText"}
 
 
+def with_scales(*scales, **sampler):
+    recipe = config.read(config.locate(RECOGNIZER))
+    recipe["Train"]["dataset"].update(name="MultiScaleDataSet", transforms=[{"DecodeImage": None}])
+    recipe["Train"]["sampler"] = {**SCALES, "scales": list(scales), **sampler}
+    recipe["Eval"]["dataset"]["transforms"] = [{"RecResizeImg": {"image_shape": [3, 32, 320]}}]
+    return recipe
+
+
+def test_an_evaluation_at_none_of_the_scales_of_the_training_is_a_doubt():
+    assert not any("resizes lines" in doubt for doubt in find_doubts(with_scales([160, 32], [320, 32])))
+    (doubt,) = (doubt for doubt in find_doubts(with_scales([160, 32], [96, 32])) if "resizes lines" in doubt)
+    assert doubt.startswith("Train resizes lines to [3, 32, 160] or [3, 32, 96] and Eval to [3, 32, 320]")
+
+
+def test_a_scale_that_is_too_high_for_the_backbone_is_refused():
+    (sentence,) = (each for each in find_conflicts(with_scales([320, 32], [320, 64])) if "pixels height" in each)
+    assert sentence.startswith("Train.sampler.scales must have lines of 32 pixels height")
+
+
+def test_the_first_batch_of_a_sampler_must_fit_into_memory():
+    (sentence,) = (each for each in find_conflicts(with_scales([320, 32], first_bs=10**6)) if "GiB" in each)
+    assert sentence.endswith("lower Train.sampler.first_bs.")
+
+
 @pytest.mark.parametrize(
     "name", ["RecResizeImg", "TextLineResize", "SVTRRecResizeImg", "SARRecResizeImg", "ToCHWImage"]
 )

@@ -11,8 +11,8 @@ import contextlib
 import copy
 import functools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import paddle
@@ -22,8 +22,7 @@ from ...config.names import MEMBER_OPTIONS
 from ...config.networks import networks, trainable_networks, without_centers
 from ...data.frames import Frames
 from ...data.label_rules import is_read_by_ctc
-from ...data.sources import MULTI_SCALE_SETS
-from ...data.transforms import list_transforms
+from ...data.line_shapes import Lines, list_line_shapes
 from ...errors import UserError, summarise
 from ...plugins.fast_cpu.memory import paddle_only
 from .shapes_only import compute_shapes_only, zero_weights
@@ -31,17 +30,9 @@ from .trained_network import with_classes
 
 OPTION = "frames_by_width"
 CLASSES = 8  # of the heads that are built here; their number changes no frame
-WIDEST = 480.0  # pixels: the default `max_w` of PaddleOCR's MultiScaleSampler
 WIDER = 128  # pixels, by which a line is made wider to see if it has more frames
-DIVISORS = [8, 16]  # of widths and heights: the default `divided_factor` there
 Counter = Callable[[tuple[int, ...], bool], int]  # from the shape of a line, and whether it is one of training
-
-
-class Lines(NamedTuple):
-    """The lines of a data set as the network gets them."""
-
-    key: str  # of the config, that sets their width
-    shape: tuple[int, ...]  # (channels, height, width); of several the widest
+Network = tuple[str, str, Counter]  # its backbone, the option for Frames, and what counts its frames
 
 
 def measure_frames(config: Mapping[str, Any], modes: Sequence[str]) -> tuple[dict[str, Frames], list[str]]:
@@ -56,47 +47,17 @@ def measure_frames(config: Mapping[str, Any], modes: Sequence[str]) -> tuple[dic
         return {}, []
     found, notes, counters = {}, [], _list_counters(config)
     for mode in (mode for mode in modes if counters and is_read_by_ctc(config[mode]["dataset"])):
-        lines = find_lines(config, mode)
-        reason = "no transform says how wide a line is"
-        if lines is not None:
-            try:
-                measured = [_measure(*each, lines, mode == "Train") for each in counters]
-                found[mode] = min(measured, key=lambda each: each.number)
-                continue
-            except Exception as error:  # whatever the network raises; training would stop at it with all the details
-                reason = f"on lines of {list(lines.shape)} the network stops with {summarise(error)}"
-        notes.append(f"{mode}: no text is compared with the frames of the network: {reason}.")
+        lines, training = list_line_shapes(config, mode), mode == "Train"
+        reason = _find_obstacle(counters, lines, training)
+        if reason is None:
+            measured = [_measure(*each, lines, training) for each in counters]
+            found[mode] = min(measured, key=lambda each: each.number)
+        else:
+            notes.append(f"{mode}: no text is compared with the frames of the network: {reason}.")
     return found, notes
 
 
-def find_lines(config: Mapping[str, Any], mode: str) -> Lines | None:
-    """The lines of a data set; None if nothing says how wide they are."""
-    dataset, sampler = config[mode]["dataset"], config[mode].get("sampler") or {}
-    if dataset.get("name") in MULTI_SCALE_SETS and sampler.get("scales"):
-        return _find_widest(sampler, bool(dataset.get("ds_width")), mode)
-    return find_image_shape(dataset)
-
-
-def find_image_shape(dataset: Mapping[str, Any]) -> Lines | None:
-    """The shape of the images by the last transform of a data set that says it; None if none does."""
-    for name, arguments in reversed(list_transforms(dataset)):
-        shape = arguments.get("image_shape")
-        if isinstance(shape, list) and len(shape) == 3 and shape[0] in (1, 3):  # RecConAug has (height, width, 3)
-            return Lines(f"{name}.image_shape", tuple(shape))
-    return None
-
-
-def _find_widest(sampler: Mapping[str, Any], by_ratio: bool, mode: str) -> Lines:
-    """The widest lines that PaddleOCR's MultiScaleSampler asks for."""
-    divisors = sampler.get("divided_factor", DIVISORS)
-    scales = [scale if isinstance(scale, list) else [scale, scale] for scale in sampler["scales"]]
-    width, height = max([side // divisor * divisor for side, divisor in zip(scale, divisors)] for scale in scales)
-    if by_ratio:
-        return Lines(f"{mode}.sampler.max_w", (3, height, int(sampler.get("max_w", WIDEST))))
-    return Lines(f"{mode}.sampler.scales", (3, height, width))
-
-
-def _list_counters(config: Mapping[str, Any]) -> list[tuple[str, str, Counter]]:
+def _list_counters(config: Mapping[str, Any]) -> list[Network]:
     """For each network that is trained, alike ones once: its backbone, the option for :class:`.Frames`, its counter."""
     architecture = without_centers(dict(config))["Architecture"]
     several = bool(architecture.get("Models"))
@@ -125,16 +86,48 @@ def _make_counter(section: dict) -> Counter:
     return count
 
 
-def _measure(backbone: str, option: str, count: Counter, lines: Lines, training: bool) -> Frames:
-    *rest, width = lines.shape
-    wider = (*rest, width + WIDER)
-    evaluated, number = count(lines.shape, False), count(lines.shape, training)
+def _find_errors(count: Counter, lines: Sequence[Lines], training: bool) -> dict[Lines, Exception]:
+    """{lines at which a network stops: with what}"""
+    errors = {}
+    for each in lines:
+        try:
+            count(each.shape, training)
+        except Exception as error:  # whatever the network raises; training would stop at it with all the details
+            errors[each] = error
+    return errors
+
+
+def _find_obstacle(counters: Sequence[Network], lines: Sequence[Lines], training: bool) -> str | None:
+    """Why the frames of these lines are not known; None if they are."""
+    if not lines:
+        return "no transform says how wide a line is"
+    for _, _, count in counters:
+        errors, evaluated = _find_errors(count, lines, training), _find_errors(count, lines, False)
+        for each, error in (errors or (evaluated if len(evaluated) == len(lines) else {})).items():
+            advice = f"; leave {name_heights([each])} out of {each.key}" if len(lines) > 1 else ""
+            return f"on lines of {list(each.shape)} the network stops with {summarise(error)}{advice}"
+    return None
+
+
+def name_heights(lines: Iterable[Lines]) -> str:
+    """Scales of a sampler, by their heights."""
+    return f"the scales of height {', '.join(str(each.shape[1]) for each in lines)}"
+
+
+def _measure(backbone: str, option: str, count: Counter, lines: Sequence[Lines], training: bool) -> Frames:
+    """The fewest frames of several kinds of lines. Those at which the network stops in evaluation hinder the option."""
+    stopping = _find_errors(count, lines, False)
+    key, shape, _ = min((each for each in lines if each not in stopping), key=lambda each: count(each.shape, False))
+    number, evaluated = min(count(each.shape, training) for each in lines), count(shape, False)
+    wider = (*shape[:2], shape[2] + WIDER)
     try:
-        more, follows = count(wider, False) - evaluated, count(wider, training) > number
+        more, follows = count(wider, False) - evaluated, count(wider, training) > count(shape, training)
     except Exception:  # a network of one width, such as SVTRNet
         more, follows = 0, False
     pixels = WIDER / more if more > 0 else None
-    return Frames(backbone, lines.key, width, number, evaluated, pixels, "" if follows or not pixels else option)
+    option = "" if follows or not pixels else f"{option} without {name_heights(stopping)}" if stopping else option
+    key = key.rpartition("transforms.")[2]  # by this name, `-o` finds it too
+    return Frames(backbone, key, shape[2], number, evaluated, pixels, option)
 
 
 @contextlib.contextmanager

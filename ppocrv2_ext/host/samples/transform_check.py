@@ -17,12 +17,11 @@ import cv2
 import numpy as np
 
 from ...data.dictionary import read_dictionary
+from ...data.sources import CHECKED_SETS, MULTI_SCALE_SETS
 from ...errors import UserError, summarise
 
 SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
 SEED = 7
-SETS = ("SimpleDataSet", "MultiScaleDataSet", "LMDBDataSet", "TextDetDataset", "TextRecDataset", "MSTextRecDataset")
-RESIZING_SETS = ("MultiScaleDataSet", "MSTextRecDataset")  # they resize after the transforms, and then keep the keys
 TEXT_ENCODERS = ("CTCLabelEncode", "TextLineEncode", "MultiLabelEncode", "SARLabelEncode", "NRTRLabelEncode")
 CLASS_ENCODERS = ("ClsLabelEncode",)
 SCENE_ENCODERS = ("DetLabelEncode",)
@@ -43,11 +42,11 @@ def require_usable_transforms(config: dict, mode: str) -> None:
     entries = dataset.get("transforms") or []
     names = [name for entry in entries for name in entry]
     label = _make_label(config, entries)
-    if dataset.get("name") not in SETS or label is None or "DecodeImage" not in names:
+    if dataset.get("name") not in CHECKED_SETS or label is None or "DecodeImage" not in names:
         return
     with _same_generators():
         ops = _build(config, mode, entries)
-        if dataset["name"] in RESIZING_SETS:
+        if dataset["name"] in MULTI_SCALE_SETS:  # they resize after the transforms, and then keep the keys
             names, ops = names[:-1], ops[:-1]
         outcomes = [_send(ops, names, size, label) for size in SIZES]
     failures = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
@@ -55,7 +54,7 @@ def require_usable_transforms(config: dict, mode: str) -> None:
         name, reason = failures[0]
         raise UserError(f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; mend the config there.")
     whole = [outcome for outcome in outcomes if isinstance(outcome, list)]
-    if dataset["name"] not in RESIZING_SETS and _is_batched(config[mode]["loader"]):
+    if dataset["name"] not in MULTI_SCALE_SETS and _is_batched(config[mode]["loader"]):
         _require_equal_shapes(mode, whole)
 
 

@@ -19,14 +19,16 @@ import paddle
 from paddle import nn
 
 from ...config.networks import networks
-from ...errors import UserError
-from ..networks.frame_count import find_image_shape
+from ...data.line_shapes import Lines, list_line_shapes
+from ...errors import UserError, summarise
+from ..networks.frame_count import name_heights
 from .loop import cast_as_in_loop, unwrap
 from .zero_loss import ZeroLossWatch
 
 ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
 TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
 HALF_TOLERANCE = 0.05  # the same in half precision: bfloat16 has 8 bits, and each layer rounds
+Run = Callable[[bool, tuple[int, ...]], paddle.Tensor]  # from whether it trains and a shape to features of a backbone
 
 
 @contextlib.contextmanager
@@ -65,42 +67,75 @@ def check_frames(
     Raises:
         UserError: the frames differ.
     """
-    lines = {mode: find_image_shape(config[mode]["dataset"]) for mode in ("Train", "Eval")}
-    shapes = {mode: each.shape for mode, each in lines.items() if each is not None}
-    if config["Architecture"].get("model_type") != "rec" or len(shapes) < len(lines):
+    trained, evaluated = (list_line_shapes(config, mode) for mode in ("Train", "Eval"))
+    if config["Architecture"].get("model_type") != "rec" or not trained or not evaluated:
         return
     for name, network in networks(config["Architecture"]).items():
         part = unwrap(model) if name is None else getattr(unwrap(model), name)
-        if not hasattr(part, "backbone") or network.get("Transform"):
-            continue
-        features = {mode: _run_backbone(part.backbone, mode == "Train", shape, cast) for mode, shape in shapes.items()}
-        counts = {mode: each.shape[-1] for mode, each in features.items()}
-        widths = {mode: shape[2] for mode, shape in shapes.items()}
-        backbone = network["Backbone"]["name"]
-        if counts["Train"] * widths["Eval"] != counts["Eval"] * widths["Train"]:
-            right = widths["Eval"] * counts["Train"] // max(counts["Eval"], 1)
-            raise UserError(
-                f"{backbone} makes {counts['Train']} frames of {widths['Train']} pixels in training, but"
-                f" {counts['Eval']} of {widths['Eval']} in evaluation, so it would read otherwise than it learns:"
-                " set `Architecture.frames_by_width: true`, or the width of `image_shape` to"
-                f" {right}, in Train and in Eval."
+        if hasattr(part, "backbone") and not network.get("Transform"):
+            yield from _check_backbone(
+                functools.partial(_run_backbone, part.backbone, cast), network, trained, evaluated
             )
-        if network.get("freeze_norm") and shapes["Train"] == shapes["Eval"]:
-            tolerance = TOLERANCE if features["Eval"].dtype == paddle.float32 else HALF_TOLERANCE
-            trained, evaluated = (features[mode].astype("float32") for mode in ("Train", "Eval"))
-            difference = float((trained - evaluated).abs().max() / evaluated.abs().max())
-            if difference > tolerance:
-                yield (
-                    f"{backbone}: its features in training differ from those in evaluation by {difference:.2g} of the"
-                    " largest, though its statistics are frozen: something else, such as dropout, differs."
-                )
+
+
+def _check_backbone(
+    run: Run, network: Mapping[str, Any], trained: list[Lines], evaluated: list[Lines]
+) -> Iterator[str]:
+    """:func:`check_frames` of one network.
+
+    Args:
+        run: the backbone.
+        network: its section of the config.
+        trained, evaluated: the lines of Train and of Eval, one for each scale of a sampler.
+    """
+    name, read = network["Backbone"]["name"], evaluated[0]
+    features = run(False, read.shape)
+    for lines in trained:
+        try:
+            learned = run(True, lines.shape)
+        except Exception as error:  # training would stop too, at the first batch of these lines
+            advice = f"leave {name_heights([lines])} out of" if len(trained) > 1 else "change"
+            sentence = f"{name} stops at lines of {list(lines.shape)}: {summarise(error)}; {advice} {lines.key}."
+            raise UserError(sentence) from error
+        count, right = learned.shape[-1], features.shape[-1]
+        width, read_width = lines.shape[2], read.shape[2]
+        if count * read_width != right * width:
+            stopping = [each for each in trained if _stops(run, each)]
+            without = f" without {name_heights(stopping)}" if stopping else ""
+            raise UserError(
+                f"{name} makes {count} frames of {width} pixels in training, but {right} of {read_width} in evaluation,"
+                f" so it would read otherwise than it learns: set `Architecture.frames_by_width: true`{without}, or the"
+                f" width to {read_width * count // max(right, 1)}, in {lines.key} and {read.key}."
+            )
+        if network.get("freeze_norm") and lines.shape == read.shape:
+            yield from _compare_features(name, learned, features)
+
+
+def _compare_features(backbone: str, trained: paddle.Tensor, evaluated: paddle.Tensor) -> Iterator[str]:
+    tolerance = TOLERANCE if evaluated.dtype == paddle.float32 else HALF_TOLERANCE
+    trained, evaluated = trained.astype("float32"), evaluated.astype("float32")
+    difference = float((trained - evaluated).abs().max() / evaluated.abs().max())
+    if difference > tolerance:
+        yield (
+            f"{backbone}: its features in training differ from those in evaluation by {difference:.2g} of the"
+            " largest, though its statistics are frozen: something else, such as dropout, differs."
+        )
+
+
+def _stops(run: Run, lines: Lines) -> bool:
+    """Whether a backbone stops at these lines in evaluation."""
+    try:
+        run(False, lines.shape)
+    except Exception:
+        return True
+    return False
 
 
 def _run_backbone(
     backbone: nn.Layer,
+    cast: Callable[[], contextlib.AbstractContextManager],
     training: bool,
     shape: tuple[int, ...],
-    cast: Callable[[], contextlib.AbstractContextManager],
 ) -> paddle.Tensor:
     """The features of one grey image. Neither statistics nor the mode of the layers change."""
     modes = [(layer, layer.training) for layer in backbone.sublayers(include_self=True)]

@@ -16,6 +16,7 @@ import yaml
 
 from ppocrv2_ext.config.networks import networks, trainable_networks
 from ppocrv2_ext.data.frames import suggest_width
+from ppocrv2_ext.data.line_shapes import list_line_shapes
 from ppocrv2_ext.host import build_network, connect
 from ppocrv2_ext.host.networks import frame_count
 
@@ -26,7 +27,7 @@ CLASSES, LONGEST = 12, 5
 def read_frames(config, mode):
     """The fewest frames that the CTC heads of the networks get, run whole as PaddleOCR's trainer runs them."""
     counts = []
-    shape = frame_count.find_lines(config, mode).shape
+    shapes = [lines.shape for lines in list_line_shapes(config, mode)]
     for name in trainable_networks(config["Architecture"]):
         section = copy.deepcopy(networks(config["Architecture"])[name])
         decoders = ("CTCLabelDecode", "SARLabelDecode", "NRTRLabelDecode")
@@ -44,7 +45,8 @@ def read_frames(config, mode):
         # the labels of both branches, then the lengths and the used share of the width
         texts = paddle.ones([1, 27], dtype="int64")
         with paddle.no_grad():
-            network(paddle.rand([1, *shape]), [texts, texts, paddle.to_tensor([LONGEST]), paddle.ones([1])])
+            for shape in shapes:
+                network(paddle.rand([1, *shape]), [texts, texts, paddle.to_tensor([LONGEST]), paddle.ones([1])])
     return min(counts)
 
 
@@ -58,8 +60,11 @@ def follow_advice(config, advice):
     if "frames_by_width" in advice:
         for section in networks(config["Architecture"]).values():
             section["frames_by_width"] = True
+    left_out = re.search(r"without the scales of height ([\d, ]+)", advice)
+    heights = left_out[1].split(", ") if left_out else []
     if key == "Train.sampler.scales":
-        config["Train"]["sampler"]["scales"] = [[width, height] for _, height in config["Train"]["sampler"]["scales"]]
+        scales = config["Train"]["sampler"]["scales"]
+        config["Train"]["sampler"]["scales"] = [[width, height] for _, height in scales if str(height) not in heights]
     elif key == "Train.sampler.max_w":
         config["Train"]["sampler"]["max_w"] = width
     else:
@@ -76,9 +81,9 @@ def main():
     for file in [*sorted(root.glob("configs/rec/**/*.y*ml")), *sorted(OURS.glob("*rec*.yml"))]:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
         config.setdefault("Eval", config["Train"])
-        lines = [frame_count.find_lines(config, mode) for mode in ("Train", "Eval")]
+        lines = [list_line_shapes(config, mode) for mode in ("Train", "Eval")]
         form = [config["Architecture"], lines]
-        if form in seen or not frame_count.is_read_by_ctc(config["Train"]["dataset"]) or None in lines:
+        if form in seen or not frame_count.is_read_by_ctc(config["Train"]["dataset"]) or [] in lines:
             continue
         seen.append(copy.deepcopy(form))
         measured, notes = frame_count.measure_frames(config, ("Train", "Eval"))

@@ -13,6 +13,7 @@ import paddle
 import pytest
 
 from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.data.line_shapes import Lines
 from ppocrv2_ext.host.networks import frame_count
 
 SCRIPT = Path(__file__).with_name("frames_on_a_clone.py")
@@ -29,6 +30,25 @@ def recognizer(width=320, encoder="TextLineEncode", **backbone):
         "transforms": [{encoder: None}, {"RecResizeImg": {"image_shape": [3, 32, width]}}],
     }
     return {**config, "Train": {"dataset": dataset}, "Eval": {"dataset": copy.deepcopy(dataset)}}
+
+
+def with_scales(*scales):
+    config = recognizer()
+    config["Train"]["dataset"]["name"] = "MultiScaleDataSet"
+    return {**config, "Train": {**config["Train"], "sampler": {"name": "MultiScaleSampler", "scales": list(scales)}}}
+
+
+def test_an_option_under_which_a_scale_stops_the_network_is_advised_without_it():
+    def count(shape, training):
+        """40 frames in training, and one of 8 pixels in evaluation if the line is high enough."""
+        if not training and shape[1] < 48:
+            raise AssertionError("Feature height 2 < pool kernel 3")
+        return 40 if training else shape[2] // 8
+
+    lines = [Lines("Train.sampler.scales", (3, height, 320), "MultiScaleSampler") for height in (32, 48, 64)]
+    frames = frame_count._measure("Pooled", "Architecture.frames_by_width=true", count, lines, True)
+    assert frames.option == "Architecture.frames_by_width=true without the scales of height 32"
+    assert (frames.number, frames.by_width, frames.pixels) == (40, 40, 8.0)
 
 
 @pytest.mark.usefixtures("wheel")
@@ -84,6 +104,16 @@ class TestOnTheWheel:
         assert train.startswith("Train: no text is compared with the frames of the network: on lines of [1, 32, 320]")
         assert evaluation.endswith("no transform says how wide a line is.")
 
+    def test_of_several_scales_the_fewest_frames_count(self):
+        measured, notes = frame_count.measure_frames(with_scales([320, 32], [160, 32]), ("Train",))
+        assert (measured["Train"].number, measured["Train"].width, notes) == (40, 160, [])
+
+    def test_a_scale_at_which_the_network_stops_is_named(self):
+        measured, (note,) = frame_count.measure_frames(with_scales([320, 32], [320, 64]), ("Train",))
+        assert measured == {}
+        assert "on lines of [3, 64, 320] the network stops with" in note
+        assert note.endswith("; leave the scales of height 64 out of Train.sampler.scales.")
+
     def test_the_network_of_the_measure_leaves_no_trace(self):
         paddle.seed(5)
         before = paddle.rand([3]).numpy()
@@ -96,31 +126,6 @@ class TestOnTheWheel:
         number = int(name.split("_")[1].split(".")[0])
         assert paddle.nn.Linear(1, 1).weight.name == name.replace(str(number), str(number + 1), 1)
         assert config == unchanged
-
-
-class TestLines:
-    def lines(self, *transforms, **section):
-        dataset = {"name": "SimpleDataSet", "transforms": list(transforms), **section.pop("dataset", {})}
-        return frame_count.find_lines({"Train": {"dataset": dataset, **section}}, "Train")
-
-    def test_the_last_transform_that_sizes_lines_counts(self):
-        first, last = {"A": {"image_shape": [3, 32, 100]}}, {"B": {"image_shape": [3, 48, 320]}}
-        assert self.lines(first, last, {"KeepKeys": {"keep_keys": []}}) == ("B.image_shape", (3, 48, 320))
-
-    def test_the_height_and_width_that_lines_are_joined_at_are_no_shape_of_lines(self):
-        assert self.lines({"RecConAug": {"image_shape": [48, 320, 3]}}) is None
-
-    @pytest.mark.parametrize(
-        ("sampler", "by_ratio", "expected"),
-        [
-            ({"scales": [[320, 32], [330, 48]]}, False, ("Train.sampler.scales", (3, 48, 328))),
-            ({"scales": [[320, 48]], "max_w": 640}, True, ("Train.sampler.max_w", (3, 48, 640))),
-            ({"scales": [[320, 48]]}, True, ("Train.sampler.max_w", (3, 48, 480))),
-        ],
-    )
-    def test_of_several_sizes_the_widest_counts(self, sampler, by_ratio, expected):
-        dataset = {"name": "MultiScaleDataSet", "ds_width": by_ratio}
-        assert self.lines(dataset=dataset, sampler={"name": "MultiScaleSampler", **sampler}) == expected
 
 
 @pytest.mark.parametrize(

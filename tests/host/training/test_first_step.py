@@ -121,6 +121,48 @@ class TestFrames:
         assert list(first_step.check_frames(model, shapeless)) == []
 
 
+def config_with_scales(*scales):
+    made = config(320, 320)
+    made["Train"] = {
+        "dataset": {"name": "MultiScaleDataSet", "transforms": [{"DecodeImage": None}]},
+        "sampler": {"name": "MultiScaleSampler", "scales": list(scales)},
+    }
+    return made
+
+
+class NoLow(Pooled):
+    """It stops at lines of less than 32 pixels height, in evaluation or in training too."""
+
+    def __init__(self, mode_is_shared):
+        super().__init__()
+        self.mode_is_shared = mode_is_shared
+
+    def forward(self, x):
+        if x.shape[2] == 16 and (self.mode_is_shared or not self.training):
+            raise AssertionError("Feature height 2 < pool kernel 3")
+        return super().forward(x)
+
+
+class TestScales:
+    def test_scales_with_as_many_frames_as_in_evaluation_are_fine(self, model):
+        assert list(first_step.check_frames(model, config_with_scales([320, 16], [320, 32]))) == []
+
+    def test_one_scale_that_is_pooled_to_other_frames_is_refused(self, model):
+        message = "makes 40 frames of 160 pixels in training, but 40 of 320 .* to 320, in Train.sampler.scales and Eval"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(model, config_with_scales([320, 16], [160, 32])))
+
+    def test_the_option_is_advised_without_the_scales_at_which_the_backbone_then_stops(self):
+        message = "frames_by_width: true` without the scales of height 16, or"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(Recognizer(NoLow(False)), config_with_scales([160, 16], [160, 32])))
+
+    def test_a_scale_at_which_the_backbone_stops_is_named(self):
+        message = r"stops at lines of \[3, 16, 320\]: .*; leave the scales of height 16 out of Train.sampler.scales"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(Recognizer(NoLow(True)), config_with_scales([320, 32], [320, 16])))
+
+
 class TestGradients:
     def _backward(self, model, cut):
         model(paddle.rand([1, 3, 8, 320]), cut).sum().backward()
