@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
 from ..config.networks import networks, without_centers
 from ..data.dictionary import read_dictionary
+from ..data.line_shapes import SAMPLER
 from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
@@ -40,7 +41,7 @@ def require_data(config: dict, modes: Sequence[str]) -> None:
 
 
 def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
-    """Refuse a training set smaller than one batch.
+    """Refuse a training set smaller than one batch. A sampler of scales repeats samples until its batch is full.
 
     Args:
         counts: numbers of samples, one for each label file or LMDB of Train; None for a set that was not counted.
@@ -52,12 +53,14 @@ def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) ->
     ratios = list_ratios("Train", dataset)
     count = sum(round(number * ratio) for number, ratio in zip(counts, ratios))
     needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
+    advice = "lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false"
+    if (config["Train"].get("sampler") or {}).get("name") == SAMPLER:
+        needed, advice = ranks, "add samples"
     if count < needed:
         after = "" if set(ratios) == {1.0} else f" after Train.dataset.ratio_list={ratios}"
         files = list_label_files(dataset) if dataset["name"] in LABEL_FILE_SETS else [dataset["data_dir"]]
         raise UserError(
-            f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed};"
-            " lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false."
+            f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed}; {advice}."
         )
 
 

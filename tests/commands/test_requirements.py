@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ppocrv2_ext.checkpoints import pdparams
-from ppocrv2_ext.commands.requirements import require_known_characters
+from ppocrv2_ext.commands.requirements import require_batch, require_known_characters
 from ppocrv2_ext.errors import UserError
 
 
@@ -38,3 +38,24 @@ def test_a_character_that_the_training_did_not_have_is_refused(export_with, tmp_
     (tmp_path / "more.txt").write_text("a\nb\nc\nd\n")
     with pytest.raises(UserError, match="lacks 1 of the characters in .*more.txt, such as 'd'"):
         export_with(4, character_dict_path=str(tmp_path / "more.txt"))
+
+
+@pytest.fixture
+def training():
+    """The section of a training in batches of 8 lines."""
+    dataset = {"name": "MultiScaleDataSet", "label_file_list": ["train.txt"]}
+    return {"dataset": dataset, "loader": {"batch_size_per_card": 8, "drop_last": True}}
+
+
+def test_a_set_that_does_not_fill_a_batch_is_refused(training):
+    require_batch({"Train": training}, [8])
+    with pytest.raises(UserError, match=r"train\.txt: 7 samples do not fill one batch of 8"):
+        require_batch({"Train": training}, [7])
+
+
+def test_a_sampler_of_scales_fills_its_batch_from_any_set(training):
+    """It repeats samples, and the size of its batches is first_bs."""
+    config = {"Train": {**training, "sampler": {"name": "MultiScaleSampler", "first_bs": 64}}}
+    require_batch(config, [2], ranks=2)
+    with pytest.raises(UserError, match="1 samples do not fill one batch of 2; add samples"):
+        require_batch(config, [1], ranks=2)
