@@ -21,7 +21,9 @@ BUILDER_ARGUMENTS = GLOBAL_KEYS | {"name", "in_channels", "out_channels", "step_
 WRONG = "wrong"
 LEFTOVER = "leftover"  # a word that has no effect and may do no harm
 REFUSED = "refused"  # by the component itself. It may follow from another problem, and is told if there is none
-LACKING = "lacking"  # in the wheel, and not in a clone. The sentence is only a name, such as "head 'MultiHead'"
+LACKING = (
+    "lacking"  # in the wheel or an old clone, and not in a new one. The sentence is only a name: "head 'MultiHead'"
+)
 OF_STAND_IN = "of a stand-in"  # an argument that a stand-in of the wheel does not take; the clone's own may
 
 

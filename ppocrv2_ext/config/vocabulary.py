@@ -104,8 +104,10 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         problems += [*map(Problem, find_conflicts(config)), *(Problem(each, LEFTOVER) for each in find_doubts(config))]
     lacking = dict.fromkeys(problem.sentence for problem in problems if problem.kind == LACKING)
     if lacking:
-        clone_needed = Problem(f"this config {CLONE_NEEDED}: the wheel has no {', no '.join(lacking)}.")
-        problems = [clone_needed, *(each for each in problems if each.kind not in (LACKING, OF_STAND_IN))]
+        clone_needed = f"this config {CLONE_NEEDED}: the wheel has no {', no '.join(lacking)}."
+        if catalog.is_complete():
+            clone_needed = f"the clone of PaddleOCR in use has no {', no '.join(lacking)}; update it."
+        problems = [Problem(clone_needed), *(each for each in problems if each.kind not in (LACKING, OF_STAND_IN))]
     return [*leftovers, *_raise_fatal(problems)]
 
 

@@ -67,6 +67,13 @@ def test_every_built_in_config_and_every_sound_config_of_paddleocr_passes_on_a_c
     assert all(any(fault in line for line in refused) for fault in FAULTS)
 
 
+def test_an_older_clone_is_to_be_updated_and_none_is_asked_for(catalog, recipe, monkeypatch):
+    monkeypatch.setattr(catalog, "is_complete", lambda: True)
+    recipe["Architecture"]["Backbone"] = {"name": "PPLCNetV4"}
+    with pytest.raises(UserError, match=r"^the clone of PaddleOCR in use has no backbone 'PPLCNetV4'; update it\.$"):
+        vocabulary.check(recipe, catalog)
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
