@@ -11,7 +11,6 @@ from ppocrv2_ext.checkpoints.paths import require_file
 from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
 from ppocrv2_ext.data.labels import read_boxes
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.host import find_host
 
 LABELS = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -19,6 +18,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 def check_paddleocr(context: click.Context, _: click.Parameter, directory: str | None) -> str | None:
     """Callback of ``--paddleocr DIR``: PaddleOCR is there or, if no DIR is given, where `ppocrv2` looks for it."""
+    from ppocrv2_ext.host import find_host  # it imports Paddle, which most mistakes need not wait for
+
     try:
         find_host(directory)
     except UserError as error:
