@@ -25,7 +25,8 @@ from rich.console import Console
 from ppocrv2_ext.checkpoints.official import DICTIONARY
 from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.dictionary import read_dictionary
-from ppocrv2_ext.deploy.read import line_width, load_image, read_lines
+from ppocrv2_ext.deploy.lines import reading_width
+from ppocrv2_ext.deploy.read import load_image, read_lines
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import find_host
 
@@ -193,7 +194,7 @@ def make_overrides(data: Path, train: Path, held_out: Path, epochs: int) -> list
     """
     images = [data / image for image, _ in read_labels(train)]
     step = max(1, len(images) // 500)
-    widths = [line_width(load_image(image), least=0) for image in images[::step]]
+    widths = [reading_width(load_image(image), 32, 32, empty_end=0) for image in images[::step]]
     # Wide enough for 19 of 20 lines; longer ones are squeezed. A wider image would take more time.
     width = min(320, 32 * math.ceil(np.percentile(widths, 95) / 32))
     steps = len(images) // BATCH

@@ -27,7 +27,6 @@ from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .places import has_folder
 from .settings import LineSettings
 
-WIDTH_STEP = 32  # pixels
 # Width by height of the longest line: some 500 letters, for which the official recognizer takes 200 MB. A strip of
 # 2000 x 1 pixels would take ten times as much, and nobody can read it.
 LONGEST_RATIO = 250
@@ -95,19 +94,6 @@ def resize_line(image: np.ndarray, height: int = 32, width: int = 320) -> np.nda
     line = np.zeros((3, height, width), np.float32)
     line[:, :, :used] = (pixels / 255 - 0.5) / 0.5
     return line
-
-
-def line_width(image: np.ndarray, height: int = 32, least: int = 320) -> int:
-    """The width of a line for training, pixels: ``least``, or for a longer line the next multiple of ``WIDTH_STEP``.
-
-    A line that is more than LONGEST_RATIO times as wide as high gets no more.
-
-    Args:
-        image: (h, w, 3).
-        height: that the line is resized to, pixels.
-    """
-    needed = min(math.ceil(height * image.shape[1] / image.shape[0]), LONGEST_RATIO * height)
-    return max(least, math.ceil(needed / WIDTH_STEP) * WIDTH_STEP)
 
 
 def ctc_greedy(probabilities: np.ndarray, characters: Sequence[str]) -> list[tuple[str, float]]:

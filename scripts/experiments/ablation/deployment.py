@@ -18,8 +18,9 @@ import numpy as np
 from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
+from ppocrv2_ext.deploy.lines import reading_width
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
-from ppocrv2_ext.deploy.read import line_width, load_image, resize_line
+from ppocrv2_ext.deploy.read import load_image, resize_line
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
@@ -125,7 +126,7 @@ def read_test_inputs(data: PathLike, description: ModelDescription) -> list[np.n
     images = itertools.islice(_load_images(Path(data)), IMAGES)
     _, height, width = description.image_shape
     if height > 0:
-        return [resize_line(image, height, line_width(image, height, width))[None] for image in images]
+        return [resize_line(image, height, reading_width(image, height, width))[None] for image in images]
     return [_resize_scene(image) for image in images]
 
 
