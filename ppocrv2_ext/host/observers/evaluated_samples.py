@@ -10,6 +10,7 @@ import numpy as np
 
 from ...preview.samples import denormalise, measure_used_width
 from ...report.samples import LineSamples, SceneSamples
+from ..samples.draw_samples import OF_LINES, find_normalisation
 
 # From the section Metric of a config to what collects the samples.
 KINDS: dict[str, Callable[[dict], LineSamples | SceneSamples]] = {
@@ -31,10 +32,7 @@ class EvaluatedSamples:
         self._kind, self._metric = config["Architecture"].get("model_type"), config["Metric"]
         self._data_dir = str(config["Eval"]["dataset"].get("data_dir") or "")
         self._mode = next((op.img_mode for op in transforms if hasattr(op, "img_mode")), "BGR")
-        self._normalisation = next(
-            ((op.scale, op.mean, op.std) for op in transforms if hasattr(op, "mean") and hasattr(op, "std")),
-            (1 / 255, 0.5, 0.5),  # as PaddleOCR's transforms normalise that resize lines
-        )
+        self._normalisation = find_normalisation(transforms, OF_LINES)
         self.networks: dict[str | None, Any] = {}  # {network, or None for a single one: its samples}
 
     def add(self, results: Any, batch: Sequence[Any], files: Sequence[str]) -> None:

@@ -145,15 +145,21 @@ class Recorder(watching.Observer):
 
     def begin_evaluation(self, batches: int) -> None:
         """Collect the samples anew."""
-        transforms = getattr(self._training.validation_set, "ops", None) or ()
-        self._collected = EvaluatedSamples(self._training.config, transforms)
+        with self._guarding_samples():
+            transforms = getattr(self._training.validation_set, "ops", None) or ()
+            self._collected = EvaluatedSamples(self._training.config, transforms)
 
     def results(self, results: Any, batch: Sequence[Any], files: Sequence[str]) -> None:
-        """Take the samples of a batch. What cannot be shown must not end a training."""
-        if self._collected is None:
-            return
+        """Take the samples of a batch."""
+        if self._collected is not None:
+            with self._guarding_samples():
+                self._collected.add(results, batch, files)
+
+    @contextlib.contextmanager
+    def _guarding_samples(self) -> Iterator[None]:
+        """A context in which samples are collected. What cannot be shown must not end a training."""
         try:
-            self._collected.add(results, batch, files)
+            yield
         except Exception as error:
             self._collected = None
             self._training.logger.warning(f"the report will show no samples of this evaluation: {error!r}")

@@ -18,6 +18,8 @@ from ...preview.samples import LineSample, SceneSample, denormalise, measure_use
 from .datasets import seed_generators
 from .worker_memory import keep_freed_memory
 
+AS_IT_IS = (1, 0, 1)  # scale, mean and std of a network that gets the picture itself
+OF_LINES = (1 / 255, 0.5, 0.5)  # those of PaddleOCR's transforms that resize lines, which also normalise them
 SOURCE = "ppocrv2_source"  # key of a sample for what its file holds: (bytes, label)
 
 
@@ -149,7 +151,7 @@ def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
     if "polys" in data:
         return SceneSample(
             name,
-            _to_rgb(denormalise(data["image"], *_find_normalisation(ops)), mode),
+            _to_rgb(denormalise(data["image"], *find_normalisation(ops, AS_IT_IS)), mode),
             [np.reshape(polygon, (-1, 2)) for polygon in data["polys"]],
             list(data["texts"]),
             np.array(data["ignore_tags"], dtype=bool),
@@ -169,14 +171,20 @@ def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
             f"the transforms of Train make {', '.join(sorted(set(data) - {SOURCE}))}."
         )
     source: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
-    # PaddleOCR's transforms that resize lines also normalise them, always with these numbers.
-    image = _to_rgb(denormalise(data["image"], 1 / 255, 0.5, 0.5), mode)
+    image = _to_rgb(denormalise(data["image"], *OF_LINES), mode)
     return LineSample(name, source[:, :, ::-1], image, measure_used_width(data["image"]), label, written)
 
 
-def _find_normalisation(ops: list) -> Sequence[Any]:
-    """(scale, mean, std) of NormalizeImage. Without one, the network gets the picture itself."""
-    return next(((op.scale, op.mean, op.std) for op in ops if hasattr(op, "mean") and hasattr(op, "std")), (1, 0, 1))
+def find_normalisation(ops: Sequence[Any], default: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    """(scale, mean, std) of NormalizeImage, by which a picture is ``(pixels * scale - mean) / std``.
+
+    Args:
+        ops: transforms.
+        default: what is true without it.
+    """
+    attributes = ("scale", "mean", "std")  # some transforms that resize lines have the last two, in other units
+    found = (op for op in ops if all(hasattr(op, attribute) for attribute in attributes))
+    return next(((op.scale, op.mean, op.std) for op in found), default)
 
 
 def _find_attribute(ops: list, attribute: str) -> Any:

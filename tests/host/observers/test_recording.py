@@ -97,6 +97,13 @@ def test_a_page_that_cannot_be_made_is_a_warning(recording, monkeypatch, caplog)
     assert "The report of this training is" not in caplog.text
 
 
+def test_transforms_that_cannot_be_shown_cost_the_samples_and_not_the_training(recording, monkeypatch, caplog):
+    monkeypatch.setattr(recording, "EvaluatedSamples", lambda config, transforms: transforms.scale)
+    read = record(recording, monkeypatch)
+    assert read.end.outcome == "finished"
+    assert "the report will show no samples of this evaluation: AttributeError" in caplog.text
+
+
 def test_a_full_disk_costs_the_report_and_not_the_training(recording, monkeypatch, caplog):
     from ppocrv2_ext.errors import UserError
 
