@@ -60,7 +60,7 @@ def follow_advice(config, advice):
     if "frames_by_width" in advice:
         for section in networks(config["Architecture"]).values():
             section["frames_by_width"] = True
-    left_out = re.search(r"without the scales of height ([\d, ]+)", advice)
+    left_out = re.search(r"without the scales of height (\d+(?:, \d+)*)", advice)
     heights = left_out[1].split(", ") if left_out else []
     if key == "Train.sampler.scales":
         scales = config["Train"]["sampler"]["scales"]
