@@ -131,15 +131,33 @@ def _write_trained(published: _Published, file: str, network: str | None, output
     params = pdparams.read_network(file, _best_network(file, published.kind) if network is None else network)
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / published.dictionary) if published.dictionary else None
-    classes = requirements.read_trained_characters(params, dictionary) if dictionary else None
-    state = _build(published, host, classes).state_dict()
-    params = loading.fit_form(params, state)
+    characters = requirements.read_trained_characters(params, dictionary) if dictionary else None
+    state = _build(published, host, characters).state_dict()
+    params = _merge_branches(published, loading.fit_form(params, state), host, characters)
     branches = multi_head.find_training_branches(params)
     params = {name: value for name, value in params.items() if name not in branches}
     report = loading.compare_parameters(params, state)
     click.echo(loading.render_report(report, file))
     loading.require_match(report, minimum=1.0)
     _write(published, params, dictionary, output)
+
+
+def _merge_branches(
+    published: _Published, params: dict[str, Array], host: Host, characters: Sequence[str] | None
+) -> dict[str, Array]:
+    """The weights with their training branches merged as in the published file, if a training left them apart."""
+    from ..checkpoints import loading
+    from ..host.networks import merging
+
+    if not published.architecture.get("merged"):
+        return params
+    apart = _build(published._replace(architecture={**published.architecture, "merged": False}), host, characters)
+    if loading.compare_parameters(params, apart.state_dict()).ratio < 1:
+        return params
+    apart.set_state_dict(params)
+    apart.eval()
+    merging.merge(apart, published.architecture)
+    return dict(apart.state_dict())
 
 
 def _build(published: _Published, host: Host, characters: Sequence[str] | None = None) -> Any:

@@ -162,8 +162,10 @@ from ppocrv2_ext.host import build_network, connect
 connect(sys.argv[1])
 architecture = yaml_files.read(yaml_files.locate("clone/PP-OCRv6_tiny_rec_finetune"))["Architecture"]
 architecture["Head"]["out_channels"] = 12
+if sys.argv[2] == "apart":
+    architecture.update(merged=False, restore_norm=False)
 state = build_network(architecture).state_dict()
-assert any(".norm." in name for name in state)
+assert any((".norm." if sys.argv[2] == "restored" else ".conv1.") in name for name in state)
 pair = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in state.items()}
 Path("letters.txt").write_text("\\n".join("abcdefghij"))
 write_checkpoint(pair, ".", "latest", "letters.txt")
@@ -171,9 +173,10 @@ write_checkpoint(pair, ".", "latest", "letters.txt")
 
 
 @pytest.mark.checkout
-def test_a_network_of_a_newer_pair_is_written_in_the_form_of_the_published_file(ppocrv2, checkout, tmp_path):
+@pytest.mark.parametrize("form", ["restored", "apart"])
+def test_a_network_of_a_newer_pair_is_written_in_the_form_of_the_published_file(ppocrv2, checkout, tmp_path, form):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    command = [sys.executable, "-W", "ignore", "-c", PAIR, str(checkout)]
+    command = [sys.executable, "-W", "ignore", "-c", PAIR, str(checkout), form]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     options = ["--from", "latest", "--network", "Student", "--output", "out"]
     done = ppocrv2("weights", "rec", "--model", "v6-tiny", *options, paddleocr=checkout)
