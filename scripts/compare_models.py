@@ -30,7 +30,7 @@ from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE
-from ppocrv2_ext.deploy.read import explain, open_image, open_line
+from ppocrv2_ext.deploy.pictures import explain, open_image, open_line
 from ppocrv2_ext.deploy.settings import official_settings, read_settings
 from ppocrv2_ext.errors import UserError
 

@@ -34,7 +34,7 @@ from ppocrv2_ext.checkpoints.paths import require_file
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.config.yaml_files import assignment
-from ppocrv2_ext.deploy.read import ctc_greedy
+from ppocrv2_ext.deploy.decoding import ctc_greedy
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
 from ppocrv2_ext.host.networks.trained_network import load_trained_network

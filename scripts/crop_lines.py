@@ -30,7 +30,7 @@ from ppocrv2_ext.data.polygons import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.deploy.detect import order_corners
 from ppocrv2_ext.deploy.lines import cut_line
-from ppocrv2_ext.deploy.read import explain, open_image
+from ppocrv2_ext.deploy.pictures import explain, open_image
 from ppocrv2_ext.errors import UserError, shorten
 
 LABELS = "labels.txt"

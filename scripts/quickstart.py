@@ -26,7 +26,8 @@ from ppocrv2_ext.checkpoints.official import DICTIONARY
 from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.deploy.lines import reading_width
-from ppocrv2_ext.deploy.read import load_image, read_lines
+from ppocrv2_ext.deploy.pictures import load_image
+from ppocrv2_ext.deploy.read import read_lines
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import find_host
 

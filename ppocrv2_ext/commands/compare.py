@@ -117,7 +117,7 @@ def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Ba
     """The lines of a label file. What cannot be read is added to ``problems``."""
     from ..data.label_files import NO_SAMPLE, read_entries
     from ..data.labels import is_detection_label
-    from ..deploy.read import explain, open_line
+    from ..deploy.pictures import explain, open_line
 
     names, texts, images = [], [], []
     for entry in read_entries(labels):

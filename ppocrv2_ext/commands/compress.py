@@ -144,7 +144,7 @@ def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | di
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:
     """((the pictures that choose weights, those that check them), a sentence for each line and picture left out)"""
     from ..deploy.labelled import open_samples, read_samples
-    from ..deploy.read import open_image, open_line
+    from ..deploy.pictures import open_image, open_line
 
     found = read_samples(data, data_dir, kind, count or PICTURES[kind])
     pictures, labels, problems = open_samples(found, open_line if kind == "rec" else open_image)

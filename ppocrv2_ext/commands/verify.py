@@ -108,7 +108,7 @@ def _open_pictures(files: Sequence[Path], count: int, lines: bool) -> tuple[list
 
 def _refuse_long(picture: Picture) -> Picture:
     """``picture``, or the same without pixels if it is too long to be a line."""
-    from ..deploy.read import require_line
+    from ..deploy.pictures import require_line
 
     try:
         if picture.pixels is not None:

@@ -4,8 +4,9 @@
 - ``settings``: what that description says about each stage of reading.
 - ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.
 - ``onnx_conversion``: converts a model to ONNX and compares the two.
-- ``read``: opens images, and reads those of one line of text.
+- ``pictures``: opens files and arrays as pixels.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
+- ``decoding``: makes texts of what a recognizer computes. ``read``: reads pictures of one line each.
 - ``sources``, ``formats``: the files that are read, and what is written of them.
 - ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.

@@ -17,8 +17,7 @@ from .engine import Engine
 from .evaluation import Counts, keep_text, match_boxes
 from .labelled import open_samples as open_samples  # static_int8.py finds the two here
 from .labelled import read_samples as read_samples
-from .lines import DIRECTIONS, find_turned, read_texts, reading_width
-from .read import resize_line
+from .lines import DIRECTIONS, find_turned, read_texts, reading_width, resize_line
 
 
 def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ from ..data.label_files import NO_SAMPLE, Entry, read_entries
 from ..data.labels import is_detection_label, read_boxes
 from ..errors import UserError
 from ..files import PathLike
-from .read import explain, open_image
+from .pictures import explain, open_image
 
 TOLD = 5  # of a list: a longer one moves what matters off the screen
 
@@ -94,7 +94,7 @@ def open_samples(
     """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each line and each picture that is left out)
 
     Args:
-        open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.read.open_line`.
+        open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.pictures.open_line`.
     """
     pictures, known, problems = [], [], list(labels.problems)
     for sample in labels.samples:

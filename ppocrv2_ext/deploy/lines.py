@@ -9,6 +9,7 @@ Pictures and lines are (H, W, 3) uint8 BGR. B batch, T frames, C classes.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -16,8 +17,9 @@ import cv2
 import numpy as np
 
 from ..errors import UserError
+from .decoding import decode
 from .engine import Engine, require_rank
-from .read import LEAST_ALONE, LONGEST_RATIO, decode, resize_line
+from .pictures import LONGEST_RATIO
 from .settings import LineSettings
 
 UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
@@ -25,6 +27,7 @@ TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a
 # Pixels. Of 516 long lines of receipts, the official recognizer reads 0.603 right without an empty end, 0.618 with 32
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.
 EMPTY_END = 64
+LEAST_ALONE = 2048  # pixels; a line that is read at more takes memory enough to run alone
 MOST_WARPED = 32_766  # pixels of a side that OpenCV 4 warps
 MARGIN = 4  # pixels around a box; a cubic warp looks two pixels further
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
@@ -107,6 +110,24 @@ def reading_width(line: np.ndarray, height: int, least: int, empty_end: int = EM
     """
     needed = min(int(height * line.shape[1] / line.shape[0]), LONGEST_RATIO * height)
     return needed + empty_end if needed > least else least
+
+
+def resize_line(image: np.ndarray, height: int = 32, width: int = 320) -> np.ndarray:
+    """One line as the network sees it: with its aspect, padded on the right, squeezed if it is longer than ``width``.
+
+    PaddleOCR trains and evaluates with the same pixels (RecResizeImg, ppocr/data/imaug/rec_img_aug.py).
+
+    Args:
+        image: (h, w, 3) uint8, BGR.
+        height, width: pixels of the result.
+    Returns:
+        (3, height, width) float32 in [-1, 1]; padding is 0.
+    """
+    used = min(width, math.ceil(height * image.shape[1] / image.shape[0]))
+    pixels = cv2.resize(image, (used, height)).transpose(2, 0, 1).astype(np.float32)
+    line = np.zeros((3, height, width), np.float32)
+    line[:, :, :used] = (pixels / 255 - 0.5) / 0.5
+    return line
 
 
 def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:

@@ -26,8 +26,8 @@ from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
+from .pictures import ImageSource, explain, open_image
 from .places import has_folder
-from .read import ImageSource, explain, open_image
 from .settings import official_settings, read_settings
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie

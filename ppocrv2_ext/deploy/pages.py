@@ -8,7 +8,7 @@ import numpy as np
 
 from .lines import is_squeezed
 from .ocr import OCR, Line
-from .read import LONGEST_RATIO
+from .pictures import LONGEST_RATIO
 from .sources import Picture
 
 

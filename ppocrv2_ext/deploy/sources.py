@@ -12,8 +12,8 @@ from PIL import Image
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
+from .pictures import explain, load_image, pillow_errors, to_bgr, to_pixels
 from .places import has_folder, is_there
-from .read import explain, load_image, pillow_errors, to_bgr, to_pixels
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn

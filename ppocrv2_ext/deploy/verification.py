@@ -25,10 +25,9 @@ from ..files import PathLike
 from .answers import read_line, read_versions
 from .detect import Detector
 from .engine import load_engine
-from .lines import DIRECTIONS, classify, read_texts
+from .lines import DIRECTIONS, classify, read_texts, resize_line
 from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
 from .places import has_file, has_folder
-from .read import resize_line
 from .settings import find_kind, read_settings
 
 PEERS_FILE = Path(__file__).with_name("peers.py")

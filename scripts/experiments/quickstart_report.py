@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from rich import box
 from rich.table import Table
 
-from ppocrv2_ext.deploy.read import ImageSource, open_image
+from ppocrv2_ext.deploy.pictures import ImageSource, open_image
 from ppocrv2_ext.files import PathLike
 from ppocrv2_ext.preview.colours import INK, QUIET, RULE, WRONG
 from ppocrv2_ext.preview.fonts import load_font

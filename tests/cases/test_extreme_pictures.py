@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.deploy import detect, lines, pages, read
+from ppocrv2_ext.deploy import detect, lines, pages, pictures, read
 from ppocrv2_ext.deploy import ocr as deploy_ocr
 from ppocrv2_ext.deploy.labelled import Labels, Sample, open_samples
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.deploy.sources import Picture
 
 STRIP = np.zeros((1, 2000, 3), np.uint8)
-LONGEST = np.zeros((1, read.LONGEST_RATIO, 3), np.uint8)
+LONGEST = np.zeros((1, pictures.LONGEST_RATIO, 3), np.uint8)
 REASON = "of 2000 x 1 pixels, it is more than 250 times as wide as high and no line of text; cut it"
 
 
@@ -38,7 +38,7 @@ class TestLines:
         assert ("      2   0.500" if command == "compare" else "2 pictures in ") in result.stdout
 
     def test_the_longest_line_is_read(self):
-        np.testing.assert_array_equal(read.open_line(LONGEST), LONGEST)
+        np.testing.assert_array_equal(pictures.open_line(LONGEST), LONGEST)
 
     def test_a_strip_has_a_reading_with_a_problem(self, model_dir):
         strip, line = read.read_lines([STRIP, np.zeros((32, 64, 3), np.uint8)], model_dir)
@@ -47,7 +47,7 @@ class TestLines:
 
     def test_a_strip_is_no_sample_of_a_recognizer(self, labels):
         sample = Labels([Sample(labels.parent / "strip.png", "a")], [])
-        assert len(open_samples(sample, read.open_line)[2]) == 1
+        assert len(open_samples(sample, pictures.open_line)[2]) == 1
         assert len(open_samples(sample)[2]) == 0  # a classifier sees a square of each line
 
     def test_a_strip_is_squeezed_where_it_is_read(self):
@@ -139,14 +139,14 @@ class TestPictures:
         def fail(file):
             raise MemoryError
 
-        monkeypatch.setattr(read, "to_pixels", fail)
+        monkeypatch.setattr(pictures, "to_pixels", fail)
         with pytest.raises(ValueError, match="it takes more memory than there is; make it smaller"):
-            read.load_image(labels.parent / "line.png")
+            pictures.load_image(labels.parent / "line.png")
 
     def test_a_transparent_picture_takes_a_few_bytes_for_each_pixel(self):
         pixels = np.random.default_rng(0).integers(0, 256, (3000, 2000, 4), dtype=np.uint8)
         tracemalloc.start()
-        found = read.to_bgr(pixels)
+        found = pictures.to_bgr(pixels)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 16 * pixels[..., 0].size

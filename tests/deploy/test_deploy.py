@@ -7,7 +7,7 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from ppocrv2_ext.deploy import engine, lines, model_folder, read, settings
+from ppocrv2_ext.deploy import decoding, engine, lines, model_folder, pictures, read, settings
 from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
@@ -294,27 +294,27 @@ class TestDecoding:
         return np.eye(4, dtype=np.float32)[list(classes)][None]
 
     def test_repeats_merge_unless_a_blank_is_between_them(self):
-        assert read.ctc_greedy(self._one_hot(1, 1, 0, 1, 2, 2, 0), ["", *LETTERS]) == [("aab", 1.0)]
+        assert decoding.ctc_greedy(self._one_hot(1, 1, 0, 1, 2, 2, 0), ["", *LETTERS]) == [("aab", 1.0)]
 
     def test_all_blank_is_no_text_with_score_zero(self):
-        assert read.ctc_greedy(self._one_hot(0, 0, 0), ["", *LETTERS]) == [("", 0.0)]
+        assert decoding.ctc_greedy(self._one_hot(0, 0, 0), ["", *LETTERS]) == [("", 0.0)]
 
     def test_the_score_is_the_mean_over_the_frames_that_gave_characters(self):
         frames = np.array([[[0.1, 0.9, 0, 0], [0.3, 0.7, 0, 0], [1, 0, 0, 0], [0.4, 0, 0.6, 0]]])
-        assert read.ctc_greedy(frames, ["", *LETTERS]) == [("ab", pytest.approx((0.9 + 0.6) / 2))]
+        assert decoding.ctc_greedy(frames, ["", *LETTERS]) == [("ab", pytest.approx((0.9 + 0.6) / 2))]
 
     def test_fewer_characters_than_classes_are_refused(self):
         with pytest.raises(ValueError, match="C=4"):
-            read.ctc_greedy(self._one_hot(0), LETTERS)
+            decoding.ctc_greedy(self._one_hot(0), LETTERS)
 
     @pytest.mark.parametrize(("count", "last"), [(4, "c"), (5, " ")])
     def test_one_class_more_than_the_dictionary_is_the_space(self, count, last):
-        names = read.name_classes(LETTERS, count)
+        names = decoding.name_classes(LETTERS, count)
         assert (len(names), names[-1]) == (count, last)
 
     def test_the_dictionary_of_another_model_is_refused(self):
         with pytest.raises(UserError, match="9 classes, but its dictionary of 3"):
-            read.name_classes(LETTERS, 9)
+            decoding.name_classes(LETTERS, 9)
 
     def test_parity_with_paddleocr(self, wheel, tmp_path):
         from ppocr.postprocess.rec_postprocess import CTCLabelDecode
@@ -323,20 +323,20 @@ class TestDecoding:
         stock = CTCLabelDecode(character_dict_path=str(tmp_path / "dict.txt"), use_space_char=True)
         p = np.random.default_rng(0).dirichlet(np.full(5, 0.2), (6, 12)).astype(np.float32)
         for (text, score), (stock_text, stock_score) in zip(
-            read.ctc_greedy(p, read.name_classes(LETTERS, 5)), stock(p)
+            decoding.ctc_greedy(p, decoding.name_classes(LETTERS, 5)), stock(p)
         ):
             assert (text, score) == (stock_text, pytest.approx(stock_score, abs=1e-6))
 
 
 class TestResize:
     def test_a_short_line_keeps_its_aspect_and_is_padded_with_grey(self, line):
-        result = read.resize_line(line, 32, 320)
+        result = lines.resize_line(line, 32, 320)
         assert result.shape == (3, 32, 320)
         assert not result[:, :, 80:].any()
         assert result[:, :, :80].all(axis=0).any(axis=0).all()
 
     def test_pixels_go_from_minus_one_to_one(self):
-        white, black = (read.resize_line(np.full((8, 8, 3), value, np.uint8), 32, 32) for value in (255, 0))
+        white, black = (lines.resize_line(np.full((8, 8, 3), value, np.uint8), 32, 32) for value in (255, 0))
         assert (white == 1).all()
         assert (black == -1).all()
 
@@ -346,13 +346,13 @@ class TestResize:
 
         image = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)
         stock = RecResizeImg(image_shape=[3, 32, 320])({"image": image})["image"]
-        np.testing.assert_array_equal(read.resize_line(image, 32, 320), stock)
+        np.testing.assert_array_equal(lines.resize_line(image, 32, 320), stock)
 
 
 class TestImages:
     def _save(self, path, array, **options):
         Image.fromarray(array).save(path, **options)
-        return read.load_image(path)
+        return pictures.load_image(path)
 
     def test_colour_is_bgr(self, tmp_path):
         assert self._save(tmp_path / "a.png", np.full((2, 3, 3), (255, 0, 9), np.uint8))[0, 0].tolist() == [9, 0, 255]
@@ -400,7 +400,7 @@ class TestImages:
                 b"\x0f\x01\x02\x00", b"\x00\x01\x02\x00"
             )
         stored.save(tmp_path / "a.png", exif=data)
-        np.testing.assert_array_equal(read.load_image(tmp_path / "a.png"), expected)
+        np.testing.assert_array_equal(pictures.load_image(tmp_path / "a.png"), expected)
 
     def test_a_picture_whose_exif_data_are_broken_is_read_as_it_is(self, tmp_path):
         assert self._save(tmp_path / "a.jpg", np.zeros((20, 60, 3), np.uint8), exif=b"Exif\0\0II*").shape == (20, 60, 3)
@@ -410,7 +410,7 @@ class TestImages:
         image.putpalette([0, 0, 0, 10, 20, 30])
         image.putpixel((1, 0), 1)
         image.save(tmp_path / "a.png", transparency=0)
-        assert read.load_image(tmp_path / "a.png").tolist() == [[[255] * 3, [30, 20, 10]]]
+        assert pictures.load_image(tmp_path / "a.png").tolist() == [[[255] * 3, [30, 20, 10]]]
 
     def test_a_truncated_file_is_refused(self, tmp_path):
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -418,17 +418,17 @@ class TestImages:
             self._save(tmp_path / name, noise)
             (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:900])
             with pytest.raises((OSError, ValueError)):
-                read.load_image(tmp_path / name)
+                pictures.load_image(tmp_path / name)
 
     @pytest.mark.parametrize("shape", [(0, 5, 3), (4, 4, 2), (4,)])
     def test_an_array_of_another_shape_is_refused(self, shape):
         with pytest.raises(ValueError, match=r"must be \(H, W\)"):
-            read.to_bgr(np.zeros(shape, np.uint8))
+            pictures.to_bgr(np.zeros(shape, np.uint8))
 
     @pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint32, np.float32, bool])
     def test_an_array_of_another_type_is_refused(self, kind):
         with pytest.raises(ValueError, match=f"uint8 or uint16, got {np.dtype(kind)}"):
-            read.to_bgr(np.ones((4, 4), kind))
+            pictures.to_bgr(np.ones((4, 4), kind))
 
 
 class TestReadLines:

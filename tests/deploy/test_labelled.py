@@ -12,7 +12,7 @@ from ppocrv2_ext.deploy import labelled
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.labelled import TOLD, Labels, Sample, first_few, open_samples, read_samples, require_pictures
 from ppocrv2_ext.deploy.lines import read_texts
-from ppocrv2_ext.deploy.read import load_image
+from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.deploy.settings import read_settings
 from ppocrv2_ext.errors import UserError
 

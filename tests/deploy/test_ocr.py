@@ -12,7 +12,7 @@ import yaml
 
 from ppocrv2_ext import cli
 from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, settings
-from ppocrv2_ext.deploy.read import load_image
+from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.errors import UserError
 
 DETECTOR = settings.official_settings("det")

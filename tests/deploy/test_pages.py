@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from ppocrv2_ext.deploy import evaluation, formats, read, sources
+from ppocrv2_ext.deploy import evaluation, formats, pictures, sources
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.errors import UserError
 
@@ -148,7 +148,7 @@ class TestSources:
         first.save(tmp_path / "a.tif", save_all=True, append_images=others)
 
         def fail_at_grey(image):
-            pixels = read.to_pixels(image)
+            pixels = pictures.to_pixels(image)
             if pixels.mean() == 100:
                 raise OSError("decoder error -2")
             return pixels
@@ -195,7 +195,7 @@ class TestSources:
 
     @pytest.mark.parametrize("order", ["<u2", ">u2"])
     def test_16_bits_are_cut_in_either_order_of_bytes(self, order):
-        assert read.to_bgr(np.full((2, 3), 0x80FF, order)).tolist() == [[[0x80] * 3] * 3] * 2
+        assert pictures.to_bgr(np.full((2, 3), 0x80FF, order)).tolist() == [[[0x80] * 3] * 3] * 2
 
     def test_a_pdf_without_pypdfium2_names_the_command(self, tmp_path, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)

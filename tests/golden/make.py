@@ -20,7 +20,9 @@ from ppocrv2_ext.weights.centers import read_centers
 from ppocrv2_ext.weights.load import load_pretrained
 
 from ppocrv2_ext import config
-from ppocrv2_ext.deploy.read import load_image, read_lines, resize_line
+from ppocrv2_ext.deploy.lines import resize_line
+from ppocrv2_ext.deploy.pictures import load_image
+from ppocrv2_ext.deploy.read import read_lines
 from ppocrv2_ext.host import build_network, connect
 
 WORDS, MODES = ("04", "17", "23", "35", "48", "59", "60", "92"), ("Train", "Eval")

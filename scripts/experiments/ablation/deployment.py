@@ -18,9 +18,9 @@ import numpy as np
 from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
-from ppocrv2_ext.deploy.lines import reading_width
+from ppocrv2_ext.deploy.lines import reading_width, resize_line
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
-from ppocrv2_ext.deploy.read import load_image, resize_line
+from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
