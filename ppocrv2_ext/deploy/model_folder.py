@@ -87,12 +87,22 @@ def find_description(model_dir: PathLike) -> Path:
     Raises:
         UserError: there is none.
     """
-    folder = Path(model_dir)
-    candidates = [folder / "inference.yml", folder.absolute().parent / "inference.yml"]
+    candidates = _list_descriptions(model_dir)
     path = next((path for path in candidates if has_file(path)), None)
     if path is None:
         raise UserError(f"{candidates[0]} is missing: it says how to prepare images; export the model again.")
     return path
+
+
+def has_description(model_dir: PathLike) -> bool:
+    """Whether :func:`find_description` finds one."""
+    return any(map(has_file, _list_descriptions(model_dir)))
+
+
+def _list_descriptions(model_dir: PathLike) -> list[Path]:
+    """Where the ``inference.yml`` of a model can be, the nearest first."""
+    folder = Path(model_dir)
+    return [folder / "inference.yml", folder.absolute().parent / "inference.yml"]
 
 
 def read_yaml(path: Path) -> Any:

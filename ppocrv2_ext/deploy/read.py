@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from ..errors import UserError
 from ..files import PathLike
 from .engine import Engine, load_onnx_engine, load_paddle_engine
 from .lines import read_texts
-from .model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
+from .model_folder import ONNX_FILE, find_model_files, has_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .pictures import ImageSource, explain, open_line
 from .places import has_folder
-from .settings import LineSettings
+from .settings import LineSettings, read_settings
 
 
 class Reading(NamedTuple):
@@ -36,35 +36,43 @@ def read_lines(
 
     Args:
         images: paths, or (H, W[, 1, 3 or 4]) BGR arrays.
-        model: the folder of an exported recognizer; for "onnxruntime" also an ONNX file with its dictionary inside.
+        model: the folder of an exported recognizer; for "onnxruntime" also an ONNX file with its dictionary inside,
+            which does not say how the pictures of its evaluation were prepared.
         engine: "onnxruntime" (the ``inference.onnx`` of the folder; "onnx" is the same) or "paddle".
         batch_size: how many lines run together, at least 1.
     Returns:
         A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
     Raises:
-        UserError: there is no such model, or it is no recognizer.
+        UserError: there is no such model, it is no recognizer, or its evaluation prepared pictures otherwise.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
-    run, (image_shape, dictionary) = _open(Path(model), engine)
-    if dictionary is None or image_shape[0] != 3:
-        raise UserError(f"{model} is no recognizer of colour images with a dictionary: it takes {image_shape}.")
-    _, height, width = image_shape
-    return _read(iter(images), run, LineSettings(height, width, dictionary), batch_size)
+    run, settings = _open(Path(model), engine)
+    return _read(iter(images), run, settings, batch_size)
 
 
-def _open(model: Path, engine: str) -> tuple[Engine, ModelDescription]:
-    """The engine and the description of a folder or an ONNX file."""
+def _open(model: Path, engine: str) -> tuple[Engine, LineSettings]:
+    """The engine and the settings of a folder or an ONNX file."""
     if engine == "paddle":
         find_model_files(model)
-        return load_paddle_engine(model), read_description(model)
+        return load_paddle_engine(model), read_settings(model, "rec")
     if engine not in ("onnxruntime", "onnx"):
         raise ValueError(f"`engine` must be 'onnxruntime' or 'paddle', got {engine!r}.")
-    run, metadata = load_onnx_engine(model / ONNX_FILE if has_folder(model) else model)
-    if CHARACTERS in metadata and IMAGE_SHAPE in metadata:
-        shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
-        return run, ModelDescription(shape, metadata[CHARACTERS].split("\n"))
-    return run, read_description(model if has_folder(model) else model.parent)
+    is_folder = has_folder(model)
+    run, metadata = load_onnx_engine(model / ONNX_FILE if is_folder else model)
+    # The description of a folder comes first: only it says how the pictures of the evaluation were prepared.
+    if CHARACTERS in metadata and IMAGE_SHAPE in metadata and not (is_folder and has_description(model)):
+        return run, _parse_metadata(metadata, model)
+    return run, read_settings(model if is_folder else model.parent, "rec")
+
+
+def _parse_metadata(metadata: Mapping[str, str], model: Path) -> LineSettings:
+    """The settings inside an ONNX file, as :func:`.onnx_conversion.convert_to_onnx` writes them."""
+    image_shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
+    if image_shape[0] != 3:
+        raise UserError(f"{model} is no recognizer of colour images with a dictionary: it takes {image_shape}.")
+    _, height, width = image_shape
+    return LineSettings(height, width, metadata[CHARACTERS].split("\n"))
 
 
 def _read(images: Iterator[ImageSource], run: Engine, settings: LineSettings, batch_size: int) -> Iterator[Reading]:

@@ -485,6 +485,34 @@ class TestReadLines:
         next(read.read_lines(images, model_dir, "paddle", batch_size=1))
         assert len(taken) == 8
 
+    @pytest.mark.parametrize("name", ["paddle", "onnxruntime"])
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            ({"DecodeImage": {"img_mode": "RGB"}}, "img_mode is RGB, and pictures are read here as if it were BGR"),
+            ({"DecodeImage": {"img_mode": "BGR", "ignore_orientation": True}}, "ignore_orientation is True"),
+            ({"GrayImageChannelFormat": None}, "pictures are not prepared by GrayImageChannelFormat here"),
+            ({"RecResizeImg": {"image_shape": [3, 32, 64], "padding": False}}, "lines are not stretched here"),
+        ],
+    )
+    def test_a_model_that_was_evaluated_on_other_pixels_is_refused(
+        self, model_dir, onnx_file, tmp_path, name, step, message
+    ):
+        for file in model_dir.glob("inference.*"):
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        steps = [*DESCRIPTION["PreProcess"]["transform_ops"], step]
+        description = {**DESCRIPTION, "PreProcess": {"transform_ops": steps}}
+        (tmp_path / "inference.yml").write_text(yaml.safe_dump(description), encoding="utf-8")
+        with pytest.raises(UserError, match=message):
+            read.read_lines([], tmp_path, engine=name)
+
+    def test_an_onnx_file_with_its_dictionary_inside_needs_no_description(self, model_dir, onnx_file, line, tmp_path):
+        (tmp_path / "inference.onnx").write_bytes(onnx_file.read_bytes())
+        expected = list(read.read_lines([line], model_dir))
+        assert list(read.read_lines([line], tmp_path)) == expected
+        (tmp_path / "inference.yml").write_text("of another model", encoding="utf-8")
+        assert list(read.read_lines([line], tmp_path / "inference.onnx")) == expected
+
     def test_a_bad_argument_is_refused_before_the_first_image(self, model_dir, tmp_path):
         with pytest.raises(ValueError, match="'onnxruntime' or 'paddle'"):
             read.read_lines([], model_dir, engine="torch")
