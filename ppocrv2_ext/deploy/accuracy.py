@@ -15,8 +15,6 @@ import numpy as np
 from .detect import Detector
 from .engine import Engine
 from .evaluation import Counts, keep_text, match_boxes
-from .labelled import open_samples as open_samples  # static_int8.py finds the two here
-from .labelled import read_samples as read_samples
 from .lines import DIRECTIONS, find_turned, read_texts, reading_width, resize_line
 
 

@@ -22,6 +22,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_onnx_engine
+from ppocrv2_ext.deploy.labelled import open_samples, read_samples
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE
 from ppocrv2_ext.deploy.settings import find_kind, read_settings
 
@@ -61,7 +62,7 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
 
     kind = find_kind(model_dir)
     settings = read_settings(model_dir, kind)
-    seen, _, _ = accuracy.open_samples(accuracy.read_samples(calibrate, None, kind, calibration_pictures))
+    seen, _, _ = open_samples(read_samples(calibrate, None, kind, calibration_pictures))
     inputs = accuracy.prepare_inputs(kind, settings, seen)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -92,7 +93,7 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
     ratios = time_in_turns(engines, inputs[:TIMED])
     scores: dict[str, list[float]] = {form: [] for form in engines}
     for file in files:
-        opened, labels, _ = accuracy.open_samples(accuracy.read_samples(file, None, kind, pictures))
+        opened, labels, _ = open_samples(read_samples(file, None, kind, pictures))
         for form, run in engines.items():
             scores[form].append(accuracy.measure_accuracy(kind, run, settings, opened, labels))
     for form, values in scores.items():
