@@ -41,7 +41,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     from ..host.components import catalog
 
     host = connect(directory)
-    warnings = vocabulary.check(config, catalog)
+    warnings = vocabulary.check(config, catalog, host.root)
     config, notes = resolve(config, host.root, host.defaults)
     for line in [*doubled, *warnings, *notes]:
         click.echo(f"ppocrv2: {line}", err=True)

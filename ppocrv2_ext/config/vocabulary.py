@@ -6,7 +6,9 @@ PaddleOCR ignores what it does not know: with a misspelt argument it trains for 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..data.reasons import CHOICES
@@ -16,9 +18,11 @@ from .components import (
     LACKING,
     LEFTOVER,
     OF_STAND_IN,
+    OPTIMIZER_KEYS,
     REFUSED,
     WRONG,
     Catalog,
+    Component,
     Problem,
     check_component,
     list_components,
@@ -26,7 +30,19 @@ from .components import (
 )
 from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
-from .names import GLOBAL_KEYS, MEMBER_OPTIONS, NETWORK_KEYS, NETWORK_OPTIONS, NETWORK_PARTS
+from .names import (
+    DATASET_KEYS,
+    GLOBAL_KEYS,
+    HOMES,
+    KEYS_OF_DATASET,
+    LOADER_KEYS,
+    MEMBER_OPTIONS,
+    NETWORK_KEYS,
+    NETWORK_OPTIONS,
+    NETWORK_PARTS,
+    REQUIRED_LOADER_KEYS,
+    SYNONYMS,
+)
 from .stopping import read_early_stop
 from .values import NETWORK_SETTINGS, find_unusable_numbers, find_wrong_settings, find_wrong_values
 
@@ -38,12 +54,9 @@ MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}
 MULTI_HEAD_PARTS = ("CTCHead", "SARHead", "NRTRHead")
 MULTI_LOSS_TERMS = ("CTCLoss", "SARLoss", "NRTRLoss")
 DATA_KEYS = {"dataset", "loader", "sampler"}
-DATASET_KEYS = {
-    *("name", "data_dir", "label_file_list", "ratio_list"),
-    *("transforms", "ext_op_transform_idx", "delimiter", "ds_width"),
-}
-REQUIRED_LOADER_KEYS = {"shuffle", "drop_last", "batch_size_per_card", "num_workers"}  # PaddleOCR has no defaults
-LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
+READERS = ("tools", "ppocr/data", "ppocr/utils")  # folders of PaddleOCR with the files that read a config
+QUOTED = re.compile(r"""["']([A-Za-z_]\w*)["']""")
+_NOTHING = object()  # equal to no value
 CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 
 # Where a config must hold a mapping and where a list. A mapping is {key: shape below it}, "*" stands for any other key;
@@ -79,18 +92,20 @@ def check_settings(config: dict) -> list[str]:
     return _raise_fatal(problems)
 
 
-def check(config: dict, catalog: Catalog) -> list[str]:
+def check(config: dict, catalog: Catalog, root: Path | None = None) -> list[str]:
     """Find the words of ``config`` that nothing would read, and the parts that do not fit together.
 
     Args:
         config: a config as :func:`~ppocrv2_ext.config.read` returns it.
         catalog: the components of the PaddleOCR in use.
+        root: its folder. What its scripts name is not called unread there, for a clone may have been changed.
     Returns:
         A sentence for each word that has no effect and looks like a leftover; PaddleOCR's own configs have some.
     Raises:
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
     leftovers = check_settings(config)
+    unread = list(_find_unread_keys(config, catalog, root))
     problems = [
         problem
         for component in list_components(config)
@@ -108,7 +123,7 @@ def check(config: dict, catalog: Catalog) -> list[str]:
         if catalog.is_complete():
             clone_needed = f"the clone of PaddleOCR in use has no {', no '.join(lacking)}; update it."
         problems = [Problem(clone_needed), *(each for each in problems if each.kind not in (LACKING, OF_STAND_IN))]
-    return [*leftovers, *_raise_fatal(problems)]
+    return [*leftovers, *unread, *_raise_fatal(problems)]
 
 
 def _raise_fatal(problems: Sequence[Problem]) -> list[str]:
@@ -126,11 +141,13 @@ def _raise_fatal(problems: Sequence[Problem]) -> list[str]:
 
 
 def _check_sections(config: dict) -> Iterator[Problem]:
-    """PaddleOCR ignores the sections that it does not know; one that looks misspelt is an error."""
+    """PaddleOCR ignores the sections that it does not know; one that looks misspelt or misplaced is an error."""
     for key in config:
         close = difflib.get_close_matches(key, SECTIONS, n=1, cutoff=0.6)
         if key not in SECTIONS and close:
             yield Problem(f"the config has no section {key!r}; did you mean {close[0]!r}?")
+        elif key not in SECTIONS and (place := _find_place(key, "", config)):
+            yield Problem(f"the config has no section {key!r}; its place is {place}.")
         elif key not in SECTIONS:
             yield Problem(f"PaddleOCR does not read the section {key!r}; it has no effect.", LEFTOVER)
 
@@ -173,38 +190,46 @@ def _compare_shapes(where: str, value: Any, shape: Any) -> Iterator[Problem]:
 
 def _check_keys(config: dict) -> Iterator[Problem]:
     """Keys that no PaddleOCR reads, and keys that PaddleOCR needs."""
-    yield from _find_misspelt_keys("Global", config["Global"], GLOBAL_KEYS)
-    yield from _check_network_keys(config["Architecture"])
+    yield from _find_wrong_keys("Global", config["Global"], GLOBAL_KEYS, config)
+    for key in config["Optimizer"]:  # a key of its own is an argument of the component
+        place = None if key in OPTIMIZER_KEYS else _find_place(key, "Optimizer", config)
+        if place:
+            yield Problem(f"Optimizer has no {key!r}; its place is {place}.")
+    yield from _check_network_keys(config)
     if config["Loss"].get("name") == "MultiLoss":
         for index, entry in enumerate(config["Loss"].get("loss_config_list") or ()):
             where = f"Loss.loss_config_list.{index}: a MultiLoss"
-            yield from _find_unknown_keys(where, entry, MULTI_LOSS_TERMS)
+            yield from _find_unknown_keys(where, entry, MULTI_LOSS_TERMS, config)
     for mode in ("Train", "Eval"):
-        yield from _check_data_keys(mode, config[mode])
+        yield from _check_data_keys(mode, config)
 
 
-def _check_network_keys(architecture: dict) -> Iterator[Problem]:
-    network_keys = SINGLE_NETWORK_KEYS
+def _check_network_keys(config: dict) -> Iterator[Problem]:
+    architecture, network_keys = config["Architecture"], SINGLE_NETWORK_KEYS
     if "Models" in architecture:
-        yield from _find_unknown_keys("Architecture", architecture, SEVERAL_NETWORKS_KEYS)
+        yield from _find_unknown_keys("Architecture", architecture, SEVERAL_NETWORKS_KEYS, config)
         network_keys = MEMBER_KEYS
     for where, network in list_sections(architecture).items():
-        yield from _find_unknown_keys(where, network, network_keys)
-        yield from _check_multi_head(f"{where}.Head", network.get("Head") or {})
+        yield from _find_unknown_keys(where, network, network_keys, config)
+        yield from _check_multi_head(f"{where}.Head", network.get("Head") or {}, config)
 
 
-def _check_data_keys(mode: str, section: dict) -> Iterator[Problem]:
-    dataset, loader = section["dataset"], section["loader"]
-    yield from _find_unknown_keys(mode, section, DATA_KEYS)
-    yield from _find_misspelt_keys(f"{mode}.dataset", dataset, DATASET_KEYS)
-    yield from _find_misspelt_keys(f"{mode}.loader", loader, LOADER_KEYS)
+def _check_data_keys(mode: str, config: dict) -> Iterator[Problem]:
+    dataset, loader = config[mode]["dataset"], config[mode]["loader"]
+    yield from _find_unknown_keys(mode, config[mode], DATA_KEYS, config)
+    yield from _find_wrong_keys(f"{mode}.dataset", dataset, _list_dataset_keys(dataset), config)
+    yield from _find_wrong_keys(f"{mode}.loader", loader, LOADER_KEYS, config)
     for key in sorted(REQUIRED_LOADER_KEYS - set(loader)):
         yield Problem(f"{mode}.loader lacks {key!r}.")
     if "transforms" in dataset and "KeepKeys" not in dict(list_transforms(dataset)):
         yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
 
 
-def _check_multi_head(where: str, head: dict) -> Iterator[Problem]:
+def _list_dataset_keys(dataset: dict) -> set[str]:
+    return DATASET_KEYS | KEYS_OF_DATASET.get(str(dataset.get("name")), set())
+
+
+def _check_multi_head(where: str, head: dict, config: dict) -> Iterator[Problem]:
     if head.get("name") != "MultiHead":
         return
     parts = head.get("head_list")
@@ -212,21 +237,107 @@ def _check_multi_head(where: str, head: dict) -> Iterator[Problem]:
         yield Problem(f"{where}.head_list must be a list of two heads or more, got {shorten(parts)}.")
         return
     for part in parts:
-        yield from _find_unknown_keys(f"{where}.head_list: a MultiHead", part, MULTI_HEAD_PARTS)
+        yield from _find_unknown_keys(f"{where}.head_list: a MultiHead", part, MULTI_HEAD_PARTS, config)
 
 
-def _find_unknown_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
+def _find_unknown_keys(where: str, section: dict, known: Collection[str], config: dict) -> Iterator[Problem]:
+    """Keys of a section in which every other key is an error."""
     for key in section:
         if key not in known:
-            yield Problem(f"{where} has no {key!r}{did_you_mean(key, known)}")
+            yield Problem(
+                f"{where} has no {key!r}{_suggest_key(key, where, known, config) or did_you_mean(key, known)}"
+            )
 
 
-def _find_misspelt_keys(where: str, section: dict, known: Collection[str]) -> Iterator[Problem]:
-    """Keys that look like a misspelt one. Other unknown keys pass: a component may read a key of its own there."""
+def _find_wrong_keys(where: str, section: dict, known: Collection[str], config: dict) -> Iterator[Problem]:
+    """Keys that look misspelt or misplaced. Other unknown keys pass: a component may read a key of its own there."""
     for key in section:
-        close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
-        if key not in known and close:
-            yield Problem(f"{where} has no {key!r}; did you mean {close[0]!r}?")
+        suggestion = _suggest_key(key, where, known, config)
+        if key not in known and suggestion:
+            yield Problem(f"{where} has no {key!r}{suggestion}")
+
+
+def _suggest_key(key: str, where: str, known: Collection[str], config: dict) -> str:
+    """The end of a sentence about an unknown key: which key is meant, of this section or another; "" if none."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    place = _find_place(key, where, config)
+    if place and place.rpartition(".")[0] != where:
+        return f"; its place is {place}."
+    close = [place.rpartition(".")[2]] if place else close
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _find_place(key: str, where: str, config: dict) -> str | None:
+    """Where a key belongs that stands at the wrong place or has the name that another program gives it, as -o takes it.
+
+    Args:
+        where: the section that holds the key.
+    """
+    plain = str(key).replace("_", "").replace("-", "").lower()
+    place = next((f"{home}.{key}" for home, keys in HOMES.items() if key in keys), None)
+    place = place or next((home for home, names in SYNONYMS.items() if plain in names.split()), None)
+    if place and place.startswith("Train.") and where.startswith("Eval"):
+        return place.replace("Train.", "Eval.", 1)
+    if place and place.startswith("Architecture."):
+        return _find_place_in_network(key, place, config.get("Architecture"))
+    return place
+
+
+def _find_place_in_network(key: str, place: str, architecture: Any) -> str | None:
+    """Where a key of a network belongs: to the first one that learns, if there are several."""
+    models = architecture.get("Models") if isinstance(architecture, dict) else None
+    if not models or not isinstance(models, dict) or key not in MEMBER_KEYS:
+        return place if key in SINGLE_NETWORK_KEYS else None
+    learning = [name for name, each in models.items() if not (isinstance(each, dict) and each.get("freeze_params"))]
+    return f"Architecture.Models.{[*learning, *models][0]}.{key}"
+
+
+def _find_unread_keys(config: dict, catalog: Catalog, root: Path | None) -> Iterator[str]:
+    """A sentence for each key of Global, a data set or a loader that nothing reads."""
+    readers = [component for component in list_components(config) if component.reads_global and component.section]
+    unread = [
+        (f"Global.{key}", key)
+        for key, value in config["Global"].items()
+        if key not in GLOBAL_KEYS
+        and not any(_may_read(component, key, catalog) for component in readers)
+        and not _is_stated(key, value, {name: each for name, each in config.items() if name != "Global"})
+    ]
+    for mode in ("Train", "Eval"):
+        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
+        unread += [(f"{mode}.dataset.{key}", key) for key in set(dataset) - _list_dataset_keys(dataset)]
+        unread += [(f"{mode}.loader.{key}", key) for key in set(loader) - LOADER_KEYS]
+    named = _list_words(root) if unread and root else set()
+    for where, key in sorted(unread):
+        if key not in named:
+            yield f"PaddleOCR does not read {where}; it has no effect."
+
+
+def _may_read(component: Component, key: str, catalog: Catalog) -> bool:
+    """Whether a component that gets the section Global may take a key of it."""
+    name = str((component.section or {}).get("name"))
+    try:
+        candidates = catalog.classes(component.kind, name)
+        return not candidates or any(
+            key in catalog.arguments(each).names or catalog.reads_passed_on(each, key) is not False
+            for each in candidates
+        )
+    except (ImportError, OSError, RuntimeError):
+        return True  # an optional part of PaddleOCR that cannot be imported here
+
+
+def _is_stated(key: str, value: Any, section: Any) -> bool:
+    """Whether a key has this value below ``section``. PaddleOCR's configs state it in Global and refer to it by &."""
+    if isinstance(section, list):
+        return any(_is_stated(key, value, each) for each in section)
+    if not isinstance(section, dict):
+        return False
+    return section.get(key, _NOTHING) == value or any(_is_stated(key, value, each) for each in section.values())
+
+
+def _list_words(root: Path) -> set[str]:
+    """Every word in quotes in the files of PaddleOCR that read a config: its scripts, data sets and tools."""
+    files = [file for folder in READERS for file in sorted((root / folder).glob("*.py"))]
+    return {word for file in files for word in QUOTED.findall(file.read_text(encoding="utf-8", errors="replace"))}
 
 
 def _check_values(config: dict) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Words of a config that nothing would read, and settings that contradict each other, are found before it runs."""
 
+import re
 import subprocess
 import sys
 
@@ -40,13 +41,14 @@ from ppocrv2_ext.config import vocabulary
 from ppocrv2_ext.host.components import catalog
 from ppocrv2_ext.host import connect
 
-connect({clone!r})
+root = connect({clone!r}).root
 for name in config.built_in():
-    assert vocabulary.check(config.read(config.locate(name)), catalog) == [], name
+    assert vocabulary.check(config.read(config.locate(name)), catalog, root) == [], name
 from pathlib import Path
-for file in Path({clone!r}, "configs").glob("**/*.yml"):
+for file in Path({clone!r}, "configs").glob("**/*.y*ml"):
     try:
-        vocabulary.check(config.read(file), catalog)
+        for warning in vocabulary.check(config.read(file), catalog, root):
+            print("warning:", warning)
     except config.yaml_files.UserError as error:
         print(file.name, error)
 for kind in catalog.NAMES_IN_A_CLONE:
@@ -56,13 +58,23 @@ for kind in catalog.NAMES_IN_A_CLONE:
 FAULTS = ["no backbone 'repvit_svtr'", "'weight_deacy'; did you mean 'weight_decay'"]
 
 
+# Keys of them that the scripts of PaddleOCR do not read, nor any component of the config.
+UNREAD = {
+    *("Global.allow_resize_largeImg", "Global.box_format", "Global.num_heads", "Global.start_ema"),
+    "Train.loader.num_sections",
+}
+
+
 @pytest.mark.checkout
 def test_every_built_in_config_and_every_sound_config_of_paddleocr_passes_on_a_clone(checkout):
     done = subprocess.run(
         [sys.executable, "-c", ON_A_CLONE.format(clone=str(checkout))], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    refused = [line for line in done.stdout.splitlines() if ".yml " in line]
+    lines = done.stdout.splitlines()
+    unread = {line.split()[5].rstrip(";") for line in lines if line.startswith("warning: PaddleOCR does not read")}
+    assert unread == UNREAD
+    refused = [line for line in lines if re.match(r"\S+\.ya?ml ", line)]
     assert len(refused) == len(FAULTS), refused
     assert all(any(fault in line for line in refused) for fault in FAULTS)
 
@@ -220,3 +232,78 @@ def test_a_leftover_that_does_no_harm_is_a_warning(recipe, catalog):
     assert vocabulary.check(harmless, catalog) == [
         "PostProcess: post-process 'CTCLabelDecode' does not read 'zebra'; it has no effect."
     ]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("Global.freeze_norm=true", "Global has no 'freeze_norm'; its place is Architecture.freeze_norm."),
+        ("Global.shuffle=true", "Global has no 'shuffle'; its place is Train.loader.shuffle."),
+        ("Train.epoch_num=4", "Train has no 'epoch_num'; its place is Global.epoch_num."),
+        ("Train.loader.data_dir=a", "Train.loader has no 'data_dir'; its place is Train.dataset.data_dir."),
+        ("Eval.dataset.num_workers=2", "Eval.dataset has no 'num_workers'; its place is Eval.loader.num_workers."),
+        ("Architecture.checkpoints=a", "Architecture has no 'checkpoints'; its place is Global.checkpoints."),
+        ("Optimizer.learning_rate=1", "Optimizer has no 'learning_rate'; its place is Optimizer.lr.learning_rate."),
+    ],
+)
+def test_a_key_of_another_section_is_an_error_that_names_its_place(recipe, assignment, message):
+    with pytest.raises(UserError) as error:
+        vocabulary.check_settings(config.override(recipe, [assignment]))
+    assert str(error.value) == message
+
+
+def test_a_section_that_is_a_key_of_another_is_an_error_that_names_its_place(recipe):
+    with pytest.raises(UserError, match=r"has no section 'epoch_num'; its place is Global\.epoch_num\."):
+        vocabulary.check_settings({**recipe, "epoch_num": 4})
+
+
+def test_of_several_networks_one_that_learns_is_named(recipe):
+    recipe["Architecture"] = {"Models": {"Teacher": {"freeze_params": True}, "Student": {}}}
+    with pytest.raises(UserError, match=r"its place is Architecture\.Models\.Student\.freeze_norm\.$"):
+        vocabulary.check_settings(config.override(recipe, ["Global.freeze_norm=true"]))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "suggestion"),
+    [
+        ("Global.epochs=1", "did you mean 'epoch_num'?"),
+        ("Global.save_dir=a", "did you mean 'save_model_dir'?"),
+        ("Global.model_save_dir=a", "did you mean 'save_model_dir'?"),
+        ("Global.learning_rate=1", "its place is Optimizer.lr.learning_rate."),
+        ("Global.batch_size=8", "its place is Train.loader.batch_size_per_card."),
+        ("Train.loader.batch_size=8", "did you mean 'batch_size_per_card'?"),
+        ("Train.loader.batchsize=8", "did you mean 'batch_size_per_card'?"),
+        ("Train.loader.batchSize=8", "did you mean 'batch_size_per_card'?"),
+    ],
+)
+def test_the_name_that_another_program_gives_a_key_is_an_error_that_names_the_right_key(recipe, assignment, suggestion):
+    with pytest.raises(UserError) as error:
+        vocabulary.check_settings(config.override(recipe, [assignment]))
+    assert str(error.value).endswith(f"; {suggestion}")
+
+
+@pytest.mark.parametrize("key", ["Global.zebra", "Train.dataset.zebra", "Eval.loader.zebra", "Global.box_thresh"])
+def test_a_key_that_nothing_reads_is_a_warning(recipe, catalog, wheel, key):
+    config_with_key = config.override(recipe, [f"{key}=1"])
+    assert vocabulary.check(config_with_key, catalog, wheel.root) == [
+        f"PaddleOCR does not read {key}; it has no effect."
+    ]
+
+
+def test_a_key_of_global_that_a_component_reads_is_no_leftover(recipe, catalog, wheel):
+    for assignment in ("Global.image_shape=[3,32,320]", "Global.unicode_form=NFC"):
+        assert vocabulary.check(config.override(recipe, [assignment]), catalog, wheel.root) == []
+
+
+def test_a_key_that_a_script_of_a_changed_clone_names_is_no_leftover(recipe, catalog, tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/train.py").write_text('print(config["Global"].get("zebra"))\n')
+    assert vocabulary.check(config.override(recipe, ["Global.zebra=1"]), catalog, tmp_path) == []
+
+
+def test_a_key_that_global_states_for_other_sections_is_no_leftover(recipe, catalog):
+    """PaddleOCR's configs write it with & and refer to it by *."""
+    size = recipe["Architecture"]["Neck"]["hidden_size"]
+    assert vocabulary.check(config.override(recipe, [f"Global.hidden_size={size}"]), catalog) == []
+    other = vocabulary.check(config.override(recipe, [f"Global.hidden_size={size + 1}"]), catalog)
+    assert other == ["PaddleOCR does not read Global.hidden_size; it has no effect."]
