@@ -2,7 +2,7 @@
 
 PaddleOCR's main branch trains with it, in ``ppocr/utils/ema.py``, but fails on a network with integer tensors, such as
 the counts of our class centers. :class:`WeightAverage` takes the place of its class. The wheel and older clones have no
-EMA: :func:`average_weights` adds it to their training loop, with the same keys and the same files.
+EMA. In the training loop of all of them :func:`average_weights` keeps the average, with PaddleOCR's keys and files.
 
 =====================  ===============================================================================================
 Global.use_ema         train with an average; evaluation and every saved ``.pdparams`` hold the average [false]
@@ -10,7 +10,8 @@ ema_decay              share of the old average that a step keeps, in [0, 1) [0.
 ema_decay_type         how this share begins: threshold, exponential or normal, see :class:`WeightAverage` [threshold]
 ema_gamma              steps in which "exponential" comes near ``ema_decay`` [2000]
 ema_filter_no_grad     leave parameters that do not learn out of the average [false]
-``.pdema`` beside it   ``train_state``: the weights to train on with; ``ema_state`` and ``step``: the average
+``.pdema`` beside it   ``train_state``: the weights to train on with; ``ema_state`` and ``step``: the average;
+                       ``share_of_start`` and ``constant``: what a resumed training with other keys needs
 =====================  ===============================================================================================
 """
 
@@ -58,6 +59,9 @@ class WeightAverage:
     The result is a_t / (1 - d_{t-1}^t), and plain a_t for "exponential". The divisor makes up for the start at zero. It
     is exact for "normal". For "threshold" it is PaddleOCR's: up to 2 % off in the first ten steps, about 1e-4 later.
 
+    A training may be resumed with other keys. From then on d_t is that of the new ones, and the result is
+    a_t / (1 - d_0 d_1 ... d_{t-1}), which is exact for every d_t.
+
     Some tensors are not averaged, and the result has their present value: integers, class centers, frozen BatchNorm
     statistics, and whatever a frozen network holds. So a frozen teacher stays bit-equal. A center is a running mean
     already. An average of it over the steps would begin at zero, and that of a rare class would stay near it.
@@ -83,6 +87,8 @@ class WeightAverage:
         self.decay, self.gamma = share(decay, "ema_decay"), positive(gamma, "ema_gamma")
         self.ema_decay_type = ema_decay_type
         self.step = 0
+        self.share_of_start = 1.0  # the product of all shares so far
+        self._has_one_rule = True  # all shares so far are those of the present keys
         model = unwrap(model)  # a DataParallel adds a level to the names of layers
         self._types = {name: value.dtype for name, value in model.state_dict().items()}
         self._constant = _constant_names(model, ema_filter_no_grad)
@@ -108,6 +114,7 @@ class WeightAverage:
                 self.state_dict[name] = value
             else:
                 self.state_dict[name] = decay * self.state_dict[name] + (1 - decay) * value.astype("float32")
+        self.share_of_start *= decay
         self.step += 1
 
     @paddle.no_grad()
@@ -119,24 +126,46 @@ class WeightAverage:
         """
         if not self.step:
             raise ValueError("there is no average of the weights before the first training step.")
-        corrected = self.ema_decay_type != "exponential"
-        divisor = 1 - self._decay_at(self.step - 1) ** self.step if corrected else 1.0
+        divisor = self._divisor()
         return {
             name: value.clone() if name in self._constant else (value / divisor).astype(self._types[name])
             for name, value in self.state_dict.items()
         }
 
+    def _divisor(self) -> float:
+        if not self._has_one_rule:
+            return 1 - self.share_of_start
+        return 1.0 if self.ema_decay_type == "exponential" else 1 - self._decay_at(self.step - 1) ** self.step
+
+    def describe(self) -> dict[str, Any]:
+        """What a ``.pdema`` file holds of the average."""
+        return {
+            "ema_state": self.state_dict,
+            "step": self.step,
+            "share_of_start": self.share_of_start,
+            "constant": sorted(self._constant),
+        }
+
     def set_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from the ``ema_state`` and ``step`` of a ``.pdema`` file.
+        """Go on from what :meth:`describe` said of an average, perhaps of other keys.
+
+        PaddleOCR and older versions save ``ema_state`` and ``step`` alone. Then the keys are taken for the same.
 
         Raises:
-            ValueError: they are not of this network.
+            ValueError: it is not of this network.
         """
         state, step = dict(saved["ema_state"]), saved["step"]
         shapes, own = ({name: list(value.shape) for name, value in each.items()} for each in (state, self.state_dict))
         if shapes != own or type(step) is not int or step < 0:
             raise ValueError("its average is not of this network")
-        self.state_dict, self.step = state, step
+        of_present_keys = math.prod((self._decay_at(each) for each in range(step)), start=1.0)
+        share_of_start = saved.get("share_of_start", of_present_keys)
+        if not (isinstance(share_of_start, float) and (0 <= share_of_start < 1 or step == 0)):
+            raise ValueError(f"share_of_start is {share_of_start!r}")
+        self.state_dict, self.step, self.share_of_start = state, step, share_of_start
+        self._has_one_rule = math.isclose(share_of_start, of_present_keys, rel_tol=1e-9, abs_tol=1e-300)
+        for name in set(saved.get("constant", ())) - self._constant:  # an average that begins at the saved value
+            state[name] = state[name].astype("float32") * self._divisor()
 
 
 def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
@@ -164,8 +193,8 @@ def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
 def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
     """A context of the training loop that keeps an average of the weights if ``Global.use_ema`` is true.
 
-    A loop that takes an ``ema`` keeps one itself, and is left alone. A training that goes on without an average goes on
-    from the training weights, for which the optimizer has its moments. See :func:`.loop.surround` for the arguments.
+    A training that goes on without an average goes on from the training weights, for which the optimizer has its
+    moments. See :func:`.loop.surround` for the arguments.
     """
     settings, model, logger = given["config"]["Global"], given["model"], given["logger"]
     checkpoint = settings.get("checkpoints")
@@ -174,13 +203,14 @@ def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[Non
             _leave_average(model, without_suffix(checkpoint), logger)
         yield
         return
-    if "ema" in given:
-        yield
-        return
-    average = WeightAverage(model, **{argument: settings[key] for key, argument in KEYS.items() if key in settings})
-    logger.info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
-    if checkpoint:
-        _resume(average, model, without_suffix(checkpoint), logger)
+    average = given.get("ema")
+    if average is not None:  # PaddleOCR has made and restored it, and its loop would save less of it
+        given["ema"] = None
+    else:
+        average = WeightAverage(model, **{argument: settings[key] for key, argument in KEYS.items() if key in settings})
+        logger.info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
+        if checkpoint:
+            _resume(average, model, without_suffix(checkpoint), logger)
     with _average_in_loop(average, model, given["optimizer"], loop):
         yield
 
@@ -259,8 +289,7 @@ def _average_in_loop(average: WeightAverage, model: paddle.nn.Layer, optimizer: 
             files.append(folder / "best_model" / f"model{SUFFIX}")
         for file in files:
             with atomic_write(file) as part:
-                saved = {"train_state": training, "ema_state": average.state_dict, "step": average.step}
-                paddle.save(saved, str(part))
+                paddle.save({"train_state": training, **average.describe()}, str(part))
 
     functions = {name: on_average(loop[name]) for name in ("eval", "export") if name in loop}
     optimizer.clear_grad = clear_grad_and_update

@@ -12,7 +12,6 @@ checkpoint from that of an earlier one in the same folder. The records of older 
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import logging
 import os
@@ -202,10 +201,6 @@ class _Run:
         options = {"is_best": False, "prefix": "latest", "save_model_info": None, "best_model_dict": self._best}
         # PaddleOCR takes `epoch` for one that has ended.
         options.update(epoch=self._epoch - (self._step < self._steps_per_epoch), global_step=self._global_step)
-        average = given.get("ema")
-        if average is not None:  # PaddleOCR's loop keeps it; a `.pdparams` holds the average
-            options.update(ema=average, train_state=copy.deepcopy(given["model"].state_dict()))
-            given["model"].set_state_dict(average.apply())
         path = os.path.join(folder, "latest") if self._settings.get("uniform_output_enabled") else folder
         self._save_whole(given["model"], given["optimizer"], path, given["logger"], given["config"], **options)
 

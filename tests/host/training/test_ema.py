@@ -158,6 +158,67 @@ def test_a_frozen_teacher_stays_bit_equal(average):
     assert all((after[name].numpy() == value).all() for name, value in before.items())
 
 
+RULES = {
+    "threshold": {"ema_decay_type": "threshold"},
+    "exponential": {"ema_decay_type": "exponential", "gamma": 5},
+    "normal": {"ema_decay_type": "normal"},
+    "another decay": {"ema_decay_type": "normal", "decay": 0.5},
+}
+
+
+def take_steps(averages, model, value, steps=12):
+    model.set_all(value)
+    for _ in range(steps):
+        averages.update(model)
+    return averages
+
+
+@pytest.mark.parametrize("before", RULES)
+@pytest.mark.parametrize("now", RULES)
+def test_an_average_that_goes_on_with_other_keys_keeps_its_size(average, before, now):
+    model = Counter()
+    saved = take_steps(average(model, **RULES[before]), model, 5).describe()
+    resumed = average(model, **RULES[now])
+    resumed.set_state_dict(saved)
+    exact = {"rel": 1e-5} if before != now else {"rel": 0.02}  # PaddleOCR's own divisor for "threshold"
+    assert resumed.apply()["weight"].item() == pytest.approx(5, **exact)
+    assert take_steps(resumed, model, 5).apply()["weight"].item() == pytest.approx(5, **exact)
+
+
+def test_an_average_that_goes_on_with_other_keys_has_the_weights_of_the_definition(average):
+    model = Counter()
+    resumed = average(model, ema_decay_type="normal", decay=0.5)
+    resumed.set_state_dict(take_steps(average(model), model, 1, steps=2).describe())  # shares 1/10, 2/11
+    by_hand = (2 / 110 * 0 + (1 - 2 / 110) * 1) / 2 + 4 / 2
+    assert take_steps(resumed, model, 4, steps=1).apply()["weight"].item() == pytest.approx(by_hand / (1 - 2 / 110 / 2))
+    again = average(model, ema_decay_type="normal", decay=0.5)
+    again.set_state_dict(resumed.describe())
+    assert again.apply()["weight"].item() == resumed.apply()["weight"].item()
+
+
+@pytest.mark.parametrize("decay_type", ["threshold", "exponential", "normal"])
+def test_the_average_of_an_older_version_goes_on_as_it_was(average, decay_type):
+    model = Counter()
+    whole = take_steps(average(model, ema_decay_type=decay_type), model, 1)
+    resumed = average(model, ema_decay_type=decay_type)
+    resumed.set_state_dict({key: value for key, value in whole.describe().items() if key in ("ema_state", "step")})
+    for averages in (whole, resumed):
+        take_steps(averages, model, 3)
+    assert resumed.apply()["weight"].item() == whole.apply()["weight"].item()
+    assert resumed.share_of_start == whole.share_of_start
+
+
+def test_a_parameter_that_is_averaged_only_from_now_on_keeps_its_size(average):
+    model = Counter()
+    model.weight.stop_gradient = True
+    resumed = average(model, ema_decay_type="normal")
+    resumed.set_state_dict(
+        take_steps(average(model, ema_decay_type="normal", ema_filter_no_grad=True), model, 5).describe()
+    )
+    assert resumed.apply()["weight"].item() == pytest.approx(5)
+    assert take_steps(resumed, model, 5).apply()["weight"].item() == pytest.approx(5, rel=1e-5)
+
+
 def test_half_precision_weights_are_averaged_in_float32(average):
     model = paddle.nn.Linear(2, 2)
     model.to(dtype="bfloat16")
@@ -273,7 +334,7 @@ def resumed(run, trained):
 
 def load_average(file):
     saved = paddle.load(str(file))
-    assert saved.keys() == {"train_state", "ema_state", "step"}
+    assert saved.keys() == {"train_state", "ema_state", "step", "share_of_start", "constant"}
     states = ({name: value.numpy() for name, value in saved[key].items()} for key in ("train_state", "ema_state"))
     return (*states, saved["step"])
 
@@ -317,6 +378,17 @@ def test_training_goes_on_from_the_training_weights_after_it_evaluated_and_saved
     plain = trained(host, "plain")
     assert_equal(training, load(plain / "latest.pdparams"))
     assert not (plain / "latest.pdema").exists()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_training_that_is_resumed_with_another_decay_saves_weights_of_the_same_size(run, trained, host):
+    folder = trained(host, "first_epoch").parent / f"{host}_other_decay"
+    shutil.copytree(trained(host, "first_epoch"), folder)
+    run("train", host, f"Global.save_model_dir={folder}", "Global.ema_decay_type=normal", "--resume", folder)
+    training, _, step = load_average(folder / "latest.pdema")
+    assert step == 4
+    for name, value in load(folder / "latest.pdparams").items():
+        assert np.linalg.norm(value) == pytest.approx(np.linalg.norm(training[name]), rel=0.1, abs=0.1), name
 
 
 @pytest.mark.checkout
