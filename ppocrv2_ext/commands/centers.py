@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +12,8 @@ import click
 
 from ..config import networks
 from ..errors import UserError
-from . import center_coverage, requirements
-from .prepare import prepare_config
+from . import center_coverage, node, requirements
+from .prepare import drop_broken_samples, prepare_config
 
 
 def centers(
@@ -23,22 +26,29 @@ def centers(
 ) -> None:
     """Write the class means of a trained recognizer over its training set, and print what they cover.
 
+    Lines that a training would leave out are named and left out.
+
     Args:
         name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
         output: the file, for ``Head.centers``; the first process of a distributed run writes it.
         network: which of ``Architecture.Models``; None for the first student.
         assignment: which frames belong to a class, a key of :data:`~ppocrv2_ext.plugins.center_loss.means.RULES`.
     Raises:
-        UserError: it is no recognizer, it has no weights, or no line of the training set gave a frame.
+        UserError: it is no recognizer, it has no weights, or no line of the training set can be used or gave a frame.
     """
     if Path(output).is_dir():
         raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
-    _, config = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory)
     config = requirements.require_trained_network(config)
     requirements.require_data(config, ("Train",))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
-    requirements.require_writable(Path(output).parent)
-    _write_centers(config, characters, network, assignment, output)
+    parent = requirements.require_writable(Path(output).parent)
+    with contextlib.ExitStack() as opened:
+        # All processes of a machine have read the files by the time the first one ends: they add up their sums.
+        folder = opened.enter_context(tempfile.TemporaryDirectory())
+        drop = functools.partial(drop_broken_samples, host, config, ("Train",), folder)
+        config, _ = node.run_once(parent, "check", drop, opened)
+        _write_centers(config, characters, network, assignment, output)
 
 
 def _write_centers(config: dict, characters: list[str], network: str | None, assignment: str, output: str) -> None:

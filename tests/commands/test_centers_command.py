@@ -106,7 +106,7 @@ def test_the_command_equals_a_loop_on_real_words(words, trained, wheel, samples,
     assert _values(done.output, "frames") == [str(counts.sum())]
 
 
-def test_a_line_without_a_sample_is_skipped_and_no_other_is_read_in_its_place(words, trained, tmp_path):
+def test_a_line_without_a_sample_is_named_and_left_out_and_no_other_is_read_in_its_place(words, trained, tmp_path):
     good = (tmp_path / "words.txt").read_text(encoding="utf-8").splitlines()
     bad = ["nowhere.png\ta", "train/word_1.png\t", "no tabulator"]
     (tmp_path / "all.txt").write_text("\n".join([bad[0], *good[:4], *bad[1:], *good[4:]]) + "\n", encoding="utf-8")
@@ -120,9 +120,38 @@ def test_a_line_without_a_sample_is_skipped_and_no_other_is_read_in_its_place(wo
         assert other.counts.tolist() == files[0].counts.tolist()
         np.testing.assert_allclose(other.centers, files[0].centers, rtol=1e-5, atol=1e-5)
     for output in outputs[1:]:
-        assert _values(output, "lines") == ["9"]
-        assert _values(output, "no sample") == ["3:"]
-        assert all(line.partition("\t")[0] in output for line in bad)
+        assert _values(output, "lines") == ["6"]
+        assert "6 of 9 lines of all.txt are usable" in output
+        assert all(reason in output for reason in ("missing-image", "empty-label", "no-tab")), output
+
+
+def test_files_that_a_training_mends_are_mended_here_too(words, trained, wheel, tmp_path):
+    """A label file in UTF-16, a dictionary that begins with a byte-order mark, letters and accents apart."""
+    lines = (tmp_path / "words.txt").read_text(encoding="utf-8")
+    Path("utf16.txt").write_text(lines, encoding="utf-16")
+    names = [line.partition("\t")[0] for line in lines.splitlines()]
+    for form, accented in (("nfc", "\xe9"), ("nfd", "e\u0301")):
+        Path(f"{form}.txt").write_text("".join(f"{name}\tcaf{accented}\n" for name in names), encoding="utf-8")
+    dictionary = (wheel.root / "ppocr/utils/en_dict.txt").read_text(encoding="utf-8").split("\n")
+    dictionary.insert(0, dictionary.pop(dictionary.index("a")))
+    Path("marked.txt").write_text("\n".join(dictionary), encoding="utf-8-sig")
+    Path("plain.txt").write_text("\n".join(dictionary), encoding="utf-8")
+    labels, characters = "Train.dataset.label_file_list", "Global.character_dict_path"
+    accents = [f"{characters}=accents.txt", "Global.unicode_form=NFC"]
+    Path("accents.txt").write_text(
+        "\n".join(["\xe9" if each == "~" else each for each in dictionary]), encoding="utf-8"
+    )
+    for wanted, mended in (
+        ([], [f"{labels}=[utf16.txt]"]),
+        ([f"{characters}=plain.txt"], [f"{characters}=marked.txt"]),
+        ([*accents, f"{labels}=[nfc.txt]"], [*accents, f"{labels}=[nfd.txt]"]),
+    ):
+        for file, more in (("wanted.npz", wanted), ("mended.npz", mended)):
+            done = _run("centers", "-c", CENTER, "-o", *words, *SMALL, *more, "--output", file)
+            assert done.exit_code == 0, done.output
+        one, other = read_centers("wanted.npz"), read_centers("mended.npz")
+        assert one.counts.any()
+        assert one.counts.tolist() == other.counts.tolist()
 
 
 def test_processes_share_the_lines_and_each_is_read_once(words, trained):
