@@ -16,7 +16,7 @@ from ..errors import UserError
 from .terminal import warn
 
 NOTHING = "nothing"  # in place of changes
-ENDLESS_SCHEDULES = ("Const", "Piecewise", "MultiStepDecay")  # the others end at a learning rate of 0
+AVERAGE_KEYS = ("ema_decay", "ema_decay_type", "ema_gamma")  # of Global: the shares of an average
 
 
 def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
@@ -95,40 +95,56 @@ def is_finished(config: dict, rank: int = 0) -> bool:
 
 
 def require_schedule(config: dict, folder: Path) -> None:
-    """Refuse a schedule of the learning rate that a resumed training would not follow.
+    """Refuse a changed schedule of the learning rate, or of an average, for which the checkpoint holds too little.
 
-    PaddleOCR restores the schedule of the checkpoint, whatever the config says. A difference within the same kind of
-    schedule is announced on stderr.
+    Any other schedule that the user gives holds from the next step on, at the place of the checkpoint in it. So does
+    the present one if the epochs have another length now. :mod:`ppocrv2_ext.host.training.resume` does it and says so.
 
     Args:
         config: the config to resume with.
         folder: the output folder of the training, where its config is ``resolved.yml``.
     Raises:
-        UserError: the schedule of the checkpoint has run out, or the config names one of another kind.
+        UserError: the checkpoint holds too little.
     """
-    file, latest = folder / "resolved.yml", folder / "latest"
+    file, checkpoint = folder / "resolved.yml", without_suffix(config["Global"]["checkpoints"])
     if not file.is_file():
         return
     before = yaml_files.read(file)
     old, new = (each["Optimizer"].get("lr") or {} for each in (before, config))
-    old_epochs, new_epochs = (each["Global"]["epoch_num"] for each in (before, config))
-    ends = old.get("name") not in ENDLESS_SCHEDULES
-    if ends and new_epochs > old_epochs and states.read_states(latest).get("epoch", 0) >= old_epochs:
+    if list_states(new) - list_states(old):
+        start = yaml_files.assignment("Global.pretrained_model", checkpoint)
         raise UserError(
-            f"--resume {folder}: the schedule has run out after {old_epochs} epochs, at a learning rate of 0; to go on,"
-            f" start from it with -o Global.pretrained_model={latest} and another Global.save_model_dir."
+            f"--resume {folder}: Optimizer.lr was {old}, and its checkpoint holds no state for {new}; resume with the"
+            f" old one, or start anew with -o {start} and another Global.save_model_dir."
         )
-    if old == new and old_epochs == new_epochs:
-        return
-    if old.get("name") != new.get("name"):
-        raise UserError(
-            f"--resume {folder}: Optimizer.lr was {old}, and a checkpoint goes on with its own schedule; resume with"
-            f" this one, or start anew from it with -o Global.pretrained_model={latest}."
-        )
-    warn(
-        f"the schedule was Optimizer.lr={old} over {old_epochs} epochs, and a resumed training keeps it;"
-        f" to change it, start anew with -o Global.pretrained_model={latest}."
+    _require_average(before["Global"], config["Global"], folder)
+
+
+def list_states(schedule: dict) -> set[str]:
+    """What a checkpoint must hold so that Paddle can restore a schedule.
+
+    Args:
+        schedule: the section ``Optimizer.lr``.
+    """
+    decays, warms_up = schedule.get("name", "Const") != "Const", bool(schedule.get("warmup_epoch"))
+    return ({"schedule"} if decays or warms_up else set()) | (
+        {"schedule after a warm-up"} if decays and warms_up else set()
     )
+
+
+def _require_average(old: dict, new: dict, folder: Path) -> None:
+    """Refuse other shares for an average that an older version, or PaddleOCR alone, has saved."""
+    changed = [key for key in AVERAGE_KEYS if old.get(key) != new.get(key)]
+    if not (changed and old.get("use_ema") and new.get("use_ema")):
+        return
+    from ..checkpoints import pickles  # it needs NumPy
+
+    file = sets.find_file(without_suffix(new["checkpoints"]), ".pdema")
+    if file and "share_of_start" not in pickles.read(file):
+        was = ", ".join(f"Global.{key} {'left out' if old.get(key) is None else old[key]}" for key in changed)
+        raise UserError(
+            f"--resume {folder}: {file} is of an older version, and its average goes on only as it was: with {was}."
+        )
 
 
 def describe_checkpoint(folder: Path) -> str:

@@ -1,9 +1,12 @@
-"""A resumed training knows the config that it began with."""
+"""A resumed training knows the config that it began with, and which changes its checkpoint cannot follow."""
+
+import pickle
 
 import pytest
 
-from ppocrv2_ext.commands.resuming import describe_origin, read_origin
+from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_schedule
 from ppocrv2_ext.config import yaml_files
+from ppocrv2_ext.errors import UserError
 
 FIRST = "rec/ch_PP-OCRv2_rec_finetune"
 
@@ -36,3 +39,50 @@ def test_a_config_that_names_no_origin_keeps_the_name_that_was_given(tmp_path):
     (tmp_path / "resolved.yml").write_text("Global: {}\n", encoding="utf-8")
     file = str(tmp_path / "resolved.yml")
     assert read_origin(file, tmp_path) == (file, "")
+
+
+def config(folder, lr=None, **settings):
+    """A config with a schedule, to resume the training in ``folder`` with."""
+    settings = {"epoch_num": 2, "checkpoints": str(folder / "latest"), **settings}
+    return {"Global": settings, "Optimizer": {"lr": lr or {"learning_rate": 0.1}}}
+
+
+def resume(folder, before, now):
+    yaml_files.write(before, folder / "resolved.yml", "a test")
+    require_schedule(now, folder)
+
+
+CONSTANT, COSINE = {"learning_rate": 0.1}, {"name": "Cosine", "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("warm_up", [0, 1])
+def test_a_schedule_that_needs_a_state_which_the_checkpoint_lacks_is_refused(tmp_path, warm_up):
+    new = {**COSINE, "warmup_epoch": warm_up}
+    with pytest.raises(UserError, match=r"Optimizer\.lr was .*, and its checkpoint holds no state for .*'Cosine'"):
+        resume(tmp_path, config(tmp_path, CONSTANT), config(tmp_path, new))
+    if warm_up:
+        with pytest.raises(UserError, match="holds no state for"):
+            resume(tmp_path, config(tmp_path, COSINE), config(tmp_path, new))
+
+
+@pytest.mark.parametrize("new", [CONSTANT, {**COSINE, "learning_rate": 1}, {"name": "Piecewise", "values": [1, 2]}])
+def test_any_other_schedule_may_be_gone_on_with(tmp_path, new):
+    resume(tmp_path, config(tmp_path, COSINE), config(tmp_path, new, epoch_num=9))
+
+
+def test_an_average_of_an_older_version_goes_on_only_as_it_was(tmp_path):
+    before = config(tmp_path, use_ema=True, ema_decay=0.9)
+    average = {"train_state": {}, "ema_state": {}, "step": 1}
+    file = tmp_path / "latest.pdema"
+    file.write_bytes(pickle.dumps(average, protocol=2))
+    others = [{"ema_decay": 0.8}, {"ema_decay": 0.9, "ema_decay_type": "normal"}]
+    for other in others:
+        with pytest.raises(
+            UserError, match=r"latest\.pdema is of an older version, .* only as it was: with Global\.ema"
+        ):
+            resume(tmp_path, before, config(tmp_path, use_ema=True, **other))
+    resume(tmp_path, before, before)
+    resume(tmp_path, before, config(tmp_path, use_ema=False, ema_decay=0.8))
+    file.write_bytes(pickle.dumps({**average, "share_of_start": 0.9}, protocol=2))
+    for other in others:
+        resume(tmp_path, before, config(tmp_path, use_ema=True, **other))

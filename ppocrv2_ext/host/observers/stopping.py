@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
-import paddle
-
 from ...config.stopping import EarlyStop
 from ...report.history import Plan
 from ..training import ranks
 from ..training.evaluation_steps import explain_missing
+from ..training.schedule import build_schedule
 from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch, is_first_rank
 
 SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
@@ -126,10 +125,8 @@ def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
     Returns:
         None if the rate is one number.
     """
-    from ppocr.optimizer import build_optimizer
-
     steps_per_epoch = max(1, math.ceil(SCHEDULE_POINTS / epochs))
-    schedule = build_optimizer(optimizer, epochs, steps_per_epoch, paddle.nn.Linear(1, 1))[1]
+    schedule = build_schedule(optimizer, epochs, steps_per_epoch)
     if isinstance(schedule, float):
         return None
     rates = []

@@ -2,8 +2,11 @@
 
 :func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
 (:mod:`..samples.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The
-file ``.resume`` beside them holds the place, the name of the training, and the state of the scaler of mixed precision,
-which PaddleOCR does not save.
+file ``.resume`` beside them holds the place, the learning rate of the next step, the name of the training, and the
+state of the scaler of mixed precision, which PaddleOCR does not save.
+
+The schedule of the learning rate is that of the config, at the place in epochs. So a training that is resumed with
+another schedule, or with epochs of another length, goes on as if it had had them from its beginning.
 
 The name, ``run``, is drawn when a training begins, and kept when it is resumed. By it a training knows its own best
 checkpoint from that of an earlier one in the same folder. The records of older versions have none.
@@ -14,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +36,7 @@ from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
 from . import ranks
 from .log_file import survive_full_disk
 from .loop import PassingLoader, find_start, replace_names
+from .schedule import count_schedule_steps, move_schedule
 
 BEST = "best_accuracy"
 SIGNAL = "signal"  # the order that ends a training after a signal
@@ -111,14 +116,38 @@ class _Run:
             restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
         else:
             self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {start.epoch} begins anew.")
-        self._restore_decay(start.global_step)
+        if self._settings.get("max_minutes") is None:
+            self._move_rate(start, record.get("rate"))
+            self._restore_decay(count_schedule_steps(start))
+        else:  # the schedules are fitted to the time, by observers
+            self._restore_decay(start.global_step)
         return start
 
     def _tell_new_length(self, saved: Position, start: Position) -> None:
-        if start.epoch == saved.epoch and start.steps_per_epoch != saved.steps_per_epoch:
+        if start.steps_per_epoch != saved.steps_per_epoch:
+            goes_on = f"epoch {start.epoch} of {self._settings['epoch_num']}"
+            goes_on += " begins anew" if start.epoch == saved.epoch else " begins"
             self._log(
                 f"an epoch had {saved.steps_per_epoch} steps when the checkpoint was saved and has"
-                f" {start.steps_per_epoch} now: epoch {saved.epoch} begins anew."
+                f" {start.steps_per_epoch} now: {goes_on}, and the schedule of the learning rate goes on from there."
+            )
+
+    def _move_rate(self, start: Position, saved: Any) -> None:
+        """Let the learning rate be the one that the config has for this place, and say so if it was another.
+
+        Args:
+            saved: the rate that the next step had when the checkpoint was saved; None if that is not recorded.
+        """
+        optimizer, schedule, epochs = self._given["optimizer"], self._given["lr_scheduler"], self._settings["epoch_num"]
+        if saved is None and not isinstance(schedule, float):
+            saved = optimizer.get_lr()
+        move_schedule(schedule, self._given["config"]["Optimizer"], epochs, start)
+        rate = optimizer.get_lr()
+        if isinstance(saved, float) and not math.isclose(saved, rate, rel_tol=1e-6, abs_tol=1e-12):
+            done = start.epoch - 1 + start.step / start.steps_per_epoch
+            self._log(
+                f"the learning rate was {saved:.6g} in the checkpoint and goes on at {rate:.6g}, which Optimizer.lr has"
+                f" after {done:.4g} of {epochs} epochs."
             )
 
     def _keep_better(self, best: dict, checkpoint: str) -> None:
@@ -132,11 +161,11 @@ class _Run:
             if is_better and sets.read_record(file).get("run") == self._name:
                 best.update(recorded)
 
-    def _restore_decay(self, global_step: int) -> None:
+    def _restore_decay(self, steps: int) -> None:
         """PaddleOCR's schedule of the weight decay is a function of the step, and it saves none."""
         schedule = self._given.get("wd_scheduler")
-        if schedule is not None and global_step:
-            schedule._step = global_step - 1
+        if schedule is not None and steps:
+            schedule._step = steps - 1
             schedule.step()
 
     def batches(self, loader: Any) -> Iterator[Any]:
@@ -184,7 +213,8 @@ class _Run:
         position = Position(self._epoch, self._step, self._global_step, self._steps_per_epoch)
         scaler = describe_scaler(self._given.get("scaler"))
         name = {"run": self._name} if self._name else {}
-        return {"position": position._asdict(), **name, **({"scaler": scaler} if scaler else {})}
+        rate = {"rate": float(self._given["optimizer"].get_lr())}
+        return {"position": position._asdict(), **rate, **name, **({"scaler": scaler} if scaler else {})}
 
     def save_after_signal(self) -> None:
         """Save ``latest`` after the last step that was finished."""

@@ -18,6 +18,7 @@ from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.config import locate, read
 from ppocrv2_ext.data.transforms import list_transforms
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.files import sha256
 
 CLONE = os.environ.get("TESTED_CLONE")  # set where this file runs for a clone of PaddleOCR
 COLLABORATION = "det/ch_PP-OCRv2_det_cml"
@@ -286,6 +287,110 @@ def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, connected)
 
     with pytest.raises(UserError, match=r"latest\.resume: `scaler` is no state of a scaler"):
         restore_scaler(scaler(), state, "latest")
+
+
+COSINE = "Optimizer.lr={name: Cosine, learning_rate: 0.001}"
+WARM = "Optimizer.lr={name: Cosine, learning_rate: 0.002, warmup_epoch: 3}"
+PIECEWISE = "Optimizer.lr={name: Piecewise, decay_epochs: [3], values: [0.001, 0.0001]}"
+OTHER_PIECEWISE = "Optimizer.lr={name: Piecewise, decay_epochs: [1, 3], values: [0.003, 0.002, 0.0002]}"
+CONSTANT = "Optimizer.lr={name: Const, learning_rate: 0.0003}"
+
+
+def stop_and_go_on(run, before, *now, signal_at):
+    """Train for four epochs of two steps, stop after a step, and go on with other options. Returns the steps taken."""
+    with pytest.raises(SystemExit):
+        run(*before, "Global.epoch_num=4", signal_at=signal_at)
+    return run(*before, "Global.epoch_num=4", *now, resume="out")
+
+
+def read_rates(folder, first_step):
+    """The learning rates of all steps from one on."""
+    lines = (json.loads(line) for line in (folder / "out" / "history.jsonl").read_text(encoding="utf-8").splitlines())
+    rates = {line["step"]: line["rate"] for line in lines if "rate" in line}
+    return [rates[step] for step in sorted(rates) if step >= first_step]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "steps_per_epoch", "epochs"),
+    [
+        (COSINE, ["Train.loader.batch_size_per_card=2"], 4, 4),
+        (COSINE, ["Train.loader.batch_size_per_card=8"], 1, 4),
+        (WARM, ["Train.loader.batch_size_per_card=2"], 4, 4),
+        (PIECEWISE, ["Train.loader.batch_size_per_card=8"], 1, 4),
+        (COSINE, ["Optimizer.lr.learning_rate=0.005"], 2, 4),
+        (COSINE, ["Global.epoch_num=6"], 2, 6),
+        (COSINE, ["Global.epoch_num=6", "Train.loader.batch_size_per_card=2"], 4, 6),
+        (PIECEWISE, [OTHER_PIECEWISE], 2, 4),
+        (COSINE, [PIECEWISE], 2, 4),
+        (COSINE, [CONSTANT], 2, 4),
+    ],
+)
+def test_the_rates_of_a_resumed_training_are_those_of_its_options_at_the_same_epochs(
+    before, now, steps_per_epoch, epochs, run, tmp_path
+):
+    from ppocrv2_ext.host.training.schedule import build_schedule
+
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), before)
+    places = stop_and_go_on(run, recognizer, *now, signal_at=4)  # two of the epochs are done
+    assert [place[-2:] for place in places] == [(e, s) for e in range(3, epochs + 1) for s in range(steps_per_epoch)]
+    schedule = build_schedule(read(tmp_path / "out" / "resolved.yml")["Optimizer"], epochs, steps_per_epoch)
+    expected = []
+    for _ in range(epochs * steps_per_epoch):
+        expected.append(schedule if isinstance(schedule, float) else schedule())
+        if not isinstance(schedule, float):
+            schedule.step()
+    assert read_rates(tmp_path, 5) == pytest.approx(expected[2 * steps_per_epoch :], rel=1e-9)
+
+
+def test_the_schedule_goes_back_with_an_epoch_that_begins_anew(run, tmp_path):
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), COSINE)
+    places = stop_and_go_on(run, recognizer, "Train.loader.batch_size_per_card=2", signal_at=3)
+    assert [place[-2:] for place in places[:5]] == [(2, 0), (2, 1), (2, 2), (2, 3), (3, 0)]
+    assert len(places) == 12
+    expected = [0.0005 * (1 + np.cos(np.pi * step / 16)) for step in range(4, 16)]
+    assert read_rates(tmp_path, 3) == pytest.approx(expected, rel=1e-6)
+    assert sets.read_position(tmp_path / "out" / "latest") == (4, 4, 14, 4)
+    said = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
+    assert (
+        "an epoch had 2 steps when the checkpoint was saved and has 4 now: epoch 2 of 4 begins anew, and the schedule"
+        " of the learning rate goes on from there."
+    ) in said
+
+
+def test_another_learning_rate_is_said_with_its_place(run, tmp_path):
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), CONSTANT)
+    stop_and_go_on(run, recognizer, "Optimizer.lr.learning_rate=0.0002", signal_at=3)
+    said = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
+    assert (
+        "the learning rate was 0.0003 in the checkpoint and goes on at 0.0002, which Optimizer.lr has after 1.5 of 4"
+        " epochs."
+    ) in said
+
+
+def test_a_training_that_no_longer_has_a_budget_takes_the_rate_of_its_epochs(run, tmp_path):
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), COSINE)
+    with pytest.raises(SystemExit):
+        run(*recognizer, "Global.epoch_num=4", signal_at=4)
+    record = tmp_path / "out" / "latest.pdopt"
+    fitted = pickles.read(record)
+    fitted["LR_Scheduler"].update(last_lr=1e-5)  # as at the end of the time
+    record.write_bytes(pickle.dumps(fitted, protocol=2))
+    digest = tmp_path / "out" / "latest.resume"
+    whole = json.loads(digest.read_text())
+    whole["files"]["latest.pdopt"] = [record.stat().st_size, sha256(record)]
+    digest.write_text(json.dumps(whole))
+    run(*recognizer, "Global.epoch_num=4", resume="out")
+    assert read_rates(tmp_path, 5)[0] == pytest.approx(0.0005)
+
+
+def test_the_schedule_of_the_weight_decay_goes_on_at_the_same_epoch(run, tmp_path, monkeypatch):
+    from ppocrv2_ext.host.training.resume import _Run
+
+    restored, restore = [], _Run._restore_decay
+    monkeypatch.setattr(_Run, "_restore_decay", lambda self, steps: restored.append(steps) or restore(self, steps))
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), COSINE)
+    stop_and_go_on(run, recognizer, "Train.loader.batch_size_per_card=2", signal_at=4)
+    assert restored == [8]  # two epochs of four steps
 
 
 @pytest.mark.skipif(not CLONE, reason="the wheel has no schedule of the weight decay")
