@@ -13,7 +13,7 @@ import click
 from ..config import networks
 from ..errors import UserError
 from . import center_coverage, node, requirements
-from .prepare import drop_broken_samples, prepare_config
+from .prepare import drop_broken_samples, prepare_config, with_room_for_batches
 
 
 def centers(
@@ -48,6 +48,9 @@ def centers(
         folder = opened.enter_context(tempfile.TemporaryDirectory())
         drop = functools.partial(drop_broken_samples, host, config, ("Train",), folder)
         config, _ = node.run_once(parent, "check", drop, opened)
+        config, notes = with_room_for_batches(config, ("Eval",))
+        for note in notes:
+            click.echo(f"ppocrv2: {note}", err=True)
         _write_centers(config, characters, network, assignment, output)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -16,6 +18,10 @@ from ..config import vocabulary, yaml_files
 from ..config.networks import with_settings_of_loading
 from ..config.resolve import resolve
 from ..errors import UserError, summarise
+
+LOADERS = {"tools/train.py": ("Train", "Eval"), "tools/eval.py": ("Eval",)}  # that a script of PaddleOCR starts
+SHARED_MEMORY = Path("/dev/shm")
+ENDS_OF_LOADERS = ("DataLoader process", "Blocking queue is killed")  # what Paddle says when such a process ended
 
 if TYPE_CHECKING:
     from ..data.findings import Report
@@ -100,6 +106,42 @@ def drop_broken_samples(
     return clean.with_clean_label_files(config, report, folder), counts
 
 
+def with_room_for_batches(config: dict, modes: Sequence[str]) -> tuple[dict, list[str]]:
+    """``config``, with ``use_shared_memory: false`` in loaders whose batches do not fit into the shared memory.
+
+    A container of Docker has 64 MB of it. Paddle's loader ends the training when it is full. A loader holds two batches
+    for each of its processes, and two more. What the user set stays.
+
+    Args:
+        modes: sections whose loaders run at the same time.
+    Returns:
+        (config, notes): a sentence for each loader that does not fit.
+    """
+    from ..host.samples.transform_check import measure_batch
+
+    if not SHARED_MEMORY.is_dir():
+        return config, []
+    free, notes = shutil.disk_usage(SHARED_MEMORY).free, []
+    for mode in modes:
+        loader = config[mode]["loader"]
+        workers, is_shared = loader["num_workers"], loader.get("use_shared_memory")
+        if not workers or is_shared is False:
+            continue
+        # Each process of a distributed training has a loader.
+        needed = (2 * workers + 2) * measure_batch(config, mode) * int(os.environ.get("PADDLE_LOCAL_SIZE", 1))
+        if needed <= free:
+            free -= needed
+            continue
+        reason = f"batches take up to {needed / 1e6:.0f} MB of {SHARED_MEMORY}, which has {free / 1e6:.0f} MB free"
+        if is_shared is None:
+            config = {**config, mode: {**config[mode], "loader": {**loader, "use_shared_memory": False}}}
+            notes.append(f"{mode}.loader.use_shared_memory was set to false: its {reason}.")
+        else:
+            advice = "set it to false, or lower batch_size_per_card or num_workers"
+            notes.append(f"{mode}.loader.use_shared_memory is true, but its {reason}: {advice}.")
+    return config, notes
+
+
 def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[str] = ()) -> None:
     """Run a script of PaddleOCR with ``-c FILE``, where the file holds ``config``. The script reads it at its start.
 
@@ -109,6 +151,9 @@ def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[s
     """
     from ..host.run import run_script
 
+    config, notes = with_room_for_batches(config, LOADERS.get(script, ()))
+    for note in notes if int(os.environ.get("PADDLE_TRAINER_ID", 0)) == 0 else ():
+        click.echo(f"ppocrv2: {note}", err=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"
         yaml_files.write(config, file)
@@ -128,4 +173,8 @@ def _explain(script: str, error: Exception) -> str:
         handler.emit(logger.makeRecord("ppocr", logging.ERROR, script, 0, "stopped", (), sys.exc_info()))
     last = traceback.extract_tb(error.__traceback__)[-1]
     whole = f"the traceback is in {files[0].baseFilename}" if files else "`ppocrv2 --debug` shows the traceback"
-    return f"PaddleOCR's {script} stopped at {last.filename}:{last.lineno} with {summarise(error)}; {whole}."
+    advice = ""
+    if isinstance(error, SystemError) and any(words in str(error) for words in ENDS_OF_LOADERS):
+        keys = " ".join(f"{mode}.loader.use_shared_memory=false" for mode in LOADERS.get(script, ("Train", "Eval")))
+        advice = f"; a process that loads data ended, as it does where {SHARED_MEMORY} is full (set -o {keys} then)"
+    return f"PaddleOCR's {script} stopped at {last.filename}:{last.lineno} with {summarise(error)}{advice}; {whole}."

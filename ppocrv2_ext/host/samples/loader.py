@@ -66,7 +66,7 @@ class Loader:
     def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
         self.dataset = dataset
         # Only Paddle's own function surely keeps a column a column.
-        self._compact = _list_compact(getattr(dataset, "ops", None) or []) if collate_fn is None else []
+        self._compact = list_compact(getattr(dataset, "ops", None) or []) if collate_fn is None else []
         self._widen = _list_byte_columns(self._compact, dataset)
         collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset), sorted(self._widen))
         self._loader = paddle.io.DataLoader(
@@ -219,7 +219,7 @@ class _Collate:
             return np.zeros(1), _explain_collation(usable, error)
 
 
-def _list_compact(transforms: Sequence[Any]) -> list[Compact]:
+def list_compact(transforms: Sequence[Any]) -> list[Compact]:
     """The transforms before the last, which is KeepKeys, behind which fields may be bytes."""
     return list(itertools.takewhile(lambda each: isinstance(each, Compact), reversed(transforms[:-1])))
 

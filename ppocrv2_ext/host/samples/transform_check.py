@@ -2,6 +2,8 @@
 
 The pictures are made here and nothing is wrong with them. A transform that refuses each of them was given arguments
 with which it cannot work, or stands at the wrong place.
+
+The same pictures tell how large a batch is.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import math
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +20,10 @@ import cv2
 import numpy as np
 
 from ...data.dictionary import read_dictionary
+from ...data.line_shapes import FIRST_BATCH, list_line_shapes
 from ...data.sources import CHECKED_SETS, MULTI_SCALE_SETS
 from ...errors import UserError, summarise
+from .loader import list_compact
 
 SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
 SEED = 7
@@ -38,24 +43,53 @@ def require_usable_transforms(config: dict, mode: str) -> None:
     Raises:
         UserError: a transform cannot be built, fails on every sample, or leaves pictures of unequal sizes to a batch.
     """
+    outcomes = _try_transforms(config, mode)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
+    if failures and len(failures) == len(outcomes):
+        name, reason = failures[0]
+        raise UserError(f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; mend the config there.")
+    whole = [outcome for outcome in outcomes if isinstance(outcome, list)]
+    if config[mode]["dataset"].get("name") not in MULTI_SCALE_SETS and _is_batched(config[mode]["loader"]):
+        _require_equal_shapes(mode, whole)
+
+
+def measure_batch(config: dict, mode: str) -> int:
+    """Bytes of a batch as a process of the loader hands it over; 0 where that cannot be told.
+
+    Args:
+        config, mode: which :func:`require_usable_transforms` accepts.
+    """
+    section = config[mode]
+    sampler = section.get("sampler") or {}
+    if section["dataset"].get("name") in MULTI_SCALE_SETS and sampler.get("scales"):
+        sides = [math.prod(lines.shape) for lines in list_line_shapes(config, mode)]
+        largest = max(sides) if sampler.get("fix_bs", True) else sides[0]
+        return largest * np.dtype(np.float32).itemsize * sampler.get("first_bs", FIRST_BATCH)
+    outcomes = _try_transforms(config, mode, as_in_loader=not section["loader"].get("collate_fn"))
+    samples = [outcome for outcome in outcomes if isinstance(outcome, list)]
+    sizes = [sum(np.asarray(field).nbytes for field in sample if not isinstance(field, str)) for sample in samples]
+    return max(sizes, default=0) * section["loader"]["batch_size_per_card"]
+
+
+def _try_transforms(config: dict, mode: str, as_in_loader: bool = False) -> list[Any]:
+    """What :func:`_send` gives for each of SIZES; nothing where no transforms are tried.
+
+    Args:
+        as_in_loader: whether the transforms make what they make in a process of the loader.
+    """
     dataset = config[mode]["dataset"]
     entries = dataset.get("transforms") or []
     names = [name for entry in entries for name in entry]
     label = _make_label(config, entries)
     if dataset.get("name") not in CHECKED_SETS or label is None or "DecodeImage" not in names:
-        return
+        return []
     with _same_generators():
         ops = _build(config, mode, entries)
+        for op in list_compact(ops) if as_in_loader else ():
+            op.is_compact = True
         if dataset["name"] in MULTI_SCALE_SETS:  # they resize after the transforms, and then keep the keys
             names, ops = names[:-1], ops[:-1]
-        outcomes = [_send(ops, names, size, label) for size in SIZES]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
-    if len(failures) == len(SIZES):
-        name, reason = failures[0]
-        raise UserError(f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; mend the config there.")
-    whole = [outcome for outcome in outcomes if isinstance(outcome, list)]
-    if dataset["name"] not in MULTI_SCALE_SETS and _is_batched(config[mode]["loader"]):
-        _require_equal_shapes(mode, whole)
+        return [_send(ops, names, size, label) for size in SIZES]
 
 
 @contextlib.contextmanager
