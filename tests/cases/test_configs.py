@@ -337,3 +337,15 @@ def test_arguments_that_a_head_hands_on_are_not_said_to_have_no_effect(ppocrv2, 
     assert [line for line in done.stderr.splitlines() if "no effect" in line] == [
         "ppocrv2: PostProcess: post-process 'DBPostProcess' does not read 'zebra'; it has no effect."
     ]
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_a_transform_that_needs_names_of_files_is_refused_on_an_lmdb(run, command, tmp_path):
+    import lmdb
+
+    with lmdb.open(str(tmp_path / "words"), map_size=2**20) as environment, environment.begin(write=True) as writing:
+        for key, value in ((b"num-samples", b"1"), (b"label-000000001", b"a"), (b"image-000000001", b"")):
+            writing.put(key, value)
+    given = [f"{mode}.dataset.{each}" for mode in ("Train", "Eval") for each in ("name=LMDBDataSet", "data_dir=words")]
+    refused(run(command, CLS, *given), "Eval.dataset.transforms.HalfTurnByName fails", "has no file names to decide by")
+    assert not (tmp_path / "out").exists()

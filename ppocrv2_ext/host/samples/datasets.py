@@ -218,7 +218,7 @@ def name_failing_transform(transform: Callable) -> Callable:
             try:
                 data = transform(data, [op])
             except UserError as error:  # one of our transforms, whose sentence is for people
-                raise SampleError(f"{name}: {error}") from error
+                raise SampleError(f"{name}: {str(error).removeprefix(f'{name}: ').rstrip('.')}") from error
             except Exception as error:
                 raise SampleError(f"{name} failed: {_summarise(error)}") from error
             if data is None:

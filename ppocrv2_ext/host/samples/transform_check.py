@@ -21,7 +21,7 @@ import numpy as np
 
 from ...data.dictionary import read_dictionary
 from ...data.line_shapes import FIRST_BATCH, list_line_shapes
-from ...data.sources import CHECKED_SETS, MULTI_SCALE_SETS
+from ...data.sources import CHECKED_SETS, LMDB_SETS, MULTI_SCALE_SETS
 from ...errors import UserError, summarise
 from .loader import list_compact
 
@@ -89,7 +89,12 @@ def _try_transforms(config: dict, mode: str, as_in_loader: bool = False) -> list
             op.is_compact = True
         if dataset["name"] in MULTI_SCALE_SETS:  # they resize after the transforms, and then keep the keys
             names, ops = names[:-1], ops[:-1]
-        return [_send(ops, names, size, label) for size in SIZES]
+        return [_send(ops, names, size, label, _given_beside(dataset)) for size in SIZES]
+
+
+def _given_beside(dataset: dict) -> dict[str, Any]:
+    """What a data set gives beside the picture and its label. The samples of an LMDB have no names."""
+    return {} if dataset["name"] in LMDB_SETS else {"img_path": "sound.png"}
 
 
 @contextlib.contextmanager
@@ -139,18 +144,22 @@ def _build(config: dict, mode: str, entries: list[dict]) -> list[Any]:
     return ops
 
 
-def _send(ops: list[Any], names: list[str], size: tuple[int, int], label: str) -> list | tuple[str, str] | None:
+def _send(
+    ops: list[Any], names: list[str], size: tuple[int, int], label: str, beside: dict
+) -> list | tuple[str, str] | None:
     """What the transforms make of a sample; (transform, reason) for the one that fails; None if it needs others."""
     width, height = (2 * size[0], 8 * size[1]) if label.startswith("[{") else size
     pixels = np.random.default_rng(SEED).integers(0, 256, (height, width, 3), dtype=np.uint8)
     content = cv2.imencode(".png", pixels)[1].tobytes()
-    data: Any = {"img_path": "sound.png", "image": content, "label": label, "valid_ratio": 1.0}
+    data: Any = {**beside, "image": content, "label": label, "valid_ratio": 1.0}
     for position, (name, op) in enumerate(zip(names, ops)):
         if hasattr(op, "ext_data_num"):
-            others = [_send_to(ops[:position], content, label) for _ in range(op.ext_data_num)]
+            others = [_send_to(ops[:position], content, label, beside) for _ in range(op.ext_data_num)]
             data["ext_data"] = [other for other in others if other is not None]
         try:
             data = op(data)
+        except UserError as error:  # one of our transforms, whose sentence is for people
+            return name, str(error).removeprefix(f"{name}: ").rstrip(".")
         except (Exception, SystemExit) as error:  # DetResizeForTest leaves the process when a picture has no size
             return name, summarise(error)
         if data is None:
@@ -158,9 +167,9 @@ def _send(ops: list[Any], names: list[str], size: tuple[int, int], label: str) -
     return data if isinstance(data, list) else None
 
 
-def _send_to(ops: list[Any], content: bytes, label: str) -> dict | None:
+def _send_to(ops: list[Any], content: bytes, label: str, beside: dict) -> dict | None:
     """Another sample as Copy-Paste and RecConAug get it, transformed by ``ops``."""
-    data: Any = {"img_path": "other.png", "image": content, "label": label, "ext_data": []}
+    data: Any = {**beside, "image": content, "label": label, "ext_data": []}
     for op in ops:
         try:
             data = op(data)

@@ -460,7 +460,7 @@ def test_the_sentence_of_our_own_transform_is_passed_on(data, logged, tmp_path):
     write(tmp_path, a="x")
     found = dataset(tmp_path, logger=logged[0], mode="Eval")
     found.ops.insert(1, Ours())
-    with pytest.raises(data.SampleError, match=r"^a.png: Ours: `size` must be \[width, height\].; `ppocrv2 check"):
+    with pytest.raises(data.SampleError, match=r"^a.png: Ours: `size` must be \[width, height\]; `ppocrv2 check"):
         found[0]
 
 
