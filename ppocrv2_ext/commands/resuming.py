@@ -94,7 +94,7 @@ def is_finished(config: dict, rank: int = 0) -> bool:
     return True
 
 
-def require_schedule(config: dict, folder: Path) -> None:
+def require_state(config: dict, folder: Path) -> None:
     """Refuse a changed schedule of the learning rate, or of an average, for which the checkpoint holds too little.
 
     Any other schedule that the user gives holds from the next step on, at the place of the checkpoint in it. So does

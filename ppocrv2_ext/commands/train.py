@@ -77,7 +77,7 @@ def _train(
         requirements.require_batch(config, counts.get("Train"), ranks)
         if rank == 0:
             if resume:
-                resuming.require_schedule(config, Path(resume))
+                resuming.require_state(config, Path(resume))
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
             with _report(origin, host, describe_lines_left_out(written, counts)):

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_schedule
+from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_state
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
 
@@ -49,7 +49,7 @@ def config(folder, lr=None, **settings):
 
 def resume(folder, before, now):
     yaml_files.write(before, folder / "resolved.yml", "a test")
-    require_schedule(now, folder)
+    require_state(now, folder)
 
 
 CONSTANT, COSINE = {"learning_rate": 0.1}, {"name": "Cosine", "learning_rate": 0.1}
