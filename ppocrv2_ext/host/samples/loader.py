@@ -138,12 +138,14 @@ class Loader:
     def _read(self) -> Iterator[dict[str, Any]]:
         """What the workers send. They end when the loop over it is left in the middle of an epoch, and at its end.
 
-        Persistent workers stay for the next epoch. From a loop that was left they would still send its batches.
+        Persistent workers stay for the next epoch. From a loop that was left they would still send its batches, and of
+        a data set that draws its samples anew for each epoch they would send the first draw.
         """
         batches, stay = iter(self._loader), False
         try:
             yield from batches
-            stay = getattr(self._loader, "_persistent_workers", False)
+            is_drawn_anew = getattr(self.dataset, "need_reset", False)  # for each epoch, in the training process
+            stay = getattr(self._loader, "_persistent_workers", False) and not is_drawn_anew
         finally:
             if not stay:
                 batches._try_shutdown_all()  # Paddle itself calls it at the end of an epoch only

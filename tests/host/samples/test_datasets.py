@@ -517,6 +517,25 @@ def test_the_ratio_list_of_an_lmdb_takes_a_share_of_each_and_another_one_in_anot
     assert set(first) != set(other)
 
 
+def test_workers_read_the_share_of_each_epoch_though_they_persist(data, logged, tmp_path):
+    """As in the loop of a clone, which gives the data set another seed before each epoch and lets workers persist."""
+    import ppocr.data
+
+    from ppocrv2_ext.host.samples.loader import build_loader
+
+    make_lmdb(tmp_path / "x", [f"x{number}" for number in range(12)])
+    found = ppocr.data.LMDBDataSet(lmdb_config(tmp_path, ratio_list=[0.5]), "Train", logged[0], 0)
+    assert found.need_reset
+    batches = build_loader(found, batch_size=1, num_workers=2, persistent_workers=True)
+    seen = []
+    for epoch in range(1, 5):
+        found.reset_data_lines(seed=epoch, epoch=epoch)
+        in_process = {f"{tmp_path}/x:{number}" for _, number in found.data_idx_order_list}
+        seen.append({file for batch in batches for file in batch.files})
+        assert seen[-1] == in_process
+    assert len(set.union(*seen)) > 9
+
+
 def test_corrections_replace_labels_of_an_lmdb_and_leave_samples_out(data, logged, tmp_path):
     make_lmdb(tmp_path / "x", ["a", "b", "c"])
     file = tmp_path / "corrections.json"
