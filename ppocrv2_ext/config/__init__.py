@@ -2,6 +2,7 @@
 
 - ``yaml_loader``: the YAML that a config may be. ``yaml_files``: config files, found, read, overridden and written.
 - ``vocabulary``: does every word mean something? ``components``: the same for the arguments of components.
+- ``places``: where a misplaced key belongs. ``unread``: keys that nothing reads.
 - ``values``: the type and the range of each value, as ``rules``. ``expressions``: texts that PaddleOCR would evaluate.
 - ``consistency``: do the parts fit together?
 - ``resolve``: what a config leaves open, filled in for one PaddleOCR.

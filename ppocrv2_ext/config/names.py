@@ -79,49 +79,15 @@ KEYS_OF_DATASET = {
 REQUIRED_LOADER_KEYS = {"shuffle", "drop_last", "batch_size_per_card", "num_workers"}  # PaddleOCR has no defaults
 LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
 
-# Where the keys belong that are known by their names alone. Train stands for Train and Eval, Architecture for each
-# network.
-HOMES = {
-    "Global": GLOBAL_KEYS,
-    "Architecture": {*NETWORK_OPTIONS, *NETWORK_PARTS, "model_type", "perturbation", "freeze_params"},
-    "Optimizer": {"regularizer", "clip_norm", "clip_norm_global"},
-    "Optimizer.lr": {"learning_rate", "warmup_epoch"},
-    "Train.dataset": DATASET_KEYS - {"name"},
-    "Train.loader": LOADER_KEYS,
-    "Train.sampler": {"first_bs", "fix_bs", "divided_factor"},
-    "Metric": {"main_indicator"},
-}
-# What other programs call a key, in lower case and without underscores.
-SYNONYMS = {
-    "Global.epoch_num": "epochs maxepoch maxepochs nepochs numepochs numtrainepochs totalepochs trainepochs",
-    "Global.save_model_dir": (
-        "checkpointdir logdir modeldir modelsavedir outdir output outputdir outputpath savedir savepath workdir"
-    ),
-    "Global.pretrained_model": (
-        "initweights loadfrom pretrain pretrained pretrainedpath pretrainedweights pretrainmodel weights"
-    ),
-    "Global.checkpoints": "resume resumefrom resumefromcheckpoint",
-    "Global.character_dict_path": "chardict chardictpath characterdict dict dictionary dictpath vocab vocabpath",
-    "Global.max_text_length": "maxlabellength maxlength maxtextlen",
-    "Global.seed": "randomseed",
-    "Global.use_gpu": "cuda device gpu usecuda",
-    "Global.use_amp": "amp fp16 mixedprecision usefp16",
-    "Global.use_ema": "ema",
-    "Global.early_stop": "earlystopping patience",
-    "Global.print_batch_step": "loginterval logstep printfreq printinterval",
-    "Global.eval_batch_step": "evalfreq evalinterval evalperiod evalstep evalsteps",
-    "Global.save_epoch_step": "savefreq saveinterval saveperiod savesteps",
-    "Optimizer.lr.learning_rate": "baselr initiallr initlr learningrate lr",
-    "Optimizer.lr.warmup_epoch": "warmup warmupepochs",
-    "Optimizer.clip_norm": "clipgrad clipgradnorm gradclip gradientclipping maxgradnorm",
-    "Train.loader.batch_size_per_card": "batch batchsize bs perdevicebatchsize trainbatchsize",
-    "Train.loader.num_workers": "dataloadernumworkers nworkers numworker workers",
-    "Train.dataset.data_dir": "datapath dataroot datasetdir imagedir imagesdir imgdir",
-    "Train.dataset.label_file_list": "annfile annotations labelfile labelfiles labelpath trainlabels",
-    "Train.dataset.ratio_list": "ratio ratios",
-}
+SINGLE_NETWORK_KEYS = {*NETWORK_KEYS, *NETWORK_OPTIONS}
+MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}  # of one network of several
 
 
 def prepares_labels(transform: str) -> bool:
     """Whether a transform of this name prepares labels or test samples, so that reading does without it."""
     return transform.endswith("LabelEncode") or transform in LABEL_TRANSFORMS
+
+
+def list_dataset_keys(dataset: dict) -> set[str]:
+    """The keys that a data set may have."""
+    return DATASET_KEYS | KEYS_OF_DATASET.get(str(dataset.get("name")), set())

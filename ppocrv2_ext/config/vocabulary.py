@@ -6,7 +6,6 @@ PaddleOCR ignores what it does not know: with a misspelt argument it trains for 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from .components import (
     REFUSED,
     WRONG,
     Catalog,
-    Component,
     Problem,
     check_component,
     list_components,
@@ -31,32 +29,25 @@ from .components import (
 from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
 from .names import (
-    DATASET_KEYS,
     GLOBAL_KEYS,
-    HOMES,
-    KEYS_OF_DATASET,
     LOADER_KEYS,
-    MEMBER_OPTIONS,
-    NETWORK_KEYS,
-    NETWORK_OPTIONS,
+    MEMBER_KEYS,
     NETWORK_PARTS,
     REQUIRED_LOADER_KEYS,
-    SYNONYMS,
+    SINGLE_NETWORK_KEYS,
+    list_dataset_keys,
 )
+from .places import find_place, suggest_key
 from .stopping import read_early_stop
+from .unread import find_unread_keys
 from .values import NETWORK_SETTINGS, find_unusable_numbers, find_wrong_settings, find_wrong_values
 
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
-SINGLE_NETWORK_KEYS = {*NETWORK_KEYS, *NETWORK_OPTIONS}
 SEVERAL_NETWORKS_KEYS = {"name", "algorithm", "model_type", "Models"}
-MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}
 MULTI_HEAD_PARTS = ("CTCHead", "SARHead", "NRTRHead")
 MULTI_LOSS_TERMS = ("CTCLoss", "SARLoss", "NRTRLoss")
 DATA_KEYS = {"dataset", "loader", "sampler"}
-READERS = ("tools", "ppocr/data", "ppocr/utils")  # folders of PaddleOCR with the files that read a config
-QUOTED = re.compile(r"""["']([A-Za-z_]\w*)["']""")
-_NOTHING = object()  # equal to no value
 CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 
 # Where a config must hold a mapping and where a list. A mapping is {key: shape below it}, "*" stands for any other key;
@@ -105,7 +96,7 @@ def check(config: dict, catalog: Catalog, root: Path | None = None) -> list[str]
         UserError: a sentence for each word that is unknown or looks like a slip, one a line.
     """
     leftovers = check_settings(config)
-    unread = list(_find_unread_keys(config, catalog, root))
+    unread = list(find_unread_keys(config, catalog, root))
     problems = [
         problem
         for component in list_components(config)
@@ -146,7 +137,7 @@ def _check_sections(config: dict) -> Iterator[Problem]:
         close = difflib.get_close_matches(key, SECTIONS, n=1, cutoff=0.6)
         if key not in SECTIONS and close:
             yield Problem(f"the config has no section {key!r}; did you mean {close[0]!r}?")
-        elif key not in SECTIONS and (place := _find_place(key, "", config)):
+        elif key not in SECTIONS and (place := find_place(key, "", config)):
             yield Problem(f"the config has no section {key!r}; its place is {place}.")
         elif key not in SECTIONS:
             yield Problem(f"PaddleOCR does not read the section {key!r}; it has no effect.", LEFTOVER)
@@ -192,7 +183,7 @@ def _check_keys(config: dict) -> Iterator[Problem]:
     """Keys that no PaddleOCR reads, and keys that PaddleOCR needs."""
     yield from _find_wrong_keys("Global", config["Global"], GLOBAL_KEYS, config)
     for key in config["Optimizer"]:  # a key of its own is an argument of the component
-        place = None if key in OPTIMIZER_KEYS else _find_place(key, "Optimizer", config)
+        place = None if key in OPTIMIZER_KEYS else find_place(key, "Optimizer", config)
         if place:
             yield Problem(f"Optimizer has no {key!r}; its place is {place}.")
     yield from _check_network_keys(config)
@@ -217,16 +208,12 @@ def _check_network_keys(config: dict) -> Iterator[Problem]:
 def _check_data_keys(mode: str, config: dict) -> Iterator[Problem]:
     dataset, loader = config[mode]["dataset"], config[mode]["loader"]
     yield from _find_unknown_keys(mode, config[mode], DATA_KEYS, config)
-    yield from _find_wrong_keys(f"{mode}.dataset", dataset, _list_dataset_keys(dataset), config)
+    yield from _find_wrong_keys(f"{mode}.dataset", dataset, list_dataset_keys(dataset), config)
     yield from _find_wrong_keys(f"{mode}.loader", loader, LOADER_KEYS, config)
     for key in sorted(REQUIRED_LOADER_KEYS - set(loader)):
         yield Problem(f"{mode}.loader lacks {key!r}.")
     if "transforms" in dataset and "KeepKeys" not in dict(list_transforms(dataset)):
         yield Problem(f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch.")
-
-
-def _list_dataset_keys(dataset: dict) -> set[str]:
-    return DATASET_KEYS | KEYS_OF_DATASET.get(str(dataset.get("name")), set())
 
 
 def _check_multi_head(where: str, head: dict, config: dict) -> Iterator[Problem]:
@@ -244,100 +231,15 @@ def _find_unknown_keys(where: str, section: dict, known: Collection[str], config
     """Keys of a section in which every other key is an error."""
     for key in section:
         if key not in known:
-            yield Problem(
-                f"{where} has no {key!r}{_suggest_key(key, where, known, config) or did_you_mean(key, known)}"
-            )
+            yield Problem(f"{where} has no {key!r}{suggest_key(key, where, known, config) or did_you_mean(key, known)}")
 
 
 def _find_wrong_keys(where: str, section: dict, known: Collection[str], config: dict) -> Iterator[Problem]:
     """Keys that look misspelt or misplaced. Other unknown keys pass: a component may read a key of its own there."""
     for key in section:
-        suggestion = _suggest_key(key, where, known, config)
+        suggestion = suggest_key(key, where, known, config)
         if key not in known and suggestion:
             yield Problem(f"{where} has no {key!r}{suggestion}")
-
-
-def _suggest_key(key: str, where: str, known: Collection[str], config: dict) -> str:
-    """The end of a sentence about an unknown key: which key is meant, of this section or another; "" if none."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
-    place = _find_place(key, where, config)
-    if place and place.rpartition(".")[0] != where:
-        return f"; its place is {place}."
-    close = [place.rpartition(".")[2]] if place else close
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _find_place(key: str, where: str, config: dict) -> str | None:
-    """Where a key belongs that stands at the wrong place or has the name that another program gives it, as -o takes it.
-
-    Args:
-        where: the section that holds the key.
-    """
-    plain = str(key).replace("_", "").replace("-", "").lower()
-    place = next((f"{home}.{key}" for home, keys in HOMES.items() if key in keys), None)
-    place = place or next((home for home, names in SYNONYMS.items() if plain in names.split()), None)
-    if place and place.startswith("Train.") and where.startswith("Eval"):
-        return place.replace("Train.", "Eval.", 1)
-    if place and place.startswith("Architecture."):
-        return _find_place_in_network(key, place, config.get("Architecture"))
-    return place
-
-
-def _find_place_in_network(key: str, place: str, architecture: Any) -> str | None:
-    """Where a key of a network belongs: to the first one that learns, if there are several."""
-    models = architecture.get("Models") if isinstance(architecture, dict) else None
-    if not models or not isinstance(models, dict) or key not in MEMBER_KEYS:
-        return place if key in SINGLE_NETWORK_KEYS else None
-    learning = [name for name, each in models.items() if not (isinstance(each, dict) and each.get("freeze_params"))]
-    return f"Architecture.Models.{[*learning, *models][0]}.{key}"
-
-
-def _find_unread_keys(config: dict, catalog: Catalog, root: Path | None) -> Iterator[str]:
-    """A sentence for each key of Global, a data set or a loader that nothing reads."""
-    readers = [component for component in list_components(config) if component.reads_global and component.section]
-    unread = [
-        (f"Global.{key}", key)
-        for key, value in config["Global"].items()
-        if key not in GLOBAL_KEYS
-        and not any(_may_read(component, key, catalog) for component in readers)
-        and not _is_stated(key, value, {name: each for name, each in config.items() if name != "Global"})
-    ]
-    for mode in ("Train", "Eval"):
-        dataset, loader = config[mode]["dataset"], config[mode]["loader"]
-        unread += [(f"{mode}.dataset.{key}", key) for key in set(dataset) - _list_dataset_keys(dataset)]
-        unread += [(f"{mode}.loader.{key}", key) for key in set(loader) - LOADER_KEYS]
-    named = _list_words(root) if unread and root else set()
-    for where, key in sorted(unread):
-        if key not in named:
-            yield f"PaddleOCR does not read {where}; it has no effect."
-
-
-def _may_read(component: Component, key: str, catalog: Catalog) -> bool:
-    """Whether a component that gets the section Global may take a key of it."""
-    name = str((component.section or {}).get("name"))
-    try:
-        candidates = catalog.classes(component.kind, name)
-        return not candidates or any(
-            key in catalog.arguments(each).names or catalog.reads_passed_on(each, key) is not False
-            for each in candidates
-        )
-    except (ImportError, OSError, RuntimeError):
-        return True  # an optional part of PaddleOCR that cannot be imported here
-
-
-def _is_stated(key: str, value: Any, section: Any) -> bool:
-    """Whether a key has this value below ``section``. PaddleOCR's configs state it in Global and refer to it by &."""
-    if isinstance(section, list):
-        return any(_is_stated(key, value, each) for each in section)
-    if not isinstance(section, dict):
-        return False
-    return section.get(key, _NOTHING) == value or any(_is_stated(key, value, each) for each in section.values())
-
-
-def _list_words(root: Path) -> set[str]:
-    """Every word in quotes in the files of PaddleOCR that read a config: its scripts, data sets and tools."""
-    files = [file for folder in READERS for file in sorted((root / folder).glob("*.py"))]
-    return {word for file in files for word in QUOTED.findall(file.read_text(encoding="utf-8", errors="replace"))}
 
 
 def _check_values(config: dict) -> Iterator[Problem]:
