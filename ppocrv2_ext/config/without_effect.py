@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..data.line_shapes import FIRST_BATCH, SAMPLER
 from .components import list_components
 from .names import LINE_BACKBONES
 from .networks import name_section, networks
@@ -14,7 +15,8 @@ from .networks import name_section, networks
 class Rule(NamedTuple):
     """Keys of a section that do nothing."""
 
-    place: str  # "Global", "network", "network of" an architecture, or the name of a component
+    # "Global", "network", "network of" an architecture, "loader beside" a sampler, or the name of a component
+    place: str
     keys: tuple[str, ...]
     applies: Callable[[Mapping[str, Any]], Any]  # from the section: whether they do nothing
     reason: str
@@ -73,6 +75,12 @@ RULES = (
         lambda network: (network.get("Backbone") or {}).get("name") in LINE_BACKBONES,
         "this backbone makes the same frames in training as in evaluation",
     ),
+    Rule(
+        f"loader beside {SAMPLER}",
+        ("batch_size_per_card",),
+        lambda loader: loader.get("batch_size_per_card") != loader["first_bs"],
+        "Train.sampler.first_bs decides",
+    ),
 )
 
 
@@ -92,6 +100,9 @@ def _list_places(config: dict) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     for name, network in networks(architecture).items():
         yield "network", name_section(name), network
         yield f"network of {architecture.get('name')}", name_section(name), network
+    sampler = config["Train"].get("sampler") or {}
+    loader = {**config["Train"]["loader"], "first_bs": sampler.get("first_bs", FIRST_BATCH)}
+    yield f"loader beside {sampler.get('name')}", "Train.loader", loader
     for component in list_components(config):
         if component.section:
             yield str(component.section.get("name")), component.where, component.section

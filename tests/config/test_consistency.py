@@ -131,6 +131,10 @@ UDML = "Loss.loss_config_list.0.UDMLLoss"
 FINETUNED_PAIR = "rec/ch_PP-OCRv2_rec_distillation_finetune"
 FROZEN = "a frozen network computes what it computes in evaluation"
 ALONE = "no student learns from another"
+OF_SCALES = (
+    "Train.dataset.name=MultiScaleDataSet",
+    "Train.sampler={name: MultiScaleSampler, scales: [[128, 32]], first_bs: 64}",
+)
 SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
 
 
@@ -186,6 +190,12 @@ SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
             [f"{TEACHER}.{key} has no effect: {FROZEN}." for key in ("freeze_norm", "frames_by_width")],
         ),
         (CML, [f"{STUDENT2}.freeze_norm=true", "Global.use_ema=true", "Global.ema_decay=0.9"], []),
+        (
+            RECOGNIZER,
+            [*OF_SCALES, "Train.loader.batch_size_per_card=8"],
+            ["Train.loader.batch_size_per_card has no effect: Train.sampler.first_bs decides."],
+        ),
+        (RECOGNIZER, [*OF_SCALES, "Train.loader.batch_size_per_card=64"], []),
     ],
 )
 def test_a_setting_without_effect_is_a_doubt(name, assignments, sentences):
