@@ -12,6 +12,7 @@
 
 Beside them:
 
+- ``schedule``: the learning rate that a config has at any step
 - ``zero_loss``: names a loss of 0 that is no success
 - ``nan_guard``: stops at a loss or a weight that is not finite
 - ``log_file``: the log, which may meet a full disk
