@@ -58,6 +58,9 @@ SYNONYMS = {
     "Train.dataset.ratio_list": "ratio ratios",
 }
 
+# How schedules call the learning rate that is not `learning_rate` there.
+RATES = {"Piecewise": "values", "OneCycle": "max_lr"}
+
 
 def suggest_key(key: str, where: str, known: Collection[str], config: dict) -> str:
     """The end of a sentence about an unknown key: which key is meant, of this section or another; "" if none."""
@@ -73,16 +76,28 @@ def find_place(key: str, where: str, config: dict) -> str | None:
     """Where a key belongs that stands at the wrong place or has the name that another program gives it, as -o takes it.
 
     Args:
-        where: the section that holds the key.
+        where: the section that holds the key; "" for the whole config.
+    Returns:
+        None if it has no place that is known, or if the same value stands there already.
     """
     plain = str(key).replace("_", "").replace("-", "").lower()
     place = next((f"{home}.{key}" for home, keys in HOMES.items() if key in keys), None)
     place = place or next((home for home, names in SYNONYMS.items() if plain in names.split()), None)
     if place and place.startswith("Train.") and where.startswith("Eval"):
-        return place.replace("Train.", "Eval.", 1)
-    if place and place.startswith("Architecture."):
-        return _find_place_in_network(key, place, config.get("Architecture"))
-    return place
+        place = place.replace("Train.", "Eval.", 1)
+    elif place and place.startswith("Architecture."):
+        place = _find_place_in_network(key, place, config.get("Architecture"))
+    elif place == "Optimizer.lr.learning_rate":
+        place = "Optimizer.lr." + RATES.get(_look_up(config, "Optimizer.lr.name"), "learning_rate")
+    # The configs of PaddleOCR say a value in one place and refer to it by & and *.
+    return None if place and _look_up(config, place) == _look_up(config, f"{where}.{key}".lstrip(".")) else place
+
+
+def _look_up(config: Any, path: str) -> Any:
+    """What a config has at a place; None if it has nothing there."""
+    for key in path.split("."):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def _find_place_in_network(key: str, place: str, architecture: Any) -> str | None:

@@ -238,18 +238,45 @@ def test_a_leftover_that_does_no_harm_is_a_warning(recipe, catalog):
     ("assignment", "message"),
     [
         ("Global.freeze_norm=true", "Global has no 'freeze_norm'; its place is Architecture.freeze_norm."),
-        ("Global.shuffle=true", "Global has no 'shuffle'; its place is Train.loader.shuffle."),
+        ("Global.shuffle=false", "Global has no 'shuffle'; its place is Train.loader.shuffle."),
         ("Train.epoch_num=4", "Train has no 'epoch_num'; its place is Global.epoch_num."),
         ("Train.loader.data_dir=a", "Train.loader has no 'data_dir'; its place is Train.dataset.data_dir."),
         ("Eval.dataset.num_workers=2", "Eval.dataset has no 'num_workers'; its place is Eval.loader.num_workers."),
         ("Architecture.checkpoints=a", "Architecture has no 'checkpoints'; its place is Global.checkpoints."),
-        ("Optimizer.learning_rate=1", "Optimizer has no 'learning_rate'; its place is Optimizer.lr.learning_rate."),
+        ("Optimizer.learning_rate=1", "Optimizer has no 'learning_rate'; its place is Optimizer.lr.values."),
     ],
 )
 def test_a_key_of_another_section_is_an_error_that_names_its_place(recipe, assignment, message):
     with pytest.raises(UserError) as error:
         vocabulary.check_settings(config.override(recipe, [assignment]))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("schedule", "place"), [("Cosine", "learning_rate"), ("Piecewise", "values"), ("OneCycle", "max_lr")]
+)
+def test_the_place_of_a_learning_rate_is_what_its_schedule_calls_it(recipe, schedule, place):
+    recipe = config.override(recipe, [f"Optimizer.lr={{name: {schedule}}}", "Global.lr=0.001"])
+    with pytest.raises(UserError, match=rf"Global has no 'lr'; its place is Optimizer\.lr\.{place}\."):
+        vocabulary.check_settings(recipe)
+
+
+@pytest.mark.parametrize("section", ["", "Global"])
+@pytest.mark.parametrize(
+    ("key", "place", "value"),
+    [
+        ("num_workers", "Train.loader.num_workers", 3),
+        ("batch_size", "Train.loader.batch_size_per_card", 3),
+        ("data_dir", "Train.dataset.data_dir", "words"),
+    ],
+)
+def test_a_value_that_stands_at_its_place_too_is_no_error(recipe, section, key, place, value):
+    recipe = config.override(recipe, [f"{place}={value}"])
+    (recipe[section] if section else recipe)[key] = value
+    vocabulary.check_settings(recipe)
+    other = config.override(recipe, [f"{place}={'letters' if key == 'data_dir' else 4}"])
+    with pytest.raises(UserError, match=re.escape(f"its place is {place}.")):
+        vocabulary.check_settings(other)
 
 
 def test_a_section_that_is_a_key_of_another_is_an_error_that_names_its_place(recipe):
@@ -269,7 +296,7 @@ def test_of_several_networks_one_that_learns_is_named(recipe):
         ("Global.epochs=1", "did you mean 'epoch_num'?"),
         ("Global.save_dir=a", "did you mean 'save_model_dir'?"),
         ("Global.model_save_dir=a", "did you mean 'save_model_dir'?"),
-        ("Global.learning_rate=1", "its place is Optimizer.lr.learning_rate."),
+        ("Global.learning_rate=1", "its place is Optimizer.lr.values."),
         ("Global.batch_size=8", "its place is Train.loader.batch_size_per_card."),
         ("Train.loader.batch_size=8", "did you mean 'batch_size_per_card'?"),
         ("Train.loader.batchsize=8", "did you mean 'batch_size_per_card'?"),
