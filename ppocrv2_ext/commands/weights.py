@@ -132,14 +132,27 @@ def _write_trained(published: _Published, file: str, network: str | None, output
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / published.dictionary) if published.dictionary else None
     characters = requirements.read_trained_characters(params, dictionary) if dictionary else None
-    state = _build(published, host, characters).state_dict()
+    net = _build(published, host, characters)
+    state = net.state_dict()
     params = _merge_branches(published, loading.fit_form(params, state), host, characters)
     branches = multi_head.find_training_branches(params)
     params = {name: value for name, value in params.items() if name not in branches}
-    report = loading.compare_parameters(params, state)
+    idle = _list_idle(published, net) - params.keys()
+    report = loading.compare_parameters(params, {name: state[name] for name in state if name not in idle})
     click.echo(loading.render_report(report, file))
     loading.require_match(report, minimum=1.0)
     _write(published, params, dictionary, output)
+
+
+def _list_idle(published: _Published, net: Any) -> set[str]:
+    """The tensors of a newer network that it never uses. The files that are written from ONNX do not hold them."""
+    from ..checkpoints import inference_graph
+    from ..host.networks import merging
+
+    if published.newer is None:
+        return set()
+    used = {name for name, _ in merging.list_parameters_in_order(net, published.image_shape)}
+    return {name for name in net.state_dict().keys() - used if not inference_graph.THRESHOLD_BRANCH.search(name)}
 
 
 def _merge_branches(

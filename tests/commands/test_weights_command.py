@@ -171,6 +171,19 @@ Path("letters.txt").write_text("\\n".join("abcdefghij"))
 write_checkpoint(pair, ".", "latest", "letters.txt")
 """
 
+# A checkpoint of PP-OCRv4's detector as `weights` writes it from ONNX: without the tensors that no image passes.
+USED = """
+import sys
+from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
+from ppocrv2_ext.commands import weights
+from ppocrv2_ext.host import connect
+published = weights._find_newer("det", "v4", sys.argv[1])
+net = weights._build(published, connect(sys.argv[1]))
+idle = weights._list_idle(published, net)
+assert len(idle) == 8
+write_checkpoint({name: value for name, value in net.state_dict().items() if name not in idle}, ".", "used", None)
+"""
+
 
 @pytest.mark.checkout
 @pytest.mark.parametrize("form", ["restored", "apart"])
@@ -185,6 +198,18 @@ def test_a_network_of_a_newer_pair_is_written_in_the_form_of_the_published_file(
     start = "-c clone/PP-OCRv6_tiny_rec_finetune -o Global.pretrained_model=out/PP-OCRv6_tiny_rec"
     assert done.stdout.endswith(f"fine-tune from it with {start}\n")
     assert not any(".norm." in name for name in pdparams.read_params(tmp_path / "out/PP-OCRv6_tiny_rec"))
+
+
+@pytest.mark.checkout
+def test_tensors_that_a_newer_network_never_uses_may_be_missing(ppocrv2, checkout, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", USED, str(checkout)], cwd=tmp_path, env=environment, check=True
+    )
+    options = ["--from", "used", "--output", "out"]
+    done = ppocrv2("weights", "det", "--model", "v4", *options, paddleocr=checkout)
+    assert done.returncode == 0, done.stderr
+    assert "247 of the model's 247 tensors matched" in done.stdout
 
 
 def test_a_clone_without_the_network_is_named_before_its_dictionary_is_looked_for(wheel, tmp_path):
