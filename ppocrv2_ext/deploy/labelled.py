@@ -33,7 +33,9 @@ class Labels(NamedTuple):
 
 
 def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int | None = None) -> Labels:
-    """The samples of a label file. A line that is none, or that has the picture of another line, is left out.
+    """The samples of a label file. A line that is none, or has the picture of an earlier line, is left out.
+
+    Lines that stand twice are no problem, lines that contradict each other are.
 
     Args:
         data: a label file, ``image<TAB>[{"transcription", "points"}, ...]`` of whole pictures, else ``image<TAB>text``.
@@ -46,7 +48,7 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
     entries = [entry for entry in read_entries(data) if not entry.is_blank]
     folder = Path(data_dir) if data_dir else Path(data).parent
     samples: dict[Path, Sample] = {}
-    places: dict[Path, str] = {}
+    firsts: dict[Path, Entry] = {}
     problems = []
     for entry in entries:
         try:
@@ -54,12 +56,11 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
         except ValueError as error:
             problems.append(f"{entry.place}: {error}")
             continue
-        if sample.path in samples:
-            problems.append(
-                f"{entry.place}: {sample.path} is labelled at {places[sample.path]} already; label it in one line"
-            )
-            continue
-        samples[sample.path], places[sample.path] = sample, entry.place
+        first = firsts.setdefault(sample.path, entry)
+        if first is entry:
+            samples[sample.path] = sample
+        elif first.label != entry.label:  # a line that stands twice weighs twice in a training, and is no problem
+            problems.append(f"{entry.place}: {sample.path} has another label at {first.place}; label it in one line")
     if not samples:
         form = '[{"transcription", "points"}, ...]' if kind == "det" else "text"
         reason = problems[0] if problems else "it is empty"

@@ -148,7 +148,6 @@ class TestSamples:
         [
             (b"2.png\t\xff", "it is not `image<TAB>label` in UTF-8"),
             (b"2.png", "it is not `image<TAB>label` in UTF-8"),
-            (b"1.png\t%s", "1.png is labelled at {file}:2 already; label it in one line"),
         ],
     )
     def test_a_broken_line_is_told_and_left_out(self, write, tmp_path, kind, line, problem):
@@ -159,6 +158,17 @@ class TestSamples:
         (sentence,) = problems
         assert sentence.startswith(f"{file}:3: ")
         assert problem.format(file=file) in sentence
+
+    def test_a_line_may_stand_twice(self, write, tmp_path):
+        samples, problems = read_samples(write(b"1.png\tx\n2.png\ty\n1.png\tx\n"), None, "rec")
+        assert samples == [Sample(tmp_path / "1.png", "x"), Sample(tmp_path / "2.png", "y")]
+        assert problems == []
+
+    def test_a_picture_with_two_labels_is_told(self, write, tmp_path):
+        file = write(b"1.png\tx\n1.png\ty\n")
+        samples, problems = read_samples(file, None, "rec")
+        assert samples == [Sample(tmp_path / "1.png", "x")]
+        assert problems == [f"{file}:2: {tmp_path / '1.png'} has another label at {file}:1; label it in one line"]
 
     @pytest.mark.parametrize(
         ("kind", "label", "problem"),
