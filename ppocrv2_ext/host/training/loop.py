@@ -60,6 +60,26 @@ class PassingLoader:
         return self._pass_on(self._loader)
 
 
+def pass_batches(
+    given: dict[str, Any], loop: Mapping[str, Any], pass_on: Callable[[Any], Iterator[Any]]
+) -> dict[str, Callable]:
+    """Let the batches of every epoch pass through a function.
+
+    Args:
+        given: the arguments of PaddleOCR's ``train``; the loader among them is replaced.
+        loop: the global names of ``tools.program``.
+        pass_on: from a loader to the batches of one epoch.
+    Returns:
+        what has to take the place of names of the loop, for :func:`replace_names`.
+    """
+    given["train_dataloader"] = PassingLoader(given["train_dataloader"], pass_on)
+    build = loop.get("build_dataloader")
+    if build is None:
+        return {}
+    # The wheel builds a loader for every epoch where the dataset asks for it.
+    return {"build_dataloader": lambda *arguments, **options: PassingLoader(build(*arguments, **options), pass_on)}
+
+
 def unwrap(model: nn.Layer) -> nn.Layer:
     """The network itself, where several processes train: there PaddleOCR puts it into a DataParallel."""
     return model._layers if isinstance(model, paddle.DataParallel) else model

@@ -13,7 +13,7 @@ from typing import Any
 from paddle import distributed, nn
 
 from ...plugins.restored_norm import list_restored, measure_norm
-from .loop import PassingLoader, cast_as_in_loop, replace_names, unwrap
+from .loop import cast_as_in_loop, pass_batches, replace_names, unwrap
 
 
 @contextlib.contextmanager
@@ -39,12 +39,7 @@ def measure_restored_norm(given: dict[str, Any], loop: dict[str, Any]) -> Iterat
                 is_measured = True
             yield batch
 
-    given["train_dataloader"] = PassingLoader(given["train_dataloader"], pass_on)
-    functions = {}
-    if "build_dataloader" in loop:  # the wheel builds a loader for every epoch where the dataset asks for it
-        build = loop["build_dataloader"]
-        functions["build_dataloader"] = lambda *a, **options: PassingLoader(build(*a, **options), pass_on)
-    with replace_names(loop, functions):
+    with replace_names(loop, pass_batches(given, loop, pass_on)):
         yield
 
 

@@ -35,7 +35,7 @@ from ...errors import UserError
 from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
 from . import ranks
 from .log_file import survive_full_disk
-from .loop import PassingLoader, find_start, replace_names
+from .loop import find_start, pass_batches, replace_names
 from .schedule import count_schedule_steps, move_schedule
 
 BEST = "best_accuracy"
@@ -48,7 +48,8 @@ def make_resumable(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None
     survive_full_disk(given["logger"])
     with _watch_signals() as signals:
         run = _Run(given, loop, signals)
-        with replace_names(loop, run.functions()):
+        functions = {"save_model": run.save_whole, **pass_batches(given, loop, run.batches)}
+        with replace_names(loop, functions):
             try:
                 yield
             except _StepEnd as end:
@@ -80,7 +81,7 @@ class _Run:
 
     def __init__(self, given: dict[str, Any], loop: Mapping[str, Any], signals: interrupts.Interrupts):
         self._given, self._signals = given, signals
-        self._save, self._build_loader = loop["save_model"], loop.get("build_dataloader")
+        self._save = loop["save_model"]
         self._settings = given["config"]["Global"]
         self._steps_per_epoch = given["step_pre_epoch"]
         self._name: str | None = uuid.uuid4().hex  # of a new training; None after a checkpoint of an older version
@@ -90,17 +91,6 @@ class _Run:
         self._saved_at = start.global_step
         goes_on = {"start_epoch": start.epoch, "global_step": start.global_step} if start.global_step else {}
         given["pre_best_model_dict"] = self._best = {**given["pre_best_model_dict"], **goes_on}
-        given["train_dataloader"] = PassingLoader(given["train_dataloader"], self.batches)
-
-    def functions(self) -> dict[str, Callable]:
-        """What takes the place of names of the loop."""
-        functions: dict[str, Callable] = {"save_model": self._save_whole}
-        build = self._build_loader
-        if build is not None:
-            functions["build_dataloader"] = lambda *given, **options: PassingLoader(
-                build(*given, **options), self.batches
-            )
-        return functions
 
     def _restore(self, best: dict) -> Position:
         """Where the training begins. ``best`` gets the best metric that is on the disk."""
@@ -197,7 +187,7 @@ class _Run:
         if ranks.orders().get(SIGNAL):
             raise _StepEnd(ranks.orders()[SIGNAL])
 
-    def _save_whole(
+    def save_whole(
         self, model: Any, optimizer: Any, model_path: str, logger: Any, config: dict, *rest: Any, **options: Any
     ) -> None:
         """PaddleOCR's ``save_model``, whose files appear together or not at all."""
@@ -232,7 +222,7 @@ class _Run:
         # PaddleOCR takes `epoch` for one that has ended.
         options.update(epoch=self._epoch - (self._step < self._steps_per_epoch), global_step=self._global_step)
         path = os.path.join(folder, "latest") if self._settings.get("uniform_output_enabled") else folder
-        self._save_whole(given["model"], given["optimizer"], path, given["logger"], given["config"], **options)
+        self.save_whole(given["model"], given["optimizer"], path, given["logger"], given["config"], **options)
 
     def _log(self, text: str) -> None:
         self._given["logger"].warning(text)

@@ -17,7 +17,7 @@ import paddle.distributed as dist
 
 from ...interrupts import Interrupted
 from . import ranks
-from .loop import PassingLoader, find_start, replace_names
+from .loop import PassingLoader, find_start, pass_batches, replace_names
 
 
 class TrainingEnd(Exception):  # noqa: N818  (nothing has gone wrong)
@@ -238,11 +238,11 @@ def tell_observers(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None
     training = _describe(given)
     # A rank without observers of its own ends when rank 0 says so.
     watch = Watch(training, _choosers[-1](training))
-    given["train_dataloader"] = PassingLoader(given["train_dataloader"], watch.batches)
     if given["valid_dataloader"] is not None:
         given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
     given["eval_class"] = _Metric(given["eval_class"], watch)
-    with replace_names(loop, _loop_functions(loop, watch)), _begin_and_end(watch):
+    functions = {**pass_batches(given, loop, watch.batches), **_telling_functions(loop, watch)}
+    with replace_names(loop, functions), _begin_and_end(watch):
         yield
 
 
@@ -296,8 +296,8 @@ def _describe(given: Mapping[str, Any]) -> Training:
     )
 
 
-def _loop_functions(loop: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
-    """What takes the place of names of the loop."""
+def _telling_functions(loop: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+    """What tells of steps and evaluations, in place of names of the loop."""
     evaluate, stats = loop["eval"], loop["TrainingStats"]
 
     class Stats(stats):  # type: ignore[misc, valid-type]
@@ -310,18 +310,7 @@ def _loop_functions(loop: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
     def watched_evaluate(*arguments: Any, **options: Any) -> dict[str, float]:
         return watch.evaluate(evaluate, *arguments, **options)
 
-    functions = {"TrainingStats": Stats, "eval": watched_evaluate}
-    if "build_dataloader" in loop:  # the wheel builds a loader for every epoch where the dataset asks for it
-        build = loop["build_dataloader"]
-
-        @functools.wraps(build)
-        def build_watched(*arguments: Any, **options: Any) -> PassingLoader:
-            if watch.is_over:
-                raise TrainingEnd
-            return PassingLoader(build(*arguments, **options), watch.batches)
-
-        functions["build_dataloader"] = build_watched
-    return functions
+    return {"TrainingStats": Stats, "eval": watched_evaluate}
 
 
 def is_first_rank() -> bool:
