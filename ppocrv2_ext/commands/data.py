@@ -16,8 +16,6 @@ from .terminal import warn
 if TYPE_CHECKING:
     from ..host import Host
 
-TRAINER_SEED = 1024  # of PaddleOCR's trainer, for a config without Global.seed
-
 
 def check(
     name: str,
@@ -67,13 +65,13 @@ def preview(
         name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
         output: the picture of the samples, a PNG or JPEG file.
         count: how many samples, at least 1.
-        seed: the same seed draws the same samples; None for ``Global.seed``, or where there is none for
-            :data:`TRAINER_SEED`.
+        seed: the same seed draws the same samples. None stands for that of the training.
     Raises:
         UserError: there is no data, or the picture cannot be written.
     """
     from rich.console import Console
 
+    from ..host.samples.steps import DEFAULT_SEED
     from ..preview.costs import tabulate_costs
     from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
@@ -81,7 +79,7 @@ def preview(
     host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
     requirements.require_data(config, ("Train",))
     requirements.require_numpy(config)
-    seed = next(value for value in (seed, config["Global"].get("seed"), TRAINER_SEED) if value is not None)
+    seed = next(value for value in (seed, config["Global"].get("seed"), DEFAULT_SEED) if value is not None)
     samples, costs = _draw(host, config, count, seed)
     title = f"{name}: {count} training sample{'s' if count > 1 else ''}, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])

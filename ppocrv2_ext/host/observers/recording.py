@@ -25,7 +25,7 @@ from ...report import history
 from ...report.page import FILE_NAME as PAGE_NAME
 from ...report.page import Samples, Subject, split_by_network, write_page
 from ...report.waiting import advise
-from ..training import watching
+from ..training import ranks, watching
 from .evaluated_samples import EvaluatedSamples
 from .progress import ProgressBar
 from .stopping import Budget, EarlyStopping, Place
@@ -59,7 +59,7 @@ def choose_observers(training: watching.Training, description: Description) -> l
     settings = training.config["Global"]
     file = Path(settings["save_model_dir"]) / history.FILE_NAME
     before = history.read(file, until=training.first_step) if training.first_step else history.read(os.devnull)
-    is_first = watching.is_first_rank()
+    is_first = ranks.is_first()
     recorder = Recorder(description, file, before.seconds)
     observers: list[watching.Observer] = []
     minutes, rule = settings.get("max_minutes"), read_early_stop(settings)

@@ -20,7 +20,7 @@ from ...report.history import Plan
 from ..training import ranks
 from ..training.evaluation_steps import explain_missing
 from ..training.schedule import build_schedule
-from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch, is_first_rank
+from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch
 
 SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
 MEASURED_STEPS = 20  # before the first fit
@@ -196,7 +196,7 @@ class Budget(Observer):
         """Follow the last fit, and measure and fit anew when it is time."""
         taken = step.number - self._training.first_step
         self._measure(taken)
-        if is_first_rank() and taken > SKIPPED_STEPS:
+        if ranks.is_first() and taken > SKIPPED_STEPS:
             if self._left() <= 0:
                 self._watch.stop("budget spent", self._spent_sentence(step.number))
             elif step.number >= self._fit_at or (self._is_due and taken >= SKIPPED_STEPS + MEASURED_STEPS):
@@ -225,7 +225,7 @@ class Budget(Observer):
         if not (self._has_schedule and 0 < minutes < self.minutes):
             return before
         position = min(before, max(before * minutes / self.minutes, share_of_epochs))
-        if position < before and is_first_rank():
+        if position < before and ranks.is_first():
             training.logger.info(
                 f"Global.max_minutes was {minutes:g} and is {self.minutes:g}, so the schedule of the learning rate goes"
                 f" back from {before:.0%} of its way to {position:.0%}."

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from ...config.stopping import read_early_stop
 from ...errors import UserError
+from . import ranks
 from .loop import find_start
-from .watching import is_first_rank
 
 
 class Interval(NamedTuple):
@@ -75,6 +75,6 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
     if reason and "best_epoch" not in before and start.global_step < last_step:
         if read_early_stop(settings):
             raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
-        if is_first_rank():
+        if ranks.is_first():
             given["logger"].warning(f"there will be no evaluation and no best_accuracy: {reason}")
     yield

@@ -245,13 +245,18 @@ class SingleRank:
 _present: list[Ranks | SingleRank] = []  # of the training that runs
 
 
+def is_first() -> bool:
+    """Whether this process is rank 0, the one that evaluates, saves and reports."""
+    return dist.get_rank() == 0
+
+
 def order(subject: str, value: Any) -> None:
     """Tell the ranks of the training that runs a value. Only what rank 0 says counts.
 
     Args:
         value: plain Python, so that it can be sent.
     """
-    if dist.get_rank() == 0:
+    if is_first():
         _present[-1].order(subject, value)
 
 

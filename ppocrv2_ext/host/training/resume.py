@@ -211,7 +211,7 @@ class _Run:
         if self._global_step == 0:
             self._signals.report = "no step was taken yet, nothing is saved"
             return
-        if dist.get_rank() == 0 and self._global_step != self._saved_at:
+        if ranks.is_first() and self._global_step != self._saved_at:
             self._save_latest()
         epoch = self._epoch if self._step else self._epoch - 1  # the next one may have begun without a step
         self._signals.report = f"step {self._global_step}, in epoch {epoch}, was the last"

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import paddle.distributed as dist
-
 from ...interrupts import Interrupted
 from . import ranks
 from .loop import PassingLoader, find_start, pass_batches, replace_names
@@ -311,8 +309,3 @@ def _telling_functions(loop: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
         return watch.evaluate(evaluate, *arguments, **options)
 
     return {"TrainingStats": Stats, "eval": watched_evaluate}
-
-
-def is_first_rank() -> bool:
-    """Whether this process is the one that evaluates, saves and reports."""
-    return dist.get_rank() == 0

@@ -99,7 +99,7 @@ def test_early_stopping_without_an_evaluation_is_refused(warnings):
 
 
 def test_only_the_first_rank_says_it(warnings, evaluation_steps, monkeypatch):
-    monkeypatch.setattr(evaluation_steps, "is_first_rank", lambda: False)
+    monkeypatch.setattr(evaluation_steps.ranks, "is_first", lambda: False)
     assert warnings(toy(eval_batch_step=[0, 138])) == []
 
 
