@@ -18,6 +18,7 @@ from .ocr import Line, group_rows
 LINE_COLOURS = ((31, 119, 180), (214, 39, 40))  # RGB: of a line, of one on its head
 JPEG_QUALITY = 90
 LARGEST_JPEG = 65500  # pixels of a side
+NOTHING_FOUND = "no text was found"
 
 
 def as_text(lines: Sequence[Line]) -> str:
@@ -57,6 +58,9 @@ def as_picture(lines: Sequence[Line], pixels: np.ndarray, load_font: Callable[[i
         draw.polygon([tuple(map(int, point)) for point in line.polygon], outline=colour, width=max(1, width // 500))
         mask, (x, y) = _draw_text(line, load_font)
         sheet.paste(colour, (width + x, y), mask)
+    size = min(width // 16, height // 2)
+    if not lines and size:  # an empty half would look like a failure
+        draw.text((width + width // 2, height // 2), NOTHING_FOUND, fill="grey", font=load_font(size), anchor="mm")
     return sheet
 
 

@@ -230,6 +230,14 @@ class TestFormats:
         assert (sheet[15:45, 205:320] != 255).any()
         assert (sheet[:, 330:] == 255).all()
 
+    @pytest.mark.parametrize("size", [(1, 1), (300, 500), (40, 3000), (3000, 40)])
+    def test_a_picture_without_text_says_so(self, size):
+        blank = np.full((*size, 3), 255, np.uint8)
+        sheet = np.asarray(formats.as_picture([], blank, lambda size: ImageFont.load_default(size)))
+        assert sheet.shape == (size[0], 2 * size[1], 3)
+        assert (sheet[:, : size[1]] == 255).all()
+        assert (sheet[:, size[1] :] != 255).any() == (size != (1, 1))
+
     def test_a_pdf_can_be_searched_where_the_text_stands(self, tmp_path):
         pdfium = pytest.importorskip("pypdfium2")
         page = formats.as_pdf_page(LINES, PIXELS)
