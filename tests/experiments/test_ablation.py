@@ -22,12 +22,14 @@ from experiments.processes import CommandError, Processes, StoppedError, Usage
 from ppocrv2_ext import config
 from ppocrv2_ext.config import vocabulary
 from ppocrv2_ext.config.networks import networks
+from ppocrv2_ext.deploy.settings import LineSettings, official_settings
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 REC, DET = TASKS["rec"], TASKS["det"]
 CTC, UDML, STOCK = (next(row for row in REC.rows if row.key == key) for key in ("ctc", "udml", "stock"))
 STEP = "ppocr INFO: epoch: [1/1], global_step: {}, lr: 0.1, loss: 2.5, avg_batch_cost: 0.50000 s, avg_samples: 4\n"
+LINES = LineSettings(32, 128, ["a"])
 
 
 @pytest.fixture(autouse=True)
@@ -706,31 +708,27 @@ class TestDeployment:
         assert {key: len(each) for key, each in times.items()} == {"a": 2, "b": 2}
 
     def test_scenes_and_lines_have_the_size_at_which_the_network_is_used(self, data, tmp_path):
-        from ppocrv2_ext.deploy.model_folder import ModelDescription
+        scenes, detector = smoke.draw_data("det", tmp_path / "scenes"), official_settings("det")
+        assert {each.shape for each in deployment.read_test_inputs(scenes, "det", detector)} == {(1, 3, 736, 736)}
+        assert {each.shape for each in deployment.read_test_inputs(data, "rec", LINES)} == {(1, 3, 32, 128)}
 
+    def test_scenes_have_the_size_that_the_description_of_the_network_asks_for(self, tmp_path):
         scenes = smoke.draw_data("det", tmp_path / "scenes")
-        assert {image.shape for image in deployment.read_test_inputs(scenes, ModelDescription([3, -1, -1], None))} == {
-            (1, 3, 736, 736)
-        }
-        assert {image.shape for image in deployment.read_test_inputs(data, ModelDescription([3, 32, 128], ["a"]))} == {
-            (1, 3, 32, 128)
-        }
+        small = official_settings("det")._replace(resize={"limit_side_len": 160, "limit_type": "max"})
+        assert {max(each.shape[2:]) for each in deployment.read_test_inputs(scenes, "det", small)} == {160}
 
     def test_images_that_cannot_be_read_are_left_out(self, data):
-        from ppocrv2_ext.deploy.model_folder import ModelDescription
-
         label = (data / "test.txt").read_text(encoding="utf-8")
         (data / "broken.png").write_bytes(b"no picture")
         (data / "test.txt").write_text(f"broken.png\ta\nmissing.png\tb\n\nno tab\n{label}", encoding="utf-8")
-        inputs = deployment.read_test_inputs(data, ModelDescription([3, 32, 128], ["a"]))
+        inputs = deployment.read_test_inputs(data, "rec", LINES)
         assert len(inputs) == smoke.COUNT["test"]
 
     def test_a_test_set_without_readable_images_cannot_be_timed(self, data, monkeypatch):
-        from ppocrv2_ext.deploy.model_folder import ModelDescription
-
         (data / "test.txt").write_text("missing.png\ta\n", encoding="utf-8")
         monkeypatch.setattr(deployment, "load_paddle_engine", lambda folder: None)
-        monkeypatch.setattr(deployment, "read_description", lambda folder: ModelDescription([3, 32, 128], ["a"]))
+        monkeypatch.setattr(deployment, "find_kind", lambda folder: "rec")
+        monkeypatch.setattr(deployment, "read_settings", lambda folder, kind: LINES)
         with pytest.raises(UserError, match="no image of .*test.txt can be read"):
             deployment.measure_milliseconds({"ctc": data}, data)
 

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ppocrv2_ext.config.yaml_files import assignment
 from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.deploy.accuracy import prepare_inputs
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
-from ppocrv2_ext.deploy.lines import reading_width, resize_line
-from ppocrv2_ext.deploy.model_folder import ONNX_FILE, ModelDescription, find_model_files, read_description
+from ppocrv2_ext.deploy.model_folder import ONNX_FILE, find_model_files
 from ppocrv2_ext.deploy.pictures import load_image
+from ppocrv2_ext.deploy.settings import find_kind, read_settings
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
@@ -28,8 +28,6 @@ from ..processes import Processes
 
 MODEL = "inference"  # the folder of the exported network, in that of its row
 IMAGES, WARM_UP = 100, 10
-LEAST_SIDE = 736  # pixels, PaddleOCR's rule for scenes: the shorter side at least this, both multiples of 32
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pixels that detectors are trained on
 
 
 def export_network(folder: Path, result: dict, processes: Processes) -> dict:
@@ -73,14 +71,15 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
     Returns:
         {row key: milliseconds}
     Raises:
-        UserError: none of the test images can be read.
+        UserError: none of the test images can be read, or a network cannot be.
     """
     engines, inputs = {}, {}
     for key, folder in folders.items():
         target = folder / MODEL
         file = target / ONNX_FILE
         engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
-        inputs[key] = read_test_inputs(data, read_description(target))
+        kind = find_kind(target)
+        inputs[key] = read_test_inputs(data, kind, read_settings(target, kind))
         if not inputs[key]:
             raise UserError(f"no image of {Path(data) / 'test.txt'} can be read; mend the file, and run again.")
     return {key: statistics.median(times) for key, times in time_in_turns(engines, inputs).items()}
@@ -116,18 +115,14 @@ def count_parameters(model_dir: PathLike) -> int:
     return int(sum(np.prod(parameter.shape) for parameter in layer.parameters() if parameter.trainable))
 
 
-def read_test_inputs(data: PathLike, description: ModelDescription) -> list[np.ndarray]:
+def read_test_inputs(data: PathLike, kind: str, settings: Any) -> list[np.ndarray]:
     """The first test images that can be read, each as the exported network takes it in use: (1, 3, H, W) float32.
 
     Args:
         data: folder with test.txt and the images that it names.
-        description: of the exported network. Without a height of its own it is a detector, which takes scenes.
+        kind, settings: of the exported network, as :func:`~ppocrv2_ext.deploy.accuracy.prepare_inputs` takes them.
     """
-    images = itertools.islice(_load_images(Path(data)), IMAGES)
-    _, height, width = description.image_shape
-    if height > 0:
-        return [resize_line(image, height, reading_width(image, height, width))[None] for image in images]
-    return [_resize_scene(image) for image in images]
+    return prepare_inputs(kind, settings, list(itertools.islice(_load_images(Path(data)), IMAGES)))
 
 
 def _load_images(folder: Path) -> Iterator[np.ndarray]:
@@ -136,10 +131,3 @@ def _load_images(folder: Path) -> Iterator[np.ndarray]:
         for name in entry.images[:1]:
             with contextlib.suppress(OSError, ValueError):
                 yield load_image(folder / name)
-
-
-def _resize_scene(image: np.ndarray) -> np.ndarray:
-    scale = max(1.0, LEAST_SIDE / min(image.shape[:2]))
-    height, width = (max(32, round(side * scale / 32) * 32) for side in image.shape[:2])
-    pixels = cv2.resize(image, (width, height)).astype(np.float32) / 255
-    return ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)
