@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from . import __version__, commands
+from .commands.terminal import warn
 from .errors import UserError
 
 # Paddle says this whenever it is imported. It concerns people who compile operators.
@@ -35,17 +36,16 @@ class Group(click.Group):
         except UserError as error:
             if ctx.params.get("debug"):
                 raise
-            click.echo(f"ppocrv2: {error}", err=True)
+            warn(str(error))
             sys.exit(2)
         except OSError as error:
             # Files are written by functions that say so in a UserError. Paddle's own errors are OSErrors without errno.
             if ctx.params.get("debug") or error.filename is not None or error.errno not in FULL_OR_BROKEN:
                 raise
-            sentence = f"cannot write to standard output: {error.strerror}; send it to another place."
-            click.echo(f"ppocrv2: {sentence}", err=True)
+            warn(f"cannot write to standard output: {error.strerror}; send it to another place.")
             sys.exit(2)
         except KeyboardInterrupt:  # click would exit with 1, which says that something was found
-            click.echo("ppocrv2: stopped.", err=True)
+            warn("stopped.")
             sys.exit(130)
 
 

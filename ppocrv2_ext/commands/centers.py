@@ -14,6 +14,7 @@ from ..config import networks
 from ..errors import UserError
 from . import center_coverage, node, requirements
 from .prepare import drop_broken_samples, prepare_config, with_room_for_batches
+from .terminal import warn
 
 
 def centers(
@@ -50,7 +51,7 @@ def centers(
         config, _ = node.run_once(parent, "check", drop, opened)
         config, notes = with_room_for_batches(config, ("Eval",))
         for note in notes:
-            click.echo(f"ppocrv2: {note}", err=True)
+            warn(note)
         _write_centers(config, characters, network, assignment, output)
 
 

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from ..config import vocabulary, yaml_files
 from ..config.networks import with_settings_of_loading
 from ..config.resolve import resolve
 from ..errors import UserError, summarise
+from .terminal import warn
 
 LOADERS = {"tools/train.py": ("Train", "Eval"), "tools/eval.py": ("Eval",)}  # that a script of PaddleOCR starts
 SHARED_MEMORY = Path("/dev/shm")
@@ -50,7 +49,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     warnings = vocabulary.check(config, catalog, host.root)
     config, notes = resolve(config, host.root, host.defaults)
     for line in [*doubled, *warnings, *notes]:
-        click.echo(f"ppocrv2: {line}", err=True)
+        warn(line)
     return host, with_settings_of_loading(config)
 
 
@@ -153,7 +152,7 @@ def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[s
 
     config, notes = with_room_for_batches(config, LOADERS.get(script, ()))
     for note in notes if int(os.environ.get("PADDLE_TRAINER_ID", 0)) == 0 else ():
-        click.echo(f"ppocrv2: {note}", err=True)
+        warn(note)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"
         yaml_files.write(config, file)
