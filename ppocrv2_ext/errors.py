@@ -1,11 +1,12 @@
-"""The one exception that users see, and parts of the sentences in it."""
+"""The one exception that users see, and parts of the sentences that they read."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST_LISTED = 12  # a longer list of names helps nobody
+TOLD = 5  # of a list: a longer one moves what matters off the screen
 LONGEST_ERROR, LONGEST_VALUE = 300, 60  # characters of an exception and of a value in a sentence
 
 
@@ -37,6 +38,21 @@ def summarise(error: BaseException) -> str:
 def finish(sentence: str) -> str:
     """A sentence with its full stop. The message of a library, or of a UserError, may have one already."""
     return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
+
+
+def pluralize(number: int, noun: str) -> str:
+    """``"1 picture"``, and of any other number ``"3 pictures"``.
+
+    Args:
+        noun: of one; its plural ends in s.
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def first_few(sentences: Sequence[str]) -> list[str]:
+    """The first sentences or names of a list, at most TOLD, and how many more there are."""
+    more = len(sentences) - TOLD
+    return [*sentences[:TOLD], f"and {more} more"] if more > 1 else list(sentences)
 
 
 def shorten(value: object) -> str:

@@ -1,8 +1,8 @@
-"""Sentences for users have one full stop, whatever a library put into them."""
+"""Sentences for users: one full stop, whatever a library put into them; numbers with their nouns; lists cut short."""
 
 import pytest
 
-from ppocrv2_ext.errors import UserError, finish, summarise
+from ppocrv2_ext.errors import TOLD, UserError, finish, first_few, pluralize, summarise
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,16 @@ def test_a_sentence_gets_a_full_stop_if_it_has_none(given, finished):
 )
 def test_the_summary_of_an_error_leaves_the_full_stop_to_the_sentence_around_it(error, text):
     assert summarise(error) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 pictures"), (1, "1 picture"), (2, "2 pictures")])
+def test_one_thing_is_told_as_one(number, text):
+    assert pluralize(number, "picture") == text
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, 0), (TOLD, TOLD), (TOLD + 1, TOLD + 1), (TOLD + 2, TOLD + 1)])
+def test_a_list_is_cut_where_that_saves_a_line(count, told):
+    names = [str(number) for number in range(count)]
+    few = first_few(names)
+    assert len(few) == told
+    assert few == names or few == [*names[:TOLD], "and 2 more"]

@@ -11,7 +11,7 @@ import click
 
 from ..checkpoints import official
 from ..errors import UserError, finish
-from .terminal import make_table, print_table, warn
+from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ def compare(
     """
     if data_dirs and len(data_dirs) != len(data):
         raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
-    from ..deploy.labelled import first_few, require_pictures
+    from ..deploy.labelled import require_pictures
     from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
@@ -77,8 +77,7 @@ def compare(
             reason = problems[-1] if problems else "it is empty"
             raise UserError(finish(f"{labels}: none of its lines could be read; {reason}"))
         comparisons.append(comparison)
-    for problem in first_few(problems):
-        warn(problem)
+    warn_first(problems)
     rule = WHAT_COUNTS[ignore_case, ignore_space]
     _print(comparisons, rule)
     if page:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..checkpoints import official
-from ..errors import UserError
+from ..errors import UserError, pluralize
 from ..files import atomic_write
-from .terminal import make_table, print_table, show_progress, warn
+from .terminal import make_table, print_table, show_progress, warn, warn_first
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,6 @@ def compress(
     """
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
-    from ..deploy.labelled import first_few
     from ..deploy.model_folder import PROGRAMS
     from ..deploy.places import is_there, require_folder_place
 
@@ -86,8 +85,7 @@ def compress(
     if broken:
         raise UserError(f"{file}: the weight {broken} holds NaN or infinity; export again, from another checkpoint.")
     (choosing, checking), problems = _open_halves(data, data_dir, kind, pictures)
-    for problem in first_few(problems):
-        warn(problem)
+    warn_first(problems)
     if not checking.pictures:
         raise UserError(f"{data}: at least two of its pictures must be readable, one to choose and one to check.")
 
@@ -255,7 +253,7 @@ def _print_before_and_after(
     seconds: Sequence[float],
     ratios: Sequence[float],
 ) -> None:
-    many = f"{count} picture{'' if count == 1 else 's'}"
+    many = pluralize(count, "picture")
     what = {"det": "F1 of boxes", "rec": "texts right", "cls": "directions right"}[kind]
     table = make_table("", "before", "after", "")
     table.add_row("size, MB", *(f"{size / BYTES:.3f}" for size in sizes), f"x {sizes[1] / sizes[0]:.2f}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import pluralize
 from ..files import atomic_write
 from . import requirements
 from .prepare import check_samples, drop_broken_samples, prepare_config
@@ -81,7 +82,7 @@ def preview(
     requirements.require_numpy(config)
     seed = next(value for value in (seed, config["Global"].get("seed"), DEFAULT_SEED) if value is not None)
     samples, costs = _draw(host, config, count, seed)
-    title = f"{name}: {count} training sample{'s' if count > 1 else ''}, seed {seed}"
+    title = f"{name}: {pluralize(count, 'training sample')}, seed {seed}"
     transforms = ", ".join(cost.transform for cost in costs[:-1])
     sheet = draw_sheet(samples, title, f"as the network gets them, after {transforms}")
     with atomic_write(file) as part:

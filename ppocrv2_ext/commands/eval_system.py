@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, pluralize
 from ..files import atomic_write, printable
-from .terminal import make_table, print_table, warn
+from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
     from ..deploy.evaluation import Counts, PageScore
@@ -43,7 +43,7 @@ def evaluate(
             written.
     """
     from ..deploy.evaluation import Counts, score_page
-    from ..deploy.labelled import first_few, read_samples
+    from ..deploy.labelled import read_samples
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
     from ..deploy.places import require_file_place
@@ -62,8 +62,8 @@ def evaluate(
             continue
         losses += find_losses(reader, picture, page)
         scores[printable(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
-    for sentence in (*first_few(problems), *first_few(losses)):
-        warn(sentence)
+    warn_first(problems)
+    warn_first(losses)
     if not scores:
         raise UserError(f"{data}: none of its pictures could be read.")
     names = list(next(iter(scores.values())).end_to_end)
@@ -85,8 +85,7 @@ def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, P
         shares = (counts.precision, counts.recall, counts.f1)
         table.add_row(title, *(f"{share:.3f}" for share in shares), str(counts.right))
     print_table(table)
-    pictures = "1 picture" if len(scores) == 1 else f"{len(scores)} pictures"
-    click.echo(f"Boxes in {pictures}: {detection.labelled} labelled, {detection.found} found.")
+    click.echo(f"Boxes in {pluralize(len(scores), 'picture')}: {detection.labelled} labelled, {detection.found} found.")
     for name, counts in end_to_end.items():
         share = counts.right / detection.right if detection.right else 0.0
         click.echo(f"Of the {detection.right} boxes that were found, {share:.3f} are read right, {name}.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, first_few, pluralize
 from ..files import atomic_write
 from .terminal import show_progress, warn
 
@@ -85,7 +85,7 @@ def read_pictures(
                 advance()
     if output:
         kind = "picture" if form == "picture" else "file"
-        click.echo(f"Written to {output}: {written} {kind}{'' if written == 1 else 's'}", err=True)
+        click.echo(f"Written to {output}: {pluralize(written, kind)}", err=True)
     _say_empty(empty, least_score)
     if unread:
         warn(f"{unread} could not be read.")
@@ -94,8 +94,6 @@ def read_pictures(
 
 def _say_empty(names: Sequence[str], least_score: float) -> None:
     """Name the first pictures in which no line was found."""
-    from ..deploy.labelled import first_few
-
     if names:
         rule = f"; lines less certain than --min-score {least_score:g} do not count" if least_score else ""
         click.echo(f"No line was found in {', '.join(first_few(names))}{rule}.", err=True)

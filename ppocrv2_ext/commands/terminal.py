@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import finish
+from ..errors import finish, first_few
 from ..tables import render_lines
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def print_table(table: Table) -> None:
 def warn(sentence: str) -> None:
     """Print a sentence on standard error, under the name of the command; its full stop may be missing."""
     click.echo(finish(f"ppocrv2: {sentence}"), err=True)
+
+
+def warn_first(sentences: Sequence[str]) -> None:
+    """:func:`warn` of the first sentences, and of how many more there are."""
+    for sentence in first_few(sentences):
+        warn(sentence)
 
 
 @contextlib.contextmanager

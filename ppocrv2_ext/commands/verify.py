@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError, finish
-from .terminal import make_table, print_table, warn
+from ..errors import UserError, finish, pluralize
+from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
     from ..deploy.sources import Picture
@@ -45,7 +45,6 @@ def verify(
             used.
     """
     from ..deploy import verification
-    from ..deploy.labelled import first_few
 
     model = verification.open_model(folder)
     files, broken_lines = _find_files(paths, data, data_dir)
@@ -56,8 +55,7 @@ def verify(
     ours = verification.read_here(model, pixels)
     plain, *others = verification.read_with_peers(model, pixels, pythons)
     outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
-    for problem in first_few(problems):
-        warn(problem)
+    warn_first(problems)
     if model.kind == "rec":
         _print_long_lines(model, pixels, ours)
     _print_table(len(pixels), ours, outcomes)
@@ -139,7 +137,7 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
 def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome]) -> None:
     from ..deploy.verification import is_same
 
-    table = make_table(f"{count} picture{'s' if count > 1 else ''} in", "the same", "other", "not read")
+    table = make_table(f"{pluralize(count, 'picture')} in", "the same", "other", "not read")
     for outcome in outcomes:
         if outcome.problem:
             table.add_row(outcome.reader, "", "", "cannot" if outcome.was_tried else "not tried")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +14,6 @@ from ..data.labels import is_detection_label, read_boxes
 from ..errors import UserError
 from ..files import PathLike
 from .pictures import explain, open_image
-
-TOLD = 5  # of a list: a longer one moves what matters off the screen
 
 
 class Sample(NamedTuple):
@@ -135,12 +133,6 @@ def _require_there(labels: PathLike, folder: Path, entries: Iterable[Entry]) -> 
         else f"name the folder that {first} is relative to with --data-dir"
     )
     raise UserError(f"{labels}: {what} in {folder}, where {'they are' if several else 'it is'} looked for; {advice}.")
-
-
-def first_few(sentences: Sequence[str]) -> list[str]:
-    """The first sentences or names of a list, at most TOLD, and how many more there are."""
-    more = len(sentences) - TOLD
-    return [*sentences[:TOLD], f"and {more} more"] if more > 1 else list(sentences)
 
 
 def _is_missing(folder: Path, name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import pluralize
+
 LONG_WAIT = 0.2  # share of the time from which on data are the bottleneck
 
 
@@ -19,7 +21,7 @@ def advise(waiting: float, workers: int, cores: int, on_cpu: bool) -> str | None
     if waiting < LONG_WAIT:
         return None
     said = f"Training waited for data {waiting:.0%} of the time"
-    available = f"{cores} CPU core{'s' * (cores != 1)}"
+    available = pluralize(cores, "CPU core")
     # On a CPU the network needs a core of its own.
     useful = max(1, cores - 1) if on_cpu else cores
     if workers < useful:

@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from ppocrv2_ext.deploy.pictures import ImageSource, open_image
+from ppocrv2_ext.errors import pluralize
 from ppocrv2_ext.files import PathLike
 from ppocrv2_ext.preview.colours import INK, QUIET, RULE, WRONG
 from ppocrv2_ext.preview.fonts import load_font
@@ -111,7 +112,8 @@ def describe(changes: Changes, shown: int) -> tuple[str, str]:
     if not changes.different:
         return title, f"No line is read differently. Here are {shown} of {len(changes.same)} lines."
     order = "first those mended, then those broken, then those still wrong"
-    return title, f"{shown} of {_count(changes.different)} that {_are(changes.different)} read differently: {order}"
+    different = pluralize(changes.different, "line")
+    return title, f"{shown} of {different} that {_are(changes.different)} read differently: {order}"
 
 
 def make_table(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[Table, str]:
@@ -222,11 +224,7 @@ def _format_change(old: int, new: int, total: int) -> tuple[str, str]:
 
 
 def _count_changes(changes: Changes) -> str:
-    return f"mended {_count(len(changes.mended))} and broke {len(changes.broken)}"
-
-
-def _count(lines: int) -> str:
-    return f"{lines} line{'' if lines == 1 else 's'}"
+    return f"mended {pluralize(len(changes.mended), 'line')} and broke {len(changes.broken)}"
 
 
 def _are(count: int) -> str:

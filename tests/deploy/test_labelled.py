@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import labelled
 from ppocrv2_ext.deploy.engine import load_engine
-from ppocrv2_ext.deploy.labelled import TOLD, Labels, Sample, first_few, open_samples, read_samples, require_pictures
+from ppocrv2_ext.deploy.labelled import Labels, Sample, open_samples, read_samples, require_pictures
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.deploy.settings import read_settings
-from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.errors import TOLD, UserError
 
 NAMES = [f"word_{number}.png" for number in range(1, 21)]
 COMMANDS = {
@@ -108,14 +108,6 @@ def test_labels_that_another_folder_would_not_help_are_let_pass(line, labels):
 def test_one_picture_that_is_there_is_enough(labels):
     labels.write_text(labels.read_text() + '["gone.png", "../word_1.png"]\tabc\n')
     require_pictures(labels, None)
-
-
-@pytest.mark.parametrize(("count", "told"), [(0, 0), (TOLD, TOLD), (TOLD + 1, TOLD + 1), (TOLD + 2, TOLD + 1)])
-def test_a_list_is_cut_where_that_saves_a_line(count, told):
-    names = [str(number) for number in range(count)]
-    few = first_few(names)
-    assert len(few) == told
-    assert few == names or few == [*names[:TOLD], "and 2 more"]
 
 
 BOXES = '[{"transcription": "x", "points": [[0, 0], [9, 0], [9, 9], [0, 9]]}]'

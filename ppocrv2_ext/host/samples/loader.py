@@ -16,7 +16,7 @@ from paddle.io.dataloader.collate import default_collate_fn
 
 from ... import interrupts
 from ...data.labels import count_needed_frames
-from ...errors import summarise
+from ...errors import pluralize, summarise
 from ...plugins.compact import Compact, Widen
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
@@ -41,7 +41,7 @@ class Batch(list):
 def describe_files(files: Sequence[str | None]) -> str:
     """``"3 images: a.png, b.png, c.png"``. At most ``SHOWN`` of them are named."""
     more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    return f"{len(files)} image{'s' * (len(files) != 1)}: {', '.join(map(str, files[:SHOWN]))}{more}"
+    return f"{pluralize(len(files), 'image')}: {', '.join(map(str, files[:SHOWN]))}{more}"
 
 
 def build_loader(dataset: Any, **options: Any) -> Loader:
