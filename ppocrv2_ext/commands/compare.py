@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +15,10 @@ from .terminal import make_table, print_table, warn_first
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..deploy.labelled import Opened
     from ..report.comparison import Comparison
 
-BATCH = 64  # lines that are read before the next images are opened
+BATCH = 64  # lines whose pictures are in memory at once
 CONFUSIONS_PRINTED = 8
 WHAT_COUNTS = {  # where texts are compared, by (ignore_case, ignore_space)
     (False, False): "Case and spaces count; --ignore-case and --ignore-space leave them out.",
@@ -28,7 +28,6 @@ WHAT_COUNTS = {  # where texts are compared, by (ignore_case, ignore_space)
 }
 
 Reader = Callable[[Sequence["np.ndarray"]], list]  # from lines (H, W, 3) BGR to [(text, score), ...]
-Batch = tuple[list[str], list[str], list]  # names, texts and images of a few lines
 
 
 def compare(
@@ -51,31 +50,34 @@ def compare(
         page: an HTML file with the pictures; None for none.
         data_dirs: what the images of each label file are relative to; empty for the folder of the file.
     Returns:
-        0, or 1 if a line could not be read: the others count.
+        0, or 1 if a line could not be read, or contradicts another one: the others count.
     Raises:
         UserError: a model is missing or is no recognizer, no picture of a label file is there, none of its lines can
             be read, there are not as many folders of images as label files, or the page cannot be written.
     """
     if data_dirs and len(data_dirs) != len(data):
         raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
-    from ..deploy.labelled import require_pictures
+    from ..deploy.labelled import open_samples, read_samples
+    from ..deploy.pictures import open_line
     from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
     if page:
         require_file_place("--output", page, data)
-    folders = data_dirs or [str(Path(labels).parent) for labels in data]
-    for labels, folder in zip(data, folders):
-        require_pictures(labels, folder)
+    folders: Sequence[str | None] = data_dirs or [None] * len(data)
+    found = [read_samples(labels, folder, "rec") for labels, folder in zip(data, folders)]
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []
     comparisons = []
-    for labels, folder in zip(data, folders):
+    for labels, (samples, lines_left_out) in zip(data, found):
         comparison = Comparison(labels, lambda text: _normalize(text, ignore_case, ignore_space))
-        _read_with_both(comparison, _read_batches(labels, Path(folder), problems), readers)
+        problems += lines_left_out
+        for start in range(0, len(samples), BATCH):
+            opened = open_samples(samples[start : start + BATCH], open_line)
+            problems += opened.problems
+            _read_with_both(comparison, opened, readers)
         if not comparison.count:
-            reason = problems[-1] if problems else "it is empty"
-            raise UserError(finish(f"{labels}: none of its lines could be read; {reason}"))
+            raise UserError(finish(f"{labels}: none of its lines could be read; {problems[-1]}"))
         comparisons.append(comparison)
     warn_first(problems)
     rule = WHAT_COUNTS[ignore_case, ignore_space]
@@ -86,11 +88,10 @@ def compare(
     return 1 if problems else 0
 
 
-def _read_with_both(comparison: Comparison, batches: Iterable[Batch], readers: Sequence[Reader]) -> None:
-    for names, texts, images in batches:
-        before, after = ([text for text, _ in reader(images)] for reader in readers)
-        for name, label, image, old, new in zip(names, texts, images, before, after):
-            comparison.add(name, label, old, new, image[:, :, ::-1])
+def _read_with_both(comparison: Comparison, opened: Opened, readers: Sequence[Reader]) -> None:
+    before, after = ([text for text, _ in reader(opened.pictures)] for reader in readers)
+    for sample, picture, old, new in zip(opened.samples, opened.pictures, before, after):
+        comparison.add(sample.name, sample.label, old, new, picture[:, :, ::-1])
 
 
 def _describe(folder: str) -> str:
@@ -110,37 +111,6 @@ def _load_reader(folder: str, engine: str) -> Reader:
             raise UserError(f"{folder}: there is no such folder; export a recognizer with `ppocrv2 export`.")
         run, settings = load_engine(folder, engine, 0), read_settings(folder, "rec")
     return lambda lines: read_texts(lines, run, settings)
-
-
-def _read_batches(labels: str, folder: Path, problems: list[str]) -> Iterator[Batch]:
-    """The lines of a label file. What cannot be read is added to ``problems``."""
-    from ..data.label_files import NO_SAMPLE, read_entries
-    from ..data.labels import is_detection_label
-    from ..deploy.pictures import explain, open_line
-
-    names, texts, images = [], [], []
-    for entry in read_entries(labels):
-        if entry.is_blank:
-            continue
-        if not entry.images:
-            problems.append(f"{entry.place}: {NO_SAMPLE}")
-            continue
-        if is_detection_label(entry.label):
-            problems.append(f"{entry.place}: the label is a list of boxes, and not the text of a line")
-            continue
-        path = folder / entry.images[0]
-        try:
-            images.append(open_line(path))
-        except (OSError, ValueError) as error:
-            problems.append(f"{entry.place}: {path}: {explain(error)}")
-            continue
-        names.append(entry.images[0])
-        texts.append(entry.label)
-        if len(images) == BATCH:
-            yield names, texts, images
-            names, texts, images = [], [], []
-    if images:
-        yield names, texts, images
 
 
 def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:

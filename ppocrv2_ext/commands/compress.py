@@ -145,8 +145,10 @@ def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) 
     from ..deploy.pictures import open_image, open_line
 
     found = read_samples(data, data_dir, kind, count or PICTURES[kind])
-    pictures, labels, problems = open_samples(found, open_line if kind == "rec" else open_image)
-    return (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2])), problems
+    opened = open_samples(found.samples, open_line if kind == "rec" else open_image)
+    pictures, labels = opened.pictures, [sample.label for sample in opened.samples]
+    halves = (Half(pictures[::2], labels[::2]), Half(pictures[1::2], labels[1::2]))
+    return halves, [*found.problems, *opened.problems]
 
 
 def _has_readable_box(half: Half) -> bool:

@@ -54,14 +54,14 @@ def evaluate(
     samples, problems = read_samples(data, data_dir, "det")
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}
-    pictures = open_first_pictures(path for path, _ in samples)
+    pictures = open_first_pictures(sample.path for sample in samples)
     losses: list[str] = []
-    for (path, labels), (picture, page) in zip(samples, read_in_order(reader, pictures)):
+    for sample, (picture, page) in zip(samples, read_in_order(reader, pictures)):
         if page is None:
-            problems.append(f"{path}: {picture.problem}")
+            problems.append(f"{sample.place}: {sample.path}: {picture.problem}")
             continue
         losses += find_losses(reader, picture, page)
-        scores[printable(path)] = score_page(labels, [(line.polygon, line.text) for line in page])
+        scores[printable(sample.path)] = score_page(sample.label, [(line.polygon, line.text) for line in page])
     warn_first(problems)
     warn_first(losses)
     if not scores:

@@ -46,8 +46,8 @@ def measure_accuracy(
         engine: that runs it.
         settings: of the model.
         pictures: (H, W, 3) uint8 BGR, at least one.
-        labels: as :func:`~ppocrv2_ext.deploy.labelled.open_samples` returns them. For a classifier "180" is a line on
-            its head; others are not.
+        labels: of the pictures, each that of a :class:`~ppocrv2_ext.deploy.labelled.Sample`. For a classifier "180" is
+            a line on its head; others are not.
     Raises:
         UserError: the model is of another kind, or the dictionary does not fit it.
     """

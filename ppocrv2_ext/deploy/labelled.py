@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ class Sample(NamedTuple):
 
     path: Path
     label: Any  # of a whole picture [(polygon, text), ...], of a line its text
+    name: str  # of the picture, as the label file has it
+    place: str  # of the line in the label file, ``file:number``
 
 
 class Labels(NamedTuple):
@@ -28,6 +30,14 @@ class Labels(NamedTuple):
 
     samples: list[Sample]
     problems: list[str]  # a sentence for each line that is left out
+
+
+class Opened(NamedTuple):
+    """The samples whose pictures could be opened."""
+
+    samples: list[Sample]
+    pictures: list[np.ndarray]  # (H, W, 3) uint8 BGR, one for each of ``samples``
+    problems: list[str]  # a sentence for each picture that could not be opened
 
 
 def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int | None = None) -> Labels:
@@ -76,33 +86,31 @@ def _parse(entry: Entry, folder: Path, kind: str) -> Sample:
     """
     if not entry.images:
         raise ValueError(NO_SAMPLE)
-    path = folder / entry.images[0]
+    name = entry.images[0]
     if kind == "det":
         try:
-            return Sample(path, read_boxes(entry.label))
+            return Sample(folder / name, read_boxes(entry.label), name, entry.place)
         except ValueError as error:
             raise ValueError(f"no boxes of a picture ({error})") from error
     if is_detection_label(entry.label):
-        raise ValueError("the label is a list of boxes, and no text of a line")
-    return Sample(path, entry.label)
+        raise ValueError("the label is a list of boxes, and not the text of a line")
+    return Sample(folder / name, entry.label, name, entry.place)
 
 
-def open_samples(
-    labels: Labels, open_one: Callable[[Path], np.ndarray] = open_image
-) -> tuple[list[np.ndarray], list[Any], list[str]]:
-    """(pictures (H, W, 3) uint8 BGR, their labels, a sentence for each line and each picture that is left out)
+def open_samples(samples: Sequence[Sample], open_one: Callable[[Path], np.ndarray] = open_image) -> Opened:
+    """The pictures of samples. One that cannot be opened is left out.
 
     Args:
         open_one: of a picture; for a recognizer :func:`~ppocrv2_ext.deploy.pictures.open_line`.
     """
-    pictures, known, problems = [], [], list(labels.problems)
-    for sample in labels.samples:
+    opened = Opened([], [], [])
+    for sample in samples:
         try:
-            pictures.append(open_one(sample.path))
-            known.append(sample.label)
+            opened.pictures.append(open_one(sample.path))
+            opened.samples.append(sample)
         except (OSError, ValueError) as error:
-            problems.append(f"{sample.path}: {explain(error)}")
-    return pictures, known, problems
+            opened.problems.append(f"{sample.place}: {sample.path}: {explain(error)}")
+    return opened
 
 
 def require_pictures(labels: PathLike, data_dir: PathLike | None) -> None:

@@ -19,8 +19,9 @@ pytest.importorskip("onnxruntime")
 
 @pytest.fixture
 def labels(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.full((32, 90, 3), 255, np.uint8))
-    (tmp_path / "labels.txt").write_text("a.png\tabc\n" * 2)
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((32, 90, 3), 255, np.uint8))
+    (tmp_path / "labels.txt").write_text("a.png\tabc\nb.png\tabc\n")
     return tmp_path / "labels.txt"
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import detect, lines, pages, pictures, read
 from ppocrv2_ext.deploy import ocr as deploy_ocr
-from ppocrv2_ext.deploy.labelled import Labels, Sample, open_samples
+from ppocrv2_ext.deploy.labelled import Sample, open_samples
 from ppocrv2_ext.deploy.ocr import Line
 from ppocrv2_ext.deploy.sources import Picture
 
@@ -23,8 +23,9 @@ REASON = "of 2000 x 1 pixels, it is more than 250 times as wide as high and no l
 def labels(tmp_path):
     """A strip, and two lines."""
     cv2.imwrite(str(tmp_path / "strip.png"), STRIP)
-    cv2.imwrite(str(tmp_path / "line.png"), np.full((32, 90, 3), 255, np.uint8))
-    (tmp_path / "labels.txt").write_text("strip.png\ta\nline.png\tb\nline.png\tc\n")
+    for name in ("line.png", "other.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((32, 90, 3), 255, np.uint8))
+    (tmp_path / "labels.txt").write_text("strip.png\ta\nline.png\tb\nother.png\tc\n")
     return tmp_path / "labels.txt"
 
 
@@ -46,9 +47,9 @@ class TestLines:
         assert line.problem is None
 
     def test_a_strip_is_no_sample_of_a_recognizer(self, labels):
-        sample = Labels([Sample(labels.parent / "strip.png", "a")], [])
-        assert len(open_samples(sample, pictures.open_line)[2]) == 1
-        assert len(open_samples(sample)[2]) == 0  # a classifier sees a square of each line
+        sample = Sample(labels.parent / "strip.png", "a", "strip.png", "labels.txt:1")
+        assert len(open_samples([sample], pictures.open_line).problems) == 1
+        assert open_samples([sample]).problems == []  # a classifier sees a square of each line
 
     def test_a_strip_is_squeezed_where_it_is_read(self):
         assert lines.reading_width(STRIP, 32, 320) == 250 * 32 + lines.EMPTY_END

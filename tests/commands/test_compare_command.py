@@ -81,6 +81,53 @@ def test_a_line_that_is_no_sample_is_named_and_the_others_count(run, samples, tm
     assert f"labels.txt:{count}: it is not `image<TAB>label` in UTF-8." in result.output
 
 
+@pytest.fixture
+def words(samples):
+    """The lines of a label file, ``name<TAB>text``."""
+    return (samples / "icdar2015_words" / "test.txt").read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def count(run, samples, tmp_path):
+    """Run the command on these lines of a label file: ``count(lines)`` gives the exit code, stderr and the row."""
+
+    def count(lines):
+        (tmp_path / "labels.txt").write_text("\n".join(lines), encoding="utf-8")
+        result = run("right", "right", "--data", tmp_path / "labels.txt", "--data-dir", samples / "icdar2015_words")
+        return result.exit_code, result.stderr, result.stdout.splitlines()[1].split()[1:]
+
+    return count
+
+
+def test_a_line_that_stands_twice_counts_once(count, words):
+    assert count([*words, words[0]]) == (0, "", [str(len(words)), "1.000", "1.000", "0", "0"])
+
+
+def test_a_line_that_contradicts_another_one_is_named_and_does_not_count(count, words, samples, tmp_path):
+    name, text = words[0].split("\t")
+    file = tmp_path / "labels.txt"
+    code, said, row = count([*words, f"{name}\t{text}x"])
+    assert (code, row) == (1, [str(len(words)), "1.000", "1.000", "0", "0"])
+    assert said == (
+        f"ppocrv2: {file}:{len(words) + 1}: {samples / 'icdar2015_words' / name} has another label at {file}:1; "
+        "label it in one line.\n"
+    )
+
+
+def test_the_page_names_pictures_as_the_label_file_does(run, samples, words, tmp_path):
+    labels, page = samples / "icdar2015_words" / "test.txt", tmp_path / "page.html"
+    run("right", "short", "--data", labels, "--output", page)
+    text = page.read_text(encoding="utf-8")
+    assert words[0].split("\t")[0] in text
+    assert str(samples / "icdar2015_words" / words[0].split("\t")[0]) not in text
+
+
+def test_more_lines_than_are_in_memory_at_once_are_read(count, words, monkeypatch):
+    monkeypatch.setattr(compare, "BATCH", 3)
+    assert len(words) > 3
+    assert count(words)[2] == [str(len(words)), "1.000", "1.000", "0", "0"]
+
+
 def test_a_label_file_of_which_nothing_can_be_read_is_refused(run, tmp_path):
     labels = tmp_path / "labels.txt"
     (tmp_path / "notes.png").write_text("no picture")

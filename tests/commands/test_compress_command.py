@@ -20,7 +20,7 @@ pytest.importorskip("onnxruntime")
 def labels(model_dir, samples, tmp_path):
     """A label file with what the recognizer reads in real pictures."""
     found = read_samples(samples / "icdar2015_words" / "test.txt", None, "rec", 12)
-    lines, _, _ = open_samples(found)
+    lines = open_samples(found.samples).pictures
     read = read_texts(lines, load_engine(model_dir, "onnxruntime"), read_settings(model_dir, "rec"))
     file = tmp_path / "labels.txt"
     text = "".join(f"{sample.path}\t{text}\n" for sample, (text, _) in zip(found.samples, read) if text.strip())
@@ -37,9 +37,10 @@ def test_the_folder_that_is_written_reads_as_the_model_did(model_dir, labels, tm
     assert result.exit_code == 0, result.output
     assert sorted(file.name for file in (tmp_path / "small").iterdir()) == ["inference.onnx", "inference.yml"]
     settings = read_settings(tmp_path / "small", "rec")
-    opened, texts, _ = open_samples(read_samples(labels, None, "rec", 12))
+    opened = open_samples(read_samples(labels, None, "rec", 12).samples)
+    texts = [sample.label for sample in opened.samples]
     engine = load_engine(tmp_path / "small", "onnxruntime")
-    assert accuracy.measure_accuracy("rec", engine, settings, opened, texts) > 80
+    assert accuracy.measure_accuracy("rec", engine, settings, opened.pictures, texts) > 80
     sizes = [(folder / "inference.onnx").stat().st_size for folder in (model_dir, tmp_path / "small")]
     assert sizes[1] < 0.3 * sizes[0]
 
@@ -130,7 +131,7 @@ def test_a_model_is_not_compressed_twice(model_dir, labels, tmp_path):
 def test_labels_of_scenes_are_no_texts_of_lines(model_dir, samples, tmp_path):
     result = run(model_dir, "--data", samples / "icdar2015_scenes" / "test.txt", "--output", tmp_path / "small")
     assert result.exit_code == 2
-    assert "test.txt:1: the label is a list of boxes, and no text of a line" in result.output
+    assert "test.txt:1: the label is a list of boxes, and not the text of a line" in result.output
 
 
 def test_the_folder_of_an_exported_model_is_not_written_into(model_dir, labels, tmp_path):

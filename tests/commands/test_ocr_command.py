@@ -171,7 +171,8 @@ def test_a_picture_that_takes_too_much_memory_is_named_and_the_others_are_read(p
     arguments = ["--data", labels] if command == "eval-system" else [pages / name for name in names]
     result = CliRunner().invoke(main, [command, *map(str, arguments)])
     assert result.exit_code == 1
-    assert f"ppocrv2: {pages / 'a.png'}: it takes more memory than there is.\n" in result.stderr
+    line = f"{labels}:1: " if command == "eval-system" else ""
+    assert f"ppocrv2: {line}{pages / 'a.png'}: it takes more memory than there is.\n" in result.stderr
     assert (
         "== " + str(pages / "white-1.png") if command == "ocr" else "Boxes in 1 picture: 0 labelled, 0 found."
     ) in result.stdout

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.deploy import labelled
 from ppocrv2_ext.deploy.engine import load_engine
-from ppocrv2_ext.deploy.labelled import Labels, Sample, open_samples, read_samples, require_pictures
+from ppocrv2_ext.deploy.labelled import Sample, open_samples, read_samples, require_pictures
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.deploy.settings import read_settings
@@ -130,7 +130,9 @@ class TestSamples:
     def test_they_come_from_all_parts_of_the_file(self, write, tmp_path):
         file = write(b"".join(b"%d.png\t%d\n" % (n, n) for n in range(100)))
         samples, problems = read_samples(file, None, "rec", 4)
-        assert samples == [Sample(tmp_path / f"{n}.png", str(n)) for n in (0, 25, 50, 75)]
+        assert samples == [
+            Sample(tmp_path / f"{n}.png", str(n), f"{n}.png", f"{file}:{n + 1}") for n in (0, 25, 50, 75)
+        ]
         assert problems == []
         assert len(read_samples(file, None, "rec").samples) == 100
 
@@ -152,22 +154,25 @@ class TestSamples:
         assert problem.format(file=file) in sentence
 
     def test_a_line_may_stand_twice(self, write, tmp_path):
-        samples, problems = read_samples(write(b"1.png\tx\n2.png\ty\n1.png\tx\n"), None, "rec")
-        assert samples == [Sample(tmp_path / "1.png", "x"), Sample(tmp_path / "2.png", "y")]
+        file = write(b"1.png\tx\n2.png\ty\n1.png\tx\n")
+        samples, problems = read_samples(file, None, "rec")
+        assert samples == [
+            Sample(tmp_path / f"{n}.png", label, f"{n}.png", f"{file}:{n}") for n, label in ((1, "x"), (2, "y"))
+        ]
         assert problems == []
 
     def test_a_picture_with_two_labels_is_told(self, write, tmp_path):
         file = write(b"1.png\tx\n1.png\ty\n")
         samples, problems = read_samples(file, None, "rec")
-        assert samples == [Sample(tmp_path / "1.png", "x")]
+        assert samples == [Sample(tmp_path / "1.png", "x", "1.png", f"{file}:1")]
         assert problems == [f"{file}:2: {tmp_path / '1.png'} has another label at {file}:1; label it in one line"]
 
     @pytest.mark.parametrize(
         ("kind", "label", "problem"),
         [
             ("det", "x", "no boxes of a picture (it is no JSON"),
-            ("rec", BOXES, "the label is a list of boxes, and no text of a line"),
-            ("cls", BOXES, "the label is a list of boxes, and no text of a line"),
+            ("rec", BOXES, "the label is a list of boxes, and not the text of a line"),
+            ("cls", BOXES, "the label is a list of boxes, and not the text of a line"),
         ],
     )
     def test_the_label_of_another_model_is_told_and_left_out(self, write, kind, label, problem):
@@ -198,7 +203,8 @@ class TestSamples:
         assert read == [file]
 
     def test_a_picture_that_cannot_be_read_is_named_and_the_others_count(self, labels):
-        found = Labels([Sample(labels.parent.parent / name, "x") for name in ("gone.png", NAMES[0])], ["a line"])
-        pictures, known, problems = open_samples(found)
-        assert (len(pictures), known) == (1, ["x"])
-        assert problems == ["a line", f"{labels.parent.parent}/gone.png: No such file or directory"]
+        folder = labels.parent.parent
+        gone, there = (Sample(folder / name, "x", name, f"{labels}:7") for name in ("gone.png", NAMES[0]))
+        samples, pictures, problems = open_samples([gone, there])
+        assert (samples, len(pictures)) == ([there], 1)
+        assert problems == [f"{labels}:7: {folder}/gone.png: No such file or directory"]

@@ -158,13 +158,15 @@ class TestAccuracy:
     def test_a_classifier_that_says_always_the_same_is_right_half_the_time(self, samples):
         from ppocrv2_ext.deploy.settings import LineSettings
 
-        lines, labels, _ = open_samples(read_samples(samples / "icdar2015_words" / "test.txt", None, "cls", 4))
+        opened = open_samples(read_samples(samples / "icdar2015_words" / "test.txt", None, "cls", 4).samples)
+        labels = [sample.label for sample in opened.samples]
         always = lambda inputs: np.tile([[0.01, 0.99]], (len(inputs), 1))  # noqa: E731
-        assert accuracy.measure_accuracy("cls", always, LineSettings(48, 192, None), lines, labels) == 50
+        assert accuracy.measure_accuracy("cls", always, LineSettings(48, 192, None), opened.pictures, labels) == 50
 
     def test_a_blind_detector_has_an_f1_of_nothing(self, samples):
         from ppocrv2_ext.deploy.settings import official_settings
 
-        pictures, labels, _ = open_samples(read_samples(samples / "icdar2015_scenes" / "test.txt", None, "det", 2))
+        opened = open_samples(read_samples(samples / "icdar2015_scenes" / "test.txt", None, "det", 2).samples)
+        labels = [sample.label for sample in opened.samples]
         blind = lambda inputs: np.zeros((1, 1, *inputs.shape[2:]), np.float32)  # noqa: E731
-        assert accuracy.measure_accuracy("det", blind, official_settings("det"), pictures, labels) == 0
+        assert accuracy.measure_accuracy("det", blind, official_settings("det"), opened.pictures, labels) == 0

@@ -62,8 +62,8 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
 
     kind = find_kind(model_dir)
     settings = read_settings(model_dir, kind)
-    seen, _, _ = open_samples(read_samples(calibrate, None, kind, calibration_pictures))
-    inputs = accuracy.prepare_inputs(kind, settings, seen)
+    calibration = open_samples(read_samples(calibrate, None, kind, calibration_pictures).samples)
+    inputs = accuracy.prepare_inputs(kind, settings, calibration.pictures)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = {form: folder / f"{form}.onnx" for form in ("float", "named", "weights", "static")}
@@ -93,9 +93,10 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
     ratios = time_in_turns(engines, inputs[:TIMED])
     scores: dict[str, list[float]] = {form: [] for form in engines}
     for file in files:
-        opened, labels, _ = open_samples(read_samples(file, None, kind, pictures))
+        opened = open_samples(read_samples(file, None, kind, pictures).samples)
+        labels = [sample.label for sample in opened.samples]
         for form, run in engines.items():
-            scores[form].append(accuracy.measure_accuracy(kind, run, settings, opened, labels))
+            scores[form].append(accuracy.measure_accuracy(kind, run, settings, opened.pictures, labels))
     for form, values in scores.items():
         low, middle, high = ratios[form]
         shown = "  ".join(f"{value:6.2f} %" for value in values)
