@@ -22,16 +22,14 @@ import click
 import cv2
 from experiments.markdown import markdown_table
 
-from ppocrv2_ext.checkpoints import official
 from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
 from ppocrv2_ext.data.labels import is_detection_label, read_boxes
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
 from ppocrv2_ext.deploy.lines import read_texts
-from ppocrv2_ext.deploy.model_folder import ONNX_FILE
+from ppocrv2_ext.deploy.models import find_model
 from ppocrv2_ext.deploy.pictures import explain, open_image, open_line
-from ppocrv2_ext.deploy.settings import official_settings, read_settings
 from ppocrv2_ext.errors import UserError
 
 GROUP = 32  # lines
@@ -46,12 +44,11 @@ def load_model(kind: str, folder: str) -> tuple[Run, float]:
         kind: "rec", whose function reads a list of lines, or "det", whose function finds the boxes of a picture.
         folder: of the exported model, or "official".
     """
-    file = official.locate(kind) if folder == "official" else Path(folder) / ONNX_FILE
-    settings = official_settings(kind) if folder == "official" else read_settings(folder, kind)
-    engine, size = load_engine(file, "onnxruntime", 1), file.stat().st_size / 1e6
+    model = find_model(folder, kind)
+    engine, size = load_engine(model.path, "onnxruntime", 1), model.onnx_file.stat().st_size / 1e6
     if kind == "det":
-        return Detector(engine, settings), size
-    return lambda lines: [text for text, _ in read_texts(lines, engine, settings)], size
+        return Detector(engine, model.settings), size
+    return lambda lines: [text for text, _ in read_texts(lines, engine, model.settings)], size
 
 
 def read_text(label: str) -> str:

@@ -98,18 +98,13 @@ def _describe(folder: str) -> str:
     return "the official recognizer" if folder == official.KEYWORD else folder
 
 
-def _load_reader(folder: str, engine: str) -> Reader:
+def _load_reader(model: str, engine: str) -> Reader:
     from ..deploy.engine import load_engine
     from ..deploy.lines import read_texts
-    from ..deploy.places import has_folder
-    from ..deploy.settings import official_settings, read_settings
+    from ..deploy.models import find_model
 
-    if folder == official.KEYWORD:
-        run, settings = load_engine(official.require_model("rec"), engine, 0), official_settings("rec")
-    else:
-        if not has_folder(folder):
-            raise UserError(f"{folder}: there is no such folder; export a recognizer with `ppocrv2 export`.")
-        run, settings = load_engine(folder, engine, 0), read_settings(folder, "rec")
+    _, path, settings = find_model(model, "rec")
+    run = load_engine(path, engine)
     return lambda lines: read_texts(lines, run, settings)
 
 

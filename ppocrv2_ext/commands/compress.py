@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..deploy.engine import Engine
+    from ..deploy.models import Model
     from ..deploy.quantize import Sensitivity
 
 PICTURES = {"det": 40, "rec": 1000, "cls": 600}  # of the labelled ones, read unless the user says otherwise
@@ -66,12 +67,15 @@ def compress(
     """
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
-    from ..deploy.model_folder import PROGRAMS
+    from ..deploy.model_folder import PROGRAMS, find_description
     from ..deploy.places import is_there, require_folder_place
+    from ..deploy.settings import describe_official
 
     if not 0 <= max_drop <= 100:  # NaN would refuse every result
         raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
-    kind, file, settings, description = _find_model(model, kind)
+    found = _find_model(model, kind)
+    kind, settings, file = found.kind, found.settings, found.onnx_file
+    description = describe_official(kind) if model == official.KEYWORD else find_description(found.path)
     require_folder_place("--output", output)
     if Path(output).resolve() == file.resolve().parent:
         raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
@@ -120,23 +124,13 @@ def compress(
     return 1 if problems else 0
 
 
-def _find_model(model: str, kind: str | None) -> tuple[str, Path, Any, Path | dict]:
-    """(kind, the ONNX file, the settings, ``inference.yml`` or what it would hold)"""
-    from ..deploy import settings
-    from ..deploy.model_folder import ONNX_FILE, find_description
-    from ..deploy.places import has_folder
+def _find_model(model: str, kind: str | None) -> Model:
+    from ..deploy.models import find_model
 
-    if model == official.KEYWORD:
-        if kind is None:
-            raise UserError("say which official model with --kind det, rec or cls.")
-        file = official.require_model(kind)
-        return kind, file, settings.official_settings(kind), settings.describe_official(kind)
-    if not has_folder(model):
-        raise UserError(f"{model}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
-    found = settings.find_kind(model)
-    if kind not in (None, found):
-        raise UserError(f"{model} holds a model of the kind {found}, not {kind}; leave --kind out.")
-    return found, Path(model) / ONNX_FILE, settings.read_settings(model, found), find_description(model)
+    found = find_model(model, kind if model == official.KEYWORD else None)
+    if kind not in (None, found.kind):
+        raise UserError(f"{model} holds a model of the kind {found.kind}, not {kind}; leave --kind out.")
+    return found
 
 
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:

@@ -12,8 +12,9 @@ from ..errors import UserError, finish, pluralize
 from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
+    from ..deploy.models import Model
     from ..deploy.sources import Picture
-    from ..deploy.verification import Model, Outcome, Reading
+    from ..deploy.verification import Outcome, Reading
 
 PICTURES = {"det": 20, "rec": 200, "cls": 200}  # looked at, unless the user says otherwise
 SHOWN = 5  # pictures of a reader that differ
@@ -125,7 +126,7 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
     long = [i for i, line in enumerate(pixels) if reading_width(line, height, width) > width]
     if not long:
         return
-    texts = read_texts([pixels[i] for i in long], load_engine(model.folder, "onnxruntime"), model.settings)
+    texts = read_texts([pixels[i] for i in long], load_engine(model.path, "onnxruntime"), model.settings)
     other = sum(text != ours[i].text for i, (text, _) in zip(long, texts))
     are = "line is" if len(long) == 1 else "lines are"
     click.echo(

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Union
+from typing import NamedTuple, Union
 
 import cv2
 import numpy as np
@@ -26,9 +26,8 @@ from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
+from .models import Model, find_model, read_folder
 from .pictures import ImageSource, explain, open_image
-from .places import has_folder
-from .settings import official_settings, read_settings
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
 ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
@@ -84,12 +83,12 @@ class OCR:
             raise UserError(f"the least score of a line must be a number from 0 to 1, got {least_score!r}.")
         self.engine, self.least_score = engine, least_score
         self.threads = threads or count_cores()
-        self._models = {"det": det, "rec": rec, "cls": cls}
-        kinds = [kind for kind in self._models if cls != NO_CLASSIFIER or kind != "cls"]
-        settings = {kind: self._read_settings(kind) for kind in kinds}
-        self._detector = Detector(take_turns(self._load("det", self.threads)), settings["det"])
+        folders = {"det": det, "rec": rec, **({} if cls == NO_CLASSIFIER else {"cls": cls})}
+        models = {kind: _find_model(kind, folder, engine) for kind, folder in folders.items()}
+        _, path, settings = models.pop("det")
+        self._detector = Detector(take_turns(load_engine(path, engine, self.threads)), settings)
         # A call of the recognizer or the classifier takes one thread; several of them run side by side.
-        self._readers = {kind: (self._load(kind, 1), settings[kind]) for kind in kinds if kind != "det"}
+        self._readers = {kind: (load_engine(path, engine, 1), settings) for kind, path, settings in models.values()}
         self._pool = ThreadPoolExecutor(self.threads)
 
     def read(self, image: ImageSource) -> list[Line]:
@@ -160,24 +159,16 @@ class OCR:
         ]
         return [line for line in found if line.text and line.score >= self.least_score]
 
-    def _read_settings(self, kind: str) -> Any:
-        folder = self._models[kind]
-        if folder is None:
-            return official_settings(kind)
-        if not has_folder(folder):
-            raise UserError(f"{kind} {folder}: there is no such folder; export a model with `ppocrv2 export`.")
-        return read_settings(folder, kind)
 
-    def _load(self, kind: str, threads: int) -> Engine:
-        folder = self._models[kind]
-        if folder is not None:
-            return load_engine(folder, self.engine, threads)
-        if self.engine == "paddle":
-            raise UserError(
-                f"the official {kind} model is an ONNX file, which Paddle does not run; give exported folders as det, "
-                "rec and cls (or none as cls), or choose another engine."
-            )
-        return load_engine(official.require_model(kind), self.engine, threads)
+def _find_model(kind: str, folder: PathLike | None, engine: str) -> Model:
+    if folder is not None:
+        return read_folder(folder, kind)
+    if engine == "paddle":
+        raise UserError(
+            f"the official {kind} model is an ONNX file, which Paddle does not run; give exported folders as det, rec "
+            "and cls (or none as cls), or choose another engine."
+        )
+    return find_model(official.KEYWORD, kind)
 
 
 def take_turns(engine: Engine) -> Engine:

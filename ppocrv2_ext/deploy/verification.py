@@ -27,8 +27,8 @@ from .detect import Detector
 from .engine import load_engine
 from .lines import DIRECTIONS, classify, read_texts, resize_line
 from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
+from .models import Model, read_folder
 from .places import has_file, has_folder
-from .settings import find_kind, read_settings
 
 PEERS_FILE = Path(__file__).with_name("peers.py")
 PEERS = {"onnxruntime": "plain onnxruntime", "rapidocr": "RapidOCR", "paddleocr": "PaddleOCR"}
@@ -41,20 +41,6 @@ HINTS = {
     "tf_key in self._FUNC_MAP": "it does not know a step of PreProcess in inference.yml; export the model again",
     "Type of attribute": "another version of Paddle wrote the program; use the version that exported it",
 }
-
-
-class Model(NamedTuple):
-    """An exported model that is verified."""
-
-    folder: Path
-    kind: str  # "det", "rec" or "cls"
-    settings: Any  # DetectorSettings of a detector, else LineSettings
-    name: str | None  # Global.model_name of inference.yml
-
-    @property
-    def has_program(self) -> bool:
-        """Whether Paddle can run it."""
-        return any(has_file(self.folder / name) for name in PROGRAMS)
 
 
 class Reading(NamedTuple):
@@ -82,16 +68,16 @@ def open_model(folder: PathLike) -> Model:
     Raises:
         UserError: there is no such folder, or a file of it is missing or broken.
     """
-    path = Path(folder)
-    if not has_folder(path):
-        raise UserError(f"{path}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
-    if not has_file(path / ONNX_FILE):
-        raise UserError(f"{path} has no {ONNX_FILE}, which most readers run; export the model with --onnx.")
-    kind = find_kind(path)
-    settings = read_settings(path, kind)
-    section = read_yaml(find_description(path)).get("Global")
+    if has_folder(folder) and not has_file(Path(folder) / ONNX_FILE):
+        raise UserError(f"{folder} has no {ONNX_FILE}, which most readers run; export the model with --onnx.")
+    return read_folder(folder)
+
+
+def read_name(model: Model) -> str | None:
+    """``Global.model_name`` of ``inference.yml``."""
+    section = read_yaml(find_description(model.path)).get("Global")
     name = section.get("model_name") if isinstance(section, dict) else None
-    return Model(path, kind, settings, name if isinstance(name, str) else None)
+    return name if isinstance(name, str) else None
 
 
 def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxruntime") -> list[Reading]:
@@ -103,7 +89,7 @@ def read_here(model: Model, pictures: Sequence[np.ndarray], engine: str = "onnxr
     Raises:
         UserError: the engine is not installed or cannot run the model, or the dictionary does not fit it.
     """
-    run = load_engine(model.folder, engine)
+    run = load_engine(model.path, engine)
     if model.kind == "det":
         detector = Detector(run, model.settings)
         return [Reading(boxes=list(detector(picture))) for picture in pictures]
@@ -209,10 +195,10 @@ def describe_job(model: Model, files: Sequence[Path], dictionary: Path) -> dict[
     """
     return {
         "kind": model.kind,
-        "folder": str(model.folder.resolve()),
-        "onnx": str((model.folder / ONNX_FILE).resolve()),
+        "folder": str(model.path.resolve()),
+        "onnx": str(model.onnx_file.resolve()),
         "program": model.has_program,
-        "model_name": model.name,
+        "model_name": read_name(model),
         "settings": model.settings._asdict(),
         "dictionary": str(dictionary),
         "pictures": [str(file) for file in files],

@@ -67,7 +67,7 @@ def test_plain_lines_and_their_text_are_those_read_here(tmp_path, width):
     image = np.random.default_rng(width).integers(0, 256, (32, width, 3), dtype=np.uint8)
     from ppocrv2_ext.deploy.engine import load_engine
 
-    run = load_engine(model.folder, "onnxruntime")
+    run = load_engine(model.path, "onnxruntime")
     plain = PEERS["recognize_plainly"](image, lambda inputs: run(inputs)[0], model.settings._asdict())
     (ours,) = verification.read_here(model, [image])
     assert (plain["text"], plain["score"]) == (ours.text, pytest.approx(ours.score, abs=1e-5))

@@ -727,8 +727,7 @@ class TestDeployment:
     def test_a_test_set_without_readable_images_cannot_be_timed(self, data, monkeypatch):
         (data / "test.txt").write_text("missing.png\ta\n", encoding="utf-8")
         monkeypatch.setattr(deployment, "load_paddle_engine", lambda folder: None)
-        monkeypatch.setattr(deployment, "find_kind", lambda folder: "rec")
-        monkeypatch.setattr(deployment, "read_settings", lambda folder, kind: LINES)
+        monkeypatch.setattr(deployment, "read_folder", lambda folder: ("rec", folder, LINES))
         with pytest.raises(UserError, match="no image of .*test.txt can be read"):
             deployment.measure_milliseconds({"ctc": data}, data)
 

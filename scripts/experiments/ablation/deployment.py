@@ -19,8 +19,8 @@ from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.deploy.accuracy import prepare_inputs
 from ppocrv2_ext.deploy.engine import load_onnx_engine, load_paddle_engine
 from ppocrv2_ext.deploy.model_folder import ONNX_FILE, find_model_files
+from ppocrv2_ext.deploy.models import read_folder
 from ppocrv2_ext.deploy.pictures import load_image
-from ppocrv2_ext.deploy.settings import find_kind, read_settings
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike
 
@@ -78,8 +78,8 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
         target = folder / MODEL
         file = target / ONNX_FILE
         engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
-        kind = find_kind(target)
-        inputs[key] = read_test_inputs(data, kind, read_settings(target, kind))
+        kind, _, settings = read_folder(target)
+        inputs[key] = read_test_inputs(data, kind, settings)
         if not inputs[key]:
             raise UserError(f"no image of {Path(data) / 'test.txt'} can be read; mend the file, and run again.")
     return {key: statistics.median(times) for key, times in time_in_turns(engines, inputs).items()}

@@ -23,8 +23,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_onnx_engine
 from ppocrv2_ext.deploy.labelled import open_samples, read_samples
-from ppocrv2_ext.deploy.model_folder import ONNX_FILE
-from ppocrv2_ext.deploy.settings import find_kind, read_settings
+from ppocrv2_ext.deploy.models import read_folder
 
 LAST_OPERATORS = {"det": 3, "rec": 1, "cls": 1}  # those with weights at the end that stay float
 KINDS_OF_OPERATOR = ("Conv", "ConvTranspose", "MatMul", "Gemm")
@@ -60,14 +59,14 @@ def find_float_operators(graph: onnx.GraphProto, kind: str) -> list[str]:
 def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple, pictures: int, method: str) -> None:
     from onnxruntime.quantization import CalibrationMethod
 
-    kind = find_kind(model_dir)
-    settings = read_settings(model_dir, kind)
+    exported = read_folder(model_dir)
+    kind, settings = exported.kind, exported.settings
     calibration = open_samples(read_samples(calibrate, None, kind, calibration_pictures).samples)
     inputs = accuracy.prepare_inputs(kind, settings, calibration.pictures)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = {form: folder / f"{form}.onnx" for form in ("float", "named", "weights", "static")}
-        paths["float"].write_bytes((Path(model_dir) / ONNX_FILE).read_bytes())
+        paths["float"].write_bytes(exported.onnx_file.read_bytes())
         quant_pre_process(str(paths["float"]), str(paths["named"]), skip_symbolic_shape=True)
         model = onnx.load(str(paths["named"]))
         kept = find_float_operators(model.graph, kind)

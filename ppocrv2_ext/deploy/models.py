@@ -1,0 +1,65 @@
+"""Models that pictures are read with: exported ones in folders, and the official ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..checkpoints import official
+from ..errors import UserError
+from ..files import PathLike
+from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
+from .places import has_file, has_folder
+from .settings import find_kind, official_settings, read_settings
+
+
+class Model(NamedTuple):
+    """A model that is there, and what it says about reading with it."""
+
+    kind: str  # "det", "rec" or "cls"
+    path: Path  # of its folder; of an official model its ONNX file. An engine takes both
+    settings: Any  # DetectorSettings of a detector, else LineSettings
+
+    @property
+    def onnx_file(self) -> Path:
+        """Where its ONNX file is, or would be."""
+        return self.path / ONNX_FILE if has_folder(self.path) else self.path
+
+    @property
+    def has_program(self) -> bool:
+        """Whether Paddle can run it."""
+        return any(has_file(self.path / name) for name in PROGRAMS)
+
+
+def find_model(model: PathLike, kind: str | None = None) -> Model:
+    """The model that a user names.
+
+    Args:
+        model: the folder of an exported model, or "official".
+        kind: what it must be, "det", "rec" or "cls"; None for a folder of any kind.
+    Raises:
+        UserError: there is no such model, it is of another kind or broken, or no kind is given for "official".
+    """
+    if model != official.KEYWORD:
+        return read_folder(model, kind)
+    if kind is None:
+        raise UserError("say which official model with --kind det, rec or cls.")
+    return Model(kind, official.require_model(kind), official_settings(kind))
+
+
+def read_folder(folder: PathLike, kind: str | None = None) -> Model:
+    """The exported model in a folder.
+
+    Args:
+        kind: as :func:`find_model` takes it.
+    Raises:
+        UserError: there is no such folder, it holds no model, or one of another kind, or a broken one.
+    """
+    path = Path(folder)
+    if not has_folder(path):
+        name = f"{kind} {path}" if kind else path
+        raise UserError(f"{name}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
+    if not has_file(path / ONNX_FILE):
+        find_model_files(path)  # where there is no model at all, it says so
+    kind = kind or find_kind(path)
+    return Model(kind, path, read_settings(path, kind))

