@@ -72,7 +72,6 @@ def preview(
     """
     from rich.console import Console
 
-    from ..host.samples.steps import DEFAULT_SEED
     from ..preview.costs import tabulate_costs
     from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
@@ -80,6 +79,9 @@ def preview(
     host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
     requirements.require_data(config, ("Train",))
     requirements.require_numpy(config)
+    # Only now: it imports Paddle, which takes seconds, and a config that is not there is refused without it.
+    from ..host.samples.steps import DEFAULT_SEED
+
     seed = next(value for value in (seed, config["Global"].get("seed"), DEFAULT_SEED) if value is not None)
     samples, costs = _draw(host, config, count, seed)
     title = f"{name}: {pluralize(count, 'training sample')}, seed {seed}"
