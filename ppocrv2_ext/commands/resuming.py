@@ -32,6 +32,16 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
         sets.tidy(folder)
 
 
+def warn_of_earlier(folder: Path) -> None:
+    """Say that a new training into ``folder`` replaces the checkpoints of an earlier one, if there are any."""
+    kept = [name for name in ("latest", "best_accuracy") if (folder / f"{name}.pdparams").is_file()]
+    if kept:
+        warn(
+            f"{folder} holds {' and '.join(kept)} of an earlier training, which this one replaces by its own; to go on"
+            f" with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
+        )
+
+
 def list_overrides(folder: str | Path) -> list[str]:
     """The ``-o`` that ``--resume`` stands for: start from the last whole checkpoint in ``folder``, and write into it.
 
@@ -88,7 +98,8 @@ def is_finished(config: dict, rank: int = 0) -> bool:
     if rank == 0:
         metric = "" if best is None else f", the best {indicator} is {best:.4f}"
         click.echo(
-            f"{checkpoint} is finished: {done} of {epochs} epochs{metric}. To train longer, start from it with"
+            f"{checkpoint} is finished: {done} of {epochs} epochs{metric}. To train longer, add -o Global.epoch_num"
+            " with more epochs. To start anew from it, add"
             f" -o {yaml_files.assignment('Global.pretrained_model', checkpoint)} and another Global.save_model_dir."
         )
     return True

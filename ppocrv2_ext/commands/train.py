@@ -78,6 +78,8 @@ def _train(
         if rank == 0:
             if resume:
                 resuming.require_state(config, Path(resume))
+            else:
+                resuming.warn_of_earlier(folder)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
             with _report(origin, host, describe_lines_left_out(written, counts)):

@@ -148,8 +148,8 @@ def join_runs(events: Sequence[Event], until: int | None = None) -> History:
     """
     kept: list[Any] = []
     for event in events:
-        if isinstance(event, Run):
-            kept = _forget_after(event.step, kept)
+        if isinstance(event, Run):  # one that begins at step 0 is a new training in a used folder
+            kept = _forget_after(event.step, kept) if event.step else []
         kept.append(event)
     if until is not None:
         kept = _forget_after(until, kept)

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_state
+from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_state, warn_of_earlier
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
 
@@ -86,3 +86,15 @@ def test_an_average_of_an_older_version_goes_on_only_as_it_was(tmp_path):
     file.write_bytes(pickle.dumps({**average, "share_of_start": 0.9}, protocol=2))
     for other in others:
         resume(tmp_path, before, config(tmp_path, use_ema=True, **other))
+
+
+def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capfd):
+    warn_of_earlier(tmp_path)
+    assert capfd.readouterr().err == ""
+    for name in ("latest", "best_accuracy"):
+        (tmp_path / f"{name}.pdparams").touch()
+    warn_of_earlier(tmp_path)
+    assert capfd.readouterr().err == (
+        f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training, which this one replaces by its"
+        f" own; to go on with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
+    )

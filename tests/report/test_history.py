@@ -57,6 +57,7 @@ def test_a_new_run_in_the_same_folder_starts_with_nothing(file):
     history.append(file, EVENTS[0])
     read = history.read(file)
     assert (read.steps, read.evaluations, read.seconds) == ([], [], 0.0)
+    assert read.runs == [EVENTS[0]]
 
 
 def test_a_history_can_be_read_up_to_a_step(file):

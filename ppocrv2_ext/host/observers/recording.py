@@ -198,7 +198,9 @@ class Recorder(watching.Observer):
             self._training.logger.info(f"{outcome.sentence} The last checkpoint is {self._file.with_name('latest')}.")
         is_complete = outcome.name in ("finished", "stopped early", "budget spent")
         if is_complete and not any(isinstance(event, history.Evaluation) for event in self._events):
-            self._training.logger.warning("There was no evaluation, so there is no best_accuracy; take latest.")
+            is_old = self._file.with_name("best_accuracy.pdparams").is_file()
+            best = "best_accuracy is of an earlier training" if is_old else "there is no best_accuracy"
+            self._training.logger.warning(f"There was no evaluation, so {best}; take latest.")
         if self._write_page():
             self._training.logger.info(f"The report of this training is {self._file.with_name(PAGE_NAME)}.")
 

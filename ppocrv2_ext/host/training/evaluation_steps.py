@@ -1,7 +1,8 @@
-"""A training that is too short for its first evaluation is named before its first step.
+"""A training that ends without an evaluation, or long after its last one, is named before its first step.
 
 PaddleOCR evaluates at every so many steps, and saves ``best_accuracy`` only then. With few pictures a training may end
-before that.
+before that. And where the last evaluation is long before the end, the end cannot be the best: with a learning rate that
+falls, it mostly would be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from ...config.stopping import read_early_stop
 from ...errors import UserError
 from . import ranks
 from .loop import find_start
+
+LONG_END = 0.05  # share of a training after its last evaluation that is worth a warning
 
 
 class Interval(NamedTuple):
@@ -57,9 +60,28 @@ def explain_missing(settings: Mapping[str, Any], steps_per_epoch: int, step: int
     )
 
 
+def explain_long_end(settings: Mapping[str, Any], steps_per_epoch: int, last_step: int) -> str | None:
+    """Which last steps of a training are not evaluated, and what to set; None if they are few.
+
+    Args:
+        settings: the section ``Global``.
+        last_step: the number of steps at the end of the training, which has an evaluation before.
+    """
+    interval = read_interval(settings, steps_per_epoch)
+    rest, few = (last_step - interval.start) % interval.steps, LONG_END * last_step
+    if rest <= few:
+        return None
+    longest = next(steps for steps in range(interval.steps, 0, -1) if (last_step - interval.start) % steps <= few)
+    advice = 1 if interval.key == "eval_batch_epoch" else f"[{interval.start},{longest}]"
+    return (
+        f"the last {rest} of {last_step} steps are not evaluated, so that best_accuracy cannot come from them; set"
+        f" Global.{interval.key}={advice} to evaluate at the end too."
+    )
+
+
 @contextlib.contextmanager
 def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
-    """A context of the training loop that warns, on the first rank, if no evaluation will take place.
+    """A context of the training loop that warns, on the first rank, if it ends without an evaluation or long after it.
 
     A resumed training that was evaluated before is fine. ``Global.max_minutes`` can make a training shorter: what that
     means is known once the time of a step is (:class:`..observers.stopping.Budget`).
@@ -77,4 +99,8 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
             raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
         if ranks.is_first():
             given["logger"].warning(f"there will be no evaluation and no best_accuracy: {reason}")
+    elif not reason and not settings.get("max_minutes") and ranks.is_first():  # a budget may change the last step
+        long_end = explain_long_end(settings, start.steps_per_epoch, last_step)
+        if long_end:
+            given["logger"].warning(long_end)
     yield

@@ -79,6 +79,14 @@ def test_a_training_that_was_never_evaluated_says_that_it_has_no_best(recording,
     assert messages.count("There was no evaluation, so there is no best_accuracy; take latest.") == said
 
 
+def test_a_training_that_was_never_evaluated_says_whose_best_is_there(recording, monkeypatch, caplog):
+    recording.Path("out").mkdir(exist_ok=True)
+    recording.Path("out/best_accuracy.pdparams").touch()
+    with caplog.at_level("WARNING", logger="toy"):
+        record(recording, monkeypatch, eval_batch_step=[0, 21])
+    assert caplog.messages[-1] == "There was no evaluation, so best_accuracy is of an earlier training; take latest."
+
+
 def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):
     first = record(recording, monkeypatch, epoch_num=2)
     second = record(recording, monkeypatch, before={"start_epoch": 2})

@@ -1,6 +1,7 @@
 """A training that is too short for its first evaluation is named before its first step."""
 
 import pytest
+import yaml
 from drawn_words import draw_words
 from toy_training import EPOCHS, run, toy
 
@@ -63,7 +64,9 @@ def test_the_warning_comes_exactly_where_paddleocrs_loop_evaluates_nothing(warni
     takes_steps = arguments["config"]["Global"]["epoch_num"] >= before.get("start_epoch", 1)
     said = warnings(arguments)
     run(arguments, [], monkeypatch)
-    assert len(said) == (takes_steps and arguments["eval_class"].evaluations == 0)
+    assert sum("there will be no evaluation" in sentence for sentence in said) == (
+        takes_steps and arguments["eval_class"].evaluations == 0
+    )
 
 
 def test_what_the_sentence_says_to_set_brings_an_evaluation(warnings, monkeypatch):
@@ -74,6 +77,34 @@ def test_what_the_sentence_says_to_set_brings_an_evaluation(warnings, monkeypatc
         assert arguments["eval_class"].evaluations == EPOCHS
     (said,) = warnings(toy(eval_batch_step=[0, 4], eval_batch_epoch=6))
     assert "Global.eval_batch_epoch=1" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "advice"),
+    [
+        ({"eval_batch_step": [0, 12]}, 8, "eval_batch_step=[0,10]"),
+        ({"eval_batch_step": [0, 9]}, 2, "eval_batch_step=[0,5]"),
+        ({"eval_batch_step": [15, 3]}, 2, "eval_batch_step=[15,2]"),
+        ({"eval_batch_step": [0, 100], "eval_batch_epoch": 2}, 4, "eval_batch_epoch=1"),
+    ],
+    ids=str,
+)
+def test_a_long_end_without_an_evaluation_is_named(warnings, settings, steps, advice):
+    assert warnings(toy(**settings)) == [
+        f"the last {steps} of 20 steps are not evaluated, so that best_accuracy cannot come from them;"
+        f" set Global.{advice} to evaluate at the end too."
+    ]
+    key, _, value = advice.partition("=")
+    assert warnings(toy(**{**settings, key: yaml.safe_load(value)})) == []
+
+
+@pytest.mark.parametrize("step", [1, 2, 4, 5, 10, 19, 20])
+def test_an_end_soon_after_the_last_evaluation_is_not_named(warnings, step):
+    assert warnings(toy(eval_batch_step=[0, step])) == []
+
+
+def test_where_a_limit_of_time_moves_the_end_nothing_is_said_of_it(warnings):
+    assert warnings(toy(eval_batch_step=[0, 12], max_minutes=5)) == []
 
 
 def test_the_last_steps_of_a_training_that_was_evaluated_before_need_no_evaluation(warnings):
