@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from ..errors import UserError
 from ..files import printable
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
+from .terminal import warn
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -80,6 +82,7 @@ def _train(
                 resuming.require_state(config, Path(resume))
             else:
                 resuming.warn_of_earlier(folder)
+            _advise_numba(config)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
             with _report(origin, host, describe_lines_left_out(written, counts)):
@@ -90,6 +93,12 @@ def _train(
             signals.report = "the last step was not finished"
         if signals.report:
             signals.report += f"; {resuming.describe_checkpoint(folder)}"
+
+
+def _advise_numba(config: dict) -> None:
+    """Say that a training on a CPU would be faster with numba, if it is not installed."""
+    if not config["Global"].get("use_gpu") and find_spec("numba") is None:
+        warn("numba is not installed, with which a CPU trains faster: add the extra `fast` (README.md, Install).")
 
 
 def describe_lines_left_out(
