@@ -171,7 +171,7 @@ def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> 
     All of them must have begun from one file. Of trainings with another network or loss, as in the resolved.yml beside
     each FILE, the differences are said. Class centers are left out. Restored BatchNorm is merged into its convolution.
     """
-    commands.weights.average(files, output, shares)
+    commands.average.average(files, output, shares)
 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")

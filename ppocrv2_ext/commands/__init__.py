@@ -1,8 +1,24 @@
 """What the commands do, as functions; one module for each family of commands."""
 
-from . import centers, compare, compress, configs, data, eval_system, export, info, ocr, run, train, verify, weights
+from . import (
+    average,
+    centers,
+    compare,
+    compress,
+    configs,
+    data,
+    eval_system,
+    export,
+    info,
+    ocr,
+    run,
+    train,
+    verify,
+    weights,
+)
 
 __all__ = [
+    "average",
     "centers",
     "compare",
     "compress",

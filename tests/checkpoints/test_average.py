@@ -9,7 +9,7 @@ from arrays import count_up
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings
 from ppocrv2_ext.checkpoints.norm_merging import merge_norm
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
-from ppocrv2_ext.commands import weights
+from ppocrv2_ext.commands import average
 from ppocrv2_ext.errors import UserError
 
 
@@ -118,7 +118,7 @@ def test_a_folder_as_output_is_refused(saved, tmp_path, end):
     files = [saved(name, training()) for name in ("a", "b")]
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match="is a folder; name a file in it, such as .*folder/mean"):
-        weights.average(files, f"{tmp_path / 'folder'}{end}")
+        average.average(files, f"{tmp_path / 'folder'}{end}")
     assert not list((tmp_path / "folder").iterdir())
 
 
@@ -155,7 +155,7 @@ def test_another_network_is_refused_with_the_first_difference(other, said):
 
 def test_a_written_mean_is_read_back_with_the_dictionary(saved, tmp_path, capsys):
     files = [saved("a", training(-0.1), "xy"), saved("b", training(0.1), "xy")]
-    weights.average(files, str(tmp_path / "out/mean"))
+    average.average(files, str(tmp_path / "out/mean"))
     mean = read_arrays(tmp_path / "out/mean")
     np.testing.assert_allclose(mean["backbone.weight"], count_up(2, 3), atol=1e-7)
     assert (tmp_path / "out/mean.dict.txt").read_text() == "x\ny\n"
@@ -169,7 +169,7 @@ def test_each_network_of_a_pair_is_averaged_and_centers_are_left_out(saved, tmp_
         networks = {"Student": training(shift), "Teacher": training(shift + 1, **{"head.centers": count_up(4, 2)})}
         return {f"{name}.{key}": value for name, params in networks.items() for key, value in params.items()}
 
-    weights.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
+    average.average([saved("a", pair(-1)), saved("b", pair(1))], str(tmp_path / "mean.pdparams"))
     mean = read_arrays(tmp_path / "mean")
     np.testing.assert_array_equal(mean["Student.backbone.weight"], count_up(2, 3))
     np.testing.assert_array_equal(mean["Teacher.backbone.weight"], count_up(2, 3, start=1))
@@ -178,7 +178,7 @@ def test_each_network_of_a_pair_is_averaged_and_centers_are_left_out(saved, tmp_
 
 def test_unrelated_trainings_and_different_statistics_lead_to_warnings(saved, tmp_path, capsys):
     other = {"backbone.weight": -count_up(2, 3), "backbone.bn._mean": count_up(3, start=1)}
-    weights.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
+    average.average([saved("a", training(0.01)), saved("b", other)], str(tmp_path / "mean"))
     warned = capsys.readouterr().err
     assert "too far apart" in warned
     assert "freeze_norm" in warned
@@ -206,7 +206,7 @@ def test_what_the_configs_differ_in_is_said_of_network_and_loss_alone(saved, tmp
         (tmp_path / name).mkdir()
     write_config(tmp_path / "a")
     write_config(tmp_path / "b", **changes)
-    weights.average([saved("a/best", training(-0.1)), saved("b/best", training(0.1))], str(tmp_path / "mean"))
+    average.average([saved("a/best", training(-0.1)), saved("b/best", training(0.1))], str(tmp_path / "mean"))
     warned = capsys.readouterr().err
     assert said in warned
     assert bool(warned) == bool(said)
@@ -218,7 +218,7 @@ def test_trainings_without_configs_are_averaged_and_a_config_that_cannot_be_read
     write_config(tmp_path / "a")
     (tmp_path / "c" / "resolved.yml").write_text("a: [", encoding="utf-8")
     files = [saved(f"{name}/best", training(shift)) for name, shift in zip("abc", (-0.1, 0.1, 0))]
-    weights.average(files, str(tmp_path / "mean"))
+    average.average(files, str(tmp_path / "mean"))
     (warned,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / "c" / "resolved.yml") in warned
 
@@ -235,6 +235,6 @@ def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
         ([a, str(tmp_path / "gone")], output, "there is no file .*gone"),
     ]:
         with pytest.raises(UserError, match=said):
-            weights.average(files, target)
+            average.average(files, target)
     assert not (tmp_path / "mean.pdparams").exists()
     np.testing.assert_array_equal(read_arrays(c)["backbone.weight"], count_up(2, 3))

@@ -1,0 +1,65 @@
+"""`average`: the mean of the weights of several trainings. It reads no config but those beside the weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
+from ..errors import UserError
+from ..files import PathLike
+from . import requirements
+from .terminal import warn
+
+
+def average(files: Sequence[str], output: str, shares: Sequence[float] | None = None) -> None:
+    """Write the mean of the weights of several trainings as a checkpoint, with their dictionary.
+
+    Where the trainings left their configs beside the files, stderr says how these differ in network and loss.
+
+    Args:
+        files: the weights of two or more trainings that began from one file, with or without suffix.
+        output: the checkpoint, with or without suffix, or a .safetensors file.
+        shares: how much of each file, with a sum of 1; None for the same of each.
+    Raises:
+        UserError: the files are not of one network and one dictionary, ``shares`` do not fit them, or ``output`` is one
+            of them.
+    """
+    from ..checkpoints import average, pdparams
+
+    target, sources = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
+    if len(sources) < 2 or len(set(sources)) < len(sources):
+        raise UserError("name two trainings or more, each once: their weights are averaged.")
+    if str(output).endswith(("/", os.sep)) or Path(output).is_dir():
+        raise UserError(f"--output {output} is a folder; name a file in it, such as {Path(output) / 'mean'}.")
+    if target.resolve() in sources:
+        raise UserError(f"--output {output}: that is one of the trainings; name another file.")
+    dictionary = average.require_one_dictionary(files)
+    for difference in average.list_differences(_read_configs(sources)):
+        warn(difference)
+    mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files}, shares)
+    folder = requirements.require_writable(target.parent)
+    name = target.name if target.suffix == SAFE_SUFFIX else target.stem
+    written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)
+    for file, distance in zip(files, mean.distances):
+        click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
+    for warning in average.list_warnings(mean):
+        warn(warning)
+    click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")
+
+
+def _read_configs(files: Sequence[Path]) -> dict[PathLike, dict]:
+    """{file: config} of the ``resolved.yml`` beside the files. Of one that cannot be read, stderr says why."""
+    from ..config import yaml_files
+
+    configs: dict[PathLike, dict] = {}
+    for config in dict.fromkeys(file.with_name("resolved.yml") for file in files):
+        try:
+            if config.is_file():
+                configs[config] = yaml_files.read(config)
+        except UserError as error:
+            warn(str(error))
+    return configs
