@@ -150,7 +150,10 @@ def weights(
     rec, det and cls are the recognizer, the detector and the classifier of directions. lcnet converts ImageNet weights
     of PaddleClas, from which the backbone LCNet can start.
     """
-    commands.weights.weights(kind, output, source, network, directory, model)
+    if kind == "lcnet":
+        commands.weights.lcnet(output, source, network, directory, model)
+    else:
+        commands.weights.weights(kind, output, source, network, directory, model)
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")

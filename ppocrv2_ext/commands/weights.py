@@ -45,11 +45,10 @@ def weights(
     """Write official or trained weights as a checkpoint to fine-tune from, and print how they match the network.
 
     Args:
-        kind: "det", "rec" or "cls"; "lcnet" for the ImageNet weights of PaddleClas.
+        kind: "det", "rec" or "cls".
         output: the folder of the checkpoint, or a .safetensors file.
         source: an official ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or
-            without its suffix. None for the ONNX in the package that carries it. For "lcnet", the .pdparams file of a
-            PPLCNet.
+            without its suffix. None for the ONNX in the package that carries it.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
@@ -58,9 +57,6 @@ def weights(
     Raises:
         UserError: the file is of another kind, or does not hold the whole network; or the folder cannot be written to.
     """
-    if kind == "lcnet" and not model:
-        _write_lcnet(output, source, network, directory)
-        return
     trained = source if source and (source.endswith(".tar") or with_suffix(source).is_file()) else None
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
@@ -69,6 +65,56 @@ def weights(
         _write_trained(published, trained, network, output, directory)
     else:
         _write_published(published, source, output, directory)
+
+
+def lcnet(
+    output: str,
+    source: str | None = None,
+    network: str | None = None,
+    directory: str | None = None,
+    model: str | None = None,
+) -> None:
+    """Write ImageNet weights of PaddleClas as a checkpoint from which the backbone LCNet can start.
+
+    Args:
+        output: the folder of the checkpoint, or a .safetensors file.
+        source: the .pdparams file of a PPLCNet, with or without its suffix.
+        network, model: refused. Such a file holds one network, which belongs to no PP-OCR.
+        directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
+    Raises:
+        UserError: the file is not named, or is none of PPLCNet; or the folder cannot be written to.
+    """
+    if model:
+        raise UserError(f"--model {model}: the ImageNet weights of LCNet belong to no PP-OCR; leave --model out.")
+    if source is None:
+        raise UserError(
+            "no package holds the ImageNet weights of LCNet: download a PPLCNet_x*_pretrained.pdparams that PaddleClas"
+            " publishes, and name it with --from FILE."
+        )
+    if network:
+        raise UserError(f"--network {network}: a PPLCNet file holds one network; leave --network out.")
+    file = require_file("--from", source)
+    from ..checkpoints import loading, pdparams, pplcnet
+    from ..host import build_network, connect
+
+    theirs = pdparams.read_arrays(file)
+    scale = pplcnet.find_scale(theirs, file)
+    params = pplcnet.convert(theirs)
+    connect(directory)
+    report = loading.compare_parameters(params, build_network(pplcnet.describe_network(theirs, scale)).state_dict())
+    if report.mismatched:
+        name, wanted, other = report.mismatched[0]
+        raise UserError(
+            f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {wanted}, got {other}."
+        )
+    click.echo(loading.render_report(report, file))
+    written = pdparams.write_checkpoint(params, *_find_target(output, pplcnet.name_checkpoint(scale)))
+    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={without_suffix(written)}"
+    click.echo(f"Written to {written}. The scale is {scale}.")
+    click.echo(f"A classifier with LCNet and LCNetClsHead starts from it with -o {start}")
+    click.echo(
+        f"A recognizer starts its backbone from it with -o {start} Global.pretrained_min_matched={BACKBONE_SHARE}"
+    )
 
 
 def _find_official(kind: str) -> _Published:
@@ -213,38 +259,6 @@ def _find_target(output: str, name: str) -> tuple[Path, str]:
     is_file = output.endswith(SAFE_SUFFIX)
     folder = requirements.require_writable(Path(output).parent if is_file else output)
     return folder, Path(output).name if is_file else name
-
-
-def _write_lcnet(output: str, source: str | None, network: str | None, directory: str | None) -> None:
-    if source is None:
-        raise UserError(
-            "no package holds the ImageNet weights of LCNet: download a PPLCNet_x*_pretrained.pdparams that PaddleClas"
-            " publishes, and name it with --from FILE."
-        )
-    if network:
-        raise UserError(f"--network {network}: a PPLCNet file holds one network; leave --network out.")
-    file = require_file("--from", source)
-    from ..checkpoints import loading, pdparams, pplcnet
-    from ..host import build_network, connect
-
-    theirs = pdparams.read_arrays(file)
-    scale = pplcnet.find_scale(theirs, file)
-    params = pplcnet.convert(theirs)
-    connect(directory)
-    report = loading.compare_parameters(params, build_network(pplcnet.describe_network(theirs, scale)).state_dict())
-    if report.mismatched:
-        name, model, other = report.mismatched[0]
-        raise UserError(
-            f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {model}, got {other}."
-        )
-    click.echo(loading.render_report(report, file))
-    written = pdparams.write_checkpoint(params, *_find_target(output, pplcnet.name_checkpoint(scale)))
-    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={without_suffix(written)}"
-    click.echo(f"Written to {written}. The scale is {scale}.")
-    click.echo(f"A classifier with LCNet and LCNetClsHead starts from it with -o {start}")
-    click.echo(
-        f"A recognizer starts its backbone from it with -o {start} Global.pretrained_min_matched={BACKBONE_SHARE}"
-    )
 
 
 def _best_network(file: str | Path, kind: str) -> str | None:

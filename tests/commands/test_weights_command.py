@@ -62,6 +62,11 @@ def test_a_network_cannot_be_chosen_from_one(imagenet):
     refused(run("--from", "PPLCNet", "--network", "Student"), "--network Student", "holds one network")
 
 
+@pytest.mark.parametrize("model", ["v5", "v2"])
+def test_imagenet_weights_are_of_no_pp_ocr(model):
+    refused(run("--from", "PPLCNet", "--model", model), f"--model {model}", "leave --model out")
+
+
 def test_another_network_is_refused(imagenet, tmp_path):
     save({"stem.0.weight": imagenet["fc.bias"]})
     refused(run("--from", "PPLCNet"), "PPLCNet.pdparams is not a PPLCNet of PaddleClas")
