@@ -153,7 +153,7 @@ def weights(
     if kind == "lcnet":
         commands.weights.lcnet(output, source, network, directory, model)
     else:
-        commands.weights.weights(kind, output, source, network, directory, model)
+        commands.weights.weights(kind, output, source, network, directory, model or "v2")
 
 
 @main.command(short_help="Average the weights of trainings that began from one file.")

@@ -37,7 +37,7 @@ from experiments.timing import spread
 from rich.console import Console
 from rich.table import Table
 
-from ppocrv2_ext.checkpoints import official
+from ppocrv2_ext.checkpoints import published
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.deploy.engine import ENGINES
 from ppocrv2_ext.deploy.evaluation import Counts, count_shared
@@ -226,7 +226,7 @@ def main(
         raise click.UsageError("Give --tiny with --peer rapidocr-tiny=PYTHON.")
     samples = read_samples(files, pictures)
     try:
-        official_files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
+        official_files = {kind: str(published.locate(published.find(kind))) for kind in worker.KINDS}
     except UserError as error:
         raise click.UsageError(str(error)) from error
     base = {**official_files, "dictionary": str(locate_official_dictionary().resolve()), "tiny": str(tiny)}

@@ -22,7 +22,6 @@ from experiments.synthetic.lines import render_lines
 from hold_out import NAMES, read_label_lines, split_lines
 from rich.console import Console
 
-from ppocrv2_ext.checkpoints.official import DICTIONARY
 from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.deploy.lines import reading_width
@@ -32,6 +31,7 @@ from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import find_host
 
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
+DICTIONARY = "ppocr/utils/ppocr_keys_v1.txt"  # of the official recognizer; PaddleOCR has it
 LINE_COUNTS, DATA_SEED = {"train": 416, "test": 100}, 0
 EPOCHS = {"rendered": 3, "own": 4}
 BATCH = 32

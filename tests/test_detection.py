@@ -6,7 +6,6 @@ import pytest
 from official_graph import load_official_graph
 
 from ppocrv2_ext import config
-from ppocrv2_ext.checkpoints.official import OFFICIAL
 from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 
 CONFIG = "det/ch_PP-OCRv2_det_student"
@@ -21,7 +20,7 @@ def official(wheel, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("weights")
     weights.weights("det", str(folder))
-    network = build_network(OFFICIAL["det"].architecture)
+    network = build_network(config.read(config.locate(CONFIG))["Architecture"])
     network.set_state_dict(paddle.load(str(folder / "ch_PP-OCRv2_det.pdparams")))
     network.eval()
     return network

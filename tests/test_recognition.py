@@ -35,11 +35,11 @@ def official(wheel):
     from ppocr.modeling.architectures import build_model
 
     from ppocrv2_ext import config
-    from ppocrv2_ext.checkpoints import inference_graph, official
+    from ppocrv2_ext.checkpoints import inference_graph, published
 
     architecture = config.read(config.locate(FINETUNE))["Architecture"]
     network = build_model({**architecture, "Head": {**architecture["Head"], "out_channels": 6625}})
-    tensors = inference_graph.read_onnx(official.locate("rec"))
+    tensors = inference_graph.read_onnx(published.locate(published.find("rec")))
     converted = inference_graph.convert_to_parameters(tensors, network.state_dict())
     network.set_state_dict({name: paddle.to_tensor(value) for name, value in converted.params.items()})
     network.eval()
@@ -75,13 +75,14 @@ def require_parity(official, wheel, paths):
     """The probabilities equal those of the published graph, and the strings those of that graph after optimisation."""
     import onnxruntime
 
-    from ppocrv2_ext.checkpoints.official import locate
+    from ppocrv2_ext.checkpoints import published
 
+    file = published.locate(published.find("rec"))
     # onnxruntime's optimisations alone move a probability of these words by up to 6e-4.
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain = onnxruntime.InferenceSession(str(locate("rec")), options, providers=["CPUExecutionProvider"])
-    optimised = load_onnx_engine(locate("rec"))[0]
+    plain = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    optimised = load_onnx_engine(file)[0]
     for start in range(0, len(paths), 25):
         images = prepare_images(paths[start : start + 25])
         with paddle.no_grad():

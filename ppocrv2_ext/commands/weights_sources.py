@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import newer_models, official
+from ..checkpoints import published
 from ..checkpoints.paths import without_any_suffix
 from ..config import yaml_files
 
@@ -45,10 +45,10 @@ def list_configs(network: Mapping[str, Any], folder: Path) -> list[str]:
 
 def _list_official() -> dict[str, str]:
     """{name of a checkpoint: the command that writes it}"""
-    commands = {official.name_checkpoint(kind): f"ppocrv2 weights {kind}" for kind in official.OFFICIAL}
-    for (kind, model), published in newer_models.NEWER_MODELS.items():
-        commands[published.checkpoint] = f"ppocrv2 weights {kind} --model {model}"
-    return commands
+    return {
+        model.checkpoint: f"ppocrv2 weights {kind}" + ("" if version == "v2" else f" --model {version}")
+        for (kind, version), model in published.PUBLISHED.items()
+    }
 
 
 def _holds(part: Any, expected: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..checkpoints import official
+from ..checkpoints import published
 from ..errors import UserError
 from ..files import PathLike
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
@@ -40,11 +40,11 @@ def find_model(model: PathLike, kind: str | None = None) -> Model:
     Raises:
         UserError: there is no such model, it is of another kind or broken, or no kind is given for "official".
     """
-    if model != official.KEYWORD:
+    if model != published.KEYWORD:
         return read_folder(model, kind)
     if kind is None:
         raise UserError("say which official model with --kind det, rec or cls.")
-    return Model(kind, official.require_model(kind), official_settings(kind))
+    return Model(kind, published.require(published.find(kind)), official_settings(kind))
 
 
 def read_folder(folder: PathLike, kind: str | None = None) -> Model:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Union
 import cv2
 import numpy as np
 
-from ..checkpoints import official
+from ..checkpoints import published
 from ..config.numbers import is_number
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
@@ -168,7 +168,7 @@ def _find_model(kind: str, folder: PathLike | None, engine: str) -> Model:
             f"the official {kind} model is an ONNX file, which Paddle does not run; give exported folders as det, rec "
             "and cls (or none as cls), or choose another engine."
         )
-    return find_model(official.KEYWORD, kind)
+    return find_model(published.KEYWORD, kind)
 
 
 def take_turns(engine: Engine) -> Engine:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..checkpoints import official
+from ..checkpoints import published
 from ..config import expressions, yaml_files
 from ..config.names import prepares_labels
 from ..config.values import ARGUMENTS, find_wrong_values
@@ -125,7 +125,7 @@ def locate_official_dictionary() -> Path:
     Raises:
         UserError: the package is not installed.
     """
-    return official.locate("rec").parent / OFFICIAL_DICTIONARY
+    return published.locate(published.find("rec")).parent / OFFICIAL_DICTIONARY
 
 
 def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> Any:

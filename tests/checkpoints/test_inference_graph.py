@@ -1,5 +1,6 @@
 """Inference graphs: every tensor gets the name of its parameter, and the networks give the published outputs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,17 +10,17 @@ import numpy as np
 import paddle
 import pytest
 from arrays import count_up
-from official_graph import load_official_graph
+from official_graph import ARCHITECTURES, load_official_graph
 from paddle import nn
 from paddle.utils import unique_name
 
-from ppocrv2_ext.checkpoints import inference_graph, official
+from ppocrv2_ext.checkpoints import inference_graph, published
 from ppocrv2_ext.checkpoints.inference_graph import convert_to_parameters
 from ppocrv2_ext.checkpoints.loading import load_pretrained
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 from ppocrv2_ext.errors import UserError
 
-KINDS = sorted(official.OFFICIAL)
+KINDS = sorted(ARCHITECTURES)
 
 
 def _norm(number, size):
@@ -175,7 +176,7 @@ def test_a_broken_onnx_file_is_a_user_error(tmp_path):
 def _tensors(kind):
     pytest.importorskip("onnx")
     try:
-        return inference_graph.read_onnx(official.locate(kind))
+        return inference_graph.read_onnx(published.locate(published.find(kind)))
     except UserError as error:
         pytest.skip(str(error))
 
@@ -184,7 +185,7 @@ def _network(kind):
     from ppocr.modeling.architectures import build_model
 
     with unique_name.guard():  # PaddleOCR's ClsHead gives its parameters fixed names, which a process uses once
-        return build_model(official.OFFICIAL[kind].architecture)
+        return build_model(ARCHITECTURES[kind])
 
 
 def _images(kind, folder):
@@ -217,14 +218,14 @@ def test_the_file_of_another_kind_of_network_is_refused(kind, wheel):
 
 
 CLONE = """
-import sys, numpy, paddle
+import json, sys, numpy, paddle
 sys.path.insert(0, sys.argv[2])
 from ppocr.modeling.architectures import build_model
 from ppocr.utils.save_load import load_pretrained_params
-from ppocrv2_ext.checkpoints import inference_graph, official, pdparams
-for kind in official.OFFICIAL:
-    network = build_model(official.OFFICIAL[kind].architecture)
-    tensors = inference_graph.read_onnx(official.locate(kind))
+from ppocrv2_ext.checkpoints import inference_graph, pdparams, published
+for kind, architecture in json.loads(sys.argv[3]).items():
+    network = build_model(architecture)
+    tensors = inference_graph.read_onnx(published.locate(published.find(kind)))
     params = inference_graph.convert_to_parameters(tensors, network.state_dict()).params
     path = pdparams.write_checkpoint(params, sys.argv[1], kind)
     assert load_pretrained_params(network, str(path)) is False
@@ -240,7 +241,7 @@ def test_a_clones_own_networks_and_loader_give_the_outputs_of_the_onnx_graphs(ch
     for kind in KINDS:
         np.save(tmp_path / f"{kind}.npy", images[kind])
     root = str(Path(__file__).resolve().parents[2])
-    command = [sys.executable, "-c", CLONE, str(tmp_path), str(checkout)]
+    command = [sys.executable, "-c", CLONE, str(tmp_path), str(checkout), json.dumps(ARCHITECTURES)]
     done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for kind in KINDS:

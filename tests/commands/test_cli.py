@@ -133,7 +133,9 @@ def test_export_without_a_destination_is_refused(run, tmp_path):
 
 def test_weights_that_are_not_the_official_ones_are_refused(run, tmp_path):
     (tmp_path / "rec.onnx").write_bytes(b"not the official file")
-    refused(run("weights", "rec", "--output", "out", "--from", "rec.onnx"), "rec.onnx is not the official rec model")
+    refused(
+        run("weights", "rec", "--output", "out", "--from", "rec.onnx"), "rec.onnx is not the official ch_PP-OCRv2_rec"
+    )
     assert not (tmp_path / "out").exists()
 
 

