@@ -36,11 +36,13 @@ def official(wheel):
 
     from ppocrv2_ext import config
     from ppocrv2_ext.checkpoints import inference_graph, published
+    from ppocrv2_ext.host.networks.merging import list_parameters_in_order
 
     architecture = config.read(config.locate(FINETUNE))["Architecture"]
     network = build_model({**architecture, "Head": {**architecture["Head"], "out_channels": 6625}})
-    tensors = inference_graph.read_onnx(published.locate(published.find("rec")))
-    converted = inference_graph.convert_to_parameters(tensors, network.state_dict())
+    tensors = inference_graph.read_in_order(published.locate(published.find("rec")))
+    used = list_parameters_in_order(network, (3, 32, 320))
+    converted = inference_graph.convert_to_parameters(tensors, used, network.state_dict())
     network.set_state_dict({name: paddle.to_tensor(value) for name, value in converted.params.items()})
     network.eval()
     return network

@@ -7,7 +7,7 @@
 - ``loading``: loads weights into a network, and reports which of its parameters the file holds.
 - ``multi_head``, ``norm_merging``: give the tensors of a file the names and the form that a network has.
 - ``character_rows``: moves the rows of a recognizer's last layer when its dictionary changes.
-- ``published``: the published files, of PP-OCRv2, v4, v5 and v6. ``inference_graph`` and ``execution_order`` turn the
-  tensors of one into parameters. ``pplcnet``: the ImageNet weights of PaddleClas.
+- ``published``: the published files, of PP-OCRv2, v4, v5 and v6. ``inference_graph`` turns the tensors of one into
+  parameters. ``pplcnet``: the ImageNet weights of PaddleClas.
 - ``average``: the mean of several trainings. ``centers_file``: class centers as an ``.npz`` file, without Paddle.
 """

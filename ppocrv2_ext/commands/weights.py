@@ -136,23 +136,16 @@ def _find(kind: str, version: str, directory: str | None) -> _Model:
 
 
 def _write_published(model: _Model, source: str | None, output: str, directory: str | None) -> None:
-    from ..checkpoints import execution_order, inference_graph, loading, published
+    from ..checkpoints import inference_graph, published
     from ..host import connect
 
     # Of PP-OCRv2 only the official file is taken.
     file = published.require(model.published, source) if model.version == "v2" or not source else source
     host = connect(directory)
     net = _build(model, host)
-    state = net.state_dict()
-    if model.version == "v2":
-        params, notes = inference_graph.convert_to_parameters(inference_graph.read_onnx(file), state)
-        click.echo(loading.render_report(loading.compare_parameters(params, state), file))
-    else:
-        used = _list_used(model, net)
-        params = execution_order.pair_in_order(execution_order.read_in_order(file), used)
-        click.echo(f"All {len(params)} weights of {file} fit {model.published.checkpoint}.")
-        branch = inference_graph.start_threshold_branch(params, state)
-        params, notes = {**params, **branch.params}, branch.notes
+    used = _list_used(model, net)
+    params, notes = inference_graph.convert_to_parameters(inference_graph.read_in_order(file), used, net.state_dict())
+    click.echo(f"All {len(used)} weights of {file} fit {model.published.checkpoint}.")
     _write(model, params, host.root / model.dictionary if model.dictionary else None, output, notes)
 
 
@@ -187,10 +180,9 @@ def _list_idle(model: _Model, net: Any) -> set[str]:
     """The tensors of a network that it never uses. The files that are written from ONNX do not hold them."""
     from ..checkpoints import inference_graph
 
-    if model.version == "v2":
-        return set()
-    used = {name for name, _ in _list_used(model, net)}
-    return {name for name in net.state_dict().keys() - used if not inference_graph.THRESHOLD_BRANCH.search(name)}
+    used = {id(tensor) for _, tensor in _list_used(model, net)}
+    idle = {name for name, tensor in net.state_dict().items() if id(tensor) not in used}
+    return {name for name in idle if not inference_graph.THRESHOLD_BRANCH.search(name)}
 
 
 def _merge_branches(

@@ -14,70 +14,114 @@ from official_graph import ARCHITECTURES, load_official_graph
 from paddle import nn
 from paddle.utils import unique_name
 
-from ppocrv2_ext.checkpoints import inference_graph, published
-from ppocrv2_ext.checkpoints.inference_graph import convert_to_parameters
+from ppocrv2_ext.checkpoints import published
+from ppocrv2_ext.checkpoints.inference_graph import (
+    convert_to_parameters,
+    load_onnx_graph,
+    pair_in_order,
+    read_in_order,
+)
 from ppocrv2_ext.checkpoints.loading import load_pretrained
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host.networks.merging import list_parameters_in_order
+
+onnx = pytest.importorskip("onnx")
 
 KINDS = sorted(ARCHITECTURES)
+KERNEL = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
+BIAS = np.float32([5, 6])
+SCALE = np.float32([1.5])
 
 
-def _norm(number, size):
-    return {
-        f"batch_norm_{number}.{leaf}": count_up(size, start=i) for i, leaf in enumerate(["w_0", "b_0", "w_1", "w_2"])
+def write_graph(path, nodes, tensors):
+    """An ONNX file of nodes (operation, names of what it takes) and initializers {name: array}; returns ``path``."""
+    nodes = [
+        node if isinstance(node, onnx.NodeProto) else onnx.helper.make_node(node[0], node[1], [f"output{index}"])
+        for index, node in enumerate(nodes)
+    ]
+    stored = [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [], initializer=stored)), str(path))
+    return path
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A convolution with a bias of shape (1, 2, 1, 1), a hard swish, an enlargement and a learnable factor."""
+    nodes = [
+        ("Conv", ["x", "conv2d_7.w_0"]),
+        ("Add", ["output0", "p2o.pd_op.reshape.0.0"]),
+        ("Add", ["output1", "p2o.helper.constant.2"]),
+        ("Resize", ["output2", "", "factors"]),
+        ("Mul", ["output3", "learnable_affine_block_0.w_0"]),
+        ("Conv", ["output4", "conv2d_7.w_0"]),
+    ]
+    tensors = {
+        "learnable_affine_block_0.w_0": SCALE,  # not in the order of use
+        "factors": np.float32([1, 1, 2, 2]),
+        "p2o.helper.constant.2": np.float32([3]),
+        "p2o.pd_op.reshape.0.0": BIAS.reshape(1, 2, 1, 1),
+        "conv2d_7.w_0": KERNEL,
     }
+    return write_graph(tmp_path / "model.onnx", nodes, tensors)
 
 
-def test_layers_are_paired_in_the_order_of_their_numbers():
-    tensors = {f"conv2d_{n}.w_0": count_up(1, 1, 1, 1, start=n) for n in (10, 9, 100)}
-    network = {name: np.zeros((1, 1, 1, 1)) for name in ("stem.weight", "body.weight", "tail.weight")}
-    params, notes = convert_to_parameters(tensors, network)
-    assert [float(value.item()) for value in params.values()] == [9, 10, 100]
-    assert notes == []
+PARAMETERS = [("conv.weight", np.zeros((2, 1, 2, 2))), ("conv.bias", np.zeros(2)), ("lab.scale", np.zeros(1))]
 
 
-def test_the_four_tensors_of_a_batch_norm_are_scale_shift_mean_and_variance():
-    network = {f"bn.{leaf}": np.zeros(2) for leaf in ("weight", "bias", "_mean", "_variance")}
-    params, _ = convert_to_parameters(_norm(3, 2), network)
-    assert {name: value[0] for name, value in params.items()} == {
-        "bn.weight": 0,
-        "bn.bias": 1,
-        "bn._mean": 2,
-        "bn._variance": 3,
-    }
+def test_weights_come_in_the_order_of_use_and_constants_of_the_export_are_left_out(file):
+    names = [name for name, _ in read_in_order(file)]
+    assert names == ["conv2d_7.w_0", "p2o.pd_op.reshape.0.0", "learnable_affine_block_0.w_0"]
 
 
-def test_lstm_cells_are_paired_layer_by_layer_forward_first_under_both_of_their_names():
+def test_the_nth_weight_becomes_the_nth_parameter_in_the_shape_of_the_parameter(file):
+    params = pair_in_order(read_in_order(file), PARAMETERS)
+    np.testing.assert_array_equal(params["conv.weight"], KERNEL)
+    np.testing.assert_array_equal(params["conv.bias"], BIAS)
+    np.testing.assert_array_equal(params["lab.scale"], SCALE)
+
+
+def test_a_weight_of_another_shape_is_named_with_its_parameter(file):
+    parameters = [("conv.weight", np.zeros((2, 1, 3, 3))), *PARAMETERS[1:]]
+    sentence = r"'conv2d_7.w_0' has the shape \(2, 1, 2, 2\), but its parameter 'conv.weight' has \(2, 1, 3, 3\)"
+    with pytest.raises(UserError, match=sentence):
+        pair_in_order(read_in_order(file), parameters)
+
+
+@pytest.mark.parametrize("parameters", [PARAMETERS[:2], [*PARAMETERS, ("more", np.zeros(1))]], ids=["fewer", "more"])
+def test_another_number_of_weights_is_another_network(file, parameters):
+    with pytest.raises(UserError, match=r"the file has 3 weights, but the network uses \d"):
+        pair_in_order(read_in_order(file), parameters)
+
+
+def test_the_four_tensors_of_a_batch_norm_are_scale_shift_mean_and_variance(tmp_path):
+    tensors = {f"batch_norm_3.{leaf}": count_up(2, start=i) for i, leaf in enumerate(["w_0", "b_0", "w_1", "w_2"])}
+    file = write_graph(tmp_path / "m.onnx", [("BatchNormalization", ["x", *tensors])], tensors)
+    params = pair_in_order(read_in_order(file), list_parameters_in_order(nn.BatchNorm2D(2), (2, 1, 1)))
+    assert {name: value[0] for name, value in params.items()} == {"weight": 0, "bias": 1, "_mean": 2, "_variance": 3}
+
+
+def test_lstm_cells_are_paired_layer_by_layer_forward_first_under_both_of_their_names(tmp_path):
     lstm = nn.LSTM(3, 2, num_layers=2, direction="bidirectional")
-    tensors = {}
-    for n, width in zip((4, 5, 6, 7), (3, 3, 4, 4)):
+    tensors, nodes = {"zeros": np.zeros((1, 4, 2), "float32")}, [("Tile", ["zeros", "times"])]
+    for cells, width in (((9, 10), 3), ((11, 12), 4)):  # a graph takes the weights of both directions before the biases
         shapes = {"w_0": (8, width), "w_1": (8, 2), "b_0": (8,), "b_1": (8,)}
-        tensors.update({f"lstm_cell_{n}.{leaf}": np.full(shape, n, "float32") for leaf, shape in shapes.items()})
-    params, _ = convert_to_parameters(tensors, lstm.state_dict())
+        for leaves in (("w_0", "w_1"), ("b_0", "b_1")):
+            names = {f"lstm_cell_{n}.{leaf}": np.full(shapes[leaf], n, "float32") for n in cells for leaf in leaves}
+            nodes.append(("Concat", list(names)))
+            tensors.update(names)
+    file = write_graph(tmp_path / "m.onnx", nodes, tensors)
+    params, _ = convert_to_parameters(read_in_order(file), list_parameters_in_order(lstm, (4, 3)), lstm.state_dict())
+    assert list(params) == list(lstm.state_dict())
+    assert all(value.shape == tuple(lstm.state_dict()[name].shape) for name, value in params.items())
     firsts = {name: value.flat[0] for name, value in params.items()}
     assert len(firsts) == 32
-    assert [firsts[f"weight_ih_{end}"] for end in ("l0", "l0_reverse", "l1", "l1_reverse")] == [4, 5, 6, 7]
-    assert [firsts[f"{end}.bias_hh"] for end in ("0.cell_fw", "0.cell_bw", "1.cell_fw", "1.cell_bw")] == [4, 5, 6, 7]
-
-
-def test_linear_layers_named_after_the_student_head_are_paired():
-    ends = {"1_w": (2, 3), "1_b": (3,), "2_w": (3, 4), "2_b": (4,)}
-    tensors = {f"student_ctc_head_{end}_attr": count_up(*shape) for end, shape in ends.items()}
-    network = nn.Sequential(("fc1", nn.Linear(2, 3)), ("fc2", nn.Linear(3, 4))).state_dict()
-    params, _ = convert_to_parameters(tensors, network)
-    np.testing.assert_array_equal(params["fc2.weight"], tensors["student_ctc_head_2_w_attr"])
-
-
-def test_the_older_names_of_the_classifier_are_paired_in_the_order_within_a_block():
-    ends = ["linear_weights", "se_2_weights", "se_1_weights", "depthwise_weights", "expand_weights"]
-    tensors = {f"conv{n}_{end}": np.full((1, 1, 1, 1), 10 * n + i) for n in (10, 2) for i, end in enumerate(ends)}
-    tensors["conv_last_weights"] = np.full((1, 1, 1, 1), 999)
-    params, _ = convert_to_parameters(tensors, {f"{i}.weight": np.zeros((1, 1, 1, 1)) for i in range(11)})
-    assert [value.item() for value in params.values()] == [24, 23, 22, 21, 20, 104, 103, 102, 101, 100, 999]
+    assert [firsts[f"weight_ih_{end}"] for end in ("l0", "l0_reverse", "l1", "l1_reverse")] == [9, 10, 11, 12]
+    assert [firsts[f"{end}.bias_hh"] for end in ("0.cell_fw", "0.cell_bw", "1.cell_fw", "1.cell_bw")] == [9, 10, 11, 12]
 
 
 def _head_of_db():
+    """(tensors, parameters that are used, all parameters)"""
     layers = {
         "conv1.weight": (2, 2, 3, 3),
         "conv2.weight": (2, 2, 2, 2),
@@ -86,15 +130,13 @@ def _head_of_db():
         "conv3.bias": (1,),
     }
     network = {f"head.{b}.{name}": np.zeros(shape) for b in ("binarize", "thresh") for name, shape in layers.items()}
-    tensors = {"conv2d_9.w_0": count_up(2, 2, 3, 3), "conv2d_transpose_4.w_0": count_up(2, 2, 2, 2)}
-    tensors.update({"conv2d_transpose_4.b_0": count_up(2), "conv2d_transpose_5.w_0": count_up(2, 1, 2, 2)})
-    tensors.update({"conv2d_transpose_5.b_0": np.array([5.0])})
-    return tensors, network
+    tensors = [(f"tensor{index}", count_up(*shape, start=5)) for index, shape in enumerate(layers.values())]
+    return tensors, [item for item in network.items() if "binarize" in item[0]], network
 
 
 def test_the_threshold_branch_is_a_copy_of_the_probability_branch_but_for_its_last_layer_and_a_note_says_so():
     params, notes = convert_to_parameters(*_head_of_db())
-    assert list(params) == list(_head_of_db()[1])
+    assert list(params) == list(_head_of_db()[2])
     for name in ("conv1.weight", "conv2.weight", "conv2.bias"):
         np.testing.assert_array_equal(params[f"head.thresh.{name}"], params[f"head.binarize.{name}"])
     assert notes[0].startswith("5 tensors of head.thresh, a branch no inference file has: a copy of head.binarize")
@@ -107,58 +149,35 @@ def test_the_threshold_branch_gives_the_threshold_of_the_post_process_for_any_fe
     assert params["head.binarize.conv3.weight"].any()  # the source is left as it is
 
 
-def test_the_first_tensor_of_another_shape_is_named_with_both_shapes():
-    tensors, network = _head_of_db()
-    network["head.binarize.conv3.weight"] = np.zeros((2, 1, 3, 3))
-    with pytest.raises(
-        UserError, match=r"conv2d_transpose_5.w_0.*\(2, 1, 2, 2\).*binarize.conv3.weight.*\(2, 1, 3, 3\)"
-    ):
-        convert_to_parameters(tensors, network)
+def test_a_threshold_branch_of_a_layer_that_the_probability_branch_lacks_is_refused():
+    tensors, used, network = _head_of_db()
+    with pytest.raises(UserError, match=r"'head.thresh.conv4.bias' should start from 'head.binarize.conv4.bias'"):
+        convert_to_parameters(tensors, used, {**network, "head.thresh.conv4.bias": np.zeros(1)})
 
 
-def test_a_bias_that_only_the_network_has_is_refused():
-    with pytest.raises(UserError, match=r"conv2d_0\.w_0.*\['weight'\].*'a\.weight' wants \['bias', 'weight'\]"):
-        convert_to_parameters(
-            {"conv2d_0.w_0": np.zeros((1, 1, 1, 1))}, {"a.weight": np.zeros((1, 1, 1, 1)), "a.bias": [0]}
-        )
-
-
-def test_too_few_and_too_many_layers_are_refused():
-    one, two = ({f"conv2d_{n}.w_0": np.zeros((1, 1, 1, 1)) for n in range(count)} for count in (1, 2))
-    network = {"a.weight": np.zeros((1, 1, 1, 1)), "b.weight": np.zeros((1, 1, 1, 1))}
-    with pytest.raises(UserError, match=r"no convolution left for parameter 'b.weight'"):
-        convert_to_parameters(one, network)
-    with pytest.raises(UserError, match=r"no convolution for tensor 'conv2d_1.w_0'"):
-        convert_to_parameters(two, {"a.weight": network["a.weight"]})
-
-
-def test_a_parameter_of_no_known_layer_is_refused():
-    with pytest.raises(UserError, match=r"'head.centers' belongs to no layer"):
-        convert_to_parameters({}, {"head.centers": np.zeros((4, 2))})
+def test_parameters_that_the_network_never_uses_are_left_out():
+    used = {"a.weight": np.zeros((2, 2))}
+    params, notes = convert_to_parameters([("w", count_up(2, 2))], used.items(), {"idle.weight": np.zeros(3), **used})
+    assert (list(params), notes) == (["a.weight"], [])
 
 
 def test_a_missing_onnx_file_is_named(tmp_path):
-    pytest.importorskip("onnx")
     with pytest.raises(UserError, match=r"cannot read .*gone\.onnx"):
-        inference_graph.read_onnx(tmp_path / "gone.onnx")
+        read_in_order(tmp_path / "gone.onnx")
 
 
 def test_without_the_package_onnx_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(UserError, match="needs the package onnx"):
-        inference_graph.read_onnx("det.onnx")
+    with pytest.raises(UserError, match=r"needs the package onnx; run `pip install '\.\[pretrained\]'`"):
+        read_in_order("det.onnx")
 
 
 def test_onnx_initializers_and_constants_are_read(tmp_path):
-    onnx = pytest.importorskip("onnx")
-    stored = onnx.numpy_helper.from_array(count_up(2, 3), "conv2d_0.w_0")
     nodes = [
         onnx.helper.make_node("Constant", [], ["batch_norm_0.b_0"], value=onnx.numpy_helper.from_array(count_up(4))),
         onnx.helper.make_node("Constant", [], ["sizes"], value_ints=[1, 2]),
     ]
-    graph = onnx.helper.make_graph(nodes, "g", [], [], initializer=[stored])
-    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "m.onnx"))
-    tensors = inference_graph.read_onnx(tmp_path / "m.onnx")
+    _, tensors = load_onnx_graph(write_graph(tmp_path / "m.onnx", nodes, {"conv2d_0.w_0": count_up(2, 3)}))
     assert {name: value.tolist() for name, value in tensors.items()} == {
         "conv2d_0.w_0": [[0, 1, 2], [3, 4, 5]],
         "batch_norm_0.b_0": [0, 1, 2, 3],
@@ -167,16 +186,14 @@ def test_onnx_initializers_and_constants_are_read(tmp_path):
 
 
 def test_a_broken_onnx_file_is_a_user_error(tmp_path):
-    pytest.importorskip("onnx")
     (tmp_path / "m.onnx").write_bytes(b"<html>not found</html>")
     with pytest.raises(UserError, match="not a readable ONNX file"):
-        inference_graph.read_onnx(tmp_path / "m.onnx")
+        read_in_order(tmp_path / "m.onnx")
 
 
 def _tensors(kind):
-    pytest.importorskip("onnx")
     try:
-        return inference_graph.read_onnx(published.locate(published.find(kind)))
+        return read_in_order(published.locate(published.find(kind)))
     except UserError as error:
         pytest.skip(str(error))
 
@@ -201,7 +218,8 @@ def _images(kind, folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_wheels_network_with_the_official_weights_equals_the_onnx_graph(kind, wheel, samples, tmp_path):
     tensors, images, network = _tensors(kind), _images(kind, samples), _network(kind)
-    params, notes = convert_to_parameters(tensors, network.state_dict())
+    used = list_parameters_in_order(network, images.shape[1:])
+    params, notes = convert_to_parameters(tensors, used, network.state_dict())
     assert (list(params), bool(notes)) == (list(network.state_dict()), kind == "det")
     load_pretrained(network, write_checkpoint(params, tmp_path, kind), minimum=1.0, log=str)
     network.eval()
@@ -211,10 +229,11 @@ def test_the_wheels_network_with_the_official_weights_equals_the_onnx_graph(kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_file_of_another_kind_of_network_is_refused(kind, wheel):
-    tensors = _tensors({"det": "cls", "cls": "det", "rec": "det"}[kind])
+def test_the_file_of_another_kind_of_network_is_refused(kind, wheel, samples):
+    tensors, network = _tensors({"det": "cls", "cls": "det", "rec": "det"}[kind]), _network(kind)
+    used = list_parameters_in_order(network, _images(kind, samples).shape[1:])
     with pytest.raises(UserError, match="the file holds another network"):
-        convert_to_parameters(tensors, _network(kind).state_dict())
+        convert_to_parameters(tensors, used, network.state_dict())
 
 
 CLONE = """
@@ -223,14 +242,16 @@ sys.path.insert(0, sys.argv[2])
 from ppocr.modeling.architectures import build_model
 from ppocr.utils.save_load import load_pretrained_params
 from ppocrv2_ext.checkpoints import inference_graph, pdparams, published
+from ppocrv2_ext.host.networks.merging import list_parameters_in_order
 for kind, architecture in json.loads(sys.argv[3]).items():
-    network = build_model(architecture)
-    tensors = inference_graph.read_onnx(published.locate(published.find(kind)))
-    params = inference_graph.convert_to_parameters(tensors, network.state_dict()).params
+    network, images = build_model(architecture), numpy.load(f"{sys.argv[1]}/{kind}.npy")
+    tensors = inference_graph.read_in_order(published.locate(published.find(kind)))
+    used = list_parameters_in_order(network, images.shape[1:])
+    params = inference_graph.convert_to_parameters(tensors, used, network.state_dict()).params
     path = pdparams.write_checkpoint(params, sys.argv[1], kind)
     assert load_pretrained_params(network, str(path)) is False
     network.eval()
-    outputs = network(paddle.to_tensor(numpy.load(f"{sys.argv[1]}/{kind}.npy")))
+    outputs = network(paddle.to_tensor(images))
     numpy.save(f"{sys.argv[1]}/{kind}_outputs.npy", (outputs["maps"] if kind == "det" else outputs).numpy())
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import paddle
 
-from ppocrv2_ext.checkpoints import execution_order, published
+from ppocrv2_ext.checkpoints import inference_graph, published
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.errors import UserError
@@ -31,7 +31,7 @@ def measure(root, kind, model):
     shape = [3, 48, 320] if kind == "rec" else [3, 160, 160]
     used = merging.list_parameters_in_order(network, shape)
     state = network.state_dict()
-    for key, array in execution_order.pair_in_order(execution_order.read_in_order(file), used).items():
+    for key, array in inference_graph.pair_in_order(inference_graph.read_in_order(file), used).items():
         state[key].set_value(array)
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32)
     ours = network(paddle.to_tensor(image))
