@@ -13,8 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from .. import __version__, interrupts
 from ..config import yaml_files
 from ..data.sources import count_samples
@@ -43,7 +41,7 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         except interrupts.Interrupted:
             signals.report = "no step was taken yet, and nothing was changed."
     if signals.report:
-        click.echo(f"ppocrv2: stopped by a signal: {signals.report}", err=True)
+        warn(f"stopped by a signal: {signals.report}")
         sys.exit(128 + signals.number)
 
 
