@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -39,6 +40,9 @@ class Group(click.Group):
             warn(str(error))
             sys.exit(2)
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not _has_working_directory() and not ctx.params.get("debug"):
+                warn("the working directory was deleted; change to one that exists.")
+                sys.exit(2)
             # Files are written by functions that say so in a UserError. Paddle's own errors are OSErrors without errno.
             if ctx.params.get("debug") or error.filename is not None or error.errno not in FULL_OR_BROKEN:
                 raise
@@ -47,6 +51,14 @@ class Group(click.Group):
         except KeyboardInterrupt:  # click would exit with 1, which says that something was found
             warn("stopped.")
             sys.exit(130)
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @click.group(cls=Group, context_settings=CONTEXT)

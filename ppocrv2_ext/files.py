@@ -15,6 +15,13 @@ from .errors import UserError
 
 PathLike = Union[str, "os.PathLike[str]"]  # what a caller names a file with
 
+LONGEST_SUFFIX = 16  # characters; a longer one names no format
+_ERRORS_OF_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # the last two: a file system forbids a character
+
+
+class FileNameError(UserError):
+    """One file cannot be written for its own name. Others in the same folder may be."""
+
 
 @contextlib.contextmanager
 def atomic_write(path: PathLike) -> Iterator[Path]:
@@ -25,22 +32,36 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     processes may write the same file.
 
     Raises:
-        UserError: the file cannot be written. A device or a pipe is refused: the file would take its place.
+        UserError: the file cannot be written. It is a FileNameError if another file in its folder could be: the name is
+            too long, or a folder, a device or a pipe has it. A device or a pipe is refused: the file would take its
+            place.
     """
     path = Path(path)
     obstacle = _DEVICE if path.parent == Path("/dev") else find_obstacle(path, devices=False)
     if obstacle:
-        raise UserError(f"cannot write {path}: {obstacle}; name another place.")
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")  # its suffix may say in which format to write
+        raise FileNameError(f"cannot write {path}: {obstacle}; name another place.")
+    part = path.with_name(_name_part(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         part.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place.") from error
+        advice = "shorten its name" if error.errno == errno.ENAMETOOLONG else "name another place"
+        kind = FileNameError if error.errno in _ERRORS_OF_NAMES else UserError
+        raise kind(f"cannot write {path}: {error.strerror or error}; {advice}.") from error
     finally:
         with contextlib.suppress(OSError):  # a folder that cannot be written to holds no part either
             part.unlink(missing_ok=True)
+
+
+def _name_part(path: Path) -> str:
+    """The name of what becomes ``path``. It is short: a legal name with more before it may be too long.
+
+    Its suffix is that of ``path``, as it may say in which format to write.
+    """
+    digest = hashlib.sha256(path.name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
+    return f".part-{os.getpid()}-{digest}{suffix}"
 
 
 _DEVICE = "it is a device, not a file"

@@ -3,6 +3,7 @@ engine."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError, first_few, pluralize
-from ..files import atomic_write
+from ..files import FileNameError, atomic_write
 from .terminal import show_progress, warn
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def read_pictures(
         form: a key of SUFFIXES.
         output: the folder for one file each; None for standard output, in the order of ``paths``.
     Returns:
-        0, or 1 if a file could not be read: the others are.
+        0, or 1 if a file could not be read, or what was read could not be written for the name of its file: the others
+        are.
     Raises:
         UserError: a path, an engine or a model is missing, or a file cannot be written.
     """
@@ -63,7 +65,7 @@ def read_pictures(
         require_folder_place("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
     reader = OCR(det, rec, cls, engine, least_score=least_score)
-    unread, written, parts = 0, 0, []
+    unread, unwritten, written, parts = 0, 0, 0, []
     empty: list[str] = []
     with show_progress(len(files)) as advance:
         for picture, lines in read_in_order(reader, open_pictures(files)):
@@ -76,11 +78,19 @@ def read_pictures(
                     warn(sentence)
                 if not lines:
                     empty.append(picture.name)
-                parts.append(_render(form, picture, picture.pixels, lines, target))
+                try:
+                    parts.append(_render(form, picture, picture.pixels, lines, target))
+                except FileNameError as error:
+                    unwritten += 1
+                    warn(f"{picture.name}: {error}")
             if picture.page == picture.pages:
                 if parts:
-                    written += len(parts) if form == "picture" else 1
-                    _write(form, parts, target, f"== {picture.path}\n" if form == "text" and len(files) > 1 else "")
+                    try:
+                        _write(form, parts, target, f"== {picture.path}\n" if form == "text" and len(files) > 1 else "")
+                        written += len(parts) if form == "picture" else 1
+                    except FileNameError as error:
+                        unwritten += 1
+                        warn(f"{picture.path}: {error}")
                 parts = []
                 advance()
     if output:
@@ -89,7 +99,9 @@ def read_pictures(
     _say_empty(empty, least_score)
     if unread:
         warn(f"{unread} could not be read.")
-    return 1 if unread else 0
+    if unwritten:
+        warn(f"{unwritten} could not be written.")
+    return 1 if unread or unwritten else 0
 
 
 def _say_empty(names: Sequence[str], least_score: float) -> None:
@@ -129,7 +141,7 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
         is_beside = file.parent.resolve() == folder.resolve()
         if is_beside and {folder / file.name, _without_page(folder / file.name)} & set(places):
             raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
-        if is_beside and target.exists():
+        if is_beside and os.path.lexists(target):  # unlike Path.exists, it takes a name that is too long
             raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
     for file, target in targets.items():
         other = places.get(_without_page(target), file)

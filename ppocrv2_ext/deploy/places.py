@@ -72,7 +72,9 @@ def require_folder_place(option: str, folder: PathLike) -> None:
 
 def _require_writable(place: Path, target: PathLike) -> None:
     """Try to write into a folder, or into the nearest one above it that there is."""
-    folder = next(each for each in (place, *place.parents) if has_folder(each))
+    folder = next(each for each in (place, *place.parents) if is_there(each))
+    if not has_folder(folder):
+        raise UserError(f"cannot write {target}: {folder} is no folder; name another place.")
     probe = folder / f".writable-{os.getpid()}"
     try:
         probe.touch()

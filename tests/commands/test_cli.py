@@ -274,3 +274,13 @@ def test_an_error_of_something_else_is_not_taken_for_one_of_standard_output(run,
 
     monkeypatch.setattr(main.commands["configs"], "callback", fail)
     assert run("configs").exception is error
+
+
+def test_a_working_directory_that_was_deleted_is_said(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = CliRunner().invoke(main, ["ocr", str(tmp_path / "a.png"), "--output", "read"])
+    assert result.exit_code == 2
+    assert result.stderr == "ppocrv2: the working directory was deleted; change to one that exists.\n"

@@ -157,6 +157,39 @@ def test_the_first_pictures_without_a_line_are_named_and_the_others_counted(page
     assert capsys.readouterr().err.splitlines()[1:] == [expected]
 
 
+@pytest.mark.parametrize("form", ["text", "json", "picture", "pdf-text"])
+def test_what_has_too_long_a_name_to_be_written_is_named_and_the_others_are_written(pages, tmp_path, form, capsys):
+    longest = "l" * 251  # with its suffix 255 bytes, as many as a name may have
+    for name in ("a.png", "b.tif"):
+        (pages / name).rename(pages / f"{longest}.{name[-3:]}")  # files of one name keep their suffix before the new
+    names = [str(pages / each) for each in (f"{longest}.png", f"{longest}.tif", "white-1.png")]
+    assert ocr.read_pictures(names, form=form, output=str(tmp_path / "read")) == 1
+    err = capsys.readouterr().err
+    assert [file.stem for file in (tmp_path / "read").iterdir()] == ["white-1"]
+    assert f"{names[0]}: cannot write {tmp_path / 'read' / longest}.png" in err
+    assert err.count("File name too long; shorten its name.") == (3 if form == "picture" else 2)
+    assert f"Written to {tmp_path / 'read'}: 1 " in err
+    assert err.endswith(f"ppocrv2: {3 if form == 'picture' else 2} could not be written.\n")
+
+
+def test_a_name_that_is_as_long_as_it_may_be_is_written(pages, tmp_path):
+    (pages / "a.png").rename(pages / f"{'l' * 251}.png")
+    assert ocr.read_pictures([str(pages)], output=str(tmp_path / "read")) == 0
+    assert (tmp_path / "read" / f"{'l' * 251}.txt").read_text() == "abc\n"
+
+
+def test_a_long_name_beside_its_picture_is_no_traceback(pages):
+    (pages / "a.png").rename(pages / f"{'l' * 251}.png")
+    assert ocr.read_pictures([str(pages / f"{'l' * 251}.png")], form="json", output=str(pages)) == 1
+
+
+def test_a_folder_where_the_text_of_one_picture_belongs_does_not_stop_the_others(pages, tmp_path, capsys):
+    (tmp_path / "read" / "a.txt").mkdir(parents=True)
+    assert ocr.read_pictures([str(pages)], output=str(tmp_path / "read")) == 1
+    assert "a.txt: it is a folder; name another place." in capsys.readouterr().err
+    assert (tmp_path / "read" / "b.txt").exists()
+
+
 @pytest.mark.parametrize("command", ["ocr", "eval-system"])
 def test_a_picture_that_takes_too_much_memory_is_named_and_the_others_are_read(pages, monkeypatch, command):
     class Small(Reader):

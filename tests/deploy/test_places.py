@@ -94,6 +94,12 @@ class TestFilesToWrite:
         with pytest.raises(UserError, match="cannot write /proc/a/b: .*; name another place.$"):
             require("--output", "/proc/a/b")
 
+    @pytest.mark.parametrize("require", [places.require_file_place, places.require_folder_place])
+    def test_a_place_below_a_file_is_refused(self, require, tmp_path):
+        (tmp_path / "a").touch()
+        with pytest.raises(UserError, match="cannot write .*x/y: .*a is no folder; name another place.$"):
+            require("--output", tmp_path / "a" / "x" / "y")
+
     def test_a_file_is_no_folder_to_fill(self, tmp_path):
         (tmp_path / "a").touch()
         with pytest.raises(UserError, match="it is no folder"):
