@@ -27,7 +27,7 @@ from .engine import ENGINES, Engine, load_engine, require_process
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
 from .models import Model, find_model, read_folder
-from .pictures import ImageSource, explain, open_image
+from .pictures import ImageSource, explain, open_image, require_several
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
 ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
@@ -98,10 +98,11 @@ class OCR:
         """The lines of one picture, in reading order. All threads work on it.
 
         Args:
-            image: a path, or an (H, W[, 1, 3 or 4]) BGR array.
+            image: a path, an (H, W[, 1, 3 or 4]) BGR array, or an image of Pillow, which is turned by its EXIF data.
         Raises:
             PictureError: the file is no picture.
-            ValueError: the array is none.
+            ValueError: the array or the image of Pillow is none.
+            TypeError: it is something else.
             NoMemoryError: the picture takes more memory than there is.
             UserError: the models do not fit together, or another process made this object.
         """
@@ -110,7 +111,7 @@ class OCR:
         try:
             pixels = open_image(image)
         except (OSError, ValueError) as error:
-            if isinstance(image, np.ndarray):
+            if not isinstance(image, (str, os.PathLike)):
                 raise
             kind = MissingPictureError if isinstance(error, FileNotFoundError) else PictureError
             raise kind(finish(f"{image}: {explain(error)}")) from error
@@ -122,11 +123,16 @@ class OCR:
         Args:
             images: as :meth:`read` takes them. A few are taken ahead.
         Returns:
-            For each picture its lines, or the OSError or ValueError that says why it has none. A picture that takes
-            more memory than there is has a NoMemoryError.
+            For each picture its lines, or the OSError, TypeError or ValueError that says why it has none. A picture
+            that takes more memory than there is has a NoMemoryError.
         Raises:
+            TypeError: ``images`` is one picture.
             UserError: the models do not fit together, or another process made this object.
         """
+        require_several(images)
+        return self._read_in_turn(images)
+
+    def _read_in_turn(self, images: Iterable[ImageSource]) -> Iterator[Page]:
         waiting: deque[Future] = deque()
         for image in images:
             require_process(self._maker)  # each time: the process may be forked between two pictures
@@ -147,7 +153,11 @@ class OCR:
 
     def _read_or_explain(self, image: ImageSource) -> Page:
         try:
-            return self._read(open_image(image), map)
+            pixels = open_image(image)
+        except (OSError, TypeError, ValueError) as error:
+            return error
+        try:
+            return self._read(pixels, map)
         except (OSError, ValueError) as error:
             return error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Union
@@ -29,7 +31,7 @@ TURNS = {  # {EXIF orientation: what turns the stored picture upright}
     8: Image.Transpose.ROTATE_90,
 }
 
-ImageSource = Union[PathLike, np.ndarray]
+ImageSource = Union[PathLike, np.ndarray, Image.Image]
 
 
 def load_image(path: PathLike) -> np.ndarray:
@@ -88,12 +90,37 @@ def pillow_errors() -> Iterator[None]:
 
 
 def open_image(image: ImageSource) -> np.ndarray:
-    """A path or an array as (H, W, 3) uint8 BGR.
+    """A path, an array or an image of Pillow as (H, W, 3) uint8 BGR.
 
+    Args:
+        image: one of Pillow is turned and laid on white as its file would be.
     Raises:
         OSError or ValueError: it is no picture; :func:`explain` says why.
+        TypeError: it is something else.
     """
-    return to_bgr(image) if isinstance(image, np.ndarray) else load_image(image)
+    if isinstance(image, np.ndarray):
+        return to_bgr(image)
+    if isinstance(image, Image.Image):
+        with pillow_errors():
+            return to_pixels(image)
+    if not isinstance(image, (str, os.PathLike)):  # bytes are no path: they may be the content of a file
+        raise TypeError(
+            "a picture must be a path, an array (H, W[, 1, 3 or 4]) or an image of Pillow, got "
+            f"{'None' if image is None else type(image).__name__}"
+        )
+    return load_image(image)
+
+
+def require_several(images: object) -> None:
+    """Refuse one picture in the place of several.
+
+    A text would be taken for one path a letter, and an array for one picture a row.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if isinstance(images, (str, bytes, os.PathLike, io.IOBase, np.ndarray, Image.Image)):
+        raise TypeError(f"`images` must be several, got one {type(images).__name__}; give a list, such as [image].")
 
 
 def open_line(image: ImageSource) -> np.ndarray:
@@ -101,6 +128,7 @@ def open_line(image: ImageSource) -> np.ndarray:
 
     Raises:
         OSError or ValueError: it is no picture of a line; :func:`explain` says why.
+        TypeError: it is something else.
     """
     pixels = open_image(image)
     require_line(pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from .engine import Engine, load_onnx_engine, load_paddle_engine
 from .lines import read_texts
 from .model_folder import ONNX_FILE, find_model_files, has_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
-from .pictures import ImageSource, explain, open_line
+from .pictures import ImageSource, explain, open_line, require_several
 from .places import has_folder
 from .settings import LineSettings, read_settings
 
@@ -23,7 +24,7 @@ from .settings import LineSettings, read_settings
 class Reading(NamedTuple):
     """What was read in one image."""
 
-    path: PathLike | int  # as the caller passed it; for an array, its position, from 0
+    path: PathLike | int  # as the caller passed it; for what is no path, its position, from 0
     text: str | None  # None if there was no image to read
     score: float  # the mean probability of the characters; 0 if there are none
     problem: str | None = None  # why there was no image to read
@@ -35,7 +36,7 @@ def read_lines(
     """Read images of one text line each, in order, as :func:`.lines.read_texts`. No result depends on other images.
 
     Args:
-        images: paths, or (H, W[, 1, 3 or 4]) BGR arrays.
+        images: paths, (H, W[, 1, 3 or 4]) BGR arrays, or images of Pillow, which are turned by their EXIF data.
         model: the folder of an exported recognizer; for "onnxruntime" also an ONNX file with its dictionary inside,
             which does not say how the pictures of its evaluation were prepared.
         engine: "onnxruntime" (the ``inference.onnx`` of the folder; "onnx" is the same) or "paddle".
@@ -43,8 +44,10 @@ def read_lines(
     Returns:
         A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
     Raises:
+        TypeError: ``images`` is one picture.
         UserError: there is no such model, it is no recognizer, or its evaluation prepared pictures otherwise.
     """
+    require_several(images)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
     run, settings = _open(Path(model), engine)
@@ -83,7 +86,7 @@ def _read(images: Iterator[ImageSource], run: Engine, settings: LineSettings, ba
         lines = [line for line in opened if not isinstance(line, str)]
         texts = iter(read_texts(lines, run, settings, batch_size=batch_size))
         for position, (image, line) in enumerate(zip(chunk, opened), first):
-            source = position if isinstance(image, np.ndarray) else image
+            source = image if isinstance(image, (str, os.PathLike)) else position
             yield Reading(source, None, 0.0, line) if isinstance(line, str) else Reading(source, *next(texts))
         first += len(chunk)
 
@@ -92,5 +95,5 @@ def _open_or_explain(image: ImageSource) -> np.ndarray | str:
     """The line in an image, or why there is none."""
     try:
         return open_line(image)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         return explain(error)

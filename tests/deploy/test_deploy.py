@@ -1,13 +1,15 @@
 """Exported recognizers: ONNX conversion and parity, decoding, preparing images, reading files of every kind."""
 
+import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from ppocrv2_ext.deploy import decoding, engine, lines, model_folder, pictures, read, settings
+from ppocrv2_ext.deploy import decoding, engine, lines, model_folder, ocr, pictures, read, settings
 from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
@@ -420,6 +422,25 @@ class TestImages:
             with pytest.raises((OSError, ValueError)):
                 pictures.load_image(tmp_path / name)
 
+    @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "1", "P", "I;16"])
+    def test_an_image_of_pillow_is_taken_as_its_file_is(self, tmp_path, kind):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # a quarter turn clockwise
+        Image.new(kind, (6, 4)).save(tmp_path / "a.png", exif=exif)
+        with Image.open(tmp_path / "a.png") as image:
+            pixels = pictures.open_image(image)
+        assert pixels.shape == (6, 4, 3)
+        np.testing.assert_array_equal(pixels, pictures.load_image(tmp_path / "a.png"))
+
+    @pytest.mark.parametrize(
+        ("image", "name"),
+        [(None, "None"), (b"\x89PNG" * 99, "bytes"), (io.BytesIO(), "BytesIO"), (7, "int"), ([], "list")],
+    )
+    def test_what_is_no_picture_is_named_by_its_type(self, image, name):
+        sentence = rf"a picture must be a path, an array \(H, W\[, 1, 3 or 4\]\) or an image of Pillow, got {name}$"
+        with pytest.raises(TypeError, match=sentence):
+            pictures.open_image(image)
+
     @pytest.mark.parametrize("shape", [(0, 5, 3), (4, 4, 2), (4,)])
     def test_an_array_of_another_shape_is_refused(self, shape):
         with pytest.raises(ValueError, match=r"must be \(H, W\)"):
@@ -431,7 +452,32 @@ class TestImages:
             pictures.to_bgr(np.ones((4, 4), kind))
 
 
+ONE_PICTURE = [
+    "line.png",
+    Path("line.png"),
+    b"line.png",
+    np.zeros((32, 64, 3), np.uint8),
+    Image.new("L", (64, 32)),
+    io.BytesIO(b"line"),
+]
+
+
 class TestReadLines:
+    @pytest.mark.parametrize("image", ONE_PICTURE, ids=lambda image: type(image).__name__)
+    def test_one_picture_in_place_of_a_list_is_refused(self, model_dir, image):
+        sentence = rf"`images` must be several, got one {type(image).__name__}; give a list, such as \[image\]"
+        with pytest.raises(TypeError, match=sentence):
+            read.read_lines(image, model_dir)
+        with pytest.raises(TypeError, match=sentence):
+            ocr.OCR.read_many(None, image)
+
+    def test_an_image_of_pillow_is_read_as_its_array_and_what_is_no_picture_has_a_problem(self, model_dir, line):
+        image = Image.fromarray(np.ascontiguousarray(line[:, :, ::-1]))
+        array, pillow, nothing = read.read_lines([line, image, None], model_dir, "paddle")
+        assert pillow == array._replace(path=1)
+        assert nothing.path == 2
+        assert nothing.problem.endswith("or an image of Pillow, got None")
+
     def test_every_image_has_a_reading_in_order_and_every_failure_a_reason(self, model_dir, line, tmp_path):
         Image.fromarray(line).save(tmp_path / "line.png")
         (tmp_path / "notes.txt").write_text("no image")

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from ppocrv2_ext import cli
 from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, settings
@@ -316,6 +317,18 @@ class TestOfficialModels:
         assert [line.text for line in first] == [line.text for line in last]
         with pytest.raises(UserError, match="takes more memory than there is"):
             reader().read(large)
+
+    def test_what_is_no_picture_does_not_stop_the_others(self, scenes):
+        nothing, good = reader().read_many([None, scenes[0]])
+        assert isinstance(nothing, TypeError)
+        assert isinstance(good, list)
+        for image in (None, b"\x89PNG"):
+            with pytest.raises(TypeError, match="a picture must be a path, an array"):
+                reader().read(image)
+
+    def test_an_image_of_pillow_is_read_as_its_file(self, scenes):
+        with Image.open(scenes[0]) as image:
+            assert [line.text for line in reader().read(image)] == [line.text for line in reader().read(scenes[0])]
 
     @pytest.mark.parametrize("kind", [UserError, FileNotFoundError, OSError, ValueError])
     def test_a_file_that_is_none_is_named_with_its_path(self, tmp_path, kind):
