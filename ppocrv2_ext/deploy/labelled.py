@@ -41,9 +41,10 @@ class Opened(NamedTuple):
 
 
 def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: int | None = None) -> Labels:
-    """The samples of a label file. A line that is none, or has the picture of an earlier line, is left out.
+    """The samples of a label file, one for each picture: a line may name several, as ``["a.png", "b.png"]<TAB>text``.
 
-    Lines that stand twice are no problem, lines that contradict each other are.
+    A line that is no sample is left out, and so is a picture that an earlier line has. Lines that stand twice are no
+    problem, lines that contradict each other are.
 
     Args:
         data: a label file, ``image<TAB>[{"transcription", "points"}, ...]`` of whole pictures, else ``image<TAB>text``.
@@ -60,15 +61,18 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
     problems = []
     for entry in entries:
         try:
-            sample = _parse(entry, folder, kind)
+            found = _parse(entry, folder, kind)
         except ValueError as error:
             problems.append(f"{entry.place}: {error}")
             continue
-        first = firsts.setdefault(sample.path, entry)
-        if first is entry:
-            samples[sample.path] = sample
-        elif first.label != entry.label:  # a line that stands twice weighs twice in a training, and is no problem
-            problems.append(f"{entry.place}: {sample.path} has another label at {first.place}; label it in one line")
+        for sample in found:
+            first = firsts.setdefault(sample.path, entry)
+            if first is entry:
+                samples[sample.path] = sample
+            elif first.label != entry.label:  # a line that stands twice weighs twice in a training, and is no problem
+                problems.append(
+                    f"{entry.place}: {sample.path} has another label at {first.place}; label it in one line"
+                )
     if not samples:
         form = '[{"transcription", "points"}, ...]' if kind == "det" else "text"
         reason = problems[0] if problems else "it is empty"
@@ -78,23 +82,23 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
     return Labels(list(samples.values())[::step], problems)
 
 
-def _parse(entry: Entry, folder: Path, kind: str) -> Sample:
-    """The sample of a line that is not blank.
+def _parse(entry: Entry, folder: Path, kind: str) -> list[Sample]:
+    """The samples of a line that is not blank.
 
     Raises:
         ValueError: it has none, of this kind; the message says why.
     """
     if not entry.images:
         raise ValueError(NO_SAMPLE)
-    name = entry.images[0]
+    label: Any = entry.label
     if kind == "det":
         try:
-            return Sample(folder / name, read_boxes(entry.label), name, entry.place)
+            label = read_boxes(entry.label)
         except ValueError as error:
             raise ValueError(f"no boxes of a picture ({error})") from error
-    if is_detection_label(entry.label):
+    elif is_detection_label(entry.label):
         raise ValueError("the label is a list of boxes, and not the text of a line")
-    return Sample(folder / name, entry.label, name, entry.place)
+    return [Sample(folder / name, label, name, entry.place) for name in entry.images]
 
 
 def open_samples(samples: Sequence[Sample], open_one: Callable[[Path], np.ndarray] = open_image) -> Opened:

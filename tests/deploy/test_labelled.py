@@ -208,3 +208,15 @@ class TestSamples:
         samples, pictures, problems = open_samples([gone, there])
         assert (samples, len(pictures)) == ([there], 1)
         assert problems == [f"{labels}:7: {folder}/gone.png: No such file or directory"]
+
+
+@pytest.mark.parametrize(("kind", "label"), [("rec", "abc"), ("det", "[]")])
+def test_every_picture_of_a_line_is_a_sample(tmp_path, kind, label):
+    file = tmp_path / "labels.txt"
+    file.write_text(f'["a.png", "b.png", "a.png"]\t{label}\nc.png\t{label}\n["c.png", "b.png"]\tother\n')
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / name).touch()
+    found = read_samples(file, None, kind)
+    assert [sample.name for sample in found.samples] == ["a.png", "b.png", "c.png"]
+    assert len({str(sample.label) for sample in found.samples}) == 1
+    assert len(found.problems) == (2 if kind == "rec" else 1)
