@@ -52,7 +52,7 @@ def compress(
 
     Args:
         model: the folder of an exported model with ``inference.onnx``, or "official".
-        output: the folder that is written: ``inference.onnx`` and ``inference.yml``.
+        output: the folder that is written: ``inference.onnx`` and ``inference.yml``. It holds no model yet.
         data: a label file of training pictures.
         data_dir: what its images are relative to; None for its folder.
         kind: "det", "rec" or "cls": which official model; None for a folder, which says it.
@@ -67,7 +67,7 @@ def compress(
     """
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
-    from ..deploy.model_folder import PROGRAMS, find_description
+    from ..deploy.model_folder import ONNX_FILE, PROGRAMS, find_description
     from ..deploy.places import is_there, require_folder_place
     from ..deploy.settings import describe_official
 
@@ -79,9 +79,9 @@ def compress(
     require_folder_place("--output", output)
     if Path(output).resolve() == file.resolve().parent:
         raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
-    programs = [str(Path(output) / name) for name in PROGRAMS if is_there(Path(output) / name)]
-    if programs:
-        raise UserError(f"--output {output} holds an exported model, {programs[0]}; name another folder.")
+    held = [str(Path(output) / name) for name in (*PROGRAMS, ONNX_FILE) if is_there(Path(output) / name)]
+    if held:
+        raise UserError(f"--output {output} holds an exported model, {held[0]}; name another folder.")
     original = quantize.read_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")

@@ -80,14 +80,16 @@ def read_model(onnx_file: PathLike) -> Any:
 def list_weights(model: Any) -> list[Weight]:
     """The tensors that can be int8, in the order in which the graph reads them.
 
+    The scales of weights that are integers already are none, however many there are.
+
     Args:
         model: an onnx.ModelProto.
     """
-    tensors = _find_tensors(model.graph)
+    tensors, scales = _find_tensors(model.graph), _find_scales(model.graph)
     weights = {}
     for node in model.graph.node:
         for name in node.input:
-            if name in tensors and name not in weights:
+            if name in tensors and name not in weights and name not in scales:
                 shape = tuple(tensors[name].dims)
                 if len(shape) > 1 and np.prod(shape) >= LEAST_NUMBERS:
                     weights[name] = Weight(name, node.op_type, shape)
@@ -207,9 +209,34 @@ def _find_tensors(graph: Any) -> Mapping[str, Any]:
     """{name: onnx.TensorProto} of the float32 numbers that a graph holds: its initializers and constants."""
     from onnx import TensorProto
 
+    return {name: tensor for name, tensor in _find_stored(graph).items() if tensor.data_type == TensorProto.FLOAT}
+
+
+def _find_stored(graph: Any) -> dict[str, Any]:
+    """{name: onnx.TensorProto} of all numbers that a graph holds."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.name == "value":
                 tensors[node.output[0]] = attribute.t
-    return {name: tensor for name, tensor in tensors.items() if tensor.data_type == TensorProto.FLOAT}
+    return tensors
+
+
+def _find_scales(graph: Any) -> set[str]:
+    """The names of what stored numbers of 8 bits are multiplied by: by a Mul after a Cast, or by DequantizeLinear."""
+    from onnx import TensorProto
+
+    small = {
+        name
+        for name, tensor in _find_stored(graph).items()
+        if tensor.data_type in (TensorProto.INT8, TensorProto.UINT8)
+    }
+    scales, restored = set(), set()
+    for node in graph.node:  # each stands behind those that make its inputs
+        if node.op_type == "DequantizeLinear":
+            scales.update(node.input[1:])
+        elif node.op_type == "Cast" and node.input[0] in small:
+            restored.add(node.output[0])
+        elif node.op_type == "Mul" and restored & set(node.input):
+            scales.update(set(node.input) - restored)
+    return scales

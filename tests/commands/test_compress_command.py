@@ -134,12 +134,13 @@ def test_labels_of_scenes_are_no_texts_of_lines(model_dir, samples, tmp_path):
     assert "test.txt:1: the label is a list of boxes, and not the text of a line" in result.output
 
 
-def test_the_folder_of_an_exported_model_is_not_written_into(model_dir, labels, tmp_path):
-    (tmp_path / "inference.json").write_text("{}")
+@pytest.mark.parametrize("name", ["inference.json", "inference.pdmodel", "inference.onnx"])
+def test_the_folder_of_an_exported_model_is_not_written_into(model_dir, labels, tmp_path, name):
+    (tmp_path / name).write_text("{}")
     result = run("--output", tmp_path, "--data", labels, model_dir)
     assert result.exit_code == 2
     assert "holds an exported model" in result.output
-    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("inference")] == ["inference.json"]
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("inference")] == [name]
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ pytest.importorskip("onnxruntime")
 SHAPES = {"Conv": (16, 8, 3, 3), "ConvTranspose": (16, 8, 3, 3), "MatMul": (32, 48), "LSTM": (1, 64, 16)}
 
 
-def make_model(constants=False):
-    """A convolution (16, 3, 8, 8), a linear layer (16, 64) and a bias, on (B, 3, 8, W): (B, W / 8, 64)."""
+def make_model(constants=False, classes=64):
+    """A convolution (16, 3, 8, 8), a linear layer (16, C) and a bias, on (B, 3, 8, W): (B, W / 8, C) for C classes."""
     rng = np.random.default_rng(5)
     weights = {
         "kernel": rng.normal(size=(16, 3, 8, 8)) * np.logspace(-2, 2, 16)[:, None, None, None],
-        "linear": rng.normal(size=(16, 64)),
-        "bias": rng.normal(size=64),
+        "linear": rng.normal(size=(16, classes)),
+        "bias": rng.normal(size=classes),
     }
     tensors = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
     node = onnx.helper.make_node
@@ -34,7 +34,7 @@ def make_model(constants=False):
         nodes = [node("Constant", [], [tensor.name], value=tensor) for tensor in tensors] + nodes
     values = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        for name, shape in (("x", ["b", 3, 8, "w"]), ("y", ["b", "t", 64]))
+        for name, shape in (("x", ["b", 3, 8, "w"]), ("y", ["b", "t", classes]))
     ]
     graph = onnx.helper.make_graph(nodes, "tiny", values[:1], values[1:], [] if constants else tensors)
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)], ir_version=7)
@@ -110,6 +110,29 @@ class TestGraphs:
         model = make_model()
         assert [weight.name for weight in quantize.list_weights(model)] == ["kernel", "linear"]
         assert quantize.list_weights(quantize.store_as_int8(model, ["kernel", "linear"])) == []
+
+    @pytest.mark.parametrize("constants", [False, True])
+    def test_the_scales_of_a_layer_with_many_classes_are_no_weights(self, constants):
+        model = make_model(constants, classes=2 * quantize.LEAST_NUMBERS)
+        small = quantize.store_as_int8(model, ["kernel", "linear"])
+        assert max(np.prod(tensor.dims) for tensor in small.graph.initializer if tensor.name == "linear.scale") == 2048
+        assert quantize.list_weights(small) == []
+        half = quantize.store_as_int8(model, ["linear"])
+        assert [weight.name for weight in quantize.list_weights(half)] == ["kernel"]
+
+    def test_what_others_stored_as_int8_is_no_weight(self):
+        model, node = make_model(), onnx.helper.make_node
+        kept = [tensor for tensor in model.graph.initializer if tensor.name == "bias"]
+        for name, shape in (("kernel", (16, 3, 8, 8)), ("linear", (16, 64))):
+            blocks = np.ones((shape[0], 64 * 2 if name == "kernel" else 64), np.float32)  # a scale for each block
+            kept += [
+                onnx.numpy_helper.from_array(np.ones(shape, np.int8), f"{name}.int8"),
+                onnx.numpy_helper.from_array(blocks, f"{name}.scale"),
+            ]
+            model.graph.node.insert(0, node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name]))
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(kept)
+        assert quantize.list_weights(model) == []
 
     def test_an_unknown_weight_is_refused(self):
         with pytest.raises(KeyError):
