@@ -98,7 +98,8 @@ class OCR:
         """The lines of one picture, in reading order. All threads work on it.
 
         Args:
-            image: a path, an (H, W[, 1, 3 or 4]) BGR array, or an image of Pillow, which is turned by its EXIF data.
+            image: a path, an (H, W[, 1, 3 or 4]) BGR array, or an image of Pillow, which is turned by its EXIF data. Of
+                a file with several pages or frames it is the first.
         Raises:
             PictureError: the file is no picture.
             ValueError: the array or the image of Pillow is none.

@@ -41,6 +41,11 @@ def find_losses(reader: OCR, picture: Picture, lines: Sequence[Line]) -> Iterato
         picture: with its pixels.
         lines: what was read.
     """
+    if picture.frames > 1:
+        yield (
+            f"{picture.name}: it holds {picture.frames} frames, and the first is read; save the others as pictures, or "
+            "all as the pages of a TIFF."
+        )
     height, width = picture.pixels.shape[:2] if picture.pixels is not None else (0, 0)
     seen = reader.shrunk_size((height, width))
     if seen:

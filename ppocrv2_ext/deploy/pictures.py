@@ -37,6 +37,8 @@ ImageSource = Union[PathLike, np.ndarray, Image.Image]
 def load_image(path: PathLike) -> np.ndarray:
     """An image file as (H, W, 3) uint8 BGR, as a viewer shows it: turned by EXIF, white where it is transparent.
 
+    Of several frames or pages it is the first.
+
     Raises:
         OSError or ValueError: it cannot be read as an image; the message says why.
     """
@@ -48,9 +50,9 @@ def to_pixels(file: Image.Image) -> np.ndarray:
     """An opened image, or the frame at which it stands, as :func:`load_image` returns it."""
     file.load()  # a truncated file fails here
     image = _turn_upright(file)
-    if image.mode == "I":
+    if image.mode == "I" or image.mode.startswith("I;16"):
         return to_bgr(_narrow(np.asarray(image)))
-    if image.mode == "F" or image.mode.startswith("I;16"):
+    if image.mode == "F":
         return to_bgr(np.asarray(image))
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
@@ -178,12 +180,12 @@ def to_bgr(array: np.ndarray) -> np.ndarray:
 
 
 def _narrow(pixels: np.ndarray) -> np.ndarray:
-    """Grey as Pillow opens files of 32 bits, and some of 16, as uint8 or uint16.
+    """Grey as Pillow opens files of 16 and 32 bits, as uint8 or uint16.
 
     Such a file does not say where its white is. If no value is above 255, it is taken as 8 bits, else as 16.
 
     Args:
-        pixels: (H, W) int32.
+        pixels: (H, W) int32, or uint16 in either order of bytes.
     Raises:
         ValueError: a value does not fit into 16 bits.
     """

@@ -18,6 +18,8 @@ from .places import has_folder, is_there
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
 POINTS_PER_INCH = 72  # the unit of PDF
+# Pillow counts as frames of these formats what is no picture to read: previews or second views, and layers.
+WITHOUT_FRAMES = ("MPO", "PSD")
 LARGEST_PIXELS = 10**8  # of a drawn page; a larger page is drawn at less than PDF_RESOLUTION
 
 
@@ -29,6 +31,7 @@ class Picture(NamedTuple):
     pages: int  # of the file
     pixels: np.ndarray | None  # (H, W, 3) uint8 BGR
     problem: str | None = None  # one sentence without the path
+    frames: int = 1  # of an animation, of which this is the first
 
     @property
     def name(self) -> str:
@@ -75,10 +78,8 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
             open_regular(file).close()  # a pipe would let the readers below wait
             if file.suffix.lower() == ".pdf":
                 yield from _open_pdf(file)
-            elif file.suffix.lower() in (".tif", ".tiff"):
-                yield from _open_tiff(file)
             else:
-                yield Picture(file, 1, 1, load_image(file))
+                yield from _open_image(file)
         except (OSError, ValueError, MemoryError) as error:
             yield Picture(file, 1, 1, None, explain(error))
 
@@ -92,24 +93,42 @@ def open_first_pictures(files: Iterable[Path]) -> Iterator[Picture]:
             yield Picture(file, 1, 1, None, explain(error))
 
 
-def _open_tiff(file: Path) -> Iterator[Picture]:
+def _open_image(file: Path) -> Iterator[Picture]:
+    """The pages of a TIFF; of another file its picture, or the first of an animation."""
     with pillow_errors():
         opened = Image.open(file)
     with opened as image:
+        if image.format == "TIFF":
+            with pillow_errors():
+                pages = getattr(image, "n_frames", 1)
+            if pages > 1:
+                yield from _open_pages(file, image, pages)
+                return
+        frames = _count_frames(image)
+    yield Picture(file, 1, 1, load_image(file), frames=frames)
+
+
+def _open_pages(file: Path, image: Image.Image, pages: int) -> Iterator[Picture]:
+    for page in range(pages):
+        try:
+            with pillow_errors():
+                image.seek(page)
+                pixels = to_pixels(image)
+        except (OSError, ValueError, MemoryError) as error:
+            yield Picture(file, page + 1, pages, None, explain(error))
+        else:
+            yield Picture(file, page + 1, pages, pixels)
+
+
+def _count_frames(image: Image.Image) -> int:
+    """How many pictures an opened file shows one after the other; 1 if it shows one."""
+    if image.format in WITHOUT_FRAMES:
+        return 1
+    try:
         with pillow_errors():
-            pages = getattr(image, "n_frames", 1)
-        if pages > 1:
-            for page in range(pages):
-                try:
-                    with pillow_errors():
-                        image.seek(page)
-                        pixels = to_pixels(image)
-                except (OSError, ValueError, MemoryError) as error:
-                    yield Picture(file, page + 1, pages, None, explain(error))
-                else:
-                    yield Picture(file, page + 1, pages, pixels)
-            return
-    yield Picture(file, 1, 1, load_image(file))
+            return getattr(image, "n_frames", 1)
+    except (OSError, ValueError):  # a later frame is broken, and the first may be sound
+        return 1
 
 
 def _open_pdf(file: Path) -> Iterator[Picture]:

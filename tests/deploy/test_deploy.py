@@ -377,6 +377,14 @@ class TestImages:
         pixels = self._save(tmp_path / "a.tif", np.array([stored], np.int32))
         assert pixels.tolist() == [[[value] * 3 for value in expected]]
 
+    @pytest.mark.parametrize("name", ["a.png", "a.tif"])
+    @pytest.mark.parametrize("order", ["<u2", ">u2"])
+    def test_a_grey_file_of_16_bits_may_hold_values_of_8(self, tmp_path, name, order):
+        pixels = self._save(tmp_path / name, np.array([[0, 7, 255]], order))
+        assert pixels.tolist() == [[[value] * 3 for value in (0, 7, 255)]]
+        pixels = self._save(tmp_path / name, np.array([[0, 256, 0xFFFF]], order))
+        assert pixels.tolist() == [[[value] * 3 for value in (0, 1, 255)]]
+
     @pytest.mark.parametrize("value", [-1, 2**16])
     def test_a_tiff_of_32_bits_with_other_values_is_refused(self, tmp_path, value):
         with pytest.raises(ValueError, match=f"must be from 0 to 65535, got {value}; save the picture with 8"):

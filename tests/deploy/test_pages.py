@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import types
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, ImageFont
 
 from ppocrv2_ext.deploy import evaluation, formats, pictures, sources
 from ppocrv2_ext.deploy.ocr import Line
+from ppocrv2_ext.deploy.pages import find_losses
 from ppocrv2_ext.errors import UserError
 
 # {tag: the entry that Pillow writes into a TIFF for five columns, no compression, and three colours}
@@ -171,6 +173,37 @@ class TestSources:
         (problem,) = [each.problem for each in pages if each.problem]
         assert problem.startswith(f"broken, as Pillow finds ({error}: ")
         assert last.pixels.min() == 255
+
+    def test_the_pages_of_a_tiff_are_read_whatever_its_name_ends_in(self, tmp_path):
+        first, *others = (Image.new("L", (30, 20), value) for value in (0, 100, 255))
+        first.save(tmp_path / "scan", format="TIFF", save_all=True, append_images=others)
+        assert [page.pixels[0, 0, 0] for page in sources.open_pictures([tmp_path / "scan"])] == [0, 100, 255]
+
+    @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+    def test_of_an_animation_the_first_frame_is_read_and_the_others_are_counted(self, tmp_path, name):
+        first, *others = (Image.new("RGB", (30, 20), (value,) * 3) for value in (0, 100, 255))
+        first.save(tmp_path / name, save_all=True, append_images=others)
+        (picture,) = sources.open_pictures([tmp_path / name])
+        assert (picture.frames, picture.pixels.max(), picture.name) == (3, 0, str(tmp_path / name))
+        reader = types.SimpleNamespace(shrunk_size=lambda shape: None)
+        (sentence,) = find_losses(reader, picture, [])
+        assert sentence.startswith(f"{tmp_path / name}: it holds 3 frames, and the first is read; ")
+
+    def test_the_second_view_of_a_photo_is_no_frame_and_neither_is_one_picture(self, tmp_path):
+        photo = Image.new("RGB", (30, 20))
+        photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[photo])
+        photo.save(tmp_path / "b.gif")
+        with Image.open(tmp_path / "a.jpg") as image:
+            assert image.n_frames == 2
+        assert [each.frames for each in sources.open_pictures([tmp_path / "a.jpg", tmp_path / "b.gif"])] == [1, 1]
+
+    def test_an_animation_that_is_broken_after_its_first_frame_is_read(self, tmp_path):
+        noise = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
+        first, *others = map(Image.fromarray, noise)
+        first.save(tmp_path / "a.gif", save_all=True, append_images=others)
+        (tmp_path / "a.gif").write_bytes((tmp_path / "a.gif").read_bytes()[:-2500])
+        (picture,) = sources.open_pictures([tmp_path / "a.gif"])
+        assert picture.problem is None
 
     def test_a_transparent_page_of_a_tiff_is_white(self, tmp_path):
         page = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
