@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from .. import __version__, interrupts
 from ..config import yaml_files
 from ..data.sources import count_samples
@@ -41,7 +43,8 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         except interrupts.Interrupted:
             signals.report = "no step was taken yet, and nothing was changed."
     if signals.report:
-        warn(f"stopped by a signal: {signals.report}")
+        # Not by `warn`: the sentence ends in a command, which a full stop would break.
+        click.echo(f"ppocrv2: stopped by a signal: {signals.report}", err=True)
         sys.exit(128 + signals.number)
 
 
