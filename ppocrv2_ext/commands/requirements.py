@@ -70,13 +70,14 @@ def weights_file(config: dict) -> str | None:
 
 
 def require_weights(config: dict, training: bool = False) -> None:
-    """Refuse a path of weights at which there is no file.
+    """Refuse a path of weights at which there is no file. Weights that PaddleOCR does not load may be gone.
 
     Args:
         training: also look at the ``pretrained`` of each of several networks, unless ``Global`` names weights for all.
     """
-    files = {f"Global.{key}": config["Global"].get(key) for key in ("checkpoints", "pretrained_model")}
-    starts = {}
+    settings = config["Global"]
+    loaded = "checkpoints" if settings.get("checkpoints") else "pretrained_model"
+    files, starts = {f"Global.{loaded}": settings.get(loaded)}, {}
     if training and not any(files.values()):
         models = config["Architecture"].get("Models", {})
         starts = {f"Architecture.Models.{name}.pretrained": network for name, network in models.items()}
@@ -173,7 +174,12 @@ def read_trained_characters(params: Mapping[str, Array], dictionary: Path) -> li
 
 
 def require_centers(config: dict) -> None:
-    """Refuse a ``Head.centers`` that is no file of centers, or was made with another dictionary than the config's."""
+    """Refuse a ``Head.centers`` that is no file of centers, or was made with another dictionary than the config's.
+
+    A checkpoint holds its own centers, and needs no file.
+    """
+    if config["Global"].get("checkpoints"):
+        return
     from ..checkpoints.centers_file import require_same_dictionary
 
     for network in networks(config["Architecture"]).values():

@@ -17,6 +17,7 @@ import click
 
 from .. import __version__, interrupts
 from ..config import yaml_files
+from ..config.networks import without_start
 from ..data.sources import count_samples
 from ..errors import UserError
 from ..files import printable
@@ -87,7 +88,8 @@ def _train(
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
             with _report(origin, host, describe_lines_left_out(written, counts)):
-                run_host_script(host, "tools/train.py", config)
+                is_resumed = bool(config["Global"].get("checkpoints"))
+                run_host_script(host, "tools/train.py", without_start(config) if is_resumed else config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
         except interrupts.Interrupted:

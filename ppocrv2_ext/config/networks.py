@@ -126,3 +126,15 @@ def without_centers(config: dict) -> dict:
         return {**network, "Head": head} if head else network
 
     return _change_networks(config, without_file)
+
+
+def without_start(config: dict) -> dict:
+    """``config`` without the files that its networks start from: ``pretrained`` and ``Head.centers``.
+
+    A training that is resumed takes everything from its checkpoint. The files may be gone by then.
+    """
+
+    def without_file(network: dict) -> dict:
+        return {key: value for key, value in network.items() if key != "pretrained"}
+
+    return _change_networks(without_centers(config), without_file)

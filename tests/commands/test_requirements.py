@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from ppocrv2_ext.checkpoints import pdparams
-from ppocrv2_ext.commands.requirements import require_batch, require_known_characters
+from ppocrv2_ext.commands.requirements import (
+    require_batch,
+    require_centers,
+    require_known_characters,
+    require_weights,
+)
 from ppocrv2_ext.errors import UserError
 
 
@@ -59,3 +64,18 @@ def test_a_sampler_of_scales_fills_its_batch_from_any_set(training):
     require_batch(config, [2], ranks=2)
     with pytest.raises(UserError, match="1 samples do not fill one batch of 2; add samples"):
         require_batch(config, [1], ranks=2)
+
+
+def test_a_checkpoint_needs_no_file_that_the_training_began_with(tmp_path):
+    (tmp_path / "latest.pdparams").touch()
+    head = {"name": "CenterCTCHead", "centers": "gone.npz"}
+    config = {
+        "Global": {"checkpoints": str(tmp_path / "latest"), "pretrained_model": "gone"},
+        "Architecture": {"model_type": "rec", "Models": {"Student": {"pretrained": "gone", "Head": head}}},
+    }
+    require_weights(config, training=True)
+    require_centers(config)
+    with pytest.raises(UserError, match=r"Global\.pretrained_model: there is no file gone\.pdparams"):
+        require_weights({**config, "Global": {"pretrained_model": "gone"}}, training=True)
+    with pytest.raises(UserError, match=r"Global\.checkpoints: there is no file gone\.pdparams"):
+        require_weights({**config, "Global": {**config["Global"], "checkpoints": "gone"}}, training=True)

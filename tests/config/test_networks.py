@@ -26,6 +26,13 @@ def test_without_centers_no_network_names_a_file_and_the_input_is_left_alone():
     assert pair["Architecture"]["Models"]["Student"]["Head"]["centers"] == "gone.npz"
 
 
+def test_without_start_no_network_names_a_file_that_it_starts_from():
+    changes = ["Architecture.Models.Student.Head.centers=gone.npz", "Architecture.Models.Teacher.pretrained=gone"]
+    pair = config.read(config.locate(PAIR))
+    assert networks.without_start(config.override(pair, changes)) == networks.without_start(pair)
+    assert all("pretrained" not in each for each in networks.without_start(pair)["Architecture"]["Models"].values())
+
+
 def test_networks_with_a_file_get_the_dictionary_of_global_in_place_of_an_earlier_one():
     members = {"A": {"pretrained": "best", "character_dict_path": "old.txt"}, "B": {"character_dict_path": "old.txt"}}
     recipe = {

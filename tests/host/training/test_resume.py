@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,6 +188,27 @@ def test_a_finished_training_says_so_and_takes_no_step(run, tmp_path, capsys):
     assert "out/latest is finished: 1 of 1 epochs" in capsys.readouterr().out
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
     assert {**before, ".training": 0} == {**after, ".training": 0}  # the lock names the last process
+
+
+@pytest.mark.parametrize("name", [RECOGNIZER, pytest.param(UDML_CENTER, marks=pytest.mark.slow)])
+def test_a_training_is_resumed_without_the_weights_that_it_began_with(name, run, tmp_path):
+    overrides = words(tmp_path, name)
+    run(name, *overrides, "Global.epoch_num=1", "Global.save_model_dir=start")
+    start = ["Global.pretrained_model=start/latest"]
+    if name == UDML_CENTER:
+        members = [f"Architecture.Models.{member}.{{}}" for member in ("Student", "Teacher")]
+        run(
+            RECOGNIZER,
+            *words(tmp_path, RECOGNIZER),
+            "Architecture.Head.name=CenterCTCHead",
+            "Global.epoch_num=1",
+            "Global.save_model_dir=single",
+        )
+        start = [*(m.format("pretrained=single/latest") for m in members), members[1].format("perturbation=0.1")]
+    run(name, *overrides, *start, "Global.epoch_num=1", "Global.save_model_dir=parts")
+    for folder in ("start", "single"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    assert len(run("parts/resolved.yml", "Global.epoch_num=2", resume="parts")) == 2
 
 
 def claim_nine_in_ten(folder):
