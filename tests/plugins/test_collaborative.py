@@ -67,6 +67,20 @@ def test_two_students_with_the_same_weights_are_refused_at_the_first_step(wheel)
     networks(images)
 
 
+def test_a_teacher_that_is_not_frozen_may_be_the_first_of_two_equal_networks(wheel):
+    from ppocr.modeling.architectures import build_model
+
+    from ppocrv2_ext import config
+
+    architecture = config.read(config.locate(CML))["Architecture"]
+    student = {**architecture["Models"]["Student"], "pretrained": None}
+    networks = build_model({**architecture, "Models": {"Teacher": student, "Student": student}})
+    networks.Student.set_state_dict(networks.Teacher.state_dict())
+    networks.train()
+    with pytest.raises(UserError, match=r"if one of them is the teacher of CMLLoss, `freeze_params: true` in its sec"):
+        networks(paddle.zeros([1, 3, 32, 32]))
+
+
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 def test_training_logs_every_term_and_leaves_the_teacher_bit_equal(
     ppocrv2, scenes, tmp_path, wheel, on_checkout, request

@@ -108,5 +108,5 @@ class CollaborativeModel(DistillationNetworks):
             raise UserError(
                 f"{equal[0]} and {equal[1]} hold the same weights: with the same loss they would stay alike, and"
                 f" neither could teach the other; set Architecture.Models.{equal[1]}.perturbation, such as 0.02, or, if"
-                f" {equal[1]} is the teacher of CMLLoss, `freeze_params: true`."
+                " one of them is the teacher of CMLLoss, `freeze_params: true` in its section."
             )
