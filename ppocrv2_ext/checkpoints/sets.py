@@ -94,12 +94,19 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
         _synchronize_folder(folder)
         _move(whole, folder)
     except OSError as error:
-        raise UserError(
-            f"cannot save {folder / prefix}: {error.strerror or error}; the checkpoints that were there are as they"
-            " were. Make room, or bring the folder back, and go on with --resume."
-        ) from error
+        raise UserError(f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder)}.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _advise(folder: Path) -> str:
+    """What to do where a checkpoint could not be saved, as the end of a sentence."""
+    kept = "the checkpoints that were there are as they were; make room, or bring the folder back, and go on"
+    try:
+        is_lost = folder.is_dir() and find_checkpoint(folder) is None
+    except OSError:  # a disk that cannot be read may hold one
+        is_lost = False
+    return "no checkpoint was there yet; make room, and start again" if is_lost else f"{kept} with --resume"
 
 
 def tidy(folder: PathLike) -> None:
@@ -220,6 +227,19 @@ def find_last_good(folder: PathLike, prefix: str = "latest") -> tuple[str, list[
     if left_out:
         raise UserError(f"--resume {folder}: no checkpoint there is whole; {'; '.join(left_out)}.")
     return prefix, []  # there is none at all: who reads it says so
+
+
+def find_checkpoint(folder: PathLike) -> Path | None:
+    """The checkpoint of ``folder`` that ``--resume`` would go on from, without suffix; None if none is whole."""
+    folder = Path(folder)
+    whole = [path.name[len(WHOLE) :] for path in folder.glob(f"{WHOLE}*")]
+    if whole:  # it has yet to take its place, which `tidy` does
+        return folder / ("latest" if "latest" in whole else whole[0])
+    with contextlib.suppress(UserError):
+        checkpoint = folder / find_last_good(folder)[0]
+        if Path(f"{checkpoint}{SUFFIX}").is_file():
+            return checkpoint
+    return None
 
 
 def _age(checkpoint: Path) -> float:

@@ -160,22 +160,21 @@ def _require_average(old: dict, new: dict, folder: Path) -> None:
 
 def describe_checkpoint(folder: Path) -> str:
     """What is kept of a training into ``folder`` that a signal ended, and the command to go on: half a sentence."""
-    position = sets.read_position(folder / "latest")
-    if position is None:
-        return f"no checkpoint is in {folder} yet."
-    return (
-        f"{folder / 'latest'} holds step {position.global_step}; go on with"
-        f" ppocrv2 train -c {folder / 'resolved.yml'} --resume {folder}"
-    )
+    checkpoint = sets.find_checkpoint(folder)
+    if checkpoint is None:
+        return f"no checkpoint is in {folder} yet; start again."
+    position = sets.read_position(checkpoint)
+    holds = f"holds step {position.global_step}" if position else "is whole"
+    return f"{checkpoint} {holds}; go on with ppocrv2 train -c {folder / 'resolved.yml'} --resume {folder}"
 
 
 def advise_after_stop(folder: Path) -> str:
     """What to do after NaN or infinity stopped a training into ``folder``, as the end of a sentence."""
-    latest = folder / "latest"
-    if not latest.with_suffix(".pdparams").is_file():
+    checkpoint = sets.find_checkpoint(folder)
+    if checkpoint is None:
         return f"no checkpoint was in {folder} yet, start again with a lower learning rate."
-    start = yaml_files.assignment("Global.pretrained_model", latest)
+    start = yaml_files.assignment("Global.pretrained_model", checkpoint)
     return (
-        f"{latest}, the last checkpoint, is as it was: start from it with -o {start}, another"
+        f"{checkpoint}, the last checkpoint, is as it was: start from it with -o {start}, another"
         " Global.save_model_dir and a lower learning rate."
     )

@@ -122,19 +122,48 @@ def test_a_file_beside_a_checkpoint_is_its_own_only_if_the_record_names_it(tmp_p
     assert sets.find_file(tmp_path / "latest", ".pdema") == tmp_path / "latest.pdema"
 
 
+def fill_disk(descriptor):
+    """Stands for ``os.fsync`` on a full disk."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
     save(tmp_path, 1)
-
-    def fail(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fill_disk)
     with pytest.raises(
         UserError, match="cannot save .*latest: No space left on device; the checkpoints that were there"
     ):
         save(tmp_path, 2)
     assert read_steps(tmp_path) == {1}
     assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+def test_a_full_disk_at_the_first_save_leaves_nothing_to_go_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(UserError, match="latest: No space left on device; no checkpoint was there yet; make room, and"):
+        save(tmp_path, 1)
+
+
+def test_after_a_full_disk_any_whole_checkpoint_counts(tmp_path, monkeypatch):
+    save(tmp_path, 1, "best_accuracy")
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(UserError, match="the checkpoints that were there are as they were; .* with --resume"):
+        save(tmp_path, 2)
+
+
+def test_a_checkpoint_that_has_yet_to_take_its_place_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(sets, "_move", lambda whole, folder: fill_disk(0))
+    with pytest.raises(UserError, match="the checkpoints that were there are as they were"):
+        save(tmp_path, 1)
+    assert sets.find_checkpoint(tmp_path) == tmp_path / "latest"
+
+
+def test_a_folder_without_a_whole_checkpoint_has_none_to_go_on_from(tmp_path):
+    assert sets.find_checkpoint(tmp_path) is sets.find_checkpoint(tmp_path / "gone") is None
+    save(tmp_path, 1, "best_accuracy")
+    assert sets.find_checkpoint(tmp_path) == tmp_path / "best_accuracy"
+    cut(tmp_path / "best_accuracy.pdopt")
+    assert sets.find_checkpoint(tmp_path) is None
 
 
 def test_a_folder_that_is_gone_is_one_sentence_and_is_not_made_again(tmp_path):

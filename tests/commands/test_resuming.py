@@ -4,7 +4,15 @@ import pickle
 
 import pytest
 
-from ppocrv2_ext.commands.resuming import describe_origin, read_origin, require_state, warn_of_earlier
+from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.commands.resuming import (
+    advise_after_stop,
+    describe_checkpoint,
+    describe_origin,
+    read_origin,
+    require_state,
+    warn_of_earlier,
+)
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
 
@@ -98,3 +106,32 @@ def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capf
         f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training, which this one replaces by its"
         f" own; to go on with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
     )
+
+
+@pytest.fixture
+def best(tmp_path):
+    """A folder with the checkpoint of the best evaluation, at step 3 of the first epoch, and no other one."""
+    position = sets.Position(epoch=1, step=3, global_step=3, steps_per_epoch=9)
+    with sets.writing(tmp_path, "best_accuracy", {"position": position._asdict()}) as part:
+        (part / "best_accuracy.pdparams").write_bytes(pickle.dumps({}, protocol=2))
+    return tmp_path
+
+
+def test_after_a_loss_that_is_not_finite_the_best_checkpoint_is_the_last_one_where_there_is_no_latest(best):
+    file = best / "best_accuracy"
+    assert advise_after_stop(best) == (
+        f"{file}, the last checkpoint, is as it was: start from it with -o Global.pretrained_model={file}, another"
+        " Global.save_model_dir and a lower learning rate."
+    )
+
+
+def test_after_a_signal_the_best_checkpoint_is_gone_on_from_where_there_is_no_latest(best):
+    go_on = f"go on with ppocrv2 train -c {best / 'resolved.yml'} --resume {best}"
+    assert describe_checkpoint(best) == f"{best / 'best_accuracy'} holds step 3; {go_on}"
+    (best / "best_accuracy.resume").unlink()  # as PaddleOCR alone saves
+    assert describe_checkpoint(best) == f"{best / 'best_accuracy'} is whole; {go_on}"
+
+
+def test_without_a_checkpoint_a_training_starts_again(tmp_path):
+    assert describe_checkpoint(tmp_path) == f"no checkpoint is in {tmp_path} yet; start again."
+    assert advise_after_stop(tmp_path).startswith(f"no checkpoint was in {tmp_path} yet, start again")

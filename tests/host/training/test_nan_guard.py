@@ -54,6 +54,15 @@ def test_the_message_says_if_there_is_no_checkpoint_yet(wheel, words, tmp_path, 
     assert "training stopped: the loss term 'ctc' is nan; no checkpoint was in out yet" in run.output
 
 
+def test_the_best_checkpoint_is_named_if_it_was_saved_within_the_first_epoch(ppocrv2, words, tmp_path):
+    explode = ["Optimizer.lr.decay_epochs=[1]", "Optimizer.lr.values=[1.0e+12,0]", "Global.eval_batch_step=[0,1]"]
+    run = ppocrv2("train", "-c", UDML_CENTER, "-o", *words, *explode)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert [file.stem for file in (tmp_path / "out").glob("*.pdparams")] == ["best_accuracy"]
+    said = run.stderr.splitlines()[-1]
+    assert "; out/best_accuracy, the last checkpoint, is as it was: start from it with -o Global.pretrained" in said
+
+
 def test_a_nan_in_a_loss_of_paddleocrs_is_reported_too(nan_guard):
     from ppocr.losses import build_loss
 
