@@ -327,6 +327,15 @@ def _check_batch_memory(config: dict) -> Iterator[str]:
             )
 
 
+def _check_clipping(config: dict) -> Iterator[str]:
+    """PaddleOCR clips in one way. Given two, it takes the first one without a word."""
+    if all(config["Optimizer"].get(key) is not None for key in ("clip_norm", "clip_norm_global")):
+        yield (
+            "Optimizer takes clip_norm, for each tensor of gradients alone, or clip_norm_global, for all together, and"
+            " not both; remove one."
+        )
+
+
 CHECKS = (
     _check_loss_networks,
     _check_networks_of_udml,
@@ -346,6 +355,7 @@ CHECKS = (
     _check_sampler,
     _check_resizing_set,
     _check_batch_memory,
+    _check_clipping,
 )
 
 

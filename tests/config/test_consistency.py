@@ -241,3 +241,10 @@ def test_a_recognizer_of_two_branches_keeps_the_label_of_ctc_second():
     assert "must begin with image, label_ctc after MultiLabelEncode" in sentence
     keys[1:3] = keys[2:0:-1]
     assert list(find_conflicts(recipe)) == []
+
+
+def test_gradients_are_clipped_in_one_way():
+    (sentence,) = conflicts(RECOGNIZER, "Optimizer.clip_norm=1", "Optimizer.clip_norm_global=5")
+    assert sentence.startswith("Optimizer takes clip_norm, ")
+    assert conflicts(RECOGNIZER, "Optimizer.clip_norm=1", "Optimizer.clip_norm_global=") == []
+    assert conflicts(RECOGNIZER, "Optimizer.clip_norm=", "Optimizer.clip_norm_global=5") == []

@@ -193,6 +193,8 @@ OPTIMIZERS = {
     "Adam": {**ADAM, "regularizer": {"name": "L2", "factor": 0.02}},
     "Adam_epsilon": {"name": "Adam", "epsilon": 1.0, "weight_decay": 0.01},
     "AdamW": {"name": "AdamW", "one_dim_param_no_weight_decay": True},
+    "Adam_clipped": {"name": "Adam", "epsilon": 1.0, "clip_norm": 0.01, "regularizer": {"name": "L2", "factor": 0.02}},
+    "AdamW_clipped": {"name": "AdamW", "clip_norm_global": 0.01},
 }
 LOSSES = {
     "DBLoss": DB_LOSS,

@@ -72,6 +72,56 @@ def test_weight_decay_is_another_name_for_l2():
     np.testing.assert_array_equal(l2, one_step({"weight_decay": 0.5}))
 
 
+def clipped_step(**clipping):
+    """How far a matrix of 2 x 2 and a vector of 2 move by one step of 0.1 with a gradient of 1 for each number."""
+    model = paddle.nn.Linear(2, 2)
+    before = [p.numpy() for p in model.parameters()]
+    plain = {"beta1": 0.0, "beta2": 0.0, "epsilon": 1e4, "lr": {"learning_rate": 1e3}}
+    optimizer, _ = build({**plain, **clipping}, model)
+    sum(p.sum() for p in model.parameters()).backward()
+    optimizer.step()
+    return [(old - new.numpy()) / 0.1 for old, new in zip(before, model.parameters())]
+
+
+@pytest.mark.parametrize(
+    ("clipping", "matrix", "vector"),
+    [
+        ({"clip_norm": 1.0}, 1 / 2, 1 / math.sqrt(2)),  # the norms are 2 and the root of 2
+        ({"clip_norm_global": 1.0}, 1 / math.sqrt(6), 1 / math.sqrt(6)),
+        ({"clip_norm": 1.5}, 1.5 / 2, 1),
+        ({"clip_norm_global": 9.0}, 1, 1),
+        ({"clip_norm": None, "clip_norm_global": None}, 1, 1),
+    ],
+)
+def test_gradients_are_taken_down_to_a_norm(clipping, matrix, vector):
+    moved = clipped_step(**clipping)
+    np.testing.assert_allclose(moved[0], np.full((2, 2), matrix), rtol=1e-3)
+    np.testing.assert_allclose(moved[1], np.full(2, vector), rtol=1e-3)
+
+
+def test_the_decay_is_not_clipped():
+    # All gradient is clipped to 1e-6, and 0.5 * weight is left.
+    weights = one_step({"lr": {"learning_rate": 1e3}, "weight_decay": 0.5, "clip_norm": 1e-6})
+    np.testing.assert_allclose(weights, layer().weight.numpy() * 0.95, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("key", "clip"), [("clip_norm", "ClipGradByNorm"), ("clip_norm_global", "ClipGradByGlobalNorm")]
+)
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_a_clipped_step_is_that_of_paddle(name, key, clip):
+    ours, theirs = layer(), layer()
+    optimizer, _ = builder("optimizer")({"name": name, "lr": LR, key: 1e-6}, EPOCHS, STEPS, ours)
+    decay = {"weight_decay": 0.01} if name == "AdamW" else {}
+    reference = getattr(paddle.optimizer, name)(
+        0.1, parameters=theirs.parameters(), grad_clip=getattr(paddle.nn, clip)(1e-6), **decay
+    )
+    for model, step in ((ours, optimizer), (theirs, reference)):
+        (model.weight * paddle.to_tensor([[1.0, 0.0], [0.0, 3.0]])).sum().backward()
+        step.step()
+    np.testing.assert_array_equal(ours.weight.numpy(), theirs.weight.numpy())
+
+
 def test_frozen_parameters_are_left_out():
     model = paddle.nn.Linear(2, 2)
     model.bias.trainable = False
@@ -104,7 +154,8 @@ def test_adamw_decays_by_a_hundredth_and_leaves_out_parameters_of_one_dimension_
         ({"name": "Adam", "lr": {"name": "Piecewise", "decay_epochs": [1], "values": [0.1]}}, "one entry more"),
         ({"name": "Adam", "lr": LR, "regularizer": {"name": "L3"}}, "no regularizer is called 'L3'"),
         ({"name": "Adam", "lr": LR, "regularizer": {"name": "L2"}, "weight_decay": 0.1}, "not both"),
-        ({"name": "Adam", "lr": LR, "clip_norm": 1.0}, "optimizer 'Adam' takes no `clip_norm`"),
+        ({"name": "Adam", "lr": LR, "clip_value": 1.0}, "optimizer 'Adam' takes no `clip_value`"),
+        ({"name": "Adam", "lr": LR, "clip_norm": 1.0, "clip_norm_global": 1.0}, "not both"),
     ],
 )
 def test_a_mistake_in_a_config_is_explained_in_a_sentence(config, sentence):

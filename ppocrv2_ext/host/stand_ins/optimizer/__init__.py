@@ -20,6 +20,8 @@ __all__ = ["build_optimizer"]
 LEARNING_RATES = {"Const": Const, "Cosine": Cosine, "Piecewise": Piecewise}
 REGULARIZERS = {"L2": L2Decay, "L2Decay": L2Decay}
 OPTIMIZERS = {"Adam": Adam, "AdamW": AdamW}
+# The first one takes a tensor of gradients whose norm is larger down to it; the second one takes all of them together.
+CLIPPINGS = {"clip_norm": nn.ClipGradByNorm, "clip_norm_global": nn.ClipGradByGlobalNorm}
 
 
 def build_optimizer(
@@ -27,7 +29,8 @@ def build_optimizer(
 ) -> tuple[paddle.optimizer.Optimizer, LRScheduler | float]:
     """Build the optimizer of the ``Optimizer`` section for the trainable parameters of ``model``.
 
-    A parameter's own regularizer, such as the CTC head's ``fc_decay``, wins over the config's.
+    A parameter's own regularizer, such as the CTC head's ``fc_decay``, wins over the config's. Gradients are clipped
+    before any decay is added to them.
 
     Returns:
         (optimizer, learning rate). The learning rate is a scheduler to step once per batch, or a float for ``Const``
@@ -42,10 +45,19 @@ def build_optimizer(
         if weight_decay is not None:
             raise UserError("`Optimizer` takes `regularizer` or `weight_decay`, not both; remove one.")
         weight_decay = build_component("regularizer", REGULARIZERS, regularizer)()
+    clipping = _build_clipping({key: config.pop(key) for key in CLIPPINGS if key in config})
     options = {"learning_rate": learning_rate}
     if weight_decay is not None:
         options["weight_decay"] = weight_decay
-    return build_component("optimizer", OPTIMIZERS, {**config, **options})(model), learning_rate
+    return build_component("optimizer", OPTIMIZERS, {**config, **options})(model, clipping), learning_rate
+
+
+def _build_clipping(norms: dict) -> nn.ClipGradBase | None:
+    """Paddle's clipping of the gradients for ``{"clip_norm": 5}``; None for a config without one."""
+    given = {key: norm for key, norm in norms.items() if norm is not None}
+    if len(given) > 1:
+        raise UserError("`Optimizer` takes `clip_norm` or `clip_norm_global`, not both; remove one.")
+    return next((CLIPPINGS[key](clip_norm=norm) for key, norm in given.items()), None)
 
 
 def _build_learning_rate(config: dict | None, epochs: int, step_each_epoch: int) -> LRScheduler | float:

@@ -42,8 +42,8 @@ class Adam:
             "weight_decay": weight_decay,
         }
 
-    def __call__(self, model: nn.Layer) -> paddle.optimizer.Optimizer:
-        return paddle.optimizer.Adam(parameters=_trainable_parameters(model), **self.options)
+    def __call__(self, model: nn.Layer, clipping: nn.ClipGradBase | None = None) -> paddle.optimizer.Optimizer:
+        return paddle.optimizer.Adam(parameters=_trainable_parameters(model), grad_clip=clipping, **self.options)
 
 
 class AdamW:
@@ -72,10 +72,11 @@ class AdamW:
         }
         self.one_dim_param_no_weight_decay = one_dim_param_no_weight_decay
 
-    def __call__(self, model: nn.Layer) -> paddle.optimizer.Optimizer:
+    def __call__(self, model: nn.Layer, clipping: nn.ClipGradBase | None = None) -> paddle.optimizer.Optimizer:
         no_decay = {p.name for p in model.parameters() if self.one_dim_param_no_weight_decay and p.ndim == 1}
         return paddle.optimizer.AdamW(
             parameters=_trainable_parameters(model),
+            grad_clip=clipping,
             apply_decay_param_fun=lambda name: name not in no_decay,
             **self.options,
         )
