@@ -16,12 +16,16 @@ LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
 ACCELERATORS = ("gpu", "xpu", "npu", "mlu", "gcu", "metax_gpu", "iluvatar_gpu")  # of Global.use_gpu and so on
 NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys")  # what follows is no (H, W, 3) pixels
 
+# Keys whose default holds if they are null, as after `-o Global.seed=`. PaddleOCR would take null for a value and stop.
+LEFT_OUT_IF_NULL = {"Global": ("seed",), "Optimizer": ("clip_norm", "clip_norm_global")}
+
 
 def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxyType({})) -> tuple[dict, list[str]]:
     """``config`` as one PaddleOCR can run it.
 
     * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
+    * Keys of :data:`LEFT_OUT_IF_NULL` go if they have no value.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
     * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
@@ -38,7 +42,7 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
     """
     import paddle
 
-    config = with_numbers(config)
+    config = without_nulls(with_numbers(config))
     settings = {**defaults, **config["Global"]}
     notes = []
     members = networks(config["Architecture"]).values()
@@ -55,6 +59,15 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
     if settings.get("use_amp") and config["Architecture"].get("model_type") == "det":
         settings = with_exact_sigmoid(settings)
     return {**with_copy_paste_index(config), "Global": settings}, notes
+
+
+def without_nulls(config: dict) -> dict:
+    """``config`` without the keys of :data:`LEFT_OUT_IF_NULL` that are null."""
+    changed = {
+        section: {key: value for key, value in config[section].items() if value is not None or key not in keys}
+        for section, keys in LEFT_OUT_IF_NULL.items()
+    }
+    return {**config, **changed}
 
 
 def with_exact_sigmoid(settings: dict) -> dict:

@@ -28,6 +28,15 @@ def test_mixed_precision_on_a_cpu_is_said_to_have_no_effect(wheel, monkeypatch, 
     assert all(note.startswith(sentence) for note, sentence in zip(notes, expected))
 
 
+def test_a_seed_or_a_norm_without_a_value_is_left_out(wheel):
+    read = config.read(config.locate("rec/ch_PP-OCRv2_rec_distillation"))
+    nulls = ["Global.seed=", "Optimizer.clip_norm=", "Optimizer.clip_norm_global="]
+    config.vocabulary.check_settings(config.override(read, nulls))
+    read["Global"].pop("seed", None)
+    assert resolve(config.override(read, nulls), wheel.root) == resolve(read, wheel.root)
+    assert resolve(config.override(read, ["Global.seed=0"]), wheel.root)[0]["Global"]["seed"] == 0
+
+
 def transforms(*names, **dataset):
     listed = {"transforms": [{name: None} for name in names], **dataset}
     return {"Train": {"dataset": listed}, "Eval": {"dataset": {}}}
