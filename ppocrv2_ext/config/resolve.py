@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys"
 
 # Keys whose default holds if they are null, as after `-o Global.seed=`. PaddleOCR would take null for a value and stop.
 LEFT_OUT_IF_NULL = {"Global": ("seed",), "Optimizer": ("clip_norm", "clip_norm_global")}
+LOADER_FLAGS = ("shuffle", "drop_last")  # Paddle's samplers take true and false alone, no 0, 1 or null
 
 
 def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxyType({})) -> tuple[dict, list[str]]:
@@ -25,7 +26,7 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
 
     * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
-    * Keys of :data:`LEFT_OUT_IF_NULL` go if they have no value.
+    * Keys without a value go where PaddleOCR would stop at them, and flags of loaders become true or false.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
     * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
@@ -62,12 +63,21 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
 
 
 def without_nulls(config: dict) -> dict:
-    """``config`` without the keys of :data:`LEFT_OUT_IF_NULL` that are null."""
-    changed = {
-        section: {key: value for key, value in config[section].items() if value is not None or key not in keys}
-        for section, keys in LEFT_OUT_IF_NULL.items()
-    }
+    """``config`` without the keys of :data:`LEFT_OUT_IF_NULL` and the ``ratio_list`` that are null.
+
+    A flag of a loader is true or false. PaddleOCR has no default for it, so null is false, as everywhere.
+    """
+    changed = {section: _drop_nulls(config[section], keys) for section, keys in LEFT_OUT_IF_NULL.items()}
+    for mode in ("Train", "Eval"):
+        section = config[mode]
+        flags = {key: bool(section["loader"][key]) for key in LOADER_FLAGS if key in section["loader"]}
+        dataset = _drop_nulls(section["dataset"], ("ratio_list",))
+        changed[mode] = {**section, "dataset": dataset, "loader": {**section["loader"], **flags}}
     return {**config, **changed}
+
+
+def _drop_nulls(section: dict, keys: Sequence[str]) -> dict:
+    return {key: value for key, value in section.items() if value is not None or key not in keys}
 
 
 def with_exact_sigmoid(settings: dict) -> dict:

@@ -37,6 +37,17 @@ def test_a_seed_or_a_norm_without_a_value_is_left_out(wheel):
     assert resolve(config.override(read, ["Global.seed=0"]), wheel.root)[0]["Global"]["seed"] == 0
 
 
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("0", False), ("1", True), ("true", True)])
+def test_a_flag_of_a_loader_is_true_or_false(wheel, value, expected):
+    read = config.read(config.locate("rec/ch_PP-OCRv2_rec_distillation"))
+    flags = [f"{mode}.loader.{key}" for mode in ("Train", "Eval") for key in ("shuffle", "drop_last")]
+    read = config.override(read, [f"{flag}={value}" for flag in flags] + ["Train.dataset.ratio_list="])
+    resolved, _ = resolve(read, wheel.root)
+    assert [resolved[mode]["loader"][key] for mode, _, key in (flag.split(".") for flag in flags)] == [expected] * 4
+    assert all(type(resolved[mode]["loader"]["shuffle"]) is bool for mode in ("Train", "Eval"))
+    assert "ratio_list" not in resolved["Train"]["dataset"]
+
+
 def transforms(*names, **dataset):
     listed = {"transforms": [{name: None} for name in names], **dataset}
     return {"Train": {"dataset": listed}, "Eval": {"dataset": {}}}
