@@ -20,7 +20,7 @@ from ...report.history import Plan
 from ..training import ranks
 from ..training.evaluation_steps import explain_missing
 from ..training.schedule import build_schedule
-from ..training.watching import Epoch, Evaluation, Observer, Step, Training, Watch
+from ..training.watching import Epoch, Evaluation, Observer, Outcome, Step, Training, Watch
 
 SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
 MEASURED_STEPS = 20  # before the first fit
@@ -196,11 +196,9 @@ class Budget(Observer):
         """Follow the last fit, and measure and fit anew when it is time."""
         taken = step.number - self._training.first_step
         self._measure(taken)
-        if ranks.is_first() and taken > SKIPPED_STEPS:
-            if self._left() <= 0:
-                self._watch.stop("budget spent", self._spent_sentence(step.number))
-            elif step.number >= self._fit_at or (self._is_due and taken >= SKIPPED_STEPS + MEASURED_STEPS):
-                self._fit(step.number, (monotonic() - self._measured_from) / (taken - SKIPPED_STEPS))
+        is_fit_due = taken >= SKIPPED_STEPS + MEASURED_STEPS and (self._is_due or step.number >= self._fit_at)
+        if not self._stop_if_spent(step.number) and is_fit_due and ranks.is_first():
+            self._fit(step.number, (monotonic() - self._measured_from) / (taken - SKIPPED_STEPS))
         last_step = ranks.orders().get("last step")
         if last_step is not None and last_step != self._schedule.last_step:
             self._follow(step.number, last_step)
@@ -208,12 +206,23 @@ class Budget(Observer):
             set_rate(self._training.optimizer, self._training.schedule, self._schedule.rate(step.number))
 
     def evaluation(self, evaluation: Evaluation) -> None:
-        """Evaluations cost time too: fit anew."""
+        """Evaluations cost time too: fit anew, and take no step more if this one took all that was left."""
         self._is_due = self._is_evaluated = True
+        self._stop_if_spent(evaluation.step)
 
     def epoch(self, epoch: Epoch) -> None:
-        """So do checkpoints."""
+        """Checkpoints cost time too."""
         self._is_due = True
+
+    def end(self, outcome: Outcome) -> None:
+        """Say if the training took longer than its budget: steps, an evaluation and checkpoints are not cut short."""
+        minutes, has_run = self._elapsed() / 60, outcome.step > self._training.first_step
+        is_whole = outcome.name in ("finished", "stopped early", "budget spent")
+        if ranks.is_first() and is_whole and has_run and minutes > (1 + TOLD_CHANGE) * self.minutes:
+            self._training.logger.warning(
+                f"The training took {minutes:.3g} minutes, and Global.max_minutes is {self.minutes:g}: it ends between"
+                " two steps, and checkpoints are written after the last one."
+            )
 
     def _find_position(self) -> float:
         """Where in the schedule the training begins or goes on, in [0, 1]."""
@@ -231,6 +240,13 @@ class Budget(Observer):
                 f" back from {before:.0%} of its way to {position:.0%}."
             )
         return position
+
+    def _stop_if_spent(self, step: int) -> bool:
+        """End the training if its time is spent. Rank 0 decides."""
+        is_spent = ranks.is_first() and self._left() <= 0
+        if is_spent:
+            self._watch.stop("budget spent", self._spent_sentence(step))
+        return is_spent
 
     def _elapsed(self) -> float:
         return self.spent + monotonic() - self._begun

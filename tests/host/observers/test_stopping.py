@@ -193,6 +193,32 @@ def test_a_spent_budget_takes_no_step(stopping, monkeypatch):
     assert outcome.name == "budget spent"
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 3.5])
+def test_a_budget_of_a_few_steps_holds_too(stopping, monkeypatch, seconds):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, seconds)
+    assert len(steps) == math.ceil(seconds)
+    assert outcome.name == "budget spent"
+    assert outcome.sentence.startswith(
+        f"The time of Global.max_minutes={seconds / 60:g} is spent after step {len(steps)};"
+    )
+
+
+def test_no_step_is_taken_after_an_evaluation_that_took_the_time(stopping, monkeypatch):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, 10, evaluation=9.0)
+    assert [step.number for step in steps] == [1, 2]
+    assert outcome.name == "budget spent"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "evaluation", "epochs", "said"), [(10, 9.0, 100, 1), (100, 0.0, 100, 0), (0.5, 0.0, 100, 1)]
+)
+def test_a_training_says_at_its_end_that_it_took_longer_than_its_budget(
+    stopping, monkeypatch, caplog, seconds, evaluation, epochs, said
+):
+    train_for(stopping, monkeypatch, seconds, evaluation, epochs)
+    assert len([text for text in caplog.messages if "minutes, and Global.max_minutes is" in text]) == said
+
+
 def test_the_end_says_how_to_go_on(stopping, monkeypatch):
     _, outcome, _, _ = train_for(stopping, monkeypatch, 60, spent=61.0)
     assert outcome.sentence == (
