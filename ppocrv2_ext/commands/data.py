@@ -32,7 +32,7 @@ def check(
         report_file: where the findings are written as JSON; None for nowhere.
         fix_folder: where label files without the broken samples are written; None for nowhere.
     Returns:
-        The exit code: 1 if a training would drop samples, keep doubtful ones or have nothing to learn, else 0.
+        The exit code: 1 if a training would drop samples, keep doubtful ones or have no text, else 0.
     Raises:
         UserError: a label file or a folder is missing, or a file cannot be written.
     """
@@ -43,8 +43,8 @@ def check(
     report = check_samples(host, config, ("Train", "Eval"))
     check_report.print_report(report)
     for data_set in report.sets:
-        if data_set.has_nothing_to_learn:
-            warn(findings.explain_nothing_to_learn(data_set))
+        if data_set.has_no_text:
+            warn(findings.explain_no_text(data_set))
     if report_file:
         check_report.write_json(report, report_file)
     for line in clean.fix(report, fix_folder) if fix_folder else ():

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..files import PathLike, atomic_write
 from .advice import advise
 from .dictionary import read_without_mark
-from .findings import Report, Sample, SetFindings, explain_nothing_to_learn, list_files, list_unknown_characters
+from .findings import Report, Sample, SetFindings, explain_no_text, list_files, list_unknown_characters
 from .labels import IGNORED_TEXTS
 from .lmdbs import Labels, read_corrections
 from .reasons import BOX, FAIL, IGNORED, REASONS, UNUSABLE
@@ -26,8 +26,8 @@ def require_usable(report: Report) -> None:
     """Refuse a data set that leaves nothing to train on or to evaluate.
 
     Raises:
-        UserError: no line of a set is usable; or all text of a detector's training set is ignored; or the dictionary
-            lacks characters and ``Global.unknown_characters`` is ``fail``.
+        UserError: no line of a set is usable; or all text of a detector's set is ignored, or of a recognizer's is
+            spaces; or the dictionary lacks characters and ``Global.unknown_characters`` is ``fail``.
     """
     for data_set in report.sets:
         if data_set.effects["unknown-character"] == FAIL and data_set.unknown_characters:
@@ -40,8 +40,8 @@ def require_usable(report: Report) -> None:
                 f"{data_set.mode}: none of the {len(data_set.samples)} lines of {list_files(data_set)} is usable"
                 f"{_first_problem(data_set)}. {ENDING}"
             )
-        if data_set.has_nothing_to_learn:
-            raise UserError(explain_nothing_to_learn(data_set))
+        if data_set.has_no_text:
+            raise UserError(explain_no_text(data_set))
 
 
 def _first_problem(data_set: SetFindings) -> str:

@@ -120,10 +120,11 @@ class SetFindings:
         """Whether a sample is kept that its user should look at."""
         return any(self.effects[reason] == DOUBTFUL for reason in self.places)
 
-    @property
-    def has_nothing_to_learn(self) -> bool:
-        """Whether this is the training set of a detector in which all text is ignored."""
-        return self.mode == "Train" and 0 < self.boxes == self.ignored_boxes
+    @functools.cached_property
+    def has_no_text(self) -> bool:
+        """Whether all text of a detector is ignored, or every text of a recognizer is made of spaces."""
+        texts = [sample.check.label for sample in self.usable_samples if sample.check.text_length]
+        return 0 < self.boxes == self.ignored_boxes or (bool(texts) and not any(map(str.strip, texts)))
 
     @property
     def needs_rewriting(self) -> bool:
@@ -140,8 +141,8 @@ class Report(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """Whether a training would use all the data, doubt none of it, and have something to learn."""
-        return not any(each.loses_data or each.is_doubtful or each.has_nothing_to_learn for each in self.sets)
+        """Whether a training would use all the data, doubt none of it, and have texts to learn and to evaluate."""
+        return not any(each.loses_data or each.is_doubtful or each.has_no_text for each in self.sets)
 
 
 def list_files(data_set: SetFindings) -> str:
@@ -158,9 +159,15 @@ def list_unknown_characters(data_set: SetFindings, shown: int = CHARACTERS_SHOWN
     return ", ".join(first) + (f" and {more} more" if more else "")
 
 
-def explain_nothing_to_learn(data_set: SetFindings) -> str:
-    """The sentence about a training set in which all text is ignored."""
-    return (
-        f"{data_set.mode}: all {data_set.boxes} boxes of {list_files(data_set)} are ignored (### or *):"
-        " there is nothing to learn."
-    )
+def explain_no_text(data_set: SetFindings) -> str:
+    """The sentence about a set that :attr:`SetFindings.has_no_text`."""
+    files = list_files(data_set)
+    if data_set.boxes:
+        said = f"all {data_set.boxes} boxes of {files} are ignored (### or *)"
+        effect = "hmean is 0 whatever the network finds"
+    else:
+        said = f"all {len(data_set.usable_samples)} texts of {files} are spaces"
+        effect = "acc counts the lines of which the network reads nothing"
+    if data_set.mode == "Train":
+        return f"Train: {said}: there is nothing to learn."
+    return f"{data_set.mode}: {said}, so {effect}; name a label file with text."

@@ -75,6 +75,20 @@ def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
     result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
     assert result.exit_code == 1, result.output
     assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
+    assert "Eval: all 1 boxes of scenes.txt are ignored (### or *), so hmean is 0" in result.output
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "check"])
+def test_an_evaluation_set_of_ignored_boxes_is_found_by_every_command(run, folder, host_inputs, command):
+    box = {"transcription": "###", "points": [[1, 1], [40, 1], [40, 40], [1, 40]]}
+    write(folder / "ignored.txt", "a.png\t" + json.dumps([box]))
+    write(folder / "scenes.txt", *["a.png\t" + json.dumps([{**box, "transcription": "EXIT"}])] * 2)
+    (folder / "best.pdparams").touch()
+    weights = ["Global.pretrained_model=best", "Eval.dataset.label_file_list=[ignored.txt]"]
+    result = run(command, "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt", *weights))
+    assert result.exit_code == (1 if command == "check" else 2), result.output
+    assert "Eval: all 1 boxes of ignored.txt are ignored (### or *), so hmean is 0 whatever" in result.output
+    assert not host_inputs
 
 
 def test_fix_writes_the_usable_lines_and_overwrites_no_file(run, folder):

@@ -206,6 +206,26 @@ def test_a_training_set_without_text_is_refused(folder, lines):
         clean.require_usable(check_data(scenes(folder, *lines)))
 
 
+def test_an_evaluation_in_which_all_boxes_are_ignored_is_refused(folder):
+    report = check_data(scenes(folder, *[GOOD_SCENES["all-ignored"]] * 2), ("Eval",))
+    assert not report.is_sound
+    sentence = "so hmean is 0 whatever the network finds; name a label file with text."
+    with pytest.raises(UserError, match=rf"^Eval: all 2 boxes of .*scenes\.txt are ignored \(### or \*\), {sentence}"):
+        clean.require_usable(report)
+    clean.require_usable(check_data(scenes(folder, GOOD_SCENES["all-ignored"], GOOD_SCENES["sound"]), ("Eval",)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "end"), [("Train", ": there is nothing to learn."), ("Eval", ", so acc counts the lines of which ")]
+)
+def test_texts_of_spaces_alone_are_no_text(folder, mode, end):
+    lines = ["a.png\t ", "a.png\t   "]
+    report = check_data(words(folder, *lines, use_space_char=True), (mode,))
+    with pytest.raises(UserError, match=rf"^{mode}: all 2 texts of .*words\.txt are spaces{end}"):
+        clean.require_usable(report)
+    clean.require_usable(check_data(words(folder, *lines, "a.png\ta", use_space_char=True), (mode,)))
+
+
 @pytest.mark.parametrize(("choice", "usable"), [("drop-character", 2), ("skip", 1)])
 def test_the_config_chooses_whether_unknown_characters_or_their_lines_are_dropped(folder, choice, usable):
     data_set = train_set(words(folder, "a.png\ta€", "a.png\ta", unknown_characters=choice))
