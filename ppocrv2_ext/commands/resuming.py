@@ -106,10 +106,11 @@ def is_finished(config: dict, rank: int = 0) -> bool:
 
 
 def require_state(config: dict, folder: Path) -> None:
-    """Refuse a changed schedule of the learning rate, or of an average, for which the checkpoint holds too little.
+    """Refuse changed shares of an average for which the checkpoint holds too little.
 
-    Any other schedule that the user gives holds from the next step on, at the place of the checkpoint in it. So does
-    the present one if the epochs have another length now. :mod:`ppocrv2_ext.host.training.resume` does it and says so.
+    Any schedule of the learning rate that the user gives holds from the next step on, at the place of the checkpoint in
+    it. So does the present one if the epochs have another length now. :mod:`ppocrv2_ext.host.training.resume` does it
+    and says so.
 
     Args:
         config: the config to resume with.
@@ -117,30 +118,9 @@ def require_state(config: dict, folder: Path) -> None:
     Raises:
         UserError: the checkpoint holds too little.
     """
-    file, checkpoint = folder / "resolved.yml", without_suffix(config["Global"]["checkpoints"])
-    if not file.is_file():
-        return
-    before = yaml_files.read(file)
-    old, new = (each["Optimizer"].get("lr") or {} for each in (before, config))
-    if list_states(new) - list_states(old):
-        start = yaml_files.assignment("Global.pretrained_model", checkpoint)
-        raise UserError(
-            f"--resume {folder}: Optimizer.lr was {old}, and its checkpoint holds no state for {new}; resume with the"
-            f" old one, or start anew with -o {start} and another Global.save_model_dir."
-        )
-    _require_average(before["Global"], config["Global"], folder)
-
-
-def list_states(schedule: dict) -> set[str]:
-    """What a checkpoint must hold so that Paddle can restore a schedule.
-
-    Args:
-        schedule: the section ``Optimizer.lr``.
-    """
-    decays, warms_up = schedule.get("name", "Const") != "Const", bool(schedule.get("warmup_epoch"))
-    return ({"schedule"} if decays or warms_up else set()) | (
-        {"schedule after a warm-up"} if decays and warms_up else set()
-    )
+    file = folder / "resolved.yml"
+    if file.is_file():
+        _require_average(yaml_files.read(file)["Global"], config["Global"], folder)
 
 
 def _require_average(old: dict, new: dict, folder: Path) -> None:

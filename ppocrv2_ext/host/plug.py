@@ -38,7 +38,7 @@ from .networks import (  # noqa: F401  (two of them only register)
     save_load,
 )
 from .samples import datasets, lmdb_datasets, loader
-from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, watching
+from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, schedule, watching
 from .training.loop import surround
 
 
@@ -59,6 +59,7 @@ def _from_config(registry: Registry, name: str) -> Callable:
 FUNCTIONS = (
     ("ppocr.utils.save_load", "load_pretrained_params", lambda theirs: save_load.load_pretrained_params),
     ("ppocr.utils.save_load", "load_model", save_load.check_load),
+    ("ppocr.utils.save_load", "load_model", schedule.leave_other_schedule),
     ("ppocr.utils.save_load", "save_model", nan_guard.check_checkpoint),
     ("ppocr.modeling.backbones", "build_backbone", extend_builder(BACKBONES, construct)),
     ("ppocr.modeling.necks", "build_neck", extend_builder(NECKS, construct)),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import platform
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import paddle
 from paddle.optimizer.lr import LRScheduler
 
+from ...checkpoints import pickles
+from ...checkpoints.paths import with_suffix
 from ...checkpoints.sets import Position
+from ...errors import UserError
 
 
 def build_schedule(optimizer: dict, epochs: int, steps_per_epoch: int) -> LRScheduler | float:
@@ -22,6 +28,49 @@ def build_schedule(optimizer: dict, epochs: int, steps_per_epoch: int) -> LRSche
 
     with paddle.utils.unique_name.guard():  # the names of the network that is trained stay as they are
         return build_optimizer(optimizer, epochs, steps_per_epoch, paddle.nn.Linear(1, 1))[1]
+
+
+def leave_other_schedule(load_model: Callable) -> Callable:
+    """PaddleOCR's ``load_model``, which restores no schedule of the learning rate from one of another form.
+
+    A schedule with a warm-up holds the schedule after it, and Paddle restores both or fails. A rate that is a number
+    has no state at all. Which form a config gives also depends on the length of an epoch: a warm-up of 0.2 epochs is
+    none where an epoch has two steps. :func:`move_schedule` puts the schedule in its place anyhow.
+    """
+
+    @functools.wraps(load_model)
+    def load(*arguments: Any, **options: Any) -> dict:
+        given = inspect.signature(load_model).bind(*arguments, **options).arguments
+        optimizer, checkpoint = given.get("optimizer"), given["config"]["Global"].get("checkpoints")
+        if optimizer is None or not checkpoint or not isinstance(optimizer._learning_rate, LRScheduler):
+            return load_model(*arguments, **options)
+        schedule, state = optimizer._learning_rate, _read_optimizer_state(checkpoint)
+        if not state or _has_form(state.get("LR_Scheduler"), schedule.state_dict()):
+            return load_model(*arguments, **options)
+        optimizer._learning_rate = float(schedule())  # for a number Paddle restores nothing
+        try:
+            return load_model(*arguments, **options)
+        finally:
+            optimizer._learning_rate = schedule
+
+    return load
+
+
+def _read_optimizer_state(checkpoint: str) -> dict | None:
+    """The content of ``.pdopt``; None if it is none, which is told by who loads it."""
+    file = with_suffix(checkpoint).with_suffix(".pdopt")
+    try:
+        state = pickles.read(file) if file.is_file() else None
+    except UserError:
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def _has_form(state: Any, own: Mapping[str, Any]) -> bool:
+    """Whether a state of a schedule has the names of ``own``, and so have the states in it."""
+    if not isinstance(state, dict) or state.keys() != own.keys():
+        return False
+    return all(_has_form(state[key], value) for key, value in own.items() if isinstance(value, dict))
 
 
 def count_schedule_steps(place: Position) -> int:

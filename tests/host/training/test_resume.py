@@ -316,6 +316,12 @@ WARM = "Optimizer.lr={name: Cosine, learning_rate: 0.002, warmup_epoch: 3}"
 PIECEWISE = "Optimizer.lr={name: Piecewise, decay_epochs: [3], values: [0.001, 0.0001]}"
 OTHER_PIECEWISE = "Optimizer.lr={name: Piecewise, decay_epochs: [1, 3], values: [0.003, 0.002, 0.0002]}"
 CONSTANT = "Optimizer.lr={name: Const, learning_rate: 0.0003}"
+CONSTANT_WARM = "Optimizer.lr={name: Const, learning_rate: 0.0003, warmup_epoch: 3}"
+
+
+def warm(epochs):
+    """A schedule whose warm-up takes a part of an epoch: none of two steps for a fifth, one of two for a third."""
+    return f"Optimizer.lr={{name: Cosine, learning_rate: 0.002, warmup_epoch: {epochs}}}"
 
 
 def stop_and_go_on(run, before, *now, signal_at):
@@ -345,6 +351,14 @@ def read_rates(folder, first_step):
         (PIECEWISE, [OTHER_PIECEWISE], 2, 4),
         (COSINE, [PIECEWISE], 2, 4),
         (COSINE, [CONSTANT], 2, 4),
+        (warm(0.2), ["Train.loader.batch_size_per_card=2"], 4, 4),
+        (warm(0.33), ["Train.loader.batch_size_per_card=8"], 1, 4),
+        (COSINE, [WARM], 2, 4),
+        (WARM, [COSINE], 2, 4),
+        (CONSTANT, [COSINE], 2, 4),
+        (CONSTANT, [WARM], 2, 4),
+        (CONSTANT, [CONSTANT_WARM], 2, 4),
+        (CONSTANT_WARM, [WARM], 2, 4),
     ],
 )
 def test_the_rates_of_a_resumed_training_are_those_of_its_options_at_the_same_epochs(
