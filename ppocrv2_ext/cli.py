@@ -96,7 +96,7 @@ def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> lis
 path_option = functools.partial(click.option, callback=refuse_empty)
 path_argument = functools.partial(click.argument, callback=refuse_empty)
 
-host_option = click.option(
+host_option = path_option(
     "--paddleocr",
     "directory",
     metavar="DIR",
@@ -191,8 +191,8 @@ def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")
 @config_options
-@click.option("--json", "report_file", metavar="FILE", help="Also write the findings, with every place, to FILE.")
-@click.option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
+@path_option("--json", "report_file", metavar="FILE", help="Also write the findings, with every place, to FILE.")
+@path_option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
 def check(
     name: str, overrides: tuple[str, ...], directory: str | None, report_file: str | None, fix_folder: str | None
 ) -> None:
@@ -272,9 +272,7 @@ def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> No
 
 @main.command(cls=ConfigCommand, short_help="Export an inference model, and ONNX.")
 @config_options
-@click.option(
-    "--output", metavar="DIR", help="The folder to write the model into. [default: Global.save_inference_dir]"
-)
+@path_option("--output", metavar="DIR", help="The folder to write the model into. [default: Global.save_inference_dir]")
 @click.option("--onnx", is_flag=True, help="Also convert to ONNX, and check that it computes the same.")
 @click.option(
     "--network",
@@ -314,7 +312,7 @@ min_score_option = click.option(
     show_default=True,
     help="Leave lines out that are read with a lower score, from 0 to 1.",
 )
-data_dir_option = click.option(
+data_dir_option = path_option(
     "--data-dir", metavar="DIR", help="The folder that the images are relative to. [default: that of LABELS]"
 )
 
@@ -336,7 +334,7 @@ def model_options(command: Callable) -> Callable:
     help="picture: boxes and texts drawn. pdf-text: a PDF whose text can be searched.",
 )
 @min_score_option
-@click.option(
+@path_option(
     "--output", metavar="DIR", help="The folder to write a file for each picture into. [default: standard output]"
 )
 def ocr(
@@ -377,7 +375,7 @@ def ocr(
 @engine_option
 @click.option("--ignore-case", is_flag=True, help="Take upper and lower case for the same.")
 @click.option("--ignore-space", is_flag=True, help="Let spaces not count.")
-@click.option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
+@path_option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
 def compare(
     before: str,
     after: str,
@@ -434,7 +432,7 @@ def compress(
 @main.command(short_help="Read with an exported model in other programs, and compare.")
 @path_argument("model", metavar="DIR")
 @path_argument("pictures", nargs=-1, metavar="[PICTURE ...]")
-@click.option("--data", metavar="LABELS", help="A label file whose pictures are read too.")
+@path_option("--data", metavar="LABELS", help="A label file whose pictures are read too.")
 @data_dir_option
 @path_option(
     "--python",
@@ -484,7 +482,7 @@ def verify(
     show_default=True,
     help="How many of the worst pictures to list.",
 )
-@click.option("--json", "report_file", metavar="FILE", help="Also write all numbers, of each picture too, to FILE.")
+@path_option("--json", "report_file", metavar="FILE", help="Also write all numbers, of each picture too, to FILE.")
 def eval_system(
     det: str | None,
     rec: str | None,

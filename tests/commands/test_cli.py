@@ -110,6 +110,15 @@ def test_a_config_that_runs_code_is_refused(run, tmp_path):
         (["verify", "model", ""], "an argument is empty; give PICTURE, or leave it out."),
         (["verify", "model", "a.png", "--python", ""], "--python is empty; give PATH, or leave it out."),
         (["eval-system", "--data", "a.txt", "--rec", ""], "--rec is empty; give DIR, or leave it out."),
+        (["eval-system", "--data", "a.txt", "--json", ""], "--json is empty; give FILE, or leave it out."),
+        (["eval-system", "--data", "a.txt", "--data-dir", ""], "--data-dir is empty; give DIR, or leave it out."),
+        (["ocr", "a.png", "--output", ""], "--output is empty; give DIR, or leave it out."),
+        (["check", "-c", FINETUNE, "--fix", ""], "--fix is empty; give DIR, or leave it out."),
+        (["check", "-c", FINETUNE, "--json", ""], "--json is empty; give FILE, or leave it out."),
+        (["check", "-c", FINETUNE, "--paddleocr", ""], "--paddleocr is empty; give DIR, or leave it out."),
+        (["export", "-c", FINETUNE, "--output", ""], "--output is empty; give DIR, or leave it out."),
+        (["verify", "model", "--data", ""], "--data is empty; give LABELS, or leave it out."),
+        (["compare", "a", "b", "--data", "c", "--output", ""], "--output is empty; give FILE.html, or leave it out."),
     ],
 )
 def test_an_empty_path_is_refused_and_is_not_the_working_directory(run, arguments, sentence):
