@@ -13,13 +13,15 @@ from typing import Any
 import click
 
 from . import __version__, commands
-from .commands.terminal import warn
+from .commands.terminal import escape_unknown_characters, warn
 from .errors import UserError
+from .interrupts import STOPPED, Stopping
 
 # Paddle says this whenever it is imported. It concerns people who compile operators.
 warnings.filterwarnings("ignore", message="No ccache found")
 
 FULL_OR_BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what may be wrong where output goes
+CLOSED_PIPE = 141  # the exit code of a program that SIGPIPE ends, such as one before `| head -1`
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -32,6 +34,18 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that the user chose."""
+        escape_unknown_characters()
+        with Stopping() as stopping:
+            try:
+                return self._invoke(ctx)
+            except (Exception, KeyboardInterrupt) as error:
+                if not (stopping.came or isinstance(error, KeyboardInterrupt)):
+                    raise
+                # click would exit with 1, which says that something was found
+                warn(STOPPED)
+                sys.exit(130)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -39,6 +53,9 @@ class Group(click.Group):
                 raise
             warn(str(error))
             sys.exit(2)
+        except BrokenPipeError:  # click would exit with 1 here too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+            sys.exit(CLOSED_PIPE)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not _has_working_directory() and not ctx.params.get("debug"):
                 warn("the working directory was deleted; change to one that exists.")
@@ -48,9 +65,6 @@ class Group(click.Group):
                 raise
             warn(f"cannot write to standard output: {error.strerror}; send it to another place.")
             sys.exit(2)
-        except KeyboardInterrupt:  # click would exit with 1, which says that something was found
-            warn("stopped.")
-            sys.exit(130)
 
 
 def _has_working_directory() -> bool:

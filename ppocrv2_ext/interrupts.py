@@ -5,6 +5,8 @@ at once. Outside the loop a signal ends the command at once too.
 
 ``paddle.distributed.launch`` repeats SIGTERM by itself. So in the processes that it starts, a further SIGTERM is a
 second signal only :data:`REPEATING` seconds after the first one. SIGINT, which it never sends, is one at any time.
+
+Every other command, and what comes before a training, is ended by SIGINT with one line: :class:`Stopping`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,58 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+STOPPED = "stopped."  # what a command says that SIGINT has ended
+IMPORTING = "<frozen importlib"  # how the names of the files begin whose functions import
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REPEATING = 10  # seconds, more than the launchers take for all their SIGTERMs
+
+
+class Stopping:
+    """A context in which SIGINT ends a command with one line and the exit code 130.
+
+    It raises KeyboardInterrupt, so that the command puts away what it has begun. In the middle of an import it ends the
+    process at once: of an exception that is raised there, Paddle makes an ImportError, and Python may drop it.
+
+    ``came`` says whether there was a SIGINT. Then any error is its consequence.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._process = os.getpid()
+        self._before: Any = None
+
+    def __enter__(self) -> Stopping:
+        before = signal.getsignal(signal.SIGINT)
+        # A process in the background ignores SIGINT, and goes on to. Python allows handlers only in its main thread.
+        is_usual = before is signal.default_int_handler or isinstance(getattr(before, "__self__", None), Stopping)
+        if is_usual and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def leave_to_system(self) -> None:
+        """Let SIGINT end the process from now on, without a word."""
+        if self._before is not None:
+            self._before = signal.SIG_DFL
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() == self._process:  # else it was forked from this one, which says enough
+            self.came = True
+            if _is_importing(frame):
+                os.write(2, f"ppocrv2: {STOPPED}\n".encode())
+                os._exit(128 + number)
+        raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(IMPORTING):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Interrupted(BaseException):

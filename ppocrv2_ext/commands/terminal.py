@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -16,6 +19,25 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 110  # columns of a table
+ESCAPED = "ppocrv2-escaped"  # the name of a handler of errors, as Python's `codecs` keeps them
+
+
+def escape_unknown_characters() -> None:
+    """From now on, print a character that the terminal's encoding lacks as ``\\uXXXX``, as JSON has it.
+
+    Python would end the command with a UnicodeEncodeError.
+    """
+    codecs.register_error(ESCAPED, _escape)
+    for stream in (sys.stdout, sys.stderr):
+        # Of "surrogateescape", a name of a file that is in no encoding comes out as it is.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "surrogateescape":
+            stream.reconfigure(errors=ESCAPED)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def make_table(*heads: str) -> Table:

@@ -28,6 +28,8 @@ from .terminal import warn
 if TYPE_CHECKING:
     from ..host import Host
 
+NOTHING_YET = "no step was taken yet, and nothing was changed."  # when a signal ended the training
+
 
 def train(name: str, overrides: Sequence[str] = (), directory: str | None = None, resume: str | None = None) -> None:
     """Train with PaddleOCR's ``tools/train.py``. The output folder gets the config in use as ``resolved.yml``.
@@ -42,7 +44,13 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         try:
             _train(name, overrides, directory, resume, signals)
         except interrupts.Interrupted:
-            signals.report = "no step was taken yet, and nothing was changed."
+            signals.report = NOTHING_YET
+        except Exception:
+            if (
+                not signals.ends_at_once
+            ):  # else it came from the signal: in an import, Paddle makes an ImportError of it
+                raise
+            signals.report = NOTHING_YET
     if signals.report:
         # Not by `warn`: the sentence ends in a command, which a full stop would break.
         click.echo(f"ppocrv2: stopped by a signal: {signals.report}", err=True)

@@ -1,14 +1,17 @@
 """The command: what bad input gets is one sentence and exit code 2, before anything is written."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ppocrv2_ext import config
+from ppocrv2_ext import config, interrupts
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import train
 from ppocrv2_ext.errors import UserError
@@ -183,6 +186,82 @@ def test_a_command_that_is_interrupted_does_not_exit_like_one_that_found_somethi
     assert (result.exit_code, result.output) == (130, "ppocrv2: stopped.\n")
 
 
+AFTER_START = "import sys; from ppocrv2_ext.__main__ import run; print(flush=True); sys.argv[0] = 'ppocrv2'; run()"
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0])
+@pytest.mark.parametrize("command", ["info", "weights rec --output out", "train -c absent.yml --paddleocr absent"])
+def test_ctrl_c_is_answered_by_one_line_while_packages_are_imported(tmp_path, command, delay):
+    process = subprocess.Popen(
+        [sys.executable, "-c", AFTER_START, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # the suite may ignore it
+    )
+    process.stdout.readline()
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1]
+    if process.returncode != 130:  # it was faster
+        assert "stopped" not in said
+        assert process.returncode in (0, 2)
+    assert said.count("\n") <= 1, said
+
+
+def test_a_process_in_the_background_goes_on_to_ignore_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupts.Stopping():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_error_that_ctrl_c_led_to_is_not_told_as_one(run, monkeypatch):
+    def load(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(main.commands["configs"], "callback", load)
+    result = run("configs")
+    assert (result.exit_code, result.output) == (130, "ppocrv2: stopped.\n")
+
+
+def test_a_signal_that_an_import_turns_into_an_error_ends_a_training_as_a_signal(run, monkeypatch):
+    def load(*_, **__):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except interrupts.Interrupted:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(train, "_train", load)
+    result = run("train", "-c", FINETUNE)
+    assert (result.exit_code, result.output.count("\n")) == (143, 1)
+    assert "stopped by a signal: no step was taken yet" in result.output
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_characters_that_standard_output_lacks_are_escaped_as_in_json(tmp_path, encoding):
+    script = (
+        "from ppocrv2_ext.commands import terminal; terminal.escape_unknown_characters(); print('\u4e2d\U0001f600\xe9')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True)
+    assert json.loads(f'"{done.stdout.decode(encoding).strip()}"') == "\u4e2d\U0001f600\xe9"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])  # click takes UTF-8 for ascii
+def test_a_config_with_other_characters_than_the_terminal_s_is_printed(tmp_path, encoding):
+    (tmp_path / "a.yml").write_text("# \u4e2d\n", encoding="utf-8")
+    command = [sys.executable, "-m", "ppocrv2_ext", "configs", "a.yml"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "# \\u4e2d\n", "")
+
+
 def test_several_overrides_may_follow_one_o(run, words):
     result = run("eval", "-c", FINETUNE, "-o", "Global.epoch_nums=1", "Global.sed=1", "-o", "Global.use_gp=1", *words)
     assert result.output.count("did you mean") == 3
@@ -267,7 +346,8 @@ def test_a_pipe_that_nobody_reads_ends_a_command_without_a_word():
     command = [sys.executable, "-m", "ppocrv2_ext", "configs"]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    # As of a program that SIGPIPE ends: 1 would say that the command found something.
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(
