@@ -177,7 +177,8 @@ def write_checkpoint(
     with atomic_write(file) as weights:
         if is_safe:
             arrays = {key: np.ascontiguousarray(as_array(value)) for key, value in params.items()}
-            _import_safetensors(file).save_file(arrays, str(weights))
+            # Python writes the bytes: an error of the disk is an OSError then, and not one of the package's own.
+            weights.write_bytes(_import_safetensors(file).save(arrays))
         else:
             tensors = {key: v if isinstance(v, paddle.Tensor) else paddle.to_tensor(v) for key, v in params.items()}
             paddle.save(tensors, str(weights))

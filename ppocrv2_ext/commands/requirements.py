@@ -211,7 +211,7 @@ def require_writable(directory: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror or error}.") from None
+        raise UserError(f"cannot write to {path}: {error.strerror or error}; name another folder.") from None
     return path
 
 

@@ -60,7 +60,7 @@ def refused(result, *parts):
         ("Eval.dataset.ratio_list=[1.0,1.0]", ["Eval.dataset.ratio_list must hold a share"]),
         ("Global.pretrained_model=nowhere/best", ["Global.pretrained_model", "no file nowhere/best.pdparams"]),
         ("Global.checkpoints=nowhere/latest", ["Global.checkpoints", "no file nowhere/latest.pdparams"]),
-        ("Global.save_model_dir=train.txt/out", ["cannot write to train.txt/out"]),
+        ("Global.save_model_dir=train.txt/out", ["cannot write to train.txt/out", "; name another folder."]),
         ("Global.use_sync_bn=true", ["freeze_norm", "use_sync_bn=false"]),
     ],
 )
