@@ -111,6 +111,21 @@ def find_obstacle(path: PathLike, devices: bool = True) -> str | None:
     return None if devices and stat.S_ISCHR(mode) else _describe(mode)
 
 
+def synchronize(path: PathLike) -> None:
+    """Let a file, or the names in a folder, reach the disk. What a disk has no room for may be known only then.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if os.path.isdir(path) and not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_regular(path: PathLike) -> bytes:
     """The bytes of a file, which :func:`open_regular` opens."""
     with open_regular(path) as file:

@@ -11,7 +11,6 @@ import click
 
 from ..checkpoints import published
 from ..errors import UserError, pluralize
-from ..files import atomic_write
 from .terminal import make_table, print_table, show_progress, warn, warn_first
 
 if TYPE_CHECKING:
@@ -262,17 +261,17 @@ def _print_before_and_after(
 
 
 def _write(output: Path, content: bytes, description: Path | dict) -> None:
-    """Write the folder of a model. Without its last file, ``inference.onnx``, it is none."""
+    """Write the folder of a model: all of it, or nothing."""
     import yaml
 
     from ..deploy.model_folder import ONNX_FILE
+    from ..deploy.model_writing import writing_model
 
     text = (
         yaml.safe_dump(description, allow_unicode=True, sort_keys=False)
         if isinstance(description, dict)
         else description.read_text(encoding="utf-8")
     )
-    with atomic_write(output / "inference.yml") as part:
-        part.write_text(text, encoding="utf-8")
-    with atomic_write(output / ONNX_FILE) as part:
-        part.write_bytes(content)
+    with writing_model(output) as part:
+        (part / "inference.yml").write_text(text, encoding="utf-8")
+        (part / ONNX_FILE).write_bytes(content)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -31,10 +33,11 @@ def export(
         onnx: convert the model to ONNX too and check that it computes the same.
         network: of a model of several networks, the one to export; None for the one with the best recorded metric.
     Raises:
-        UserError: the config names no weights or no folder, or its dictionary is not the one of the training.
+        UserError: the config names no weights or no folder, its dictionary is not the one of the training, or the model
+            cannot be written. Then the folder is as it was.
     """
     from ..data.clean import with_clean_dictionary
-    from ..deploy.model_folder import list_model_files, remove_older
+    from ..deploy.model_writing import require_whole_model, writing_model
 
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
@@ -44,21 +47,37 @@ def export(
     if not config["Global"].get("save_inference_dir"):
         raise UserError("where to? Name a folder: --output DIR.")
     folder = requirements.require_writable(config["Global"]["save_inference_dir"])
-    before = list_model_files(folder)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, writing_model(folder) as part:
+        config = {**config, "Global": {**config["Global"], "save_inference_dir": str(part)}}
         config = with_clean_dictionary(config, scratch)
         if "Models" in config["Architecture"]:
             network = _choose_network(config) if network is None else network
             config = _extract_network(config, network, Path(scratch))
         else:
             networks.select_network(config["Architecture"], network)  # refuses the name of a network
-        run_host_script(host, "tools/export_model.py", config)
-    for file in remove_older(folder, before):
-        click.echo(f"Removed {file}, which held the model of an earlier export.")
-    if onnx:
-        from ..deploy.onnx_conversion import convert_and_compare
+        with _log_of(part, folder):
+            run_host_script(host, "tools/export_model.py", config)
+        require_whole_model(part)
+        if onnx:
+            from ..deploy.onnx_conversion import convert_and_compare
 
-        convert_and_compare(folder)
+            convert_and_compare(part, folder)
+
+
+@contextlib.contextmanager
+def _log_of(part: Path, folder: Path) -> Iterator[None]:
+    """A context in which PaddleOCR's log names ``folder`` where the exporter names ``part``."""
+
+    def rename(record: logging.LogRecord) -> bool:
+        record.msg = str(record.msg).replace(str(part), str(folder))
+        return True
+
+    logger = logging.getLogger("ppocr")
+    logger.addFilter(rename)
+    try:
+        yield
+    finally:
+        logger.removeFilter(rename)
 
 
 def _with_known_steps(config: dict) -> dict:

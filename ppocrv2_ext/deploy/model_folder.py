@@ -6,7 +6,6 @@ parameters, ``inference.pdiparams``; and the description, ``inference.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,37 +47,13 @@ def find_model_files(model_dir: PathLike) -> tuple[Path, Path]:
 
 
 def find_exported_models(directory: PathLike) -> list[Path]:
-    """The folders of exported models: ``directory`` itself, or its folders for the networks of a distillation model."""
-    folder = Path(directory)
-    candidates = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
-    return [path for path in candidates if any((path / name).is_file() for name in PROGRAMS)]
+    """The folders of exported models: ``directory`` itself, or its folders for the networks of a distillation model.
 
-
-def list_model_files(directory: PathLike) -> dict[Path, int]:
-    """{file: time of its last change, in ns} of the programs and ONNX files in a folder and in its folders."""
-    folder = Path(directory)
-    places = [folder, *(path for path in folder.glob("*") if path.is_dir())]
-    files = [place / name for place in places for name in (*PROGRAMS, ONNX_FILE)]
-    return {file: file.stat().st_mtime_ns for file in files if file.is_file()}
-
-
-def remove_older(directory: PathLike, before: Mapping[Path, int]) -> list[Path]:
-    """Remove the model files that an export left as they were beside a program that it wrote.
-
-    Every reader takes the ONNX file, and the program of Paddle 3, first. So an old one would hide the new model.
-
-    Args:
-        directory: of the export.
-        before: :func:`list_model_files` of it, before the export.
-    Returns:
-        The files that were removed.
+    A hidden folder is none: an export that was killed may have left one.
     """
-    after = list_model_files(directory)
-    written = {file.parent for file, time in after.items() if file.name in PROGRAMS and before.get(file) != time}
-    older = [file for file, time in before.items() if file.parent in written and after.get(file) == time]
-    for file in older:
-        file.unlink()
-    return older
+    folder = Path(directory)
+    candidates = [folder, *sorted(path for path in folder.glob("[!.]*") if path.is_dir())]
+    return [path for path in candidates if any((path / name).is_file() for name in PROGRAMS)]
 
 
 def find_description(model_dir: PathLike) -> Path:

@@ -90,9 +90,11 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
     return float(np.max(largest))
 
 
-def convert_and_compare(directory: PathLike) -> list[Path]:
+def convert_and_compare(directory: PathLike, place: PathLike | None = None) -> list[Path]:
     """Convert every exported model in ``directory``, and compare the ONNX files with Paddle, on blocks and on text.
 
+    Args:
+        place: where the folder is going to be, for what is printed; None if it stays.
     Returns:
         The paths of the ONNX files, each beside its model.
     Raises:
@@ -110,10 +112,11 @@ def convert_and_compare(directory: PathLike) -> list[Path]:
             if not difference <= tolerance:
                 raise UserError(
                     f"{file} differs from {folder} by {difference:.1e}, and at most {tolerance:.0e} is rounding; "
-                    "do not use it, and read with --engine paddle."
+                    "export without --onnx, and read with --engine paddle."
                 )
             largest = max(largest, difference)
-        click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {largest:.1e}")
+        shown = file if place is None else Path(place) / file.relative_to(directory)
+        click.echo(f"{shown}: {file.stat().st_size / 2**20:.1f} MiB, largest difference from Paddle {largest:.1e}")
         files.append(file)
     return files
 

@@ -1,7 +1,6 @@
 """Exported recognizers: ONNX conversion and parity, decoding, preparing images, reading files of every kind."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -253,29 +252,6 @@ class TestFolders:
         (tmp_path / "inference.yml").write_text("PostProcess: !!python/object/apply:os.getcwd []")
         with pytest.raises(UserError, match="cannot read .*inference.yml \\(ConstructorError: could not determine"):
             model_folder.read_description(tmp_path)
-
-    def test_an_export_leaves_no_file_of_an_older_model_beside_its_own(self, tmp_path):
-        (tmp_path / "Student").mkdir()
-        for name in (
-            "inference.onnx",
-            "inference.pdmodel",
-            "inference.json",
-            "inference.yml",
-            "Student/inference.json",
-        ):
-            (tmp_path / name).write_text("old")
-            os.utime(tmp_path / name, (1, 1))
-        before = model_folder.list_model_files(tmp_path)
-        (tmp_path / "inference.json").write_text("new")
-        removed = model_folder.remove_older(tmp_path, before)
-        assert {file.name for file in removed} == {"inference.onnx", "inference.pdmodel"}
-        assert (tmp_path / "inference.json").read_text() == "new"
-        assert (tmp_path / "Student" / "inference.json").is_file()
-
-    def test_an_export_that_wrote_nothing_removes_nothing(self, tmp_path):
-        (tmp_path / "inference.onnx").touch()
-        assert model_folder.remove_older(tmp_path, model_folder.list_model_files(tmp_path)) == []
-        assert (tmp_path / "inference.onnx").is_file()
 
     def test_a_model_that_paddle_cannot_load_is_refused(self, model_dir, tmp_path):
         program, _ = model_folder.find_model_files(model_dir)

@@ -1,0 +1,186 @@
+"""The model in a folder, written as a whole: a reader finds the old one, the new one or none, and never a mixture.
+
+Files are written in three steps, as those of a checkpoint, and a process may be killed in any of them:
+
+1. ``.exporting`` is a folder with the new files. It is removed if they do not come to step 2.
+2. It is renamed to ``.exported``. From here on the new model counts.
+3. Its files take the places of the old ones. The next writer does so if this one did not.
+
+In step 3 the old programs and ONNX files go first, so that the folder holds no model. The new ones come last, the ONNX
+file after the program, because readers take it first. Other files in the folder stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ..checkpoints import folder_lock
+from ..errors import UserError
+from ..files import PathLike, find_obstacle, synchronize
+from .engine import load_paddle_engine
+from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
+from .places import has_file
+
+PART, WHOLE, LOCK = ".exporting", ".exported", ".exporting.lock"
+MARKS = (*PROGRAMS, ONNX_FILE)  # without one of them a folder holds no model; in the order in which they are written
+# {number of a type in Paddle's VarType: bytes of a value}
+VALUE_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2, 23: 8, 24: 16}
+
+
+@contextlib.contextmanager
+def writing_model(folder: PathLike) -> Iterator[Path]:
+    """A context that gives an empty folder. The files written into it become the model in ``folder``.
+
+    A file of an older model that would hide the new one is removed, which is said. A UserError names ``folder`` where
+    it names the other one.
+
+    Raises:
+        UserError: the disk is full, a folder or a pipe is where a file should be, or another process writes a model
+            into ``folder``. What was in ``folder`` is as it was.
+    """
+    folder = Path(folder)
+    part, whole = folder / PART, folder / WHOLE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock.hold(folder, LOCK, "writes a model into it; wait for it, or name another folder", keep=False):
+            try:
+                _tidy(folder)
+                part.mkdir()
+                yield part
+                _refuse_obstacles(part, folder)
+                for path in (*part.rglob("*"), part):
+                    synchronize(path)
+                part.rename(whole)
+                synchronize(folder)
+                _move(whole, folder)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the model to {folder}: {error.strerror or error}; make room, or name another folder."
+        ) from error
+    except UserError as error:
+        raise UserError(str(error).replace(str(part), str(folder))) from error
+
+
+def require_whole_model(folder: PathLike) -> None:
+    """Refuse a model of which Paddle has not written all: on a full disk it writes less and says nothing.
+
+    Raises:
+        UserError: a file is missing or cut short, or Paddle cannot load the model.
+    """
+    advice = "is the disk full? Make room, and export again"
+    program, params = find_model_files(folder)
+    description = Path(folder) / "inference.yml"
+    if not has_file(description):
+        raise UserError(f"{description} was not written; {advice}.")
+    if not _is_whole(params):
+        raise UserError(f"{params} was not written to its end; {advice}.")
+    try:
+        load_paddle_engine(folder)
+    except UserError as error:
+        raise UserError(
+            f"the model that was written cannot be read; {advice}. Paddle says of {program}: {error}"
+        ) from error
+
+
+def _is_whole(params: Path) -> bool:
+    """Whether a file of parameters ends where its last tensor does. Paddle itself reads zeros where values are missing.
+
+    Each tensor is: 4 bytes, the number of levels (8 bytes), for each level its size (8) and its content; 4 bytes, the
+    size of a description (4), the description; the values. Of a type that is not known here, all is taken for whole.
+    """
+    content = params.read_bytes()
+    place = 0
+    try:
+        while place < len(content):
+            (levels,) = struct.unpack_from("<Q", content, place + 4)
+            place += 12
+            for _ in range(levels):
+                place += 8 + struct.unpack_from("<Q", content, place)[0]
+            (size,) = struct.unpack_from("<i", content, place + 4)
+            kind, count = _read_description(content[place + 8 : place + 8 + size])
+            if kind not in VALUE_BYTES:
+                return True
+            place += 8 + size + count * VALUE_BYTES[kind]
+    except (struct.error, IndexError):
+        return False
+    return place == len(content) > 0
+
+
+def _read_description(content: bytes) -> tuple[int, int]:
+    """(the type, the number of values) of a tensor: the fields 1 and 2 of a protobuf message of whole numbers."""
+    kind, count, place = -1, 1, 0
+    while place < len(content):
+        key, place = _read_number(content, place)
+        value, place = _read_number(content, place)
+        if key == 8:  # field 1, one number
+            kind = value
+        elif key == 16:  # field 2, one of several numbers
+            count *= value
+        elif key == 18:  # field 2, all numbers together in so many bytes
+            end = place + value
+            while place < end:
+                value, place = _read_number(content, place)
+                count *= value
+    return kind, count
+
+
+def _read_number(content: bytes, place: int) -> tuple[int, int]:
+    """(a whole number of a protobuf message, where the next one begins): 7 bits in each byte, the lowest first."""
+    value = shift = 0
+    while True:
+        byte = content[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value, place
+
+
+def _tidy(folder: Path) -> None:
+    """Finish what a process that was killed has begun: a whole model takes its place, a part is removed."""
+    for path in (folder / PART, folder / WHOLE):
+        if path.is_symlink():  # no export makes one, and what it names is somebody else's
+            path.unlink()
+    shutil.rmtree(folder / PART, ignore_errors=True)
+    if (folder / WHOLE).is_dir():
+        _move(folder / WHOLE, folder)
+
+
+def _refuse_obstacles(source: Path, folder: Path) -> None:
+    for path in _list_files(source):
+        target = folder / path.relative_to(source)
+        obstacle = find_obstacle(target, devices=False)
+        if obstacle:
+            raise UserError(f"cannot write {target}: {obstacle}; name another folder.")
+
+
+def _move(whole: Path, folder: Path) -> None:
+    """Let the files of a whole model take their places. It can be done again after it was cut short."""
+    files = _list_files(whole)
+    for place in sorted({path.parent for path in files}):
+        names = [path.name for path in files if path.parent == place]
+        target = folder / place.relative_to(whole)
+        target.mkdir(exist_ok=True)
+        # Once all others have left `whole`, the old marks are removed, and one that is there may be new.
+        if any(name not in MARKS for name in names):
+            for mark in MARKS:
+                if has_file(target / mark):
+                    (target / mark).unlink()
+                    if mark not in names:
+                        click.echo(f"Removed {target / mark}, which held the model of an earlier export.")
+            synchronize(target)
+        for name in sorted(names, key=lambda name: (MARKS.index(name) + 1 if name in MARKS else 0, name)):
+            (place / name).replace(target / name)
+            synchronize(target)
+    shutil.rmtree(whole)
+
+
+def _list_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,105 @@
+"""`export` into a folder that holds a model, on a full disk, and beside another export."""
+
+import hashlib
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext.checkpoints import folder_lock
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.commands import export
+from ppocrv2_ext.deploy.model_writing import LOCK
+from ppocrv2_ext.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = ["export", "-c", "config.yml", "-o", "Global.pretrained_model=recognizer", "--output", "exported"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A recognizer, and what was exported of it before, in the working directory."""
+    shutil.copytree(ROOT / "tests" / "golden", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def hashes(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("error", [UserError("PaddleOCR stopped"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_an_export_that_stops_after_its_first_file_leaves_the_old_model(wheel, folder, monkeypatch, error):
+    def stop(host, script, config):
+        (Path(config["Global"]["save_inference_dir"]) / "inference.yml").write_text("new")
+        raise error
+
+    before = hashes(folder / "exported")
+    monkeypatch.setattr(export, "run_host_script", stop)
+    assert CliRunner().invoke(main, ARGUMENTS).exit_code in (2, 130)
+    assert hashes(folder / "exported") == before
+
+
+def run_on_a_full_disk(arguments, largest):
+    """The command where no file may have more than so many bytes."""
+    return subprocess.run(
+        [sys.executable, "-m", "ppocrv2_ext", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
+        capture_output=True,
+        text=True,
+    )
+
+
+def sentence_of(done):
+    assert done.returncode == 2, done.stderr
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("ppocrv2: ")]
+    assert "Traceback" not in done.stderr
+    return sentence
+
+
+def test_an_export_on_a_full_disk_leaves_the_old_model(folder):
+    before = hashes(folder / "exported")
+    done = run_on_a_full_disk(ARGUMENTS, 16_000)
+    assert "is the disk full? Make room, and export again" in sentence_of(done)
+    assert hashes(folder / "exported") == before
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pdparams"])
+def test_an_average_on_a_full_disk_is_refused_and_leaves_the_old_one(folder, suffix):
+    pytest.importorskip("safetensors")
+    target = folder / f"mean{suffix}"
+    target.write_bytes(b"old")
+    shutil.copy("recognizer.pdparams", "other.pdparams")
+    shutil.copy("characters.txt", "recognizer.dict.txt")
+    shutil.copy("characters.txt", "other.dict.txt")
+    arguments = ["average", "recognizer.pdparams", "other.pdparams", "--output", target.name]
+    assert f"cannot write {target.name}: File too large" in sentence_of(run_on_a_full_disk(arguments, 16_000))
+    assert target.read_bytes() == b"old"
+
+
+def test_two_exports_into_one_folder_do_not_mix(wheel, folder):
+    with folder_lock.hold("exported", LOCK):
+        script = "import sys; from ppocrv2_ext.cli import main; main()"
+        command = [sys.executable, "-c", script, *ARGUMENTS]
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert "exported is in use" in sentence_of(done)
+
+
+def test_the_log_and_the_converter_name_the_folder_of_the_model(folder, ppocrv2):
+    pytest.importorskip("paddle2onnx")
+    (folder / "exported" / "notes.txt").write_text("mine")
+    done = ppocrv2(*ARGUMENTS, "--onnx")
+    assert done.returncode == 0, done.stderr
+    assert "inference model is saved to exported/inference\n" in done.stdout
+    assert "\nexported/inference.onnx: " in done.stdout
+    assert ".exporting" not in done.stdout + done.stderr
+    names = {path.name for path in (folder / "exported").iterdir()}
+    assert {"notes.txt", "inference.onnx", "inference.yml"} < names
+    assert not [name for name in names if name.startswith(".")]
