@@ -13,6 +13,7 @@ import click
 from ..config import networks
 from ..errors import UserError
 from . import center_coverage, node, requirements
+from .inputs import list_config_inputs
 from .prepare import drop_broken_samples, prepare_config, with_room_for_batches
 from .terminal import warn
 
@@ -35,13 +36,17 @@ def centers(
         network: which of ``Architecture.Models``; None for the first student.
         assignment: which frames belong to a class, a key of :data:`~ppocrv2_ext.plugins.center_loss.means.RULES`.
     Raises:
-        UserError: it is no recognizer, it has no weights, or no line of the training set can be used or gave a frame.
+        UserError: it is no recognizer, it has no weights, no line of the training set can be used or gave a
+            frame, or ``output`` is read.
     """
     if Path(output).is_dir():
         raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
+    from ..deploy.places import require_file_place
+
     host, config = prepare_config(name, overrides, directory)
     config = requirements.require_trained_network(config)
     requirements.require_data(config, ("Train",))
+    require_file_place("--output", output, list_config_inputs(name, config))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
     parent = requirements.require_writable(Path(output).parent)
     with contextlib.ExitStack() as opened:

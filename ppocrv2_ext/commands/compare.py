@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import click
 
 from ..checkpoints import published
 from ..errors import UserError, finish
+from .inputs import list_label_inputs, list_model_files
 from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
@@ -62,9 +64,10 @@ def compare(
     from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
-    if page:
-        require_file_place("--output", page, data)
     folders: Sequence[str | None] = data_dirs or [None] * len(data)
+    if page:
+        inputs = itertools.chain(list_model_files(before, after), *map(list_label_inputs, data, folders))
+        require_file_place("--output", page, inputs)
     found = [read_samples(labels, folder, "rec") for labels, folder in zip(data, folders)]
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []

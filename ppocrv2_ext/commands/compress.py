@@ -11,6 +11,7 @@ import click
 
 from ..checkpoints import published
 from ..errors import UserError, pluralize
+from .inputs import list_model_files
 from .terminal import make_table, print_table, show_progress, warn, warn_first
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def compress(
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
     from ..deploy.model_folder import ONNX_FILE, PROGRAMS, find_description
-    from ..deploy.places import is_there, require_folder_place
+    from ..deploy.places import is_there, require_file_place, require_folder_place
     from ..deploy.settings import describe_official
 
     if not 0 <= max_drop <= 100:  # NaN would refuse every result
@@ -81,6 +82,8 @@ def compress(
     held = [str(Path(output) / name) for name in (*PROGRAMS, ONNX_FILE) if is_there(Path(output) / name)]
     if held:
         raise UserError(f"--output {output} holds an exported model, {held[0]}; name another folder.")
+    for written in (ONNX_FILE, "inference.yml"):
+        require_file_place("--output", Path(output) / written, [data, *list_model_files(model)])
     original = quantize.read_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")

@@ -11,6 +11,7 @@ import click
 from ..errors import pluralize
 from ..files import atomic_write
 from . import requirements
+from .inputs import list_config_inputs
 from .prepare import check_samples, drop_broken_samples, prepare_config
 from .terminal import warn
 
@@ -34,12 +35,17 @@ def check(
     Returns:
         The exit code: 1 if a training would drop samples, keep doubtful ones or have no text, else 0.
     Raises:
-        UserError: a label file or a folder is missing, or a file cannot be written.
+        UserError: a label file or a folder is missing, or a file cannot be written or is read.
     """
     from ..data import check_report, clean, findings
+    from ..deploy.places import require_file_place, require_folder_place
 
     host, config = prepare_config(name, overrides, directory)
     requirements.require_data(config, ("Train", "Eval"))
+    if report_file:
+        require_file_place("--json", report_file, list_config_inputs(name, config))
+    if fix_folder:
+        require_folder_place("--fix", fix_folder)
     report = check_samples(host, config, ("Train", "Eval"))
     check_report.print_report(report)
     for data_set in report.sets:
@@ -68,16 +74,18 @@ def preview(
         count: how many samples, at least 1.
         seed: the same seed draws the same samples. None stands for that of the training.
     Raises:
-        UserError: there is no data, or the picture cannot be written.
+        UserError: there is no data, or the picture cannot be written or is read.
     """
     from rich.console import Console
 
+    from ..deploy.places import require_file_place
     from ..preview.costs import tabulate_costs
     from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
     file = requirements.require_picture(output)
     host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
     requirements.require_data(config, ("Train",))
+    require_file_place("--output", file, list_config_inputs(name, config))
     requirements.require_numpy(config)
     # Only now: it imports Paddle, which takes seconds, and a config that is not there is refused without it.
     from ..host.samples.steps import DEFAULT_SEED

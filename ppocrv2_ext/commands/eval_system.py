@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from ..errors import UserError, pluralize
 from ..files import atomic_write, printable
+from .inputs import list_label_inputs, list_model_files
 from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def evaluate(
     from ..deploy.sources import open_first_pictures
 
     if report_file:
-        require_file_place("--json", report_file, [data])
+        inputs = itertools.chain(list_model_files(det, rec, cls), list_label_inputs(data, data_dir))
+        require_file_place("--json", report_file, inputs)
     samples, problems = read_samples(data, data_dir, "det")
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}

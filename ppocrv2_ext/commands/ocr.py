@@ -14,6 +14,7 @@ import click
 
 from ..errors import UserError, first_few, pluralize
 from ..files import FileNameError, atomic_write
+from .inputs import list_model_files
 from .terminal import show_progress, warn
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def read_pictures(
         files = _name_once(files)
         require_folder_place("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
+    inputs = [*files, *list_model_files(det, rec, cls)]
+    for target in targets.values():
+        _refuse_input(target, inputs)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     unread, unwritten, written, parts = 0, 0, 0, []
     empty: list[str] = []
@@ -79,7 +83,7 @@ def read_pictures(
                 if not lines:
                     empty.append(picture.name)
                 try:
-                    parts.append(_render(form, picture, picture.pixels, lines, target))
+                    parts.append(_render(form, picture, picture.pixels, lines, target, inputs))
                 except FileNameError as error:
                     unwritten += 1
                     warn(f"{picture.name}: {error}")
@@ -152,12 +156,22 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     return targets
 
 
+def _refuse_input(target: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write over a file that is read, by whatever link it is named."""
+    from ..deploy.places import is_among
+
+    if os.path.exists(target) and is_among(target, inputs):  # False, where Path.exists raises, for a name too long
+        raise UserError(f"{target} is read, and would be written over; name another folder with --output DIR.")
+
+
 def _without_page(path: Path) -> Path:
     """The name without the number of a page: page 2 of a.pdf becomes a-2.png."""
     return path.with_name(re.sub(r"-\d+$", "", path.stem) + path.suffix)
 
 
-def _render(form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path) -> Any:
+def _render(
+    form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path, inputs: Sequence[Path]
+) -> Any:
     """What is kept of a page until its file is written: without the pixels, of which a long PDF has too many.
 
     A picture for people is written at once.
@@ -173,6 +187,7 @@ def _render(form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], 
     from ..preview.fonts import load_label_font
 
     place = target if picture.pages == 1 else target.with_name(f"{target.stem}-{picture.page}{target.suffix}")
+    _refuse_input(place, inputs)  # of several pages, each has its own file
     with atomic_write(place) as part:
         formats.as_picture(lines, pixels, load_label_font).save(part)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, find_dictionary, require_file, with_suffix, without_suffix
 from ..data.dictionary import read_dictionary
+from ..deploy.places import is_among
 from ..errors import UserError
 from . import requirements
 
@@ -62,6 +64,7 @@ def weights(
     if network and not trained:
         raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
     model = _find(kind, version, directory)
+    _refuse_source(output, model.published.checkpoint, source)
     if trained:
         _write_trained(model, trained, network, output, directory)
     else:
@@ -101,6 +104,7 @@ def lcnet(
     theirs = pdparams.read_arrays(file)
     scale = pplcnet.find_scale(theirs, file)
     params = pplcnet.convert(theirs)
+    _refuse_source(output, pplcnet.name_checkpoint(scale), source)
     connect(directory)
     report = loading.compare_parameters(params, build_network(pplcnet.describe_network(theirs, scale)).state_dict())
     if report.mismatched:
@@ -243,9 +247,21 @@ def _write(
 
 def _find_target(output: str, name: str) -> tuple[Path, str]:
     """The folder to write into, and the name of the checkpoint there: ``name``, or that of a .safetensors file."""
-    is_file = output.endswith(SAFE_SUFFIX)
-    folder = requirements.require_writable(Path(output).parent if is_file else output)
-    return folder, Path(output).name if is_file else name
+    folder, name = _split(output, name)
+    return requirements.require_writable(folder), name
+
+
+def _split(output: str, name: str) -> tuple[Path, str]:
+    path = Path(output)
+    return (path.parent, path.name) if output.endswith(SAFE_SUFFIX) else (path, name)
+
+
+def _refuse_source(output: str, name: str, source: str | None) -> None:
+    """Refuse to write a checkpoint in place of the file that it is made of, which may hold more networks."""
+    folder, name = _split(output, name)
+    target = with_suffix(folder / name)
+    if source and os.path.isfile(target) and is_among(target, [source, with_suffix(source)]):
+        raise UserError(f"--output {output}: {target} is read, and would be written over; name another place.")
 
 
 def _best_network(file: str | Path, kind: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterable
@@ -44,16 +45,29 @@ def require_file_place(option: str, file: PathLike, inputs: Iterable[PathLike] =
     Args:
         option: that names the file, for the sentence.
         file: what lies above it may be missing.
-        inputs: files that are read, and must not be written over.
+        inputs: files that are read, and must not be written over. They are looked at only if ``file`` is there.
     Raises:
         UserError: there is a folder, a device or a pipe, one of the inputs, or no permission to write.
     """
     mode = _read_mode(file)
     if mode and not stat.S_ISREG(mode):
         raise UserError(f"{option} {file} is a folder, a device or a pipe; name a file.")
-    if mode and any(_read_mode(each) and os.path.samefile(file, each) for each in inputs):
+    if mode and is_among(file, inputs):
         raise UserError(f"{option} {file} is read, and would be written over; name another file.")
     _require_writable(Path(file).absolute().parent, file)
+
+
+def is_among(file: PathLike, inputs: Iterable[PathLike]) -> bool:
+    """Whether a file that is there is one of ``inputs``, by whatever name or link."""
+    place = os.stat(file)
+    return any(map(functools.partial(_is_at, place), inputs))
+
+
+def _is_at(place: os.stat_result, path: PathLike) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), place)
+    except (OSError, ValueError):  # it is not there, or no file can have this name
+        return False
 
 
 def require_folder_place(option: str, folder: PathLike) -> None:

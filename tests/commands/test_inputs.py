@@ -1,0 +1,89 @@
+"""No command writes over a file that it reads: it exits with 2, says so, and every file is as it was."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ppocrv2_ext.cli import main
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+CONFIG = ["-c", "config.yml", "-o", "Global.pretrained_model=recognizer"]
+EVAL = ["eval-system", "--det", "exported", "--rec", "exported", "--cls", "none", "--data", "pages.txt"]
+COMPARE = ["compare", "exported", "exported", "--data", "words/words.txt"]
+OF_A_CONFIG = [
+    "config.yml",
+    "recognizer.pdparams",
+    "recognizer.states",
+    "characters.txt",
+    "words/words.txt",
+    "link.png",
+]
+CASES = [
+    *(["centers", *CONFIG, "--output", file] for file in OF_A_CONFIG),
+    *(["check", *CONFIG, "--json", file] for file in OF_A_CONFIG),
+    ["check", *CONFIG, "Architecture.Head.centers=centers.npz", "--json", "centers.npz"],
+    ["preview", *CONFIG, "--output", "link.png"],
+    *([*COMPARE, "--output", file] for file in ("words/words.txt", "link.png", "exported/inference.onnx")),
+    *([*EVAL, "--json", file] for file in ("pages.txt", "link.png", "exported/inference.yml")),
+    ["weights", "rec", "--from", "pair/ch_PP-OCRv2_rec.pdparams", "--network", "Student", "--output", "pair"],
+    ["weights", "rec", "--from", "pair/ch_PP-OCRv2_rec", "--network", "Student", "--output", "pair"],
+    ["weights", "rec", "--from", "pair/a.safetensors", "--output", "pair/a.safetensors"],
+    ["average", "recognizer", "pair/ch_PP-OCRv2_rec", "--output", "recognizer"],
+    ["ocr", "links/page.png", "--rec", "exported", "--format", "picture", "--output", "store"],
+    ["ocr", "store/inference.png", "--rec", "exported", "--format", "json", "--output", "exported"],
+    ["compress", "several/Student", "--data", "words/words.txt", "--output", "several"],
+]
+
+
+@pytest.fixture
+def folder(wheel, tmp_path, monkeypatch):
+    """A recognizer with all that a command may read, in the working directory; some of it has a second name."""
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for name in ("pair", "store", "links", "several/Student"):
+        os.makedirs(name)
+    word = sorted(Path("words").glob("*.png"))[0]
+    os.symlink(word, "link.png")
+    boxes = [{"transcription": "48", "points": [[0, 0], [60, 0], [60, 30], [0, 30]]}]
+    Path("pages.txt").write_text(f"{word}\t{json.dumps(boxes)}\n", encoding="utf-8")
+    shutil.copy("pair.pdparams", "pair/ch_PP-OCRv2_rec.pdparams")
+    Path("pair/a.safetensors").write_bytes(b"weights")
+    shutil.copy(word, "store/page.png")
+    shutil.copy(word, "store/inference.png")
+    os.symlink("../store/page.png", "links/page.png")
+    shutil.copy("exported/inference.onnx", "several/Student")
+    shutil.copy("exported/inference.yml", "several")
+    return tmp_path
+
+
+def hashes(folder):
+    return {str(path): hashlib.sha256(path.read_bytes()).digest() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("arguments", CASES, ids=" ".join)
+def test_a_file_that_is_read_is_not_written_over(folder, arguments):
+    before = hashes(folder)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    assert any(words in result.output for words in ("is read, and would be written over; name", "one of the trainings"))
+    assert hashes(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--json", "words"], "--json words is a folder, a device or a pipe; name a file."),
+        (["--json", "/proc/a.json"], "cannot write /proc/a.json: "),
+        (["--fix", "config.yml"], "cannot write to --fix config.yml: it is no folder; name another place."),
+    ],
+)
+def test_check_knows_before_it_starts_that_it_cannot_write(folder, options, sentence):
+    result = CliRunner().invoke(main, ["check", *CONFIG, *options])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Train" not in result.output
