@@ -363,8 +363,8 @@ def ocr(
 ) -> None:
     """Read whole pictures: find the lines of text, turn upside-down ones, and read them.
 
-    It exits with 1 if a file could not be read; all others are. It needs no PaddleOCR, and Paddle only for --engine
-    paddle.
+    A PATH that is not there ends it with 2 before anything is read. It exits with 1 if a file could not be read; all
+    others are. It needs no PaddleOCR, and Paddle only for --engine paddle.
     """
     sys.exit(commands.ocr.read_pictures(paths, det, rec, cls, engine, form, output, min_score))
 

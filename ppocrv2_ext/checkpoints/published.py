@@ -176,13 +176,14 @@ def require(model: Published, file: PathLike | None = None) -> Path:
         UserError: the package is not installed, or the file is another one.
     """
     path = Path(file) if file else locate(model)
+    advice = "name another file" if file else f"install {model.package.requirement} again"
     try:
         found = sha256(path)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}.") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; {advice}.") from error
     if found != model.sha256:
         raise UserError(
             f"{path} is not the official {model.checkpoint}: its sha256 should be {model.sha256}, got {found};"
-            f" install {model.package.requirement} again."
+            f" {advice}."
         )
     return path
