@@ -59,11 +59,13 @@ def check_load(load_model: Callable) -> Callable:
     ``Global.pretrained_model`` must hold the share ``Global.pretrained_min_matched`` [default: 0.9] of the network's
     tensors. If it was trained with another character dictionary, the rows of the characters that both dictionaries
     have are moved along. In a training, two equal networks of the file get the noise of their ``perturbation``.
-    ``Global.checkpoints`` must hold every tensor, and be of a network of the same form. An average of the weights is
-    loaded if it is of this checkpoint.
+    ``Global.checkpoints`` must hold every tensor, and be of a network of the same form. Its rows move likewise, but not
+    in a training, which goes on with the moments of the optimizer. An average of the weights is loaded if it is of this
+    checkpoint.
 
     Raises (the new function):
-        UserError: there is no such file, or it holds too few of the network's tensors.
+        UserError: there is no such file, or it holds too few of the network's tensors; or a training would go on with
+            another character dictionary.
     """
 
     @functools.wraps(load_model)
@@ -78,8 +80,17 @@ def check_load(load_model: Callable) -> Callable:
                     f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
                     f" start from it with -o Global.pretrained_model={file}."
                 )
+            characters = _read_characters(config)
             with naming(file):
-                _require_whole(pdparams.read_params(file), model.state_dict(), file)
+                params = pdparams.read_params(file)
+            other = characters and loading.find_other_dictionary(params, file, characters)
+            if other and optimizer is not None:
+                raise UserError(_explain_other_dictionary(file, other, settings))
+            if other:
+                is_float16 = _load(model, str(file), minimum=1.0, characters=characters)
+                return {**states.read_best_metrics(file), **_read_progress(file), "is_float16": is_float16}
+            with naming(file):
+                _require_whole(params, model.state_dict(), file)
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
             progress = _read_progress(file)
@@ -109,6 +120,19 @@ def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], fil
             " `Architecture.restore_norm: true` as its training did, or load it merged with"
             f" -o Global.checkpoints= Global.pretrained_model={without_suffix(file)}."
         )
+
+
+def _explain_other_dictionary(file: Path, trained: loading.TrainedDictionary, settings: Mapping[str, Any]) -> str:
+    """Why a training does not go on from ``file`` with the dictionary of ``settings``, as a sentence."""
+    with_space = {None: "", True: " (with the space)", False: " (without the space)"}
+    own = "" if trained.space is None else with_space[bool(settings.get("use_space_char", False))]
+    space = "" if trained.space is None else f" Global.use_space_char={str(trained.space).lower()}"
+    return (
+        f"Global.checkpoints: {file} was trained with the dictionary {trained.path}{with_space[trained.space]}, and the"
+        f" config names {settings['character_dict_path']}{own}, whose classes are others; go on with"
+        f" -o Global.character_dict_path={trained.path}{space}, or start a new training from it with"
+        f" -o Global.pretrained_model={without_suffix(file)}, which moves the rows of the characters."
+    )
 
 
 def _perturb_equal_networks(model: paddle.nn.Layer, path: str) -> None:

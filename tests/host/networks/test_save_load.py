@@ -1,5 +1,8 @@
 """What may be loaded into a network that PaddleOCR has built."""
 
+import pickle
+
+import numpy as np
 import paddle
 import pytest
 from paddle import nn
@@ -22,3 +25,88 @@ def test_a_checkpoint_with_restored_batch_norm_does_not_go_on_without(tmp_path):
     config = {"Global": {"checkpoints": str(tmp_path / "latest")}, "Architecture": {}}
     with pytest.raises(UserError, match=r"latest\.pdparams has BatchNorm .* say `Architecture.restore_norm: true`"):
         load(config, build())
+
+
+class Recognizer(nn.Layer):
+    """A backbone, and a head with one class for each of its biases."""
+
+    def __init__(self, classes=4):
+        super().__init__()
+        self.backbone = nn.Linear(2, 3)
+        self.head = nn.Linear(3, classes)
+
+
+def load_checkpoint(load_model, folder, characters, network, optimizer=None, **settings):
+    """Let a recognizer with a dictionary of its own load ``latest`` of ``folder``."""
+    (folder / "now.txt").write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
+    keys = {"checkpoints": str(folder / "latest"), "character_dict_path": str(folder / "now.txt"), **settings}
+    config = {"Global": keys, "Architecture": {"model_type": "rec", "algorithm": "CRNN"}}
+    return load_model(config, network, optimizer)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """The biases of the classes of a checkpoint, which was trained with the dictionary a, b, c."""
+    network = Recognizer()
+    paddle.save(network.state_dict(), str(tmp_path / "latest.pdparams"))
+    with (tmp_path / "latest.states").open("wb") as file:
+        pickle.dump({"best_model_dict": {"acc": 0.5}, "epoch": 3}, file, protocol=2)
+    (tmp_path / "latest.dict.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    return network.head.bias.numpy()
+
+
+@pytest.fixture
+def load_model(wheel):
+    from ppocr.utils.save_load import load_model
+
+    return load_model
+
+
+@pytest.mark.parametrize("characters", ["cab", "ca", "cabx"])
+def test_an_evaluation_of_a_checkpoint_gives_each_class_the_row_of_its_character(
+    characters, trained, load_model, tmp_path
+):
+    network = Recognizer(classes=1 + len(characters))
+    best = load_checkpoint(load_model, tmp_path, characters, network)
+    shared = [row for row, character in enumerate(characters, 1) if character in "abc"]
+    expected = [trained[1 + "abc".index(characters[row - 1])] for row in shared]
+    np.testing.assert_array_equal(network.head.bias.numpy()[shared], expected)
+    assert best == {"acc": 0.5, "is_float16": False}
+
+
+def test_with_the_same_characters_nothing_moves_whatever_their_file_is_called(trained, load_model, tmp_path):
+    network = Recognizer()
+    load_checkpoint(load_model, tmp_path, "abc", network)
+    np.testing.assert_array_equal(network.head.bias.numpy(), trained)
+
+
+def test_a_space_in_the_dictionary_is_the_space_of_the_switch(trained, load_model, tmp_path):
+    (tmp_path / "latest.dict.txt").write_text("a\nb\n \n", encoding="utf-8")
+    network = Recognizer()
+    optimizer = paddle.optimizer.SGD(parameters=network.parameters())
+    load_checkpoint(load_model, tmp_path, "ab", network, optimizer, use_space_char=True)
+    np.testing.assert_array_equal(network.head.bias.numpy(), trained)
+
+
+@pytest.mark.parametrize(("characters", "space"), [("cab", False), ("ab", True), ("abcd", False), ("abc", True)])
+def test_a_training_does_not_go_on_with_other_classes(characters, space, trained, load_model, tmp_path):
+    network = Recognizer(classes=1 + len(characters) + space)
+    before = network.head.bias.numpy()
+    optimizer = paddle.optimizer.SGD(parameters=network.parameters())
+    with pytest.raises(UserError) as refusal:
+        load_checkpoint(load_model, tmp_path, characters, network, optimizer, use_space_char=space)
+    parts = [f"{tmp_path / 'latest.pdparams'} was trained with the dictionary {tmp_path / 'latest.dict.txt'} (without"]
+    parts += [f"the config names {tmp_path / 'now.txt'}", f"character_dict_path={tmp_path / 'latest.dict.txt'}"]
+    parts += ["Global.use_space_char=false", f"-o Global.pretrained_model={tmp_path / 'latest'}"]
+    assert [part for part in parts if part not in str(refusal.value)] == []
+    np.testing.assert_array_equal(network.head.bias.numpy(), before)
+
+
+def test_a_dictionary_that_an_old_config_names_and_that_does_not_fit_stops_no_training(trained, load_model, tmp_path):
+    (tmp_path / "latest.dict.txt").rename(tmp_path / "other.txt")
+    (tmp_path / "other.txt").write_text("a\n", encoding="utf-8")
+    (tmp_path / "config.yml").write_text(f"Global: {{character_dict_path: {tmp_path / 'other.txt'}}}\n")
+    network = Recognizer()
+    optimizer = paddle.optimizer.SGD(parameters=network.parameters())
+    load_checkpoint(load_model, tmp_path, "cab", network, optimizer)
+    np.testing.assert_array_equal(network.head.bias.numpy(), trained)
