@@ -273,7 +273,7 @@ def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(ppo
     other = ["Global.pretrained_model=out/latest", "Global.use_gpu=false"]
     refused = ppocrv2("export", "-c", FINETUNE, "--output", "graph", "-o", *other)
     assert refused.returncode == 2
-    assert re.search(r"en_dict.txt, which lacks \d{4} of the characters in .*ppocr_keys_v1.txt", refused.stderr)
+    assert re.search(r"out/latest.dict.txt, which lacks \d{4} of the characters in .*ppocr_keys_v1.txt", refused.stderr)
     assert not (tmp_path / "graph").exists()
 
 

@@ -62,9 +62,10 @@ def require_file(key: str, path: PathLike, advice: str | None = None) -> Path:
 def find_dictionary(checkpoint_path: PathLike) -> Path | None:
     """The path of the dictionary that a checkpoint was trained with, or None if nothing says which.
 
-    It is the file ``<prefix>.dict.txt`` beside the checkpoint. Without one, it is the ``character_dict_path`` in the
-    ``config.yml`` that PaddleOCR's trainer leaves in the same folder. A relative path there counts from the working
-    directory, or from that folder.
+    It is the file ``<prefix>.dict.txt`` beside the checkpoint, which our trainings save with it. Checkpoints of older
+    versions and of PaddleOCR have none. For them it is the ``character_dict_path`` in the ``config.yml`` that
+    PaddleOCR's trainer leaves in the same folder, if no later training has overwritten that. A relative path there
+    counts from the working directory, or from that folder.
     """
     prefix = Path(without_any_suffix(checkpoint_path))
     neighbour = prefix.with_name(prefix.name + DICTIONARY_SUFFIX)

@@ -1,7 +1,8 @@
 """The files of one checkpoint: all of them or none, and which checkpoint of a folder is the last good one.
 
-A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of the weights also ``.pdema``, and
-``latest.resume``. They keep PaddleOCR's names, and PaddleOCR can read them. ``.resume`` is ours, a JSON file:
+A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of the weights also ``.pdema``, of a
+recognizer also ``.dict.txt``, and ``latest.resume``. The first four have PaddleOCR's names, and PaddleOCR can read
+them. ``.dict.txt`` is a copy of the dictionary that the classes were trained with. ``.resume`` is a JSON file:
 
 ==============  ====================================================================================
 ``files``       {name: [bytes, sha256]} of the other files
@@ -31,10 +32,11 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..files import PathLike, sha256
-from .paths import SUFFIX
+from .paths import DICTIONARY_SUFFIX, SUFFIX
 
 RECORD_SUFFIX = ".resume"
 SUFFIXES = (SUFFIX, ".pdopt", ".states", ".pdema")  # of what PaddleOCR saves
+REPLACED = (*SUFFIXES, DICTIONARY_SUFFIX)  # of what a checkpoint may lack that an older one of its name had
 FORMAT = 1
 MOST_BYTES = 1 << 20  # of a record, which has less than a thousand
 PART, WHOLE = ".saving-", ".whole-"
@@ -280,7 +282,7 @@ def _remove_without_successor(whole: Path, folder: Path) -> None:
     with contextlib.suppress(UserError):  # of a broken record, which is reported where it is read
         names = set(read_record(whole / whole.name[len(WHOLE) :]).get("files", ()))
     for stem in (name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX)):
-        for suffix in SUFFIXES:
+        for suffix in REPLACED:
             if f"{stem}{suffix}" not in names:
                 with contextlib.suppress(FileNotFoundError):
                     (folder / f"{stem}{suffix}").unlink()

@@ -113,6 +113,19 @@ def test_a_new_checkpoint_removes_the_average_of_an_older_one_and_leaves_other_c
     ]
 
 
+def test_a_new_checkpoint_removes_the_dictionary_of_an_older_one(tmp_path):
+    save(tmp_path, 1, suffixes=[*SUFFIXES, "dict.txt"])
+    save(tmp_path, 2)  # of a detector
+    assert names(tmp_path) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
+
+
+def test_a_dictionary_beside_a_checkpoint_of_paddleocrs_own_is_not_read_as_one_of_its_files(tmp_path):
+    save(tmp_path, 1)
+    (tmp_path / "latest.resume").unlink()
+    (tmp_path / "latest.dict.txt").write_text("a\nb\n", encoding="utf-8")
+    assert sets.find_problem(tmp_path / "latest") is None
+
+
 def test_a_file_beside_a_checkpoint_is_its_own_only_if_the_record_names_it(tmp_path):
     save(tmp_path, 1)
     (tmp_path / "latest.pdema").write_bytes(b"of a training before")

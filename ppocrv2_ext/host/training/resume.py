@@ -3,7 +3,9 @@
 :func:`make_resumable` gives PaddleOCR's loop a loader that begins at the place where the checkpoint was saved
 (:mod:`..samples.steps`), and a ``save_model`` whose files appear together (:mod:`ppocrv2_ext.checkpoints.sets`). The
 file ``.resume`` beside them holds the place, the learning rate of the next step, the name of the training, and the
-state of the scaler of mixed precision, which PaddleOCR does not save.
+state of the scaler of mixed precision, which PaddleOCR does not save. A recognizer's dictionary is saved as
+``.dict.txt``, as it was when the training began: the file of the config may be edited, and PaddleOCR's ``config.yml``
+in the folder is that of the last training there.
 
 The schedule of the learning rate is that of the config, at the place in epochs. So a training that is resumed with
 another schedule, or with epochs of another length, goes on as if it had had them from its beginning.
@@ -29,9 +31,10 @@ import paddle.distributed as dist
 
 from ... import interrupts
 from ...checkpoints import sets, states
-from ...checkpoints.paths import without_suffix
+from ...checkpoints.paths import DICTIONARY_SUFFIX, SUFFIX, without_suffix
 from ...checkpoints.sets import Position
 from ...errors import UserError
+from ...files import read_regular
 from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
 from . import ranks
 from .log_file import survive_full_disk
@@ -83,6 +86,7 @@ class _Run:
         self._given, self._signals = given, signals
         self._save = loop["save_model"]
         self._settings = given["config"]["Global"]
+        self._dictionary = _read_dictionary(given["config"])
         self._steps_per_epoch = given["step_pre_epoch"]
         self._name: str | None = uuid.uuid4().hex  # of a new training; None after a checkpoint of an older version
         start = self._restore(given["pre_best_model_dict"])
@@ -195,9 +199,16 @@ class _Run:
         prefix, messages = options.get("prefix", "ppocr"), _Messages(logger)
         with sets.writing(model_path, prefix, self._record()) as part:
             self._save(model, optimizer, str(part), messages, config, *rest, **options)
+            self._add_dictionary(part)
         messages.log(str(part), str(model_path))
         if prefix == "latest":
             self._saved_at = self._global_step
+
+    def _add_dictionary(self, part: Path) -> None:
+        """Put the dictionary beside each file of weights. PaddleOCR saves its best ones under a second name too."""
+        if self._dictionary is not None:
+            for weights in part.rglob(f"*{SUFFIX}"):
+                weights.with_name(weights.name[: -len(SUFFIX)] + DICTIONARY_SUFFIX).write_bytes(self._dictionary)
 
     def _record(self) -> dict[str, Any]:
         position = Position(self._epoch, self._step, self._global_step, self._steps_per_epoch)
@@ -226,6 +237,12 @@ class _Run:
 
     def _log(self, text: str) -> None:
         self._given["logger"].warning(text)
+
+
+def _read_dictionary(config: Mapping[str, Any]) -> bytes | None:
+    """The content of a recognizer's dictionary; None for any other network."""
+    file = config["Global"].get("character_dict_path")
+    return read_regular(file) if file and config["Architecture"].get("model_type") == "rec" else None
 
 
 def describe_scaler(scaler: Any) -> dict[str, Any]:

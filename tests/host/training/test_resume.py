@@ -14,9 +14,11 @@ import paddle
 import pytest
 from drawn_words import draw_words
 
-from ppocrv2_ext.checkpoints import pickles, sets
+from ppocrv2_ext.checkpoints import pdparams, pickles, sets
+from ppocrv2_ext.checkpoints.paths import find_dictionary
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.config import locate, read
+from ppocrv2_ext.data.dictionary import read_dictionary
 from ppocrv2_ext.data.transforms import list_transforms
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import sha256
@@ -269,6 +271,64 @@ def test_the_last_good_checkpoint_is_taken_when_the_newest_is_cut(run, tmp_path,
     said = capfd.readouterr().err
     assert "out/latest is not whole: latest.pdopt has" in said
     assert "going on from out/iter_epoch_2" in said
+
+
+def test_a_recognizer_saves_its_dictionary_with_every_file_of_weights(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1", "Global.eval_batch_step=[0,1]"]
+    run(RECOGNIZER, *overrides, "Global.use_ema=true")
+    files = sorted((tmp_path / "out").rglob("*.pdparams"))
+    assert [file.stem for file in files] == ["best_accuracy", "model", "iter_epoch_1", "latest"]
+    letters = (tmp_path / "letters.txt").read_bytes()
+    assert {file.with_suffix(".dict.txt").read_bytes() for file in files} == {letters}
+    assert {"latest.dict.txt", "latest.pdema"} < set(sets.read_record(tmp_path / "out" / "latest")["files"])
+
+
+def read_biases(file):
+    """{class: its bias} of a recognizer, by the dictionary beside its file."""
+    (biases,) = (value for name, value in pdparams.read_arrays(file).items() if name.endswith("head.fc2.bias"))
+    return dict(zip(read_dictionary(find_dictionary(file), space=False), biases))
+
+
+def mix(folder):
+    """Write the letters of the words in another order, and return how to train with them, without a change."""
+    letters = (folder / "letters.txt").read_text(encoding="utf-8").split()
+    (folder / "mixed.txt").write_text("\n".join(letters[::-1]) + "\n", encoding="utf-8")
+    return ["Global.character_dict_path=mixed.txt", "Optimizer.lr.name=Const", "Optimizer.lr.learning_rate=1e-12"]
+
+
+def test_a_training_into_the_folder_of_its_start_moves_the_rows_to_their_characters(run, tmp_path):
+    """PaddleOCR has overwritten the config of the earlier training there by the time the weights are read."""
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1"]
+    run(RECOGNIZER, *overrides)
+    before, file = read_biases(tmp_path / "out" / "latest"), tmp_path / "out" / "latest"
+    run(RECOGNIZER, *overrides, *mix(tmp_path), "Global.pretrained_model=out/latest")
+    assert find_dictionary(file).read_text(encoding="utf-8") == (tmp_path / "mixed.txt").read_text(encoding="utf-8")
+    assert read_biases(file) == pytest.approx(before, abs=1e-6)
+    assert list(read_biases(file)) != list(before)
+
+
+def test_a_training_whose_dictionary_was_edited_is_resumed_only_with_the_one_beside_its_checkpoint(run, tmp_path):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2"]
+    with pytest.raises(Kill):
+        run(RECOGNIZER, *overrides, kill_at=3)
+    mix(tmp_path)
+    (tmp_path / "mixed.txt").replace(tmp_path / "letters.txt")
+    with pytest.raises(UserError, match=r"out/latest.pdparams was trained with the dictionary out/latest.dict.txt"):
+        run(RECOGNIZER, *overrides, resume="out")
+    assert len(run(RECOGNIZER, *overrides, "Global.character_dict_path=out/latest.dict.txt", resume="out")) == 2
+
+
+def test_a_dictionary_that_is_edited_during_a_training_is_saved_as_it_was(run, tmp_path, monkeypatch):
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1"]
+    letters, begin = (tmp_path / "letters.txt").read_bytes(), sets.writing
+
+    def edit_and_begin(*arguments):
+        (tmp_path / "letters.txt").write_text("other\n", encoding="utf-8")
+        return begin(*arguments)
+
+    monkeypatch.setattr(sets, "writing", edit_and_begin)
+    run(RECOGNIZER, *overrides)
+    assert (tmp_path / "out" / "latest.dict.txt").read_bytes() == letters
 
 
 AMP = "Global.use_amp=true Global.amp_level=O1 Global.amp_dtype=bfloat16 Global.use_dynamic_loss_scaling=true".split()
