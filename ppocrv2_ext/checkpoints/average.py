@@ -18,6 +18,7 @@ from ..errors import MOST_LISTED, UserError, shorten
 from ..files import PathLike
 from .norm_merging import merge_norm
 from .paths import find_dictionary
+from .pdparams import list_broken_values
 
 # Ends of names that are left out: centers are means of each training's own features, not of the averaged network's.
 CENTERS = ("head.centers", "head.center_counts")
@@ -46,19 +47,20 @@ def average_trainings(
         trainings: {file: {name: array}}, two or more, of one network or of the same several.
         shares: how much of each training, in their order, with a sum of 1. None for the same of each.
     Raises:
-        UserError: a name or a shape differs from that of the first file, a number is not finite, or ``shares`` are not
-            one number > 0 for each training with a sum of 1.
+        UserError: a name or a shape differs from that of the first file; a file holds NaN, infinity or a negative
+            variance; or ``shares`` are not one number > 0 for each training with a sum of 1.
     """
     shares = _check_shares(shares, len(trainings))
+    for file, training in trainings.items():
+        broken = list_broken_values({name: training[name] for name in training if not name.endswith(CENTERS)})
+        if broken:
+            name, problem = next(iter(broken.items()))
+            raise UserError(f"{file}: {name} holds {problem}; leave this training out.")
     trainings = {file: merge_norm(training) for file, training in trainings.items()}
     first, *others = trainings
     names = [name for name in trainings[first] if not name.endswith(CENTERS)]
     for other in others:
         _require_alike(first, trainings[first], other, trainings[other])
-    for file, training in trainings.items():
-        broken = next((name for name in names if not np.isfinite(training[name]).all()), None)
-        if broken:
-            raise UserError(f"{file}: {broken} holds a number that is not finite; leave this training out.")
     params = {name: _mean([training[name] for training in trainings.values()], shares) for name in names}
     weights = [name for name in names if not name.endswith(STATISTICS)]
     length = _length(params[name] for name in weights)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import paddle
 from rich import box
 from rich.table import Table
@@ -24,7 +25,7 @@ from . import multi_head
 from .character_rows import find_class_axes, remap_rows
 from .norm_merging import merge_norm
 from .paths import DICTIONARY_SUFFIX, find_dictionary, with_suffix
-from .pdparams import Array, read_params
+from .pdparams import Array, list_broken_values, read_params, require_usable_values
 
 SHOWN = 6  # names per group of a report
 MERGED = ".reparam_conv."  # in the names of what PaddleOCR merges the training branches of a backbone into
@@ -176,6 +177,23 @@ def fit_form(params: Mapping[str, Array], names: Collection[str]) -> dict[str, A
     return merge_norm(multi_head.rename(params, names), kept=names)
 
 
+def require_usable(params: Mapping[str, Array], names: Collection[str], path: PathLike) -> None:
+    """Refuse weights with which a network computes no numbers. Tensors of a file that it does not take may be so.
+
+    Args:
+        params: the file's {name: value}.
+        names: what the network takes.
+        path: the file, which the message names.
+    Raises:
+        UserError: a tensor holds NaN or infinity, or the variance of a BatchNorm has no square root.
+    """
+    if list_broken_values(params):
+        with np.errstate(all="ignore"):  # of the square root of such a variance
+            fitted = fit_form(params, names)
+        taken = {name: value for name, value in params.items() if name in names or name not in fitted}
+        require_usable_values(taken, path)
+
+
 def load_pretrained(
     model: paddle.nn.Layer,
     path: PathLike,
@@ -195,15 +213,18 @@ def load_pretrained(
     Returns:
         Whether a float16 value of the file was cast, as PaddleOCR's ``load_pretrained_params`` returns it.
     Raises:
-        UserError: there is no such file, it cannot be read, or it holds too few of the model's tensors.
+        UserError: there is no such file, it cannot be read, it holds too few of the model's tensors, or one of them
+            holds NaN, infinity or a negative variance.
     """
     file = with_suffix(path)
     state_dict = model.state_dict()
-    params = fit_form(read_params(path), state_dict)
+    own = _names_in(model, "keep_on_load")
+    params = read_params(path)
+    require_usable(params, [name for name in state_dict if name not in own], file)
+    params = fit_form(params, state_dict)
     is_float16 = any(name in state_dict and _is_float16(value) for name, value in params.items())
     if characters is not None:
         params = _move_rows(params, state_dict, file, list(characters), log)
-    own = _names_in(model, "keep_on_load")
     if own:
         log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
         params = {name: value for name, value in params.items() if name not in own}

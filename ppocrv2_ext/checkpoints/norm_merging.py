@@ -9,9 +9,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from .pdparams import Array, as_array
+from .pdparams import EPSILON, Array, as_array
 
-EPSILON = 1e-5  # of Paddle's BatchNorm2D
 # The names are those of :mod:`ppocrv2_ext.plugins.restored_norm`, which this room cannot import.
 FIRST = ".norm.weight"  # how the names of a restored BatchNorm are found
 TENSORS = (FIRST, ".norm.bias", ".norm._mean", ".norm._variance")

@@ -24,6 +24,8 @@ from .paths import DICTIONARY_SUFFIX, SAFE_SUFFIX, SUFFIX, require_file
 
 MEMBER = "best_accuracy.pdparams"  # the file in PaddleOCR's published .tar files that holds the weights
 MOST_PACKED = 10  # bytes in an archive for each byte of its file; weights hardly shrink when they are packed
+VARIANCE = "_variance"  # how the name of a BatchNorm's variance ends
+EPSILON = 1e-5  # what Paddle's BatchNorm adds to it
 NETWORK_PARTS = {"transform", "backbone", "neck", "head"}  # of PaddleOCR's BaseModel, which is one network
 
 Array = Union[np.ndarray, paddle.Tensor]
@@ -49,6 +51,39 @@ def read_params(path: PathLike) -> dict[str, Array]:
     file = require_file("checkpoint", path)
     content = _read_safetensors(file) if file.suffix == SAFE_SUFFIX else pickles.read(file)
     return _select_params(content, file)
+
+
+def require_usable_values(params: Mapping[str, Array], path: PathLike) -> None:
+    """Refuse weights with which a network computes no numbers. Only tensors of floats are looked at.
+
+    Args:
+        params: {name: value} of what is used of a file.
+        path: the file, which the message names.
+    Raises:
+        UserError: a tensor holds NaN or infinity, or the variance of a BatchNorm has no square root.
+    """
+    broken = list_broken_values(params)
+    if broken:
+        name, problem = next(iter(broken.items()))
+        count = f" (first of {len(broken)})" if len(broken) > 1 else ""
+        raise UserError(f"{path}: tensor {name!r} holds {problem}{count}; take another checkpoint.")
+
+
+def list_broken_values(params: Mapping[str, Array]) -> dict[str, str]:
+    """{name: what it holds} of the tensors with which a network computes no numbers."""
+    problems = ((name, _find_broken_value(name, as_array(value))) for name, value in params.items())
+    return {name: problem for name, problem in problems if problem}
+
+
+def _find_broken_value(name: str, array: np.ndarray) -> str | None:
+    if array.dtype.kind != "f":
+        return None
+    if not np.isfinite(array).all():
+        return "NaN or infinity"
+    # A GPU may round the variance of a constant channel to slightly less than 0, which epsilon makes up for.
+    if name.rpartition(".")[2] == VARIANCE and (array <= -EPSILON).any():
+        return "a negative variance"
+    return None
 
 
 def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
@@ -101,9 +136,15 @@ def read_network(path: PathLike, network: str | None = None) -> dict[str, Array]
     Returns:
         {parameter name: Tensor or ndarray}
     Raises:
-        UserError: the file is missing or broken, has no such network, or holds one network and ``network`` is given.
+        UserError: the file is missing or broken, has no such network, or holds one network and ``network`` is given; or
+            the network computes no numbers (:func:`require_usable_values`).
     """
-    params = _read_tar(path) if str(path).endswith(".tar") else read_params(path)
+    params = _select_network(_read_tar(path) if str(path).endswith(".tar") else read_params(path), path, network)
+    require_usable_values(params, path)
+    return params
+
+
+def _select_network(params: dict[str, Array], path: PathLike, network: str | None) -> dict[str, Array]:
     prefixes = sorted({name.partition(".")[0] for name in params})
     if set(prefixes) <= NETWORK_PARTS:
         if network is not None:
@@ -166,9 +207,11 @@ def write_checkpoint(
     Returns:
         The path of the file of weights.
     Raises:
-        UserError: the dictionary is missing, or the folder cannot be written to.
+        UserError: the dictionary is missing, or the folder cannot be written to; or a network computes no numbers with
+            these weights.
     """
     directory = Path(directory)
+    require_usable_values(params, f"weights for {directory / name}")
     if dictionary is not None and not Path(dictionary).is_file():
         raise UserError(f"there is no dictionary {dictionary} to put beside the checkpoint {name!r}.")
     is_safe = name.endswith(SAFE_SUFFIX)

@@ -12,7 +12,7 @@ import paddle
 import pytest
 from drawn_words import draw_words
 
-from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.errors import UserError
 
@@ -108,3 +108,11 @@ FAST = ("another shape", "texts for weights")
 def test_a_file_that_no_training_has_written_is_refused_by_name(suffix, content, resume):
     with pytest.raises(UserError, match=f"latest{suffix}"):
         resume(suffix, content)
+
+
+def test_training_weights_of_nan_beside_a_sound_average_are_refused(trained, resume):
+    saved = pickles.without_tensor_names(pickles.read(trained / "out" / "latest.pdema"))
+    states = {key: pickles.without_tensor_names(saved[key]) for key in ("train_state", "ema_state")}
+    states["train_state"]["head.fc2.bias"] = np.full_like(states["train_state"]["head.fc2.bias"], np.nan)
+    with pytest.raises(UserError, match=r"latest.pdema: tensor 'head.fc2.bias' holds NaN"):
+        resume(".pdema", {**saved, **states})

@@ -109,8 +109,14 @@ def test_a_normalisation_of_the_networks_own_is_left_alone(lacking):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_training_with_a_number_that_is_not_finite_is_refused(value):
-    with pytest.raises(UserError, match=r"b: backbone.weight holds a number that is not finite"):
+    with pytest.raises(UserError, match=r"b: backbone.weight holds NaN or infinity; leave this training out"):
         average_trainings({"a": training(), "b": training(value)})
+
+
+def test_a_training_with_a_negative_variance_is_refused_before_it_is_merged():
+    broken = {**restored(0), "conv.norm._variance": np.full(2, -1.0, "float32")}
+    with pytest.raises(UserError, match=r"b: conv.norm._variance holds a negative variance"):
+        average_trainings({"a": restored(0), "b": broken})
 
 
 @pytest.mark.parametrize("end", ["", "/"])

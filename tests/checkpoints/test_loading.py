@@ -243,6 +243,84 @@ def test_a_file_without_parameters_is_a_user_error(tmp_path, content):
         load_pretrained(_Network(), tmp_path / "x")
 
 
+def _broken(path, name, value):
+    """The path of a copy of a checkpoint that has this value somewhere in a tensor."""
+    params = {key: tensor.numpy() for key, tensor in paddle.load(str(path)).items()}
+    params[name].flat[-1] = value
+    file = path.with_name("broken.pdparams")
+    paddle.save({key: paddle.to_tensor(array) for key, array in params.items()}, str(file))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("backbone.weight", np.nan, "NaN or infinity"),
+        ("head.bias", -np.inf, "NaN or infinity"),
+        ("norm._mean", np.inf, "NaN or infinity"),
+        ("norm._variance", -1.0, "a negative variance"),
+    ],
+)
+def test_weights_that_compute_no_numbers_are_refused_with_the_tensor(name, value, problem, trained):
+    network = _Network()
+    before, file = _values(network), _broken(trained[1], name, value)
+    with pytest.raises(UserError) as refusal:
+        load_pretrained(network, file)
+    assert str(refusal.value) == f"{file}: tensor {name!r} holds {problem}; take another checkpoint."
+    assert _same(_values(network), before)
+
+
+def test_the_first_of_several_broken_tensors_is_named_with_their_number(trained):
+    file = _broken(_broken(trained[1], "head.weight", np.nan), "norm.weight", np.inf)
+    with pytest.raises(UserError, match=r"'norm.weight' holds NaN or infinity \(first of 2\)"):
+        load_pretrained(_Network(), file)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_looked_at_too(dtype, trained):
+    values, path = trained
+    values["head.bias"][0] = np.nan
+    halves = {name: paddle.to_tensor(value).astype(dtype) for name, value in values.items()}
+    paddle.save(halves, str(path.with_name("half.pdparams")))
+    with pytest.raises(UserError, match=r"tensor 'head.bias' holds NaN"):
+        load_pretrained(_Network(), path.with_name("half"))
+
+
+def test_safetensors_are_looked_at_too(trained):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    values, path = trained
+    values["head.bias"][0] = np.nan
+    numpy_files.save_file(values, str(path.with_suffix(".safetensors")))
+    with pytest.raises(UserError, match=r"best.safetensors: tensor 'head.bias' holds NaN"):
+        load_pretrained(_Network(), path.with_suffix(".safetensors"))
+
+
+def test_a_variance_that_epsilon_makes_up_for_is_loaded(trained):
+    network = _Network()
+    load_pretrained(network, _broken(trained[1], "norm._variance", -1e-7), log=str)
+    assert np.isfinite(network.norm(paddle.ones([1, 3])).numpy()).all()
+
+
+def test_a_tensor_that_the_network_does_not_take_may_hold_anything(trained):
+    values, path = trained
+    others = {"mask": np.float32([-np.inf]), "head.centers": np.float32([np.nan])}
+    params = {name: paddle.to_tensor(value) for name, value in {**values, **others}.items()}
+    paddle.save(params, str(path))
+    network = _Network()
+    load_pretrained(network, path, log=str)
+    assert _same(_values(network), values)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_negative_variance_that_would_be_merged_is_refused_without_a_warning(tmp_path):
+    norm = {f"conv.norm.{key}": paddle.ones([2]) for key in ("weight", "bias", "_mean")}
+    weights = {"conv.weight": paddle.ones([2, 3, 1, 1]), "conv.bias": paddle.ones([2])}
+    variance = {"conv.norm._variance": paddle.full([2], -1.0)}
+    paddle.save({**weights, **norm, **variance}, str(tmp_path / "restored.pdparams"))
+    with pytest.raises(UserError, match=r"'conv.norm._variance' holds a negative variance"):
+        load_pretrained(nn.LayerDict({"conv": nn.Conv2D(3, 2, 1)}), tmp_path / "restored")
+
+
 def _with_dictionary(path, characters):
     path.with_name("best.dict.txt").write_text("".join(character + "\n" for character in characters))
 

@@ -101,6 +101,21 @@ def test_a_write_that_fails_half_way_leaves_the_old_checkpoint_and_nothing_else(
     assert [file.name for file in tmp_path.iterdir()] == ["det.pdparams"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("a.weight", np.nan), ("a._variance", -1.0)])
+def test_weights_that_compute_no_numbers_are_not_written(name, value, tmp_path):
+    with pytest.raises(UserError, match=rf"weights for .*/new/det: tensor '{name}' holds"):
+        write_checkpoint({"a": count_up(2), name: np.float32([1, value])}, tmp_path / "new", "det")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_network_that_is_taken_must_compute_numbers_and_the_others_need_not(tmp_path):
+    params = {"Student.head.w": np.float32([1]), "Teacher.head.w": np.float32([np.nan])}
+    paddle.save({name: paddle.to_tensor(value) for name, value in params.items()}, str(tmp_path / "pair.pdparams"))
+    assert list(read_network(tmp_path / "pair", "Student")) == ["head.w"]
+    with pytest.raises(UserError, match=r"pair: tensor 'head.w' holds NaN or infinity; take another checkpoint"):
+        read_network(tmp_path / "pair", "Teacher")
+
+
 def test_a_missing_dictionary_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match=r"no dictionary .*gone.txt"):
         write_checkpoint({"a": count_up(2)}, tmp_path, "rec", tmp_path / "gone.txt")

@@ -90,6 +90,7 @@ def check_load(load_model: Callable) -> Callable:
                 is_float16 = _load(model, str(file), minimum=1.0, characters=characters)
                 return {**states.read_best_metrics(file), **_read_progress(file), "is_float16": is_float16}
             with naming(file):
+                loading.require_usable(params, model.state_dict(), file)
                 _require_whole(params, model.state_dict(), file)
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
@@ -166,8 +167,8 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
     """Refuse a ``.pdopt`` that is not of this optimizer. Without the file, PaddleOCR says that it is not there.
 
     Raises:
-        UserError: the schedule of the learning rate is missing or no schedule, or a moment has another shape than its
-            parameter.
+        UserError: the schedule of the learning rate is missing or no schedule, or a moment holds NaN or has another
+            shape than its parameter.
     """
     if not file.is_file():
         return
@@ -181,8 +182,12 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
                 raise ValueError("its schedule has no step and no learning rate")
         for parameter in optimizer._parameter_list:
             for name in (name for name in state if name.startswith(f"{parameter.name}_")):
-                if np.size(state[name]) != 1 and np.shape(state[name]) != tuple(parameter.shape):
-                    raise ValueError(f"{name} has the shape {np.shape(state[name])}")
+                value = np.asarray(state[name])
+                if value.size != 1 and value.shape != tuple(parameter.shape):
+                    raise ValueError(f"{name} has the shape {value.shape}")
+                # The mean of squared gradients may be infinite: the weights it is of stay where they are.
+                if value.dtype.kind == "f" and np.isnan(value).any():
+                    raise ValueError(f"{name} holds NaN")
 
 
 def _read_progress(file: Path) -> dict:

@@ -27,7 +27,7 @@ from typing import Any
 
 import paddle
 
-from ...checkpoints import loading, sets
+from ...checkpoints import loading, pdparams, sets
 from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
 from ...config.numbers import positive, share
@@ -225,7 +225,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, log
     with naming(file):
         saved = paddle.load(str(file))
         average.set_state_dict(saved)
-        _load_training_weights(model, saved)
+        _load_training_weights(model, saved, file)
     logger.info(f"EMA: goes on from step {average.step} of {file}")
 
 
@@ -235,15 +235,16 @@ def _leave_average(model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None
     if file is None:
         return
     with naming(file):
-        _load_training_weights(model, paddle.load(str(file)))
+        _load_training_weights(model, paddle.load(str(file)), file)
     logger.warning(
         f"EMA: {checkpoint} holds an average, and Global.use_ema is not true; the training goes on without one, from"
         f" the training weights in {file}."
     )
 
 
-def _load_training_weights(model: paddle.nn.Layer, saved: dict[str, Any]) -> None:
+def _load_training_weights(model: paddle.nn.Layer, saved: dict[str, Any], file: Path) -> None:
     loading.require_match(loading.compare_parameters(saved["train_state"], model.state_dict()), minimum=1.0)
+    pdparams.require_usable_values(saved["train_state"], file)
     model.set_state_dict(saved["train_state"])
 
 

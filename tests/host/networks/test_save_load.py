@@ -110,3 +110,37 @@ def test_a_dictionary_that_an_old_config_names_and_that_does_not_fit_stops_no_tr
     optimizer = paddle.optimizer.SGD(parameters=network.parameters())
     load_checkpoint(load_model, tmp_path, "cab", network, optimizer)
     np.testing.assert_array_equal(network.head.bias.numpy(), trained)
+
+
+@pytest.mark.parametrize("is_training", [False, True])
+@pytest.mark.parametrize("key", ["checkpoints", "pretrained_model"])
+@pytest.mark.parametrize(("name", "value"), [("weight", np.nan), ("centers", np.inf), ("_variance", -1.0)])
+def test_weights_that_compute_no_numbers_are_refused(name, value, key, is_training, load_model, tmp_path):
+    network = Recognizer()
+    network.head.register_buffer("centers", paddle.zeros([4, 3]))
+    network.norm = nn.BatchNorm1D(3)
+    tensor = next(tensor for key, tensor in network.state_dict().items() if key.endswith(name))
+    tensor.set_value(paddle.full_like(tensor, value))
+    paddle.save(network.state_dict(), str(tmp_path / "latest.pdparams"))
+    optimizer = paddle.optimizer.SGD(parameters=network.parameters()) if is_training else None
+    settings = {"checkpoints": None, key: str(tmp_path / "latest")}
+    with pytest.raises(UserError, match=rf"latest.pdparams: tensor '.*{name}' holds"):
+        load_checkpoint(load_model, tmp_path, "abc", network, optimizer, **settings)
+
+
+@pytest.mark.parametrize(("value", "moment"), [(np.nan, "moment1"), (np.nan, "moment2"), (np.inf, "moment2")])
+def test_a_moment_of_nan_is_refused_and_an_infinite_mean_of_squares_is_not(value, moment, trained, tmp_path):
+    network = Recognizer()
+    optimizer = paddle.optimizer.Adam(parameters=network.parameters())
+    network.head(network.backbone(paddle.ones([1, 2]))).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    name = next(key for key in state if moment in key)
+    state[name] = paddle.full_like(state[name], value)
+    file = tmp_path / "latest.pdopt"
+    paddle.save(state, str(file))
+    if np.isinf(value):
+        save_load.require_optimizer_state(file, optimizer)
+        return
+    with pytest.raises(UserError, match=rf"latest.pdopt is not what .*{name} holds NaN"):
+        save_load.require_optimizer_state(file, optimizer)
