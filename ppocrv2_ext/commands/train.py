@@ -72,6 +72,8 @@ def _train(
             overrides = [*node.run_once(resume, "resume", lambda: resuming.list_overrides(resume), locks), *overrides]
         host, config = prepare_config(name, overrides, directory)
         signals.install()  # again: Paddle is imported now
+        from ..host.networks import save_load
+
         if resume and resuming.is_finished(config, rank):
             return
         requirements.require_data(config, ("Train", "Eval"))
@@ -79,6 +81,7 @@ def _train(
         requirements.require_batch(config, count_samples(config, "Train"), ranks)
         requirements.require_numpy(config)
         requirements.require_weights(config, training=True)
+        save_load.require_same_dictionary(config)
         requirements.require_centers(config)
         folder = requirements.require_output_folder(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):

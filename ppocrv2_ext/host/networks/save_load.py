@@ -112,6 +112,25 @@ def check_load(load_model: Callable) -> Callable:
     return load
 
 
+def require_same_dictionary(config: dict) -> None:
+    """Refuse to go on with a training from ``Global.checkpoints`` with another character dictionary.
+
+    Loading refuses too. A command asks before it writes into the folder of the training.
+
+    Raises:
+        UserError: the classes of the file are not those of the config, or there is no such file.
+    """
+    settings, characters = config["Global"], _read_characters(config)
+    if not settings.get("checkpoints") or characters is None:
+        return
+    file = require_file("Global.checkpoints", settings["checkpoints"])
+    with naming(file):
+        params = pdparams.read_params(file)
+    other = loading.find_other_dictionary(params, file, characters)
+    if other:
+        raise UserError(_explain_other_dictionary(file, other, settings))
+
+
 def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], file: Path) -> None:
     """Refuse a checkpoint that a training cannot go on from. PaddleOCR loads what it finds by name."""
     loading.require_match(loading.compare_parameters(params, state_dict), minimum=1.0)

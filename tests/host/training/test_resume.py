@@ -313,8 +313,11 @@ def test_a_training_whose_dictionary_was_edited_is_resumed_only_with_the_one_bes
         run(RECOGNIZER, *overrides, kill_at=3)
     mix(tmp_path)
     (tmp_path / "mixed.txt").replace(tmp_path / "letters.txt")
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
     with pytest.raises(UserError, match=r"out/latest.pdparams was trained with the dictionary out/latest.dict.txt"):
         run(RECOGNIZER, *overrides, resume="out")
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.*")}
+    assert {**before, ".training": 0} == {**after, ".training": 0}  # the lock names the last process
     assert len(run(RECOGNIZER, *overrides, "Global.character_dict_path=out/latest.dict.txt", resume="out")) == 2
 
 
