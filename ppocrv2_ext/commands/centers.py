@@ -46,9 +46,9 @@ def centers(
     host, config = prepare_config(name, overrides, directory)
     config = requirements.require_trained_network(config)
     requirements.require_data(config, ("Train",))
-    require_file_place("--output", output, list_config_inputs(name, config))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
     parent = requirements.require_writable(Path(output).parent)
+    require_file_place("--output", output, list_config_inputs(name, config))
     with contextlib.ExitStack() as opened:
         # All processes of a machine have read the files by the time the first one ends: they add up their sums.
         folder = opened.enter_context(tempfile.TemporaryDirectory())

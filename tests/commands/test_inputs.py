@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ppocrv2_ext.cli import main
 
@@ -56,6 +57,9 @@ def folder(wheel, tmp_path, monkeypatch):
     shutil.copy(word, "store/page.png")
     shutil.copy(word, "store/inference.png")
     os.symlink("../store/page.png", "links/page.png")
+    Image.new("RGB", (90, 40)).save("pages.tif", save_all=True, append_images=[Image.new("RGB", (90, 40))])
+    shutil.copy(word, "store/pages-2.png")
+    os.symlink("../store/pages-2.png", "links/second.png")
     shutil.copy("exported/inference.onnx", "several/Student")
     shutil.copy("exported/inference.yml", "several")
     return tmp_path
@@ -72,6 +76,15 @@ def test_a_file_that_is_read_is_not_written_over(folder, arguments):
     assert result.exit_code == 2, result.output
     assert any(words in result.output for words in ("is read, and would be written over; name", "one of the trainings"))
     assert hashes(folder) == before
+
+
+def test_a_second_page_is_not_written_over_a_picture_that_is_read(folder):
+    before = hashes(folder)
+    arguments = ["pages.tif", "links/second.png", "--rec", "exported", "--format", "picture", "--output", "store"]
+    result = CliRunner().invoke(main, ["ocr", *arguments])
+    assert result.exit_code == 2, result.output
+    assert "store/pages-2.png is read, and would be written over" in result.output
+    assert before.items() <= hashes(folder).items()
 
 
 @pytest.mark.parametrize(
