@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import paddle
 import pytest
 from click.testing import CliRunner
 
@@ -25,6 +26,9 @@ ARGUMENTS = ["export", "-c", "config.yml", "-o", "Global.pretrained_model=recogn
 def folder(tmp_path, monkeypatch):
     """A recognizer, and what was exported of it before, in the working directory."""
     shutil.copytree(ROOT / "tests" / "golden", tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "config.yml"
+    if not paddle.__version__.startswith("3"):  # Paddle 2 has no such programs
+        config.write_text(config.read_text().replace("export_with_pir: true", "export_with_pir: false"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import paddle
 import pytest
 
 from ppocrv2_ext.deploy import model_folder, model_writing
@@ -172,9 +173,7 @@ class TestWholeModels:
 
     def test_a_whole_model_is_accepted(self, model):
         assert model_writing._is_whole(model / "inference.pdiparams")
-        import paddle
-
-        if int(paddle.__version__.split(".")[0]) >= 3:  # Paddle 2 reads no program of 3
+        if paddle.__version__.startswith("3"):  # Paddle 2 reads no program of 3
             require_whole_model(model)
 
     @pytest.mark.parametrize("size", [0, 1, 30, 4000, -4, -1])
@@ -190,6 +189,7 @@ class TestWholeModels:
         with pytest.raises(UserError, match="not written to its end"):
             require_whole_model(model)
 
+    @pytest.mark.skipif(paddle.__version__.startswith("2"), reason="Paddle 2 reads no program of 3")
     def test_a_program_that_is_cut_short_is_refused(self, model):
         os.truncate(model / "inference.json", 30_000)
         with pytest.raises(UserError, match="cannot be read; is the disk full.*Paddle cannot load"):
