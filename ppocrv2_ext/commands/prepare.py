@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -176,4 +177,6 @@ def _explain(script: str, error: Exception) -> str:
     if isinstance(error, SystemError) and any(words in str(error) for words in ENDS_OF_LOADERS):
         keys = " ".join(f"{mode}.loader.use_shared_memory=false" for mode in LOADERS.get(script, ("Train", "Eval")))
         advice = f"; a process that loads data ended, as it does where {SHARED_MEMORY} is full (set -o {keys} then)"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = "; is the disk full? Make room, and run the command again"
     return f"PaddleOCR's {script} stopped at {last.filename}:{last.lineno} with {summarise(error)}{advice}; {whole}."
