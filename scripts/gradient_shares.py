@@ -33,8 +33,8 @@ from ppocrv2_ext.commands.prepare import prepare_config
 from ppocrv2_ext.config.networks import networks, trainable_networks
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host.networks.trained_network import init_device
+from ppocrv2_ext.host.samples.steps import DEFAULT_SEED
 
-TRAINER_SEED = 1024  # of PaddleOCR's trainer, for a config without Global.seed
 SINGLE = "network"  # what the only network of a config is called here
 
 
@@ -58,7 +58,7 @@ def main(
         requirements.require_data(config, ("Train",))
         requirements.require_weights(config, training=True)
         requirements.require_numpy(config)
-        seed = next(value for value in (seed, config["Global"].get("seed"), TRAINER_SEED) if value is not None)
+        seed = next(value for value in (seed, config["Global"].get("seed"), DEFAULT_SEED) if value is not None)
         pulls, warm_up = measure_pulls(config, batches, warm_up, seed)
     except UserError as error:
         click.echo(f"gradient_shares: {error}", err=True)

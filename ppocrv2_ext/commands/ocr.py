@@ -57,7 +57,7 @@ def read_pictures(
         raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
-    from ..deploy.places import require_folder_place
+    from ..deploy.places import identify, require_folder_place
     from ..deploy.sources import find_files, open_pictures
 
     files = find_files(paths)
@@ -65,7 +65,7 @@ def read_pictures(
         files = _name_once(files)
         require_folder_place("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
-    inputs = [*files, *list_model_files(det, rec, cls)]
+    inputs = identify([*files, *list_model_files(det, rec, cls)])
     for target in targets.values():
         _refuse_input(target, inputs)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
@@ -156,11 +156,11 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     return targets
 
 
-def _refuse_input(target: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write over a file that is read, by whatever link it is named."""
-    from ..deploy.places import is_among
+def _refuse_input(target: Path, inputs: set[tuple[int, int]]) -> None:
+    """Refuse to write over a file that is read, by whatever link it is named. ``inputs`` are identified."""
+    from ..deploy.places import identify
 
-    if os.path.exists(target) and is_among(target, inputs):  # False, where Path.exists raises, for a name too long
+    if identify([target]) & inputs:
         raise UserError(f"{target} is read, and would be written over; name another folder with --output DIR.")
 
 
@@ -170,7 +170,7 @@ def _without_page(path: Path) -> Path:
 
 
 def _render(
-    form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path, inputs: Sequence[Path]
+    form: str, picture: Picture, pixels: np.ndarray, lines: list[Line], target: Path, inputs: set[tuple[int, int]]
 ) -> Any:
     """What is kept of a page until its file is written: without the pixels, of which a long PDF has too many.
 

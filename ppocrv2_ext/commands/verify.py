@@ -78,7 +78,7 @@ def _find_files(paths: Sequence[str], data: str | None, data_dir: str | None) ->
         require_pictures(data, data_dir)
         folder = Path(data_dir) if data_dir else Path(data).parent
         entries = [entry for entry in read_entries(data) if not entry.is_blank]
-        files += [folder / entry.images[0] for entry in entries if entry.images]
+        files += [folder / image for entry in entries for image in entry.images]
         problems = [f"{entry.place}: {NO_SAMPLE}" for entry in entries if not entry.images]
     if not files:
         raise UserError("name pictures to read, or a label file of pictures with --data LABELS.")
@@ -131,7 +131,7 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
     are = "line is" if len(long) == 1 else "lines are"
     click.echo(
         f"{len(long)} {are} longer than {width} pixels. `ppocrv2 ocr` alone puts {EMPTY_END} empty pixels behind such a"
-        f" line, which changes {other or 'no'} text{'s' * (other != 1)} here. The table is without them."
+        f" line, which changes {pluralize(other, 'text')} here. The table is without them."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +11,7 @@ import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, find_dictionary, require_file, with_suffix, without_suffix
 from ..data.dictionary import read_dictionary
-from ..deploy.places import is_among
+from ..deploy.places import identify
 from ..errors import UserError
 from . import requirements
 
@@ -260,7 +259,7 @@ def _refuse_source(output: str, name: str, source: str | None) -> None:
     """Refuse to write a checkpoint in place of the file that it is made of, which may hold more networks."""
     folder, name = _split(output, name)
     target = with_suffix(folder / name)
-    if source and os.path.isfile(target) and is_among(target, [source, with_suffix(source)]):
+    if source and identify([target]) & identify([source, with_suffix(source)]):
         raise UserError(f"--output {output}: {target} is read, and would be written over; name another place.")
 
 

@@ -116,12 +116,14 @@ def open_image(image: ImageSource) -> np.ndarray:
 def require_several(images: object) -> None:
     """Refuse one picture in the place of several.
 
-    A text would be taken for one path a letter, and an array for one picture a row.
+    A text would be taken for one path a letter, and an array for one picture a row. An array of four dimensions holds
+    several pictures.
 
     Raises:
         TypeError: it is one.
     """
-    if isinstance(images, (str, bytes, os.PathLike, io.IOBase, np.ndarray, Image.Image)):
+    is_array = isinstance(images, np.ndarray) and images.ndim < 4
+    if is_array or isinstance(images, (str, bytes, os.PathLike, io.IOBase, Image.Image)):
         raise TypeError(f"`images` must be several, got one {type(images).__name__}; give a list, such as [image].")
 
 

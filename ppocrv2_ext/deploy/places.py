@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import os
 import stat
 from collections.abc import Iterable
@@ -52,22 +52,19 @@ def require_file_place(option: str, file: PathLike, inputs: Iterable[PathLike] =
     mode = _read_mode(file)
     if mode and not stat.S_ISREG(mode):
         raise UserError(f"{option} {file} is a folder, a device or a pipe; name a file.")
-    if mode and is_among(file, inputs):
+    if mode and identify([file]) & identify(inputs):
         raise UserError(f"{option} {file} is read, and would be written over; name another file.")
     _require_writable(Path(file).absolute().parent, file)
 
 
-def is_among(file: PathLike, inputs: Iterable[PathLike]) -> bool:
-    """Whether a file that is there is one of ``inputs``, by whatever name or link."""
-    place = os.stat(file)
-    return any(map(functools.partial(_is_at, place), inputs))
-
-
-def _is_at(place: os.stat_result, path: PathLike) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), place)
-    except (OSError, ValueError):  # it is not there, or no file can have this name
-        return False
+def identify(paths: Iterable[PathLike]) -> set[tuple[int, int]]:
+    """What tells files apart by whatever name or link: device and inode of each that is there."""
+    found = set()
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):  # it is not there, or no file can have this name
+            place = os.stat(path)
+            found.add((place.st_dev, place.st_ino))
+    return found
 
 
 def require_folder_place(option: str, folder: PathLike) -> None:

@@ -1,6 +1,7 @@
 """`verify` through the command line: a tiny recognizer, plain onnxruntime, and interpreters made up for the test."""
 
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_a_line_that_names_no_picture_is_named_and_the_others_count(model_dir, w
     result = run(model_dir, "--data", labels, "--data-dir", words.parent)
     assert result.exit_code == 1
     assert f"labels.txt:{count}: it is not `image<TAB>label` in UTF-8." in result.output
+
+
+def test_every_picture_of_a_line_that_names_several_is_read(model_dir, words, tmp_path):
+    first, second = (line.split("\t")[0] for line in words.read_text(encoding="utf-8").splitlines()[:2])
+    labels = tmp_path / "labels.txt"
+    labels.write_text(json.dumps([first, second, "missing.png"]) + "\tword\n")
+    result = run(model_dir, "--data", labels, "--data-dir", words.parent)
+    assert "\n2 pictures in" in result.output
+    assert "missing.png" in result.output
+    assert result.exit_code == 1
 
 
 def refuse(*arguments):

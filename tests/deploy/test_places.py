@@ -149,3 +149,13 @@ class TestCommands:
         labels.write_text("a.png\tabc\nb.png\tabc\n")
         arguments = ["compress", str(model_dir), "--data", str(labels), "--output", str(tmp_path / "small")]
         assert CliRunner().invoke(main, arguments).exit_code == 0
+
+
+def test_files_are_told_apart_whatever_they_are_called(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    (tmp_path / "link").symlink_to("a")
+    first, other, link = (places.identify([tmp_path / name]) for name in ("a", "b", "link"))
+    assert first == link
+    assert not first & other
+    assert places.identify([tmp_path / "missing", tmp_path / ("l" * 300), "a\0b"]) == set()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ...config.stopping import EarlyStop
 from ...report.history import Plan
 from ..training import ranks
-from ..training.evaluation_steps import explain_missing
+from ..training.evaluation_steps import explain_long_end, explain_missing
 from ..training.schedule import build_schedule
 from ..training.watching import Epoch, Evaluation, Observer, Outcome, Step, Training, Watch
 
@@ -243,7 +243,7 @@ class Budget(Observer):
 
     def _stop_if_spent(self, step: int) -> bool:
         """End the training if its time is spent. Rank 0 decides."""
-        is_spent = ranks.is_first() and self._left() <= 0
+        is_spent = ranks.is_first() and step < self._training.last_step and self._left() <= 0
         if is_spent:
             self._watch.stop("budget spent", self._spent_sentence(step))
         return is_spent
@@ -275,7 +275,7 @@ class Budget(Observer):
         if self._told is None or abs(last_step - self._told) > TOLD_CHANGE * self._told:
             self._told = last_step
             self._training.logger.info(self._describe(last_step, seconds_per_step))
-            self._warn_of_no_evaluation(step, last_step)
+            self._warn_of_evaluations(step, last_step)
 
     def _follow(self, step: int, last_step: int) -> None:
         """Let the schedules and the training end at another step."""
@@ -296,11 +296,16 @@ class Budget(Observer):
         fitted = "; the schedule of the learning rate is fitted to them" if self._has_schedule else ""
         return f"{said}, so training ends after {last_step} steps, which are {epochs:.3g} epochs{fitted}."
 
-    def _warn_of_no_evaluation(self, step: int, last_step: int) -> None:
+    def _warn_of_evaluations(self, step: int, last_step: int) -> None:
+        """Say if none will take place, or none near the end, now that the end is known."""
         training = self._training
-        reason = explain_missing(training.config["Global"], training.steps_per_epoch, step, last_step)
+        settings, steps_per_epoch = training.config["Global"], training.steps_per_epoch
+        reason = explain_missing(settings, steps_per_epoch, step, last_step)
+        long_end = None if reason else explain_long_end(settings, steps_per_epoch, last_step)
         if reason and not self._is_evaluated:
             training.logger.warning(f"there will be no evaluation and no best_accuracy: {reason}")
+        elif long_end:
+            training.logger.warning(long_end)
 
     def _spent_sentence(self, step: int) -> str:
         return (

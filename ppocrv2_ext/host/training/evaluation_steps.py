@@ -68,11 +68,13 @@ def explain_long_end(settings: Mapping[str, Any], steps_per_epoch: int, last_ste
         last_step: the number of steps at the end of the training, which has an evaluation before.
     """
     interval = read_interval(settings, steps_per_epoch)
-    rest, few = (last_step - interval.start) % interval.steps, LONG_END * last_step
+    span, few = last_step - interval.start, LONG_END * last_step
+    rest = span % interval.steps
     if rest <= few:
         return None
-    longest = next(steps for steps in range(interval.steps, 0, -1) if (last_step - interval.start) % steps <= few)
-    advice = 1 if interval.key == "eval_batch_epoch" else f"[{interval.start},{longest}]"
+    fitting = (steps for steps in range(1, min(span, 2 * interval.steps) + 1) if span % steps <= few)
+    nearest = min(fitting, key=lambda steps: abs(steps - interval.steps))
+    advice = 1 if interval.key == "eval_batch_epoch" else f"[{interval.start},{nearest}]"
     return (
         f"the last {rest} of {last_step} steps are not evaluated, so that best_accuracy cannot come from them; set"
         f" Global.{interval.key}={advice} to evaluate at the end too."

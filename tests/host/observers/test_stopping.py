@@ -219,6 +219,20 @@ def test_a_training_says_at_its_end_that_it_took_longer_than_its_budget(
     assert len([text for text in caplog.messages if "minutes, and Global.max_minutes is" in text]) == said
 
 
+def test_a_training_whose_last_evaluation_takes_the_time_is_finished(stopping, monkeypatch):
+    steps, outcome, _, _ = train_for(stopping, monkeypatch, 10, evaluation=9.0, epochs=1, interval=4)
+    assert (len(steps), outcome.name) == (4, "finished")
+
+
+@pytest.mark.parametrize(("interval", "steps"), [(30, 10), (50, 0)])
+def test_a_budget_that_ends_long_after_the_last_evaluation_is_told_so(stopping, monkeypatch, caplog, interval, steps):
+    with caplog.at_level("WARNING", logger="toy"):
+        train_for(stopping, monkeypatch, 100, interval=interval)
+    warnings = [text for text in caplog.messages if "are not evaluated" in text]
+    assert len(warnings) == (steps > 0)
+    assert all(text.startswith(f"the last {steps} of 100 steps") for text in warnings)
+
+
 def test_the_end_says_how_to_go_on(stopping, monkeypatch):
     _, outcome, _, _ = train_for(stopping, monkeypatch, 60, spent=61.0)
     assert outcome.sentence == (

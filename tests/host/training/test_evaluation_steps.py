@@ -83,7 +83,8 @@ def test_what_the_sentence_says_to_set_brings_an_evaluation(warnings, monkeypatc
     ("settings", "steps", "advice"),
     [
         ({"eval_batch_step": [0, 12]}, 8, "eval_batch_step=[0,10]"),
-        ({"eval_batch_step": [0, 9]}, 2, "eval_batch_step=[0,5]"),
+        ({"eval_batch_step": [0, 9]}, 2, "eval_batch_step=[0,10]"),
+        ({"eval_batch_step": [0, 6]}, 2, "eval_batch_step=[0,5]"),
         ({"eval_batch_step": [15, 3]}, 2, "eval_batch_step=[15,2]"),
         ({"eval_batch_step": [0, 100], "eval_batch_epoch": 2}, 4, "eval_batch_epoch=1"),
     ],
