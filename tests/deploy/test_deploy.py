@@ -456,7 +456,7 @@ class TestReadLines:
             ocr.OCR.read_many(None, image)
 
     def test_an_array_of_four_dimensions_holds_several_pictures(self, model_dir):
-        assert len(read.read_lines(np.zeros((2, 32, 64, 3), np.uint8), model_dir)) == 2
+        assert len(list(read.read_lines(np.zeros((2, 32, 64, 3), np.uint8), model_dir, "paddle"))) == 2
 
     def test_an_image_of_pillow_is_read_as_its_array_and_what_is_no_picture_has_a_problem(self, model_dir, line):
         image = Image.fromarray(np.ascontiguousarray(line[:, :, ::-1]))
