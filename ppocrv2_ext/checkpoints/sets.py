@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError
-from ..files import PathLike, sha256
+from ..files import PathLike, sha256, synchronize
 from .paths import DICTIONARY_SUFFIX, SUFFIX
 
 RECORD_SUFFIX = ".resume"
@@ -93,7 +93,7 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
         if whole.exists():
             _move(whole, folder)
         part.rename(whole)
-        _synchronize_folder(folder)
+        synchronize(folder)
         _move(whole, folder)
     except OSError as error:
         raise UserError(f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder)}.") from error
@@ -269,7 +269,7 @@ def _move(whole: Path, folder: Path) -> None:
         target = folder / path.relative_to(whole)
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
-        _synchronize_folder(target.parent)
+        synchronize(target.parent)
     shutil.rmtree(whole)
 
 
@@ -289,18 +289,6 @@ def _remove_without_successor(whole: Path, folder: Path) -> None:
 
 
 def _synchronize(folder: Path) -> None:
-    for path in _list_files(folder):
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
-    for path in {folder, *(each.parent for each in _list_files(folder))}:
-        _synchronize_folder(path)
-
-
-def _synchronize_folder(folder: Path) -> None:
-    """Let the names in a folder reach the disk."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    files = _list_files(folder)
+    for path in [*files, *{folder, *(each.parent for each in files)}]:
+        synchronize(path)
