@@ -46,9 +46,8 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         except interrupts.Interrupted:
             signals.report = NOTHING_YET
         except Exception:
-            if (
-                not signals.ends_at_once
-            ):  # else it came from the signal: in an import, Paddle makes an ImportError of it
+            # In an import, Paddle makes an ImportError of what a signal raises.
+            if not signals.ends_at_once:
                 raise
             signals.report = NOTHING_YET
     if signals.report:
