@@ -7,6 +7,7 @@ them. ``.dict.txt`` is a copy of the dictionary that the classes were trained wi
 ==============  ====================================================================================
 ``files``       {name: [bytes, sha256]} of the other files
 ``position``    the epoch (from 1), the steps taken in it and in all, and the number of steps of an epoch
+``run``         the name of the training, which it keeps when it is resumed; older versions gave none
 ``...``         what else a resumed training needs to go on as if it had not stopped
 ==============  ====================================================================================
 
@@ -26,7 +27,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,19 +97,28 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
         synchronize(folder)
         _move(whole, folder)
     except OSError as error:
-        raise UserError(f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder)}.") from error
+        raise UserError(
+            f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder, record)}."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _advise(folder: Path) -> str:
-    """What to do where a checkpoint could not be saved, as the end of a sentence."""
-    kept = "the checkpoints that were there are as they were; make room, or bring the folder back, and go on"
+def _advise(folder: Path, record: Mapping[str, Any]) -> str:
+    """What to do where the checkpoint with this ``record`` could not be saved, as the end of a sentence."""
+    go_on = "--resume"
     try:
-        is_lost = folder.is_dir() and find_checkpoint(folder) is None
+        if folder.is_dir():
+            checkpoint = find_checkpoint(folder, list_runs(folder) - {record.get("run")})
+            if checkpoint is None:
+                return "no checkpoint of this training was there yet; make room, and start again"
+            if checkpoint != find_checkpoint(folder):
+                go_on = f"-o Global.checkpoints={checkpoint}"
     except OSError:  # a disk that cannot be read may hold one
-        is_lost = False
-    return "no checkpoint was there yet; make room, and start again" if is_lost else f"{kept} with --resume"
+        pass
+    return (
+        f"the checkpoints that were there are as they were; make room, or bring the folder back, and go on with {go_on}"
+    )
 
 
 def tidy(folder: PathLike) -> None:
@@ -150,6 +160,8 @@ def read_record(checkpoint: PathLike) -> dict[str, Any]:
         position = Position(**record["position"])
         if not all(type(value) is int and value >= 0 for value in position) or position.epoch < 1:
             raise ValueError("a position is four whole numbers")
+        if not isinstance(record.get("run"), (str, type(None))):
+            raise ValueError("the name of a training is a text")
         for name, (size, digest) in record["files"].items():
             if type(size) is not int or not isinstance(digest, str) or {"..", os.sep} & {*Path(name).parts}:
                 raise ValueError(f"{name!r} is no file of this folder with its size and its digest")
@@ -162,6 +174,23 @@ def read_position(checkpoint: PathLike) -> Position | None:
     """Where the training of a checkpoint was; None if the checkpoint has no ``.resume``."""
     record = read_record(checkpoint)
     return Position(**record["position"]) if record else None
+
+
+def read_run(checkpoint: PathLike) -> str | None:
+    """The name of the training of a checkpoint; None if its record does not say, or is broken."""
+    with contextlib.suppress(UserError):  # `find_problem` says what is broken
+        return read_record(checkpoint).get("run")
+    return None
+
+
+def list_runs(folder: PathLike) -> set[str | None]:
+    """What :func:`read_run` says of the checkpoints in ``folder``."""
+    return {read_run(Path(folder) / name) for name in _list_names(folder)}
+
+
+def _list_names(folder: PathLike) -> set[str]:
+    """The names of the checkpoints in ``folder``, without suffix."""
+    return {path.name[: -len(SUFFIX)] for path in Path(folder).glob(f"*{SUFFIX}")}
 
 
 def find_file(checkpoint: PathLike, suffix: str) -> Path | None:
@@ -206,39 +235,62 @@ def find_problem(checkpoint: PathLike) -> str | None:
     return None
 
 
-def find_last_good(folder: PathLike, prefix: str = "latest") -> tuple[str, list[str]]:
+def find_last_good(
+    folder: PathLike, prefix: str = "latest", earlier: Collection[str | None] | None = None
+) -> tuple[str, list[str]]:
     """The checkpoint of ``folder`` to go on from.
 
     Args:
         prefix: the one to prefer. If it is not whole, the others are tried, the newest first.
+        earlier: the trainings, as :func:`list_runs` names them, whose checkpoints do not count. None for all but that
+            of ``prefix``; if its record does not say which that is, all count.
     Returns:
         (its name without suffix, why each one before was left out)
     Raises:
         UserError: none of them is whole.
     """
-    folder, left_out = Path(folder), []
-    names = {path.name[: -len(SUFFIX)] for path in folder.glob(f"*{SUFFIX}")} - {prefix}
-    others = sorted(names, key=lambda name: _age(folder / name))
+    folder, left_out, is_mixed = Path(folder), [], False
+    if earlier is None:
+        earlier = _list_other_runs(folder, prefix)
+    others = sorted(_list_names(folder) - {prefix}, key=lambda name: _age(folder / name))
     for name in [prefix, *others]:
         if not (folder / f"{name}{SUFFIX}").is_file():
+            continue
+        if read_run(folder / name) in earlier:
+            left_out.append(f"{folder / name} is of another training")
+            is_mixed = True
             continue
         problem = find_problem(folder / name)
         if problem is None:
             return name, left_out
         left_out.append(f"{folder / name} is not whole: {problem}")
     if left_out:
-        raise UserError(f"--resume {folder}: no checkpoint there is whole; {'; '.join(left_out)}.")
+        which = "of its training" if is_mixed else "there"
+        raise UserError(f"--resume {folder}: no checkpoint {which} is whole; {'; '.join(left_out)}.")
     return prefix, []  # there is none at all: who reads it says so
 
 
-def find_checkpoint(folder: PathLike) -> Path | None:
-    """The checkpoint of ``folder`` that ``--resume`` would go on from, without suffix; None if none is whole."""
+def _list_other_runs(folder: Path, prefix: str) -> set[str | None]:
+    """The trainings in ``folder`` without that of the checkpoint ``prefix``; none if nothing says which that is."""
+    with contextlib.suppress(UserError):
+        record = read_record(folder / prefix)
+        return list_runs(folder) - {record.get("run")} if record else set()
+    return set()
+
+
+def find_checkpoint(folder: PathLike, earlier: Collection[str | None] | None = None) -> Path | None:
+    """The checkpoint of ``folder`` that ``--resume`` would go on from, without suffix; None if none is whole.
+
+    Args:
+        earlier: the trainings whose checkpoints do not count, even if ``--resume`` would take one; None as for
+            :func:`find_last_good`.
+    """
     folder = Path(folder)
     whole = [path.name[len(WHOLE) :] for path in folder.glob(f"{WHOLE}*")]
-    if whole:  # it has yet to take its place, which `tidy` does
+    if whole:  # it has yet to take its place, which `tidy` does; those of earlier trainings have
         return folder / ("latest" if "latest" in whole else whole[0])
     with contextlib.suppress(UserError):
-        checkpoint = folder / find_last_good(folder)[0]
+        checkpoint = folder / find_last_good(folder, earlier=earlier)[0]
         if Path(f"{checkpoint}{SUFFIX}").is_file():
             return checkpoint
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -138,21 +138,41 @@ def _require_average(old: dict, new: dict, folder: Path) -> None:
         )
 
 
-def describe_checkpoint(folder: Path) -> str:
-    """What is kept of a training into ``folder`` that a signal ended, and the command to go on: half a sentence."""
-    checkpoint = sets.find_checkpoint(folder)
+def list_earlier(folder: Path, checkpoint: str | None) -> set[str | None]:
+    """The earlier trainings that have checkpoints in ``folder``, by name, before another one begins.
+
+    Args:
+        checkpoint: what that one goes on from; None if it is new.
+    """
+    own = {sets.read_run(without_suffix(checkpoint))} if checkpoint else set()
+    return sets.list_runs(folder) - own
+
+
+def describe_checkpoint(folder: Path, earlier: Collection[str | None] = ()) -> str:
+    """What is kept of a training into ``folder`` that a signal ended, and the command to go on: half a sentence.
+
+    Args:
+        earlier: as :func:`list_earlier` returns them. Their checkpoints are not of this training.
+    """
+    checkpoint = sets.find_checkpoint(folder, earlier)
     if checkpoint is None:
-        return f"no checkpoint is in {folder} yet; start again."
+        return f"no checkpoint of this training is in {folder} yet; start again."
     position = sets.read_position(checkpoint)
     holds = f"holds step {position.global_step}" if position else "is whole"
-    return f"{checkpoint} {holds}; go on with ppocrv2 train -c {folder / 'resolved.yml'} --resume {folder}"
+    is_resumed = checkpoint == sets.find_checkpoint(folder)  # else --resume takes `latest` of an earlier training
+    start = f"--resume {folder}" if is_resumed else f"-o {yaml_files.assignment('Global.checkpoints', checkpoint)}"
+    return f"{checkpoint} {holds}; go on with ppocrv2 train -c {folder / 'resolved.yml'} {start}"
 
 
-def advise_after_stop(folder: Path) -> str:
-    """What to do after NaN or infinity stopped a training into ``folder``, as the end of a sentence."""
-    checkpoint = sets.find_checkpoint(folder)
+def advise_after_stop(folder: Path, earlier: Collection[str | None] = ()) -> str:
+    """What to do after NaN or infinity stopped a training into ``folder``, as the end of a sentence.
+
+    Args:
+        earlier: as :func:`list_earlier` returns them. Their checkpoints are not of this training.
+    """
+    checkpoint = sets.find_checkpoint(folder, earlier)
     if checkpoint is None:
-        return f"no checkpoint was in {folder} yet, start again with a lower learning rate."
+        return f"no checkpoint of this training was in {folder} yet, start again with a lower learning rate."
     start = yaml_files.assignment("Global.pretrained_model", checkpoint)
     return (
         f"{checkpoint}, the last checkpoint, is as it was: start from it with -o {start}, another"

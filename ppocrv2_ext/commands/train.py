@@ -89,6 +89,8 @@ def _train(
         drop = functools.partial(drop_broken_samples, host, config, ("Train", "Eval"), folder / "labels")
         config, counts = node.run_once(folder, "check", drop, locks)
         requirements.require_batch(config, counts.get("Train"), ranks)
+        checkpoint = config["Global"].get("checkpoints")
+        earlier = resuming.list_earlier(folder, checkpoint)
         if rank == 0:
             if resume:
                 resuming.require_state(config, Path(resume))
@@ -98,14 +100,13 @@ def _train(
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
             with _report(origin, host, describe_lines_left_out(written, counts)):
-                is_resumed = bool(config["Global"].get("checkpoints"))
-                run_host_script(host, "tools/train.py", without_start(config) if is_resumed else config)
+                run_host_script(host, "tools/train.py", without_start(config) if checkpoint else config)
         except FloatingPointError as error:
-            raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder)}") from error
+            raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
         except interrupts.Interrupted:
             signals.report = "the last step was not finished"
         if signals.report:
-            signals.report += f"; {resuming.describe_checkpoint(folder)}"
+            signals.report += f"; {resuming.describe_checkpoint(folder, earlier)}"
 
 
 def _advise_numba(config: dict) -> None:

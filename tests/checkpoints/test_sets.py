@@ -14,12 +14,13 @@ from ppocrv2_ext.errors import UserError
 SUFFIXES = ("pdparams", "pdopt", "states")
 
 
-def record(step):
-    return {"position": Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)._asdict()}
+def record(step, run=None):
+    position = Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)
+    return {"position": position._asdict(), **({"run": run} if run else {})}
 
 
-def save(folder, step, prefix="latest", suffixes=SUFFIXES):
-    with sets.writing(folder, prefix, record(step)) as part:
+def save(folder, step, prefix="latest", suffixes=SUFFIXES, run=None):
+    with sets.writing(folder, prefix, record(step, run)) as part:
         for suffix in suffixes:
             (part / f"{prefix}.{suffix}").write_bytes(pickle.dumps({"step": step}))
 
@@ -135,6 +136,9 @@ def test_a_file_beside_a_checkpoint_is_its_own_only_if_the_record_names_it(tmp_p
     assert sets.find_file(tmp_path / "latest", ".pdema") == tmp_path / "latest.pdema"
 
 
+NONE_YET = "no checkpoint of this training was there yet; make room"
+
+
 def fill_disk(descriptor):
     """Stands for ``os.fsync`` on a full disk."""
     raise OSError(errno.ENOSPC, "No space left on device")
@@ -153,8 +157,35 @@ def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_stays(tmp_path, monk
 
 def test_a_full_disk_at_the_first_save_leaves_nothing_to_go_on_with(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fill_disk)
-    with pytest.raises(UserError, match="latest: No space left on device; no checkpoint was there yet; make room, and"):
+    with pytest.raises(UserError, match=f"latest: No space left on device; {NONE_YET}, and start again"):
         save(tmp_path, 1)
+
+
+@pytest.mark.parametrize("run", ["an earlier one", None])  # older versions gave no names
+def test_a_full_disk_at_the_first_save_in_a_used_folder_leaves_nothing_to_go_on_with_either(run, tmp_path, monkeypatch):
+    for prefix in ("latest", "iter_epoch_1"):
+        save(tmp_path, 1, prefix, run=run)
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(UserError, match=f"{NONE_YET}, and start again"):
+        save(tmp_path, 2, run="this one")
+
+
+def test_after_a_full_disk_the_best_checkpoint_is_named_where_latest_is_of_an_earlier_training(tmp_path, monkeypatch):
+    save(tmp_path, 9, run="an earlier one")
+    save(tmp_path, 1, "best_accuracy", run="this one")
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    go_on = f"go on with -o Global.checkpoints={tmp_path / 'best_accuracy'}"
+    with pytest.raises(UserError, match=f"the checkpoints that were there are as they were; .* {go_on}"):
+        save(tmp_path, 2, run="this one")
+
+
+@pytest.mark.parametrize("run", ["this one", None])
+def test_after_a_full_disk_the_checkpoint_of_the_same_training_is_gone_on_from(run, tmp_path, monkeypatch):
+    save(tmp_path, 1, run=run)
+    save(tmp_path, 9, "iter_epoch_9", run="an earlier one")
+    monkeypatch.setattr(os, "fsync", fill_disk)
+    with pytest.raises(UserError, match="the checkpoints that were there are as they were; .* with --resume"):
+        save(tmp_path, 2, run=run)
 
 
 def test_after_a_full_disk_any_whole_checkpoint_counts(tmp_path, monkeypatch):
@@ -217,6 +248,31 @@ def test_the_newest_of_the_other_checkpoints_is_found_when_the_last_is_damaged(s
     assert sets.find_last_good(tmp_path)[0] == "iter_epoch_4"
 
 
+@pytest.mark.parametrize("run", ["this one", None])  # older versions gave no names
+def test_a_damaged_checkpoint_gives_way_to_another_of_its_own_training_alone(run, tmp_path):
+    save(tmp_path, 6, run=run)
+    save(tmp_path, 3, "best_accuracy", run=run)
+    save(tmp_path, 9, "iter_epoch_9", run="an earlier one")
+    cut(tmp_path / "latest.pdopt")
+    name, left_out = sets.find_last_good(tmp_path)
+    assert name == "best_accuracy"
+    assert left_out[1:] == [f"{tmp_path / 'iter_epoch_9'} is of another training"]
+    cut(tmp_path / "best_accuracy.pdopt")
+    reason = "no checkpoint of its training is whole; .*latest is not whole.*iter_epoch_9 is of another training"
+    with pytest.raises(UserError, match=reason):
+        sets.find_last_good(tmp_path)
+    assert sets.find_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", [cut, remove])
+def test_without_the_record_of_the_last_checkpoint_every_other_one_may_be_of_its_training(damage, tmp_path):
+    save(tmp_path, 6, run="this one")
+    save(tmp_path, 3, "iter_epoch_3", run="this one")
+    damage(tmp_path / "latest.resume")
+    cut(tmp_path / "latest.pdopt")
+    assert sets.find_last_good(tmp_path)[0] == "iter_epoch_3"
+
+
 def test_a_folder_in_which_no_checkpoint_is_whole_is_refused_with_each_reason(tmp_path):
     for prefix in ("latest", "iter_epoch_1"):
         save(tmp_path, 1, prefix)
@@ -247,9 +303,9 @@ def test_a_link_in_place_of_a_begun_checkpoint_is_removed_and_what_it_names_stay
     assert read_steps(tmp_path / "mine") == {3}
 
 
-def record_text(position=(1, 1, 1, 9), files=None):
+def record_text(position=(1, 1, 1, 9), files=None, **rest):
     position = position if isinstance(position, list) else dict(zip(Position._fields, position))
-    return json.dumps({"format": 1, "files": files or {}, "position": position})
+    return json.dumps({"format": 1, "files": files or {}, "position": position, **rest})
 
 
 @pytest.mark.parametrize(
@@ -261,6 +317,7 @@ def record_text(position=(1, 1, 1, 9), files=None):
             for position in ((), [], ("one", 1, 1, 1), (0, 1, 1, 1), (1, -1, 1, 1), (1, 0.5, 1, 1))
         ),
         *(record_text(files=files) for files in (["x"], {"x": 1}, {"x": [1, 2]}, {"../x": [1, ""]}, {"/x": [1, ""]})),
+        *(record_text(run=run) for run in (1, ["a"])),
     ],
 )
 def test_a_record_that_is_none_is_a_problem_of_the_checkpoint(text, tmp_path):

@@ -9,6 +9,7 @@ from ppocrv2_ext.commands.resuming import (
     advise_after_stop,
     describe_checkpoint,
     describe_origin,
+    list_earlier,
     read_origin,
     require_state,
     warn_of_earlier,
@@ -105,12 +106,17 @@ def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capf
     )
 
 
+def save(folder, prefix, step, **name):
+    """A checkpoint at a step of the first epoch, with the name of its training as ``run=``, if it has one."""
+    position = sets.Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)
+    with sets.writing(folder, prefix, {"position": position._asdict(), **name}) as part:
+        (part / f"{prefix}.pdparams").write_bytes(pickle.dumps({}, protocol=2))
+
+
 @pytest.fixture
 def best(tmp_path):
     """A folder with the checkpoint of the best evaluation, at step 3 of the first epoch, and no other one."""
-    position = sets.Position(epoch=1, step=3, global_step=3, steps_per_epoch=9)
-    with sets.writing(tmp_path, "best_accuracy", {"position": position._asdict()}) as part:
-        (part / "best_accuracy.pdparams").write_bytes(pickle.dumps({}, protocol=2))
+    save(tmp_path, "best_accuracy", 3)
     return tmp_path
 
 
@@ -130,5 +136,42 @@ def test_after_a_signal_the_best_checkpoint_is_gone_on_from_where_there_is_no_la
 
 
 def test_without_a_checkpoint_a_training_starts_again(tmp_path):
-    assert describe_checkpoint(tmp_path) == f"no checkpoint is in {tmp_path} yet; start again."
-    assert advise_after_stop(tmp_path).startswith(f"no checkpoint was in {tmp_path} yet, start again")
+    assert describe_checkpoint(tmp_path) == f"no checkpoint of this training is in {tmp_path} yet; start again."
+    none = f"no checkpoint of this training was in {tmp_path} yet, start again"
+    assert advise_after_stop(tmp_path).startswith(none)
+
+
+NAMES = [{"run": "an earlier one"}, {}]  # older versions gave none
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_checkpoints_of_an_earlier_training_are_not_those_of_a_new_one(name, tmp_path):
+    for prefix in ("latest", "iter_epoch_1"):
+        save(tmp_path, prefix, 9, **name)
+    earlier = list_earlier(tmp_path, None)
+    none = f"no checkpoint of this training is in {tmp_path} yet; start again."
+    assert describe_checkpoint(tmp_path, earlier) == none
+    assert advise_after_stop(tmp_path, earlier).startswith("no checkpoint of this training was in")
+    save(tmp_path, "latest", 2, run="this one")
+    assert describe_checkpoint(tmp_path, earlier).startswith(f"{tmp_path / 'latest'} holds step 2; ")
+    assert advise_after_stop(tmp_path, earlier).startswith(f"{tmp_path / 'latest'}, the last checkpoint, ")
+
+
+def test_the_best_checkpoint_is_named_where_resuming_would_take_the_latest_of_an_earlier_training(tmp_path):
+    save(tmp_path, "latest", 9, run="an earlier one")
+    earlier = list_earlier(tmp_path, None)
+    save(tmp_path, "best_accuracy", 3, run="this one")
+    file = tmp_path / "best_accuracy"
+    go_on = f"go on with ppocrv2 train -c {tmp_path / 'resolved.yml'} -o Global.checkpoints={file}"
+    assert describe_checkpoint(tmp_path, earlier) == f"{file} holds step 3; {go_on}"
+    assert advise_after_stop(tmp_path, earlier).startswith(f"{file}, the last checkpoint, ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("suffix", ["", ".pdparams"])
+def test_the_checkpoint_that_a_training_goes_on_from_is_its_own(suffix, name, tmp_path):
+    save(tmp_path, "latest", 6, **name)
+    save(tmp_path, "iter_epoch_1", 9, run="another one")
+    earlier = list_earlier(tmp_path, f"{tmp_path / 'latest'}{suffix}")
+    go_on = f"go on with ppocrv2 train -c {tmp_path / 'resolved.yml'} --resume {tmp_path}"
+    assert describe_checkpoint(tmp_path, earlier) == f"{tmp_path / 'latest'} holds step 6; {go_on}"

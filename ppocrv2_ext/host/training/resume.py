@@ -10,8 +10,8 @@ in the folder is that of the last training there.
 The schedule of the learning rate is that of the config, at the place in epochs. So a training that is resumed with
 another schedule, or with epochs of another length, goes on as if it had had them from its beginning.
 
-The name, ``run``, is drawn when a training begins, and kept when it is resumed. By it a training knows its own best
-checkpoint from that of an earlier one in the same folder. The records of older versions have none.
+The name, ``run``, is drawn when a training begins, and kept when it is resumed. It tells the checkpoints of a training
+from those of an earlier one in the same folder. The records of older versions have none.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_the_message_says_if_there_is_no_checkpoint_yet(wheel, words, tmp_path, 
     monkeypatch.setattr(train, "run_host_script", stop)
     run = CliRunner().invoke(main, ["train", "-c", UDML_CENTER, "-o", *words])
     assert run.exit_code == 2
-    assert "training stopped: the loss term 'ctc' is nan; no checkpoint was in out yet" in run.output
+    assert "training stopped: the loss term 'ctc' is nan; no checkpoint of this training was in out yet" in run.output
 
 
 def test_the_best_checkpoint_is_named_if_it_was_saved_within_the_first_epoch(ppocrv2, words, tmp_path):

@@ -245,6 +245,33 @@ def test_the_best_model_of_another_training_in_the_folder_gives_way(run, tmp_pat
     assert pickles.read(tmp_path / "out" / "latest.states")["best_model_dict"]["acc"] < 0.9
 
 
+def test_a_training_that_ends_before_its_first_save_does_not_take_the_checkpoint_of_an_earlier_one(
+    run, tmp_path, capfd, monkeypatch
+):
+    from ppocrv2_ext.host.training.resume import _Run
+
+    overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=1"]
+    run(RECOGNIZER, *overrides)
+    capfd.readouterr()
+
+    def stop(*_):
+        raise FloatingPointError("the loss is nan")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "batches", stop)
+        with pytest.raises(UserError, match="the loss is nan; no checkpoint of this training was in out yet, start ag"):
+            run(RECOGNIZER, *overrides)
+        patch.setattr(_Run, "batches", lambda *_: [signal.raise_signal(signal.SIGTERM) for _ in range(2)])
+        with pytest.raises(SystemExit):
+            run(RECOGNIZER, *overrides)
+        said = capfd.readouterr().err
+        assert "was not finished; no checkpoint of this training is in out yet; start again." in said
+        with pytest.raises(SystemExit):
+            run(RECOGNIZER, *overrides, "Global.epoch_num=2", "Global.checkpoints=out/latest")
+        said = capfd.readouterr().err
+        assert "was not finished; out/latest holds step 2; go on with" in said
+
+
 def test_trainings_of_older_versions_whose_records_have_no_name_keep_their_best_model(run, tmp_path):
     overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=3", "Global.eval_batch_step=[0,1]"]
     with pytest.raises(Kill):
