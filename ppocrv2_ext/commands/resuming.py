@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 
 from ..checkpoints import folder_lock, sets, states
-from ..checkpoints.paths import without_suffix
+from ..checkpoints.paths import SUFFIX, without_suffix
 from ..config import yaml_files
 from ..errors import UserError
 from .terminal import warn
 
 NOTHING = "nothing"  # in place of changes
 AVERAGE_KEYS = ("ema_decay", "ema_decay_type", "ema_gamma")  # of Global: the shares of an average
+MOST_NAMED = 5  # checkpoints in one sentence
 
 
 def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
@@ -32,14 +33,30 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
         sets.tidy(folder)
 
 
-def warn_of_earlier(folder: Path) -> None:
-    """Say that a new training into ``folder`` replaces the checkpoints of an earlier one, if there are any."""
-    kept = [name for name in ("latest", "best_accuracy") if (folder / f"{name}.pdparams").is_file()]
-    if kept:
+def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
+    """Say that a training into ``folder`` replaces the checkpoints of an earlier one, if there are any.
+
+    Args:
+        checkpoint: what the training goes on from. If that lies in ``folder``, the checkpoints there are its own.
+    """
+    if checkpoint and folder.resolve() in Path(checkpoint).resolve().parents:
+        return
+    names = [name for name in ("latest", "best_accuracy") if (folder / f"{name}{SUFFIX}").is_file()]
+    epochs = [without_suffix(path.name) for path in folder.glob(f"iter_epoch_*{SUFFIX}")]
+    if names or epochs:
+        names += sorted(epochs, key=lambda name: (len(name), name))
+        where = ", except where it saves none of that name" if epochs else ""
         warn(
-            f"{folder} holds {' and '.join(kept)} of an earlier training, which this one replaces by its own; to go on"
-            f" with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
+            f"{folder} holds {_enumerate(names)} of an earlier training, which this one replaces by its own{where};"
+            f" to go on with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
         )
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    """The names as a part of a sentence: "a, b and c"."""
+    more = len(names) - MOST_NAMED
+    named = [*names[:MOST_NAMED], f"{more} more"] if more > 0 else list(names)
+    return " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
 
 
 def list_overrides(folder: str | Path) -> list[str]:

@@ -94,8 +94,7 @@ def _train(
         if rank == 0:
             if resume:
                 resuming.require_state(config, Path(resume))
-            else:
-                resuming.warn_of_earlier(folder)
+            resuming.warn_of_earlier(folder, checkpoint)
             _advise_numba(config)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:

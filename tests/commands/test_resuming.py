@@ -106,6 +106,32 @@ def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capf
     )
 
 
+def test_a_new_training_is_told_of_checkpoints_that_stay_too(tmp_path, capfd):
+    for epoch in (20, 5, 15, 10):
+        (tmp_path / f"iter_epoch_{epoch}.pdparams").touch()
+    warn_of_earlier(tmp_path)
+    end = (
+        "of an earlier training, which this one replaces by its own, except where it saves none of that name; to go on"
+        f" with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
+    )
+    names = "iter_epoch_5, iter_epoch_10, iter_epoch_15 and iter_epoch_20"
+    assert capfd.readouterr().err == f"ppocrv2: {tmp_path} holds {names} {end}"
+    for name in ("latest", "best_accuracy"):
+        (tmp_path / f"{name}.pdparams").touch()
+    warn_of_earlier(tmp_path)
+    names = "latest, best_accuracy, iter_epoch_5, iter_epoch_10, iter_epoch_15 and 1 more"
+    assert capfd.readouterr().err == f"ppocrv2: {tmp_path} holds {names} {end}"
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_in_its_folder_replaces_nothing_of_an_earlier_one(tmp_path, capfd):
+    (tmp_path / "latest.pdparams").touch()
+    for checkpoint in (tmp_path / "latest", tmp_path / "latest.pdparams", tmp_path / "best_model" / "model"):
+        warn_of_earlier(tmp_path, str(checkpoint))
+    assert capfd.readouterr().err == ""
+    warn_of_earlier(tmp_path, str(tmp_path.parent / "other" / "latest"))
+    assert "holds latest of an earlier training" in capfd.readouterr().err
+
+
 def save(folder, prefix, step, **name):
     """A checkpoint at a step of the first epoch, with the name of its training as ``run=``, if it has one."""
     position = sets.Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)

@@ -266,10 +266,12 @@ def test_a_training_that_ends_before_its_first_save_does_not_take_the_checkpoint
             run(RECOGNIZER, *overrides)
         said = capfd.readouterr().err
         assert "was not finished; no checkpoint of this training is in out yet; start again." in said
+        assert "out holds latest and iter_epoch_1 of an earlier training" in said
         with pytest.raises(SystemExit):
             run(RECOGNIZER, *overrides, "Global.epoch_num=2", "Global.checkpoints=out/latest")
         said = capfd.readouterr().err
         assert "was not finished; out/latest holds step 2; go on with" in said
+        assert "of an earlier training" not in said
 
 
 def test_trainings_of_older_versions_whose_records_have_no_name_keep_their_best_model(run, tmp_path):
