@@ -830,6 +830,7 @@ class TestScript:
         run_smoke(kind, rows, tmp_path)
 
     @pytest.mark.slow
+    @pytest.mark.checkout
     @pytest.mark.parametrize(("kind", "rows"), [("v6_rec", "ctc,both"), ("v6_det", "dml,cml")])
     def test_the_smoke_run_on_a_clone_does_too(self, kind, rows, checkout, tmp_path):
         run_smoke(kind, rows, tmp_path, PADDLEOCR_HOME=str(checkout))
