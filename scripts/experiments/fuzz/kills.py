@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import random
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,8 @@ def _train(folder: Path, log: Path, clone: str | None, resume: bool) -> None:
     with log.open("wb") as stream:
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
+    # Whoever started the fuzz may have put other objects in their places, as pytest does.
+    sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", buffering=1, closefd=False) for descriptor in (1, 2))
     try:
         train(CONFIG, OVERRIDES, clone, "out" if resume else None)
     except UserError as error:
