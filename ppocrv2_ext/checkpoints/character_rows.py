@@ -8,12 +8,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.dictionary import read_dictionary
+from ..files import PathLike
+from .paths import DICTIONARY_SUFFIX, find_dictionary
 from .pdparams import Array, as_array
 
 HEAD = re.compile(r"(.*?\.|)head\.")  # group 1: the network's name in a distillation model, such as `Student.`
+
+
+class TrainedDictionary(NamedTuple):
+    """The dictionary that a file of weights was trained with."""
+
+    path: Path
+    space: bool | None  # its training's `use_space_char`; None if no layer of the file shows it
+
+
+def find_other_dictionary(
+    params: Mapping[str, Any], file: PathLike, characters: Sequence[str]
+) -> TrainedDictionary | None:
+    """The dictionary of a file's training, if its classes are not the model's in their order.
+
+    The texts of the characters are compared, since a dictionary may be copied, moved or edited in its place.
+
+    Args:
+        params: the file's {name: anything with a shape}.
+        file: the checkpoint.
+        characters: the model's dictionary, blank first, as ``read_dictionary`` returns it.
+    Returns:
+        None if the classes are the same, or if nothing says which dictionary the file was trained with.
+    """
+    path = find_dictionary(file)
+    if path is None:
+        return None
+    known = {space: read_dictionary(path, space) for space in (True, False)}
+    # The number of classes in the file says whether space is one of them.
+    fitting = {space: old for space, old in known.items() if find_class_axes(params, params, len(old), len(old))}
+    # Other heads than CTC's do not say it. A path in an old config may lead to another file by now.
+    candidates = fitting or (known if path.name.endswith(DICTIONARY_SUFFIX) else {})
+    if not candidates or list(characters) in candidates.values():
+        return None
+    return TrainedDictionary(path, next(iter(fitting), None))
 
 
 def find_class_axes(

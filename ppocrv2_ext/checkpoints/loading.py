@@ -22,9 +22,9 @@ from ..errors import UserError
 from ..files import PathLike
 from ..tables import render_lines
 from . import multi_head
-from .character_rows import find_class_axes, remap_rows
+from .character_rows import remap_rows
 from .norm_merging import merge_norm
-from .paths import DICTIONARY_SUFFIX, find_dictionary, with_suffix
+from .paths import find_dictionary, with_suffix
 from .pdparams import Array, list_broken_values, read_params, require_usable_values
 
 SHOWN = 6  # names per group of a report
@@ -48,13 +48,6 @@ class LoadReport(NamedTuple):
     def ratio(self) -> float:
         """The share of the model's parameters that the file holds, in [0, 1]; 1 for a model without parameters."""
         return len(self.matched) / self.total if self.total else 1.0
-
-
-class TrainedDictionary(NamedTuple):
-    """The dictionary that a file of weights was trained with."""
-
-    path: Path
-    space: bool | None  # its training's `use_space_char`; None if no layer of the file shows it
 
 
 def compare_parameters(params: Mapping[str, Any], state_dict: Mapping[str, Any]) -> LoadReport:
@@ -241,33 +234,6 @@ def load_pretrained(
         warnings.simplefilter("ignore")  # Paddle warns once per missing name; the report has said it
         model.set_state_dict({**{name: state_dict[name] for name in kept}, **loaded})
     return is_float16
-
-
-def find_other_dictionary(
-    params: Mapping[str, Any], file: PathLike, characters: Sequence[str]
-) -> TrainedDictionary | None:
-    """The dictionary of a file's training, if its classes are not the model's in their order.
-
-    The texts of the characters are compared, since a dictionary may be copied, moved or edited in its place.
-
-    Args:
-        params: the file's {name: anything with a shape}.
-        file: the checkpoint.
-        characters: the model's dictionary, blank first, as ``read_dictionary`` returns it.
-    Returns:
-        None if the classes are the same, or if nothing says which dictionary the file was trained with.
-    """
-    path = find_dictionary(file)
-    if path is None:
-        return None
-    known = {space: read_dictionary(path, space) for space in (True, False)}
-    # The number of classes in the file says whether space is one of them.
-    fitting = {space: old for space, old in known.items() if find_class_axes(params, params, len(old), len(old))}
-    # Other heads than CTC's do not say it. A path in an old config may lead to another file by now.
-    candidates = fitting or (known if path.name.endswith(DICTIONARY_SUFFIX) else {})
-    if not candidates or list(characters) in candidates.values():
-        return None
-    return TrainedDictionary(path, next(iter(fitting), None))
 
 
 def _move_rows(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from ...checkpoints import loading, pdparams, pickles, sets, states
+from ...checkpoints import character_rows, loading, pdparams, pickles, sets, states
 from ...checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
 from ...data import dictionary
 from ...errors import UserError, summarise
@@ -83,7 +83,7 @@ def check_load(load_model: Callable) -> Callable:
             characters = _read_characters(config)
             with naming(file):
                 params = pdparams.read_params(file)
-            other = characters and loading.find_other_dictionary(params, file, characters)
+            other = characters and character_rows.find_other_dictionary(params, file, characters)
             if other and optimizer is not None:
                 raise UserError(_explain_other_dictionary(file, other, settings))
             if other:
@@ -126,7 +126,7 @@ def require_same_dictionary(config: dict) -> None:
     file = require_file("Global.checkpoints", settings["checkpoints"])
     with naming(file):
         params = pdparams.read_params(file)
-    other = loading.find_other_dictionary(params, file, characters)
+    other = character_rows.find_other_dictionary(params, file, characters)
     if other:
         raise UserError(_explain_other_dictionary(file, other, settings))
 
@@ -142,7 +142,9 @@ def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], fil
         )
 
 
-def _explain_other_dictionary(file: Path, trained: loading.TrainedDictionary, settings: Mapping[str, Any]) -> str:
+def _explain_other_dictionary(
+    file: Path, trained: character_rows.TrainedDictionary, settings: Mapping[str, Any]
+) -> str:
     """Why a training does not go on from ``file`` with the dictionary of ``settings``, as a sentence."""
     with_space = {None: "", True: " (with the space)", False: " (without the space)"}
     own = "" if trained.space is None else with_space[bool(settings.get("use_space_char", False))]
