@@ -2,14 +2,7 @@
 
 A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of the weights also ``.pdema``, of a
 recognizer also ``.dict.txt``, and ``latest.resume``. The first four have PaddleOCR's names, and PaddleOCR can read
-them. ``.dict.txt`` is a copy of the dictionary that the classes were trained with. ``.resume`` is a JSON file:
-
-==============  ====================================================================================
-``files``       {name: [bytes, sha256]} of the other files
-``position``    the epoch (from 1), the steps taken in it and in all, and the number of steps of an epoch
-``run``         the name of the training, which it keeps when it is resumed; older versions gave none
-``...``         what else a resumed training needs to go on as if it had not stopped
-==============  ====================================================================================
+them. ``.dict.txt`` is a copy of the dictionary that the classes were trained with. :mod:`.records` has ``.resume``.
 
 Files are written in three steps, and a process may be killed in any of them:
 
@@ -24,49 +17,18 @@ No Paddle is needed here.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import UserError
-from ..files import PathLike, sha256, synchronize
+from ..files import PathLike, synchronize
+from . import records
 from .paths import DICTIONARY_SUFFIX, SUFFIX
 
-RECORD_SUFFIX = ".resume"
-SUFFIXES = (SUFFIX, ".pdopt", ".states", ".pdema")  # of what PaddleOCR saves
-REPLACED = (*SUFFIXES, DICTIONARY_SUFFIX)  # of what a checkpoint may lack that an older one of its name had
-FORMAT = 1
-MOST_BYTES = 1 << 20  # of a record, which has less than a thousand
+REPLACED = (*records.SUFFIXES, DICTIONARY_SUFFIX)  # of what a checkpoint may lack that an older one of its name had
 PART, WHOLE = ".saving-", ".whole-"
-
-
-class Position(NamedTuple):
-    """Where a training is."""
-
-    epoch: int  # from 1
-    step: int  # steps taken in this epoch
-    global_step: int  # steps taken in all
-    steps_per_epoch: int
-
-    @property
-    def finished_epochs(self) -> int:
-        """Epochs of which every step was taken."""
-        return self.epoch if self.step >= self.steps_per_epoch else self.epoch - 1
-
-    def follow(self, steps_per_epoch: int) -> Position:
-        """Where a training goes on whose epochs have this many steps. An epoch that had another number begins anew."""
-        if self.finished_epochs == self.epoch:
-            return Position(self.epoch + 1, 0, self.global_step, steps_per_epoch)
-        if self.steps_per_epoch != steps_per_epoch:
-            return Position(self.epoch, 0, self.global_step - self.step, steps_per_epoch)
-        return self
-
-    def find_last_step(self, epochs: int) -> int:
-        """The step, of all, at which a training ends that goes on here and has so many epochs in all."""
-        return self.global_step - self.step + max(0, epochs - self.epoch + 1) * self.steps_per_epoch
 
 
 @contextlib.contextmanager
@@ -87,9 +49,7 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
             folder.mkdir()  # not its parents: a folder that is gone does not come again on another disk
         part.mkdir()
         yield part
-        files = {path.relative_to(part).as_posix(): _describe(path) for path in _list_files(part)}
-        text = json.dumps({"format": FORMAT, "files": files, **record})
-        (part / f"{prefix}{RECORD_SUFFIX}").write_text(text, encoding="utf-8")
+        records.write(part, prefix, record)
         _synchronize(part)
         if whole.exists():
             _move(whole, folder)
@@ -109,7 +69,7 @@ def _advise(folder: Path, record: Mapping[str, Any]) -> str:
     go_on = "--resume"
     try:
         if folder.is_dir():
-            checkpoint = find_checkpoint(folder, list_runs(folder) - {record.get("run")})
+            checkpoint = find_checkpoint(folder, records.list_runs(folder) - {record.get("run")})
             if checkpoint is None:
                 return "no checkpoint of this training was there yet; make room, and start again"
             if checkpoint != find_checkpoint(folder):
@@ -143,98 +103,6 @@ def tidy(folder: PathLike) -> None:
         raise UserError(f"cannot tidy {folder} up: {error.strerror or error}.") from error
 
 
-def read_record(checkpoint: PathLike) -> dict[str, Any]:
-    """What ``.resume`` says of a checkpoint, which is given without suffix; empty if it has none.
-
-    Raises:
-        UserError: the file is broken.
-    """
-    file = Path(f"{checkpoint}{RECORD_SUFFIX}")
-    if not file.is_file():
-        return {}
-    try:
-        with file.open("rb") as stream:
-            record = json.loads(stream.read(MOST_BYTES))
-        if record["format"] != FORMAT:
-            raise ValueError(f"format {record['format']}")
-        position = Position(**record["position"])
-        if not all(type(value) is int and value >= 0 for value in position) or position.epoch < 1:
-            raise ValueError("a position is four whole numbers")
-        if not isinstance(record.get("run"), (str, type(None))):
-            raise ValueError("the name of a training is a text")
-        for name, (size, digest) in record["files"].items():
-            if type(size) is not int or not isinstance(digest, str) or {"..", os.sep} & {*Path(name).parts}:
-                raise ValueError(f"{name!r} is no file of this folder with its size and its digest")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UserError(f"{file} is no record of a checkpoint ({error}); without it the epoch begins anew.") from error
-    return record
-
-
-def read_position(checkpoint: PathLike) -> Position | None:
-    """Where the training of a checkpoint was; None if the checkpoint has no ``.resume``."""
-    record = read_record(checkpoint)
-    return Position(**record["position"]) if record else None
-
-
-def read_run(checkpoint: PathLike) -> str | None:
-    """The name of the training of a checkpoint; None if its record does not say, or is broken."""
-    with contextlib.suppress(UserError):  # `find_problem` says what is broken
-        return read_record(checkpoint).get("run")
-    return None
-
-
-def list_runs(folder: PathLike) -> set[str | None]:
-    """What :func:`read_run` says of the checkpoints in ``folder``."""
-    return {read_run(Path(folder) / name) for name in _list_names(folder)}
-
-
-def _list_names(folder: PathLike) -> set[str]:
-    """The names of the checkpoints in ``folder``, without suffix."""
-    return {path.name[: -len(SUFFIX)] for path in Path(folder).glob(f"*{SUFFIX}")}
-
-
-def find_file(checkpoint: PathLike, suffix: str) -> Path | None:
-    """The file of a checkpoint, which is given without suffix; None if it has none.
-
-    A file that only lies beside it is none of its own: its record does not name that one.
-
-    Raises:
-        UserError: the record is broken.
-    """
-    file = Path(f"{checkpoint}{suffix}")
-    own = read_record(checkpoint).get("files", {file.name})
-    return file if file.is_file() and file.name in own else None
-
-
-def find_problem(checkpoint: PathLike) -> str | None:
-    """Why a checkpoint, given without suffix, cannot be gone on from, as half a sentence; None if it can."""
-    from . import pickles  # it needs NumPy, which a command that reads no weights does not
-
-    try:
-        record = read_record(checkpoint)
-    except UserError as error:
-        return str(error)
-    folder = Path(checkpoint).parent
-    for name, (size, digest) in record.get("files", {}).items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes of {size}"
-        if sha256(path) != digest:
-            return f"{name} has changed since it was saved"
-    if record:
-        return None
-    for suffix in SUFFIXES:  # of a checkpoint that was saved without a record
-        path = Path(f"{checkpoint}{suffix}")
-        if path.is_file():
-            try:
-                pickles.read(path)
-            except UserError as error:
-                return str(error)
-    return None
-
-
 def find_last_good(
     folder: PathLike, prefix: str = "latest", earlier: Collection[str | None] | None = None
 ) -> tuple[str, list[str]]:
@@ -242,8 +110,8 @@ def find_last_good(
 
     Args:
         prefix: the one to prefer. If it is not whole, the others are tried, the newest first.
-        earlier: the trainings, as :func:`list_runs` names them, whose checkpoints do not count. None for all but that
-            of ``prefix``; if its record does not say which that is, all count.
+        earlier: the trainings, as :func:`records.list_runs` names them, whose checkpoints do not count. None for all
+            but that of ``prefix``; if its record does not say which that is, all count.
     Returns:
         (its name without suffix, why each one before was left out)
     Raises:
@@ -252,15 +120,15 @@ def find_last_good(
     folder, left_out, is_mixed = Path(folder), [], False
     if earlier is None:
         earlier = _list_other_runs(folder, prefix)
-    others = sorted(_list_names(folder) - {prefix}, key=lambda name: _age(folder / name))
+    others = sorted(records.list_names(folder) - {prefix}, key=lambda name: _age(folder / name))
     for name in [prefix, *others]:
         if not (folder / f"{name}{SUFFIX}").is_file():
             continue
-        if read_run(folder / name) in earlier:
+        if records.read_run(folder / name) in earlier:
             left_out.append(f"{folder / name} is of another training")
             is_mixed = True
             continue
-        problem = find_problem(folder / name)
+        problem = records.find_problem(folder / name)
         if problem is None:
             return name, left_out
         left_out.append(f"{folder / name} is not whole: {problem}")
@@ -273,8 +141,8 @@ def find_last_good(
 def _list_other_runs(folder: Path, prefix: str) -> set[str | None]:
     """The trainings in ``folder`` without that of the checkpoint ``prefix``; none if nothing says which that is."""
     with contextlib.suppress(UserError):
-        record = read_record(folder / prefix)
-        return list_runs(folder) - {record.get("run")} if record else set()
+        record = records.read(folder / prefix)
+        return records.list_runs(folder) - {record.get("run")} if record else set()
     return set()
 
 
@@ -299,7 +167,7 @@ def find_checkpoint(folder: PathLike, earlier: Collection[str | None] | None = N
 def _age(checkpoint: Path) -> float:
     """A number that is lower for newer checkpoints."""
     with contextlib.suppress(UserError):
-        position = read_position(checkpoint)
+        position = records.read_position(checkpoint)
         if position:
             return -position.global_step
     return -Path(f"{checkpoint}{SUFFIX}").stat().st_mtime * 1e-12  # after those with a record
@@ -309,15 +177,11 @@ def _list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _describe(path: Path) -> list:
-    return [path.stat().st_size, sha256(path)]
-
-
 def _move(whole: Path, folder: Path) -> None:
     """Let the files of a whole checkpoint take their places. It can be done again after it was cut short."""
     _remove_without_successor(whole, folder)
     # The record goes last: as long as it is in `whole`, so is the checkpoint.
-    for path in sorted(_list_files(whole), key=lambda path: (path.suffix == RECORD_SUFFIX, path)):
+    for path in sorted(_list_files(whole), key=lambda path: (path.suffix == records.RECORD_SUFFIX, path)):
         target = folder / path.relative_to(whole)
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
@@ -332,7 +196,7 @@ def _remove_without_successor(whole: Path, folder: Path) -> None:
     """
     names: set[str] = set()
     with contextlib.suppress(UserError):  # of a broken record, which is reported where it is read
-        names = set(read_record(whole / whole.name[len(WHOLE) :]).get("files", ()))
+        names = set(records.read(whole / whole.name[len(WHOLE) :]).get("files", ()))
     for stem in (name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX)):
         for suffix in REPLACED:
             if f"{stem}{suffix}" not in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..checkpoints import folder_lock, sets, states
+from ..checkpoints import folder_lock, records, sets, states
 from ..checkpoints.paths import SUFFIX, without_suffix
 from ..config import yaml_files
 from ..errors import UserError
@@ -106,7 +106,7 @@ def describe_origin(name: str, changes: str, overrides: Sequence[str]) -> str:
 def is_finished(config: dict, rank: int = 0) -> bool:
     """Whether the checkpoint has all its epochs. Rank 0 says so on stdout, with the best metric."""
     checkpoint, epochs = without_suffix(config["Global"]["checkpoints"]), config["Global"]["epoch_num"]
-    position, record = sets.read_position(checkpoint), states.read_states(checkpoint)
+    position, record = records.read_position(checkpoint), states.read_states(checkpoint)
     done = position.finished_epochs if position else record.get("epoch", 0)
     if done < epochs:
         return False
@@ -147,7 +147,7 @@ def _require_average(old: dict, new: dict, folder: Path) -> None:
         return
     from ..checkpoints import pickles  # it needs NumPy
 
-    file = sets.find_file(without_suffix(new["checkpoints"]), ".pdema")
+    file = records.find_file(without_suffix(new["checkpoints"]), ".pdema")
     if file and "share_of_start" not in pickles.read(file):
         was = ", ".join(f"Global.{key} {'left out' if old.get(key) is None else old[key]}" for key in changed)
         raise UserError(
@@ -161,8 +161,8 @@ def list_earlier(folder: Path, checkpoint: str | None) -> set[str | None]:
     Args:
         checkpoint: what that one goes on from; None if it is new.
     """
-    own = {sets.read_run(without_suffix(checkpoint))} if checkpoint else set()
-    return sets.list_runs(folder) - own
+    own = {records.read_run(without_suffix(checkpoint))} if checkpoint else set()
+    return records.list_runs(folder) - own
 
 
 def describe_checkpoint(folder: Path, earlier: Collection[str | None] = ()) -> str:
@@ -174,7 +174,7 @@ def describe_checkpoint(folder: Path, earlier: Collection[str | None] = ()) -> s
     checkpoint = sets.find_checkpoint(folder, earlier)
     if checkpoint is None:
         return f"no checkpoint of this training is in {folder} yet; start again."
-    position = sets.read_position(checkpoint)
+    position = records.read_position(checkpoint)
     holds = f"holds step {position.global_step}" if position else "is whole"
     is_resumed = checkpoint == sets.find_checkpoint(folder)  # else --resume takes `latest` of an earlier training
     start = f"--resume {folder}" if is_resumed else f"-o {yaml_files.assignment('Global.checkpoints', checkpoint)}"

@@ -12,7 +12,7 @@ import paddle
 import pytest
 from drawn_words import draw_words
 
-from ppocrv2_ext.checkpoints import pickles, sets
+from ppocrv2_ext.checkpoints import pickles, records
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.errors import UserError
 
@@ -63,7 +63,7 @@ def resume(trained, tmp_path, monkeypatch):
 
 def test_the_checkpoint_is_sound_before_a_file_is_changed(resume, tmp_path):
     resume()
-    assert sets.read_position(tmp_path / "out" / "latest").finished_epochs == 2
+    assert records.read_position(tmp_path / "out" / "latest").finished_epochs == 2
 
 
 SCHEDULE = {"LR_Scheduler": {"last_epoch": 2, "last_lr": 1e-3}}

@@ -1,14 +1,13 @@
 """Checkpoints whose files appear together, whenever the process that writes them is killed."""
 
 import errno
-import json
 import os
 import pickle
 
 import pytest
 
-from ppocrv2_ext.checkpoints import sets
-from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.checkpoints import records, sets
+from ppocrv2_ext.checkpoints.records import Position
 from ppocrv2_ext.errors import UserError
 
 SUFFIXES = ("pdparams", "pdopt", "states")
@@ -37,8 +36,8 @@ def names(folder):
 def test_a_checkpoint_has_paddleocrs_names_and_a_record_and_nothing_else_is_left(tmp_path):
     save(tmp_path, 5)
     assert names(tmp_path) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
-    assert sets.read_position(tmp_path / "latest") == Position(1, 5, 5, 9)
-    assert sets.find_problem(tmp_path / "latest") is None
+    assert records.read_position(tmp_path / "latest") == Position(1, 5, 5, 9)
+    assert records.find_problem(tmp_path / "latest") is None
 
 
 class Kill(BaseException):
@@ -87,8 +86,8 @@ def test_killed_at_any_call_to_the_disk_the_old_checkpoint_or_the_new_one_is_the
             *(["latest.pdema"] if step == 1 else []),
             *("latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"),
         ]
-        assert sets.find_problem(folder / "latest") is None
-        assert sets.read_position(folder / "latest").step == step
+        assert records.find_problem(folder / "latest") is None
+        assert records.read_position(folder / "latest").step == step
         outcomes.append(step)
         at += 1
     assert outcomes == sorted(outcomes)  # up to a call it is the old one, from there on the new one
@@ -118,22 +117,6 @@ def test_a_new_checkpoint_removes_the_dictionary_of_an_older_one(tmp_path):
     save(tmp_path, 1, suffixes=[*SUFFIXES, "dict.txt"])
     save(tmp_path, 2)  # of a detector
     assert names(tmp_path) == ["latest.pdopt", "latest.pdparams", "latest.resume", "latest.states"]
-
-
-def test_a_dictionary_beside_a_checkpoint_of_paddleocrs_own_is_not_read_as_one_of_its_files(tmp_path):
-    save(tmp_path, 1)
-    (tmp_path / "latest.resume").unlink()
-    (tmp_path / "latest.dict.txt").write_text("a\nb\n", encoding="utf-8")
-    assert sets.find_problem(tmp_path / "latest") is None
-
-
-def test_a_file_beside_a_checkpoint_is_its_own_only_if_the_record_names_it(tmp_path):
-    save(tmp_path, 1)
-    (tmp_path / "latest.pdema").write_bytes(b"of a training before")
-    assert sets.find_file(tmp_path / "latest", ".pdopt") == tmp_path / "latest.pdopt"
-    assert sets.find_file(tmp_path / "latest", ".pdema") is None
-    (tmp_path / "latest.resume").unlink()  # as PaddleOCR alone saves
-    assert sets.find_file(tmp_path / "latest", ".pdema") == tmp_path / "latest.pdema"
 
 
 NONE_YET = "no checkpoint of this training was there yet; make room"
@@ -301,50 +284,6 @@ def test_a_link_in_place_of_a_begun_checkpoint_is_removed_and_what_it_names_stay
     sets.tidy(tmp_path / "out")
     assert names(tmp_path / "out") == []
     assert read_steps(tmp_path / "mine") == {3}
-
-
-def record_text(position=(1, 1, 1, 9), files=None, **rest):
-    position = position if isinstance(position, list) else dict(zip(Position._fields, position))
-    return json.dumps({"format": 1, "files": files or {}, "position": position, **rest})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "{}", "[]", json.dumps({"format": 2}), "[" * 100_000, "x" * (1 << 21)),
-        *(
-            record_text(position)
-            for position in ((), [], ("one", 1, 1, 1), (0, 1, 1, 1), (1, -1, 1, 1), (1, 0.5, 1, 1))
-        ),
-        *(record_text(files=files) for files in (["x"], {"x": 1}, {"x": [1, 2]}, {"../x": [1, ""]}, {"/x": [1, ""]})),
-        *(record_text(run=run) for run in (1, ["a"])),
-    ],
-)
-def test_a_record_that_is_none_is_a_problem_of_the_checkpoint(text, tmp_path):
-    save(tmp_path, 1)
-    (tmp_path / "latest.resume").write_text(text)
-    assert "is no record of a checkpoint" in sets.find_problem(tmp_path / "latest")
-
-
-@pytest.mark.parametrize(("step", "finished"), [(0, 2), (8, 2), (9, 3)])
-def test_an_epoch_is_finished_when_all_its_steps_are_taken(step, finished):
-    assert Position(epoch=3, step=step, global_step=18 + step, steps_per_epoch=9).finished_epochs == finished
-
-
-@pytest.mark.parametrize(
-    ("position", "steps_per_epoch", "start", "last_step"),
-    [
-        (Position(3, 2, 20, 9), 9, Position(3, 2, 20, 9), 45),  # 18 + 3 * 9
-        (Position(3, 9, 27, 9), 9, Position(4, 0, 27, 9), 45),
-        (Position(3, 2, 20, 9), 4, Position(3, 0, 18, 4), 30),  # 18 + 3 * 4
-        (Position(3, 9, 27, 9), 4, Position(4, 0, 27, 4), 35),
-        (Position(3, 2, 8, 3), 4, Position(3, 0, 6, 4), 18),
-        (Position(5, 9, 45, 9), 4, Position(6, 0, 45, 4), 45),
-    ],
-)
-def test_an_epoch_of_another_length_begins_anew_and_the_last_step_follows(position, steps_per_epoch, start, last_step):
-    assert position.follow(steps_per_epoch) == start
-    assert start.find_last_step(epochs=5) == last_step
 
 
 def test_what_a_killed_training_left_of_other_files_is_removed_too(tmp_path):

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.checkpoints import records, sets
 from ppocrv2_ext.commands.resuming import (
     advise_after_stop,
     describe_checkpoint,
@@ -134,7 +134,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_in_its_folder_replaces_nothin
 
 def save(folder, prefix, step, **name):
     """A checkpoint at a step of the first epoch, with the name of its training as ``run=``, if it has one."""
-    position = sets.Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)
+    position = records.Position(epoch=1, step=step, global_step=step, steps_per_epoch=9)
     with sets.writing(folder, prefix, {"position": position._asdict(), **name}) as part:
         (part / f"{prefix}.pdparams").write_bytes(pickle.dumps({}, protocol=2))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from ...checkpoints import character_rows, loading, pdparams, pickles, sets, states
+from ...checkpoints import character_rows, loading, pdparams, pickles, records, states
 from ...checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
 from ...data import dictionary
 from ...errors import UserError, summarise
@@ -95,7 +95,7 @@ def check_load(load_model: Callable) -> Callable:
             if optimizer is not None:
                 require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
             progress = _read_progress(file)
-            if "ema" in given.arguments and not sets.find_file(without_suffix(file), ".pdema"):
+            if "ema" in given.arguments and not records.find_file(without_suffix(file), ".pdema"):
                 given.arguments["ema"] = None  # else PaddleOCR takes any file of that name
             with naming(file):
                 best = load_model(*given.args, **given.kwargs)
@@ -221,7 +221,7 @@ def _read_progress(file: Path) -> dict:
     progress = {key: record["best_model_dict"][key] for key in ("acc",) if key in record.get("best_model_dict", {})}
     if "global_step" in record:
         progress["global_step"] = record["global_step"]
-    position = sets.read_position(without_suffix(file))
+    position = records.read_position(without_suffix(file))
     if position:
         progress.update(start_epoch=position.finished_epochs + 1, global_step=position.global_step)
     return progress

@@ -27,7 +27,7 @@ from typing import Any
 
 import paddle
 
-from ...checkpoints import loading, pdparams, sets
+from ...checkpoints import loading, pdparams, records
 from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
 from ...config.numbers import positive, share
@@ -216,7 +216,7 @@ def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[Non
 
 
 def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
-    file = sets.find_file(checkpoint, SUFFIX)
+    file = records.find_file(checkpoint, SUFFIX)
     if file is None:
         logger.warning(
             f"EMA: {checkpoint} has no {SUFFIX}; the average starts anew, from the weights of the checkpoint."
@@ -231,7 +231,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, log
 
 def _leave_average(model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None:
     """Give ``model`` the training weights if the checkpoint holds an average."""
-    file = sets.find_file(checkpoint, SUFFIX)
+    file = records.find_file(checkpoint, SUFFIX)
     if file is None:
         return
     with naming(file):

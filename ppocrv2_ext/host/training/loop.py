@@ -11,7 +11,7 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from ...checkpoints import sets
+from ...checkpoints import records
 from ...checkpoints.paths import without_suffix
 
 TrainingContext = Callable[[dict[str, Any], dict[str, Any]], contextlib.AbstractContextManager]
@@ -104,7 +104,7 @@ def cast_as_in_loop(given: Mapping[str, Any]) -> contextlib.AbstractContextManag
     )
 
 
-def find_start(given: Mapping[str, Any]) -> sets.Position:
+def find_start(given: Mapping[str, Any]) -> records.Position:
     """Where a training begins, or goes on from its checkpoint.
 
     Args:
@@ -112,11 +112,11 @@ def find_start(given: Mapping[str, Any]) -> sets.Position:
     """
     before, steps_per_epoch = given["pre_best_model_dict"], given["step_pre_epoch"]
     checkpoint = given["config"]["Global"].get("checkpoints")
-    saved = sets.read_position(without_suffix(checkpoint)) if checkpoint else None
+    saved = records.read_position(without_suffix(checkpoint)) if checkpoint else None
     if saved:
         return saved.follow(steps_per_epoch)
     epoch = before.get("start_epoch", 1)  # PaddleOCR's own checkpoints lie between epochs
-    return sets.Position(epoch, 0, before.get("global_step", (epoch - 1) * steps_per_epoch), steps_per_epoch)
+    return records.Position(epoch, 0, before.get("global_step", (epoch - 1) * steps_per_epoch), steps_per_epoch)
 
 
 @contextlib.contextmanager

@@ -30,9 +30,9 @@ import numpy as np
 import paddle.distributed as dist
 
 from ... import interrupts
-from ...checkpoints import sets, states
+from ...checkpoints import records, sets, states
 from ...checkpoints.paths import DICTIONARY_SUFFIX, SUFFIX, without_suffix
-from ...checkpoints.sets import Position
+from ...checkpoints.records import Position
 from ...errors import UserError
 from ...files import read_regular
 from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
@@ -102,14 +102,14 @@ class _Run:
         if not checkpoint:
             return start
         checkpoint = without_suffix(checkpoint)
-        record = sets.read_record(checkpoint)
+        record = records.read(checkpoint)
         self._name = record.get("run")
         self._keep_better(best, checkpoint)
         if record:
             self._tell_new_length(Position(**record["position"]), start)
             restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
         else:
-            self._log(f"{checkpoint} has no {sets.RECORD_SUFFIX} beside it: epoch {start.epoch} begins anew.")
+            self._log(f"{checkpoint} has no {records.RECORD_SUFFIX} beside it: epoch {start.epoch} begins anew.")
         if self._settings.get("max_minutes") is None:
             self._move_rate(start, record.get("rate"))
             self._restore_decay(count_schedule_steps(start))
@@ -152,7 +152,7 @@ class _Run:
         for file in {Path(checkpoint).parent / BEST, folder / BEST, best_folder / BEST}:
             recorded = states.read_best_metrics(file)
             is_better = recorded.get(indicator, 0) > best.get(indicator, 0)
-            if is_better and sets.read_record(file).get("run") == self._name:
+            if is_better and records.read(file).get("run") == self._name:
                 best.update(recorded)
 
     def _restore_decay(self, steps: int) -> None:
@@ -266,7 +266,7 @@ def restore_scaler(scaler: Any, state: Any, checkpoint: str) -> None:
         counts = {name: type(value)(state[name]) for name, value in scaler.state_dict().items() if name != "scale"}
         scale = np.array(state["scale"], "float32").reshape(1)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{checkpoint}{sets.RECORD_SUFFIX}: `scaler` is no state of a scaler: {error!r}.") from error
+        raise UserError(f"{checkpoint}{records.RECORD_SUFFIX}: `scaler` is no state of a scaler: {error!r}.") from error
     scaler.load_state_dict({**counts, "scale": scale})
 
 

@@ -13,7 +13,7 @@ from paddle.optimizer.lr import LRScheduler
 
 from ...checkpoints import pickles
 from ...checkpoints.paths import with_suffix
-from ...checkpoints.sets import Position
+from ...checkpoints.records import Position
 from ...errors import UserError
 
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.checkpoints import records, sets
 from ppocrv2_ext.errors import UserError
 
 from . import ROOT, Outcome
@@ -53,7 +53,7 @@ def run(count: int, seed: int, folder: Path, clone: str | None = None, commands:
     for number in range(count):
         rng = random.Random(f"{seed} {number}")
         aimed = number % 2 == 0
-        last = sets.read_position(output / "latest") if output.is_dir() else None
+        last = records.read_position(output / "latest") if output.is_dir() else None
         start, log = time.monotonic(), folder / f"{number:03}.log"
         training = multiprocessing.get_context("fork").Process(
             target=_train, args=(folder, log, clone, last is not None)
@@ -71,7 +71,7 @@ def run(count: int, seed: int, folder: Path, clone: str | None = None, commands:
         problem = problem or _find_damage(output, log)
         seconds = time.monotonic() - start
         verdict = "works" if problem is None else "damage"
-        kept = sets.read_position(output / "latest")
+        kept = records.read_position(output / "latest")
         said = problem or f"step {kept.global_step if kept else 0} is kept"
         yield Outcome(kind, verdict, seconds, f"kill {number} of seed {seed}, {log}", said)
         if problem and output.is_dir():  # the next one begins anew
@@ -152,13 +152,13 @@ def _find_damage(output: Path, log: Path) -> str | None:
         name, left_out = sets.find_last_good(output)
     except UserError as error:
         return str(error)
-    position = sets.read_position(output / name)
+    position = records.read_position(output / name)
     if left_out:
         return "; ".join(left_out)
     if (position.global_step if position else 0) < announced:
         return f"step {announced} was announced, {name} is of {position}"
     for path in output.glob("*.pdparams"):
-        problem = sets.find_problem(str(path)[: -len(".pdparams")])
+        problem = records.find_problem(str(path)[: -len(".pdparams")])
         if problem:
             return f"{path.name}: {problem}"
     return None

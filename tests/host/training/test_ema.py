@@ -17,7 +17,7 @@ from arrays import draw_normal
 from drawn_words import draw_words
 
 from ppocrv2_ext.checkpoints import pickles, sets
-from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.checkpoints.records import Position
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.distillation import DistillationNetworks
 from ppocrv2_ext.plugins.norm import freeze_norm

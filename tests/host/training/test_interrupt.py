@@ -12,7 +12,7 @@ import pytest
 from drawn_words import draw_words
 
 from ppocrv2_ext import interrupts
-from ppocrv2_ext.checkpoints import sets
+from ppocrv2_ext.checkpoints import records
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 120  # seconds until a training that hangs has failed
@@ -93,12 +93,12 @@ def test_a_signal_to_every_process_saves_the_step_and_leaves_nothing_behind(
     for process in processes:  # as Ctrl-C and many job systems do
         os.kill(process, number)
     assert training.wait(timeout=LIMIT) == 128 + number, said(tmp_path)[-3000:]
-    position = sets.read_position(tmp_path / "out" / "latest")
+    position = records.read_position(tmp_path / "out" / "latest")
     assert position.global_step >= 3
     end = said(tmp_path).splitlines()[-1]
     assert end.startswith(f"ppocrv2: stopped by a signal: step {position.global_step}, in epoch {position.epoch}")
     assert end.endswith("go on with ppocrv2 train -c out/resolved.yml --resume out")
-    assert sets.find_problem(tmp_path / "out" / "latest") is None
+    assert records.find_problem(tmp_path / "out" / "latest") is None
     assert "Traceback" not in said(tmp_path)
     wait_for(lambda: not members(training.pid))
     shared = [path.name for path in Path("/dev/shm").glob("*")]
@@ -114,7 +114,7 @@ def test_a_second_signal_ends_the_training_at_once(start, tmp_path):
     os.kill(training.pid, signal.SIGTERM)
     # The step may have been shorter, and the second signal found the process at its very end.
     assert training.wait(timeout=LIMIT) in (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGTERM)
-    assert sets.find_problem(tmp_path / "out" / "latest") is None
+    assert records.find_problem(tmp_path / "out" / "latest") is None
     assert "Traceback" not in said(tmp_path)
 
 

@@ -14,7 +14,7 @@ import paddle
 import pytest
 from drawn_words import draw_words
 
-from ppocrv2_ext.checkpoints import pdparams, pickles, sets
+from ppocrv2_ext.checkpoints import pdparams, pickles, records, sets
 from ppocrv2_ext.checkpoints.paths import find_dictionary
 from ppocrv2_ext.commands.train import train
 from ppocrv2_ext.config import locate, read
@@ -94,7 +94,7 @@ def assert_equal_trainings(folder, other):
         assert list(values) == list(others)
         for name, value in values.items():
             np.testing.assert_equal(value, others[name], err_msg=name)
-    assert sets.read_position(folder / "latest") == sets.read_position(other / "latest")
+    assert records.read_position(folder / "latest") == records.read_position(other / "latest")
 
 
 @pytest.mark.parametrize("name", [RECOGNIZER, pytest.param(UDML_CENTER, marks=pytest.mark.slow)])
@@ -104,10 +104,10 @@ def test_a_recognizer_that_was_stopped_and_killed_ends_as_one_that_was_not(name,
     with pytest.raises(SystemExit) as end:
         run(name, *overrides, "Global.save_model_dir=parts", signal_at=1)  # in the middle of an epoch
     assert end.value.code == 128 + signal.SIGTERM
-    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 1, 1)
+    assert records.read_position(tmp_path / "parts" / "latest")[:3] == (1, 1, 1)
     with pytest.raises(Kill):
         run(name, *overrides, "Global.save_model_dir=parts", resume="parts", kill_at=3)
-    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
+    assert records.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
     places = run(name, *overrides, "Global.save_model_dir=parts", resume="parts")
     assert [place[-2:] for place in places] == [(2, 0), (2, 1), (3, 0), (3, 1)]
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
@@ -120,8 +120,8 @@ def test_a_signal_in_the_last_step_of_an_epoch_leaves_its_checkpoint(run, tmp_pa
         run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", signal_at=2)
     assert end.value.code == 128 + signal.SIGTERM
     assert "stopped by a signal: step 2, in epoch 1, was the last" in capfd.readouterr().err
-    assert sets.find_problem(tmp_path / "parts" / "iter_epoch_1") is None
-    assert sets.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
+    assert records.find_problem(tmp_path / "parts" / "iter_epoch_1") is None
+    assert records.read_position(tmp_path / "parts" / "latest")[:3] == (1, 2, 2)
     assert len(run(RECOGNIZER, *overrides, "Global.save_model_dir=parts", resume="parts")) == 4
     assert_equal_trainings(tmp_path / "parts", tmp_path / "whole")
     left = [sorted(path.name for path in (tmp_path / folder).glob("*.pd*")) for folder in ("parts", "whole")]
@@ -131,7 +131,7 @@ def test_a_signal_in_the_last_step_of_an_epoch_leaves_its_checkpoint(run, tmp_pa
 def test_a_signal_in_the_last_step_of_all_comes_to_a_training_that_finishes(run, tmp_path, capfd):
     overrides = [*words(tmp_path, RECOGNIZER), "Global.epoch_num=2", "Global.save_epoch_step=1"]
     assert len(run(RECOGNIZER, *overrides, signal_at=4)) == 4
-    assert sets.find_problem(tmp_path / "out" / "iter_epoch_2") is None
+    assert records.find_problem(tmp_path / "out" / "iter_epoch_2") is None
     run(RECOGNIZER, *overrides, resume="out")
     assert "out/latest is finished: 2 of 2 epochs" in capfd.readouterr().out
 
@@ -309,7 +309,7 @@ def test_a_recognizer_saves_its_dictionary_with_every_file_of_weights(run, tmp_p
     assert [file.stem for file in files] == ["best_accuracy", "model", "iter_epoch_1", "latest"]
     letters = (tmp_path / "letters.txt").read_bytes()
     assert {file.with_suffix(".dict.txt").read_bytes() for file in files} == {letters}
-    assert {"latest.dict.txt", "latest.pdema"} < set(sets.read_record(tmp_path / "out" / "latest")["files"])
+    assert {"latest.dict.txt", "latest.pdema"} < set(records.read(tmp_path / "out" / "latest")["files"])
 
 
 def read_biases(file):
@@ -477,7 +477,7 @@ def test_the_schedule_goes_back_with_an_epoch_that_begins_anew(run, tmp_path):
     assert len(places) == 12
     expected = [0.0005 * (1 + np.cos(np.pi * step / 16)) for step in range(4, 16)]
     assert read_rates(tmp_path, 3) == pytest.approx(expected, rel=1e-6)
-    assert sets.read_position(tmp_path / "out" / "latest") == (4, 4, 14, 4)
+    assert records.read_position(tmp_path / "out" / "latest") == (4, 4, 14, 4)
     said = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
     assert (
         "an epoch had 2 steps when the checkpoint was saved and has 4 now: epoch 2 of 4 begins anew, and the schedule"

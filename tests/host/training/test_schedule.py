@@ -5,7 +5,7 @@ import pickle
 import paddle
 import pytest
 
-from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.checkpoints.records import Position
 
 COSINE, WARM = ({"name": "Cosine", "learning_rate": 0.1, "warmup_epoch": epochs} for epochs in (0, 2))
 

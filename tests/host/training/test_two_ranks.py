@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppocrv2_ext.checkpoints import pickles, sets
+from ppocrv2_ext.checkpoints import pickles, records
 
 ROOT = Path(__file__).resolve().parents[3]
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
@@ -103,7 +103,7 @@ def test_two_machines_train_together_over_the_loopback(words, tmp_path, rank_scr
             node.kill()
     logs = "".join(path.read_text(errors="replace")[-2000:] for path in sorted(tmp_path.glob("log?/workerlog*")))
     assert codes == [0, 0], logs
-    assert sets.read_position(tmp_path / "out" / "latest")[:3] == (2, 1, 2)
+    assert records.read_position(tmp_path / "out" / "latest")[:3] == (2, 1, 2)
     assert sorted(path.name for path in tmp_path.glob("checked-*")) == ["checked-0", "checked-1"]  # once on each
 
 
@@ -132,9 +132,9 @@ def test_a_signal_to_one_rank_ends_both_after_the_same_step(rank, words, tmp_pat
         SIGNAL_TO=str(rank),
     )
     logs = read_logs_at_end(launcher, tmp_path / "log")
-    position = sets.read_position(tmp_path / "out" / "latest")
+    position = records.read_position(tmp_path / "out" / "latest")
     assert 1 <= position.global_step < 50, logs
-    assert sets.find_problem(tmp_path / "out" / "latest") is None
+    assert records.find_problem(tmp_path / "out" / "latest") is None
     for log in logs:
         assert f"stopped by a signal: step {position.global_step}, " in log
 
@@ -144,7 +144,7 @@ def test_ctrl_c_on_the_launcher_saves_the_step(options, words, tmp_path, rank_sc
     options = [*options, "--log_dir", "log"]
     launcher = launch(tmp_path, rank_script, [*words, "Global.epoch_num=50"], *options, SIGNAL_TO="launcher")
     logs = read_logs_at_end(launcher, tmp_path / "log")
-    position = sets.read_position(tmp_path / "out" / "latest")
+    position = records.read_position(tmp_path / "out" / "latest")
     assert position is not None, logs
     for log in logs:
         assert f"stopped by a signal: step {position.global_step}, " in log

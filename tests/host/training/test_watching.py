@@ -5,7 +5,7 @@ import signal
 import pytest
 from toy_training import BATCH, EPOCHS, STEPS_PER_EPOCH, run, save_place, toy
 
-from ppocrv2_ext.checkpoints.sets import Position
+from ppocrv2_ext.checkpoints.records import Position
 from ppocrv2_ext.interrupts import Interrupted
 
 
