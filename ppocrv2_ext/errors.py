@@ -18,14 +18,16 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     """The end of a sentence about a ``name`` that is not among ``known``.
 
     Returns:
-        ``"; did you mean 'b'?"`` if one of ``known`` is close, else ``"; there are 'a', 'b'."`` if they are few, else
-        ``"."``.
+        ``"; did you mean 'b'?"`` if one of ``known`` is close, else ``"; there are 'a', 'b'."`` or ``"; there is only
+        'a'."`` if they are few, else ``"."``.
     """
     known = sorted(map(str, known))
     close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(map(repr, known))}." if 0 < len(known) <= MOST_LISTED else "."
+    if not 0 < len(known) <= MOST_LISTED:
+        return "."
+    return f"; there {'are' if len(known) > 1 else 'is only'} {', '.join(map(repr, known))}."
 
 
 def summarise(error: BaseException) -> str:

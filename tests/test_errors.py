@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppocrv2_ext.errors import TOLD, UserError, finish, first_few, pluralize, summarise
+from ppocrv2_ext.errors import TOLD, UserError, did_you_mean, finish, first_few, pluralize, summarise
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_one_thing_is_told_as_one(number, text):
 def test_a_list_is_cut_where_that_saves_a_line(count, is_cut):
     names = [str(number) for number in range(count)]
     assert first_few(names) == ([*names[:TOLD], "and 2 more"] if is_cut else names)
+
+
+@pytest.mark.parametrize(
+    ("known", "end"),
+    [
+        (["student"], "; did you mean 'student'?"),
+        (["b", "a"], "; there are 'a', 'b'."),
+        (["a"], "; there is only 'a'."),
+        ([], "."),
+        ([str(number) for number in range(100)], "."),
+    ],
+)
+def test_a_wrong_name_gets_the_closest_one_or_all_if_they_are_few(known, end):
+    assert did_you_mean("studnet", known) == end

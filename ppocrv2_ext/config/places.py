@@ -50,7 +50,7 @@ SYNONYMS = {
     "Global.save_epoch_step": "savefreq saveinterval saveperiod savesteps",
     "Optimizer.lr.learning_rate": "baselr initiallr initlr learningrate lr",
     "Optimizer.lr.warmup_epoch": "warmup warmupepochs",
-    "Optimizer.clip_norm": "clipgrad clipgradnorm gradclip gradientclipping maxgradnorm",
+    "Optimizer.clip_norm_global": "clipgrad clipgradnorm gradclip gradientclipping maxgradnorm",
     "Train.loader.batch_size_per_card": "batch batchsize bs perdevicebatchsize trainbatchsize",
     "Train.loader.num_workers": "dataloadernumworkers nworkers numworker workers",
     "Train.dataset.data_dir": "datapath dataroot datasetdir imagedir imagesdir imgdir",

@@ -163,10 +163,10 @@ def explain_no_text(data_set: SetFindings) -> str:
     """The sentence about a set that :attr:`SetFindings.has_no_text`."""
     files = list_files(data_set)
     if data_set.boxes:
-        said = f"all {data_set.boxes} boxes of {files} are ignored (### or *)"
+        said = f"every box of {files} is ignored (### or *)"
         effect = "hmean is 0 whatever the network finds"
     else:
-        said = f"all {len(data_set.usable_samples)} texts of {files} are spaces"
+        said = f"every text of {files} is only spaces"
         effect = "acc counts the lines of which the network reads nothing"
     if data_set.mode == "Train":
         return f"Train: {said}: there is nothing to learn."

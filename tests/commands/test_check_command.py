@@ -74,8 +74,8 @@ def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
     write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
     result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))
     assert result.exit_code == 1, result.output
-    assert "Train: all 1 boxes of scenes.txt are ignored (### or *): there is nothing to learn." in result.output
-    assert "Eval: all 1 boxes of scenes.txt are ignored (### or *), so hmean is 0" in result.output
+    assert "Train: every box of scenes.txt is ignored (### or *): there is nothing to learn." in result.output
+    assert "Eval: every box of scenes.txt is ignored (### or *), so hmean is 0" in result.output
 
 
 @pytest.mark.parametrize("command", ["train", "eval", "check"])
@@ -87,7 +87,7 @@ def test_an_evaluation_set_of_ignored_boxes_is_found_by_every_command(run, folde
     weights = ["Global.pretrained_model=best", "Eval.dataset.label_file_list=[ignored.txt]"]
     result = run(command, "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt", *weights))
     assert result.exit_code == (1 if command == "check" else 2), result.output
-    assert "Eval: all 1 boxes of ignored.txt are ignored (### or *), so hmean is 0 whatever" in result.output
+    assert "Eval: every box of ignored.txt is ignored (### or *), so hmean is 0 whatever" in result.output
     assert not host_inputs
 
 

@@ -301,6 +301,7 @@ def test_of_several_networks_one_that_learns_is_named(recipe):
         ("Train.loader.batch_size=8", "did you mean 'batch_size_per_card'?"),
         ("Train.loader.batchsize=8", "did you mean 'batch_size_per_card'?"),
         ("Train.loader.batchSize=8", "did you mean 'batch_size_per_card'?"),
+        ("Optimizer.max_grad_norm=5", "its place is Optimizer.clip_norm_global."),
     ],
 )
 def test_the_name_that_another_program_gives_a_key_is_an_error_that_names_the_right_key(recipe, assignment, suggestion):

@@ -210,7 +210,7 @@ def test_an_evaluation_in_which_all_boxes_are_ignored_is_refused(folder):
     report = check_data(scenes(folder, *[GOOD_SCENES["all-ignored"]] * 2), ("Eval",))
     assert not report.is_sound
     sentence = "so hmean is 0 whatever the network finds; name a label file with text."
-    with pytest.raises(UserError, match=rf"^Eval: all 2 boxes of .*scenes\.txt are ignored \(### or \*\), {sentence}"):
+    with pytest.raises(UserError, match=rf"^Eval: every box of .*scenes\.txt is ignored \(### or \*\), {sentence}"):
         clean.require_usable(report)
     clean.require_usable(check_data(scenes(folder, GOOD_SCENES["all-ignored"], GOOD_SCENES["sound"]), ("Eval",)))
 
@@ -221,7 +221,7 @@ def test_an_evaluation_in_which_all_boxes_are_ignored_is_refused(folder):
 def test_texts_of_spaces_alone_are_no_text(folder, mode, end):
     lines = ["a.png\t ", "a.png\t   "]
     report = check_data(words(folder, *lines, use_space_char=True), (mode,))
-    with pytest.raises(UserError, match=rf"^{mode}: all 2 texts of .*words\.txt are spaces{end}"):
+    with pytest.raises(UserError, match=rf"^{mode}: every text of .*words\.txt is only spaces{end}"):
         clean.require_usable(report)
     clean.require_usable(check_data(words(folder, *lines, "a.png\ta", use_space_char=True), (mode,)))
 

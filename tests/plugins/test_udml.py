@@ -301,7 +301,7 @@ def test_a_model_of_one_network_is_refused():
 def test_a_missing_head_output_lists_the_existing_outputs():
     _, predicts, batch = _predicts()
     del predicts["Teacher"]["head_out"]
-    with pytest.raises(UserError, match="Teacher returns no 'head_out'; there are 'backbone_out'"):
+    with pytest.raises(UserError, match="Teacher returns no 'head_out'; there is only 'backbone_out'"):
         UDMLLoss()(predicts, batch)
 
 
