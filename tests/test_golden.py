@@ -126,7 +126,7 @@ def test_a_head_starts_from_centers_of_before_the_move(expected, wheel):
 @ENGINES
 def test_a_model_exported_before_the_move_gives_the_probabilities_of_then(engine, expected):
     model = GOLDEN / "exported"
-    run = load_onnx_engine(model / "inference.onnx")[0] if engine == "onnx" else load_paddle_engine(model)
+    run = load_onnx_engine(model / "inference.onnx") if engine == "onnx" else load_paddle_engine(model)
     require_close(run(expected["images"]), expected["onnx" if engine == "onnx" else "recognizer"])
 
 

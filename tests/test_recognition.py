@@ -84,7 +84,7 @@ def require_parity(official, wheel, paths):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    optimised = load_onnx_engine(file)[0]
+    optimised = load_onnx_engine(file)
     for start in range(0, len(paths), 25):
         images = prepare_images(paths[start : start + 25])
         with paddle.no_grad():
@@ -204,7 +204,7 @@ def test_a_fine_tune_can_be_evaluated_exported_and_read_with_on_the_wheel(
     assert exported.returncode == 0, exported.stdout + exported.stderr
     images = prepare_images([path for path, _ in words[:6]])
     by_paddle = load_paddle_engine(tmp_path / "inference")(images)
-    by_onnx = load_onnx_engine(tmp_path / "inference" / "inference.onnx")[0](images)
+    by_onnx = load_onnx_engine(tmp_path / "inference" / "inference.onnx")(images)
     network = copy_in_evaluation(official)
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "best_accuracy.pdparams")))
     with paddle.no_grad():

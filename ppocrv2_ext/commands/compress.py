@@ -98,7 +98,7 @@ def compress(
     def measure(run: Engine, half: Half) -> float:
         return accuracy.measure_accuracy(kind, run, settings, *half)
 
-    float_engine = load_onnx_engine(file)[0]
+    float_engine = load_onnx_engine(file)
     before = [measure(float_engine, half) for half in (choosing, checking)]
     for half, points in zip((choosing, checking), before):
         if points == 0 or (kind == "det" and not _has_readable_box(half)):
@@ -163,7 +163,7 @@ def _load_bytes(content: bytes) -> Engine:
     from ..deploy.engine import start_onnxruntime
     from ..deploy.graph import mend_graph
 
-    return start_onnxruntime(mend_graph(content), "the model with int8 weights")[0]
+    return start_onnxruntime(mend_graph(content), "the model with int8 weights")
 
 
 def _measure_sensitivities(model: Any, engine: Engine, inputs: Sequence[np.ndarray]) -> list[Sensitivity]:

@@ -11,10 +11,11 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import UserError, summarise
+from ..errors import UserError, did_you_mean, summarise
 from ..files import PathLike
 from .graph import read_graph
 from .memory import NoMemoryError, lacks_memory
@@ -30,12 +31,14 @@ def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
     """A model in one of :data:`ENGINES`.
 
     Args:
-        model: the folder of an exported model, or for the two engines that run ONNX also an ONNX file.
+        model: the folder of an exported model, or for all engines but Paddle also an ONNX file.
         name: which engine.
         threads: that one call uses; 0 for the engine's own choice.
     Raises:
-        UserError: the engine is not installed, there is no such model, or the engine cannot load it.
+        UserError: there is no such engine, it is not installed, there is no such model, or the engine cannot load it.
     """
+    if name not in ENGINES:
+        raise UserError(f"there is no engine {name!r}{did_you_mean(name, ENGINES)}")
     path = Path(model)
     if name == "paddle":
         if has_file(path):
@@ -51,7 +54,7 @@ def load_engine(model: PathLike, name: str, threads: int = 0) -> Engine:
         path = path / ONNX_FILE
     if name in OPENVINO_PRECISIONS:
         return load_openvino_engine(path, threads, OPENVINO_PRECISIONS[name])
-    return load_onnx_engine(path, threads)[0]
+    return load_onnx_engine(path, threads)
 
 
 def load_paddle_engine(model_dir: PathLike, threads: int = 0) -> Engine:
@@ -95,20 +98,18 @@ def load_paddle_engine(model_dir: PathLike, threads: int = 0) -> Engine:
     return refuse_failures(run, model_dir)
 
 
-def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> tuple[Engine, dict[str, str]]:
+def load_onnx_engine(onnx_file: PathLike, threads: int = 0) -> Engine:
     """An ONNX file in onnxruntime, on the CPU.
 
     Args:
         threads: that one call uses; 0 for as many as there are cores.
-    Returns:
-        (engine, the metadata of the file as {key: text})
     Raises:
         UserError: onnxruntime is not installed, there is no such file, or onnxruntime cannot load it.
     """
     return start_onnxruntime(_read_onnx(onnx_file), onnx_file, threads)
 
 
-def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> tuple[Engine, dict[str, str]]:
+def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> Engine:
     """The content of an ONNX file in onnxruntime, as :func:`load_onnx_engine`.
 
     Args:
@@ -117,6 +118,26 @@ def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> tuple
     Raises:
         UserError: onnxruntime is not installed, or cannot load it.
     """
+    session = _start_session(content, name, threads)
+    source = session.get_inputs()[0].name
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        return session.run(None, {source: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
+
+    return refuse_failures(run, name)
+
+
+def read_metadata(onnx_file: PathLike) -> dict[str, str]:
+    """{key: text} of what an ONNX file says about itself.
+
+    Raises:
+        UserError: onnxruntime is not installed, there is no such file, or onnxruntime cannot load it.
+    """
+    return dict(_start_session(_read_onnx(onnx_file), onnx_file).get_modelmeta().custom_metadata_map)
+
+
+def _start_session(content: bytes, name: PathLike, threads: int = 0) -> Any:
+    """An onnxruntime.InferenceSession, as :func:`start_onnxruntime` needs it."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -129,15 +150,9 @@ def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> tuple
     # A waiting thread leaves its core to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private
         raise UserError(f"onnxruntime cannot load {name} ({_first_line(error)}).") from error
-    source = session.get_inputs()[0].name
-
-    def run(inputs: np.ndarray) -> np.ndarray:
-        return session.run(None, {source: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
-
-    return refuse_failures(run, name), dict(session.get_modelmeta().custom_metadata_map)
 
 
 def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str = "f32") -> Engine:

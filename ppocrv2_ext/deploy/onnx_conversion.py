@@ -78,7 +78,7 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
     inputs = list(inputs)
     if not inputs:
         raise ValueError("`inputs` must have at least one array, got none.")
-    run_paddle, (run_onnx, _) = load_paddle_engine(model_dir), load_onnx_engine(onnx_file)
+    run_paddle, run_onnx = load_paddle_engine(model_dir), load_onnx_engine(onnx_file)
     largest = []
     for array in inputs:
         ours, theirs = run_paddle(array), run_onnx(array)

@@ -12,13 +12,15 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import PathLike
-from .engine import Engine, load_onnx_engine, load_paddle_engine
+from .engine import Engine, load_engine, read_metadata
 from .lines import read_texts
-from .model_folder import ONNX_FILE, find_model_files, has_description
+from .model_folder import ONNX_FILE, has_description
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .pictures import ImageSource, explain, open_line, require_several
-from .places import has_folder
+from .places import has_file, has_folder
 from .settings import LineSettings, read_settings
+
+OTHER_NAMES = {"onnx": "onnxruntime"}  # of an engine
 
 
 class Reading(NamedTuple):
@@ -37,36 +39,35 @@ def read_lines(
 
     Args:
         images: paths, (H, W[, 1, 3 or 4]) BGR arrays, or images of Pillow, which are turned by their EXIF data.
-        model: the folder of an exported recognizer; for "onnxruntime" also an ONNX file with its dictionary inside,
-            which does not say how the pictures of its evaluation were prepared.
-        engine: "onnxruntime" (the ``inference.onnx`` of the folder; "onnx" is the same) or "paddle".
+        model: the folder of an exported recognizer; for all engines but Paddle also an ONNX file with its dictionary
+            inside, which does not say how the pictures of its evaluation were prepared.
+        engine: one of :data:`.engine.ENGINES`, or "onnx" for "onnxruntime".
         batch_size: how many lines run together, at least 1.
     Returns:
         A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
     Raises:
         TypeError: ``images`` is one picture.
-        UserError: there is no such model, it is no recognizer, or its evaluation prepared pictures otherwise.
+        UserError: there is no such engine or model, it is no recognizer, or its evaluation prepared pictures otherwise.
     """
     require_several(images)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
-    run, settings = _open(Path(model), engine)
-    return _read(iter(images), run, settings, batch_size)
+    run = load_engine(model, OTHER_NAMES.get(engine, engine))
+    return _read(iter(images), run, _find_settings(Path(model)), batch_size)
 
 
-def _open(model: Path, engine: str) -> tuple[Engine, LineSettings]:
-    """The engine and the settings of a folder or an ONNX file."""
-    if engine == "paddle":
-        find_model_files(model)
-        return load_paddle_engine(model), read_settings(model, "rec")
-    if engine not in ("onnxruntime", "onnx"):
-        raise ValueError(f"`engine` must be 'onnxruntime' or 'paddle', got {engine!r}.")
+def _find_settings(model: Path) -> LineSettings:
+    """What the description of a folder says, or without one the ONNX file.
+
+    Only a description knows how the pictures of the evaluation were prepared.
+    """
     is_folder = has_folder(model)
-    run, metadata = load_onnx_engine(model / ONNX_FILE if is_folder else model)
-    # The description of a folder comes first: only it says how the pictures of the evaluation were prepared.
-    if CHARACTERS in metadata and IMAGE_SHAPE in metadata and not (is_folder and has_description(model)):
-        return run, _parse_metadata(metadata, model)
-    return run, read_settings(model if is_folder else model.parent, "rec")
+    file = model / ONNX_FILE if is_folder else model
+    if has_file(file) and not (is_folder and has_description(model)):
+        metadata = read_metadata(file)
+        if {CHARACTERS, IMAGE_SHAPE} <= metadata.keys():
+            return _parse_metadata(metadata, model)
+    return read_settings(file.parent, "rec")
 
 
 def _parse_metadata(metadata: Mapping[str, str], model: Path) -> LineSettings:

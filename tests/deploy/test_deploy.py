@@ -89,8 +89,7 @@ class TestOnnx:
         assert measure_difference(model_dir, onnx_file, inputs) < 1e-5
 
     def test_the_file_holds_the_dictionary_and_the_shape(self, onnx_file):
-        _, metadata = engine.load_onnx_engine(onnx_file)
-        assert metadata == {"character": "a\nb\nc", "image_shape": "3,32,64"}
+        assert engine.read_metadata(onnx_file) == {"character": "a\nb\nc", "image_shape": "3,32,64"}
 
     def test_the_file_alone_reads_what_the_folder_reads(self, model_dir, onnx_file, line, tmp_path):
         alone = tmp_path / "alone.onnx"
@@ -133,9 +132,8 @@ class TestOnnx:
         enlarge = paddle.nn.Upsample(scale_factor=2, mode="nearest", align_mode=1)
         export_detector(paddle.nn.Sequential(conv, enlarge), tmp_path)
         (file,) = convert_and_compare(tmp_path)
-        run, metadata = engine.load_onnx_engine(file)
-        assert run(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
-        assert metadata == {}
+        assert engine.load_onnx_engine(file)(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
+        assert engine.read_metadata(file) == {}
 
     def test_the_rounding_of_large_maps_in_paddle_is_no_difference(self, onnx_file, tmp_path):
         import paddle
@@ -504,8 +502,10 @@ class TestReadLines:
         assert [text for text, _ in found] == [text for text, _ in expected]
         assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-6)
 
-    def test_both_engines_read_the_same(self, model_dir, onnx_file, line):
-        (a,), (b,) = (read.read_lines([line], model_dir, engine=name) for name in ("onnxruntime", "paddle"))
+    @pytest.mark.parametrize("name", ["openvino", "paddle"])
+    def test_every_engine_reads_the_same(self, model_dir, onnx_file, line, name):
+        pytest.importorskip(name)
+        (a,), (b,) = (read.read_lines([line], model_dir, engine=each) for each in ("onnxruntime", name))
         assert a.text == b.text
         assert a.score == pytest.approx(b.score, abs=1e-5)
 
@@ -546,8 +546,12 @@ class TestReadLines:
         (tmp_path / "inference.yml").write_text("of another model", encoding="utf-8")
         assert list(read.read_lines([line], tmp_path / "inference.onnx")) == expected
 
+    def test_an_onnx_file_is_nothing_for_paddle(self, onnx_file):
+        with pytest.raises(UserError, match="is an ONNX file, which Paddle does not run"):
+            read.read_lines([], onnx_file, "paddle")
+
     def test_a_bad_argument_is_refused_before_the_first_image(self, model_dir, tmp_path):
-        with pytest.raises(ValueError, match="'onnxruntime' or 'paddle'"):
+        with pytest.raises(UserError, match="there is no engine 'torch'; there are 'onnxruntime', 'openvino', "):
             read.read_lines([], model_dir, engine="torch")
         with pytest.raises(ValueError, match="at least 1"):
             read.read_lines([], model_dir, batch_size=0)

@@ -361,7 +361,7 @@ class TestOfficialModels:
         from ppocrv2_ext.deploy.engine import load_onnx_engine
 
         inputs = detect.Detector(lambda inputs: inputs, DETECTOR).prepare(load_image(scenes[0])[:320, :320])
-        run, _ = load_onnx_engine(published.locate(published.find("det")))
+        run = load_onnx_engine(published.locate(published.find("det")))
         np.testing.assert_allclose(run(inputs), load_official_graph("det")(inputs), atol=1e-4)
 
     def test_the_official_models_are_as_small_as_published(self):

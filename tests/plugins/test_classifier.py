@@ -175,7 +175,7 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
     with paddle.no_grad():
         ours = network(paddle.to_tensor(images)).numpy()
     np.testing.assert_allclose(load_paddle_engine(tmp_path / "graph")(images), ours, atol=1e-5)
-    np.testing.assert_allclose(load_onnx_engine(tmp_path / "graph" / "inference.onnx")[0](images), ours, atol=1e-5)
+    np.testing.assert_allclose(load_onnx_engine(tmp_path / "graph" / "inference.onnx")(images), ours, atol=1e-5)
 
     picture = f"Global.infer_img={words / 'test_0.png'}"
     classified = ppocrv2("run", "tools/infer_cls.py", "-c", "out/resolved.yml", "-o", weights, picture)

@@ -77,7 +77,7 @@ def measure_milliseconds(folders: Mapping[str, Path], data: PathLike) -> dict[st
     for key, folder in folders.items():
         target = folder / MODEL
         file = target / ONNX_FILE
-        engines[key] = load_onnx_engine(file)[0] if file.is_file() else load_paddle_engine(target)
+        engines[key] = load_onnx_engine(file) if file.is_file() else load_paddle_engine(target)
         kind, _, settings = read_folder(target)
         inputs[key] = read_test_inputs(data, kind, settings)
         if not inputs[key]:

@@ -87,7 +87,7 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
         small = quantize.store_as_int8(original, names[1 : -LAST_OPERATORS[kind]])
         paths["weights"].write_bytes(small.SerializeToString())
         del paths["named"]
-        engines = {form: load_onnx_engine(path, 1)[0] for form, path in paths.items()}
+        engines = {form: load_onnx_engine(path, 1) for form, path in paths.items()}
         sizes = {form: path.stat().st_size / 1e6 for form, path in paths.items()}
     ratios = time_in_turns(engines, inputs[:TIMED])
     scores: dict[str, list[float]] = {form: [] for form in engines}
