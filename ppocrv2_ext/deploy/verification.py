@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 import shapely
 
-from ..errors import UserError
+from ..data.polygons import are_finite
+from ..errors import UserError, shorten
 from ..files import PathLike
-from .answers import read_line, read_versions
 from .detect import Detector
 from .engine import load_engine
 from .lines import DIRECTIONS, classify, read_texts, resize_line
@@ -36,6 +36,7 @@ LEAST_VERSION = {"rapidocr": 3, "paddleocr": 3}  # the first whole number; older
 SAME_OVERLAP = 0.9  # intersection over union of two boxes that are the same but for rounding
 START_SECONDS, PICTURE_SECONDS = 600, 60  # that a reader may take to start, and for each picture
 
+REMARKS = ("note", "limit", "failure")  # of a reader about itself
 # What a problem of a reader means, by a part of its message.
 HINTS = {
     "tf_key in self._FUNC_MAP": "it does not know a step of PreProcess in inference.yml; export the model again",
@@ -136,7 +137,7 @@ def find_packages(python: str) -> dict[str, str]:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_SECONDS)
         if done.returncode:
             raise ValueError(f"it ended with code {done.returncode}")
-        return read_versions(done.stdout)
+        return parse_versions(done.stdout)
     except OSError as error:
         raise UserError(f"--python {python} cannot be run ({error.strerror}); {advice}.") from error
     except subprocess.TimeoutExpired as error:
@@ -253,11 +254,11 @@ def run_peer(name: str, python: str, title: str, job: Mapping[str, Any]) -> Outc
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
     ending = f"it ended with code {done.returncode} ({last[0]})"
     try:
-        lines = [read_line(line, job["kind"]) for line in done.stdout.splitlines()]
+        answers = [parse_answer(line, job["kind"]) for line in done.stdout.splitlines()]
     except ValueError as error:
         return Outcome(title, [], ending if done.returncode else f"{error}, which is no answer of a reader")
-    said = {name: [line[name] for line in lines if name in line] for name in ("note", "limit", "failure")}
-    readings = [Reading(**line) for line in lines if not said.keys() & line.keys()]
+    readings = [answer for answer in answers if isinstance(answer, Reading)]
+    said = {name: [each[name] for each in answers if isinstance(each, dict) and name in each] for name in REMARKS}
     if said["limit"]:
         return Outcome(title, [], said["limit"][0], was_tried=False)
     if said["failure"]:
@@ -267,6 +268,48 @@ def run_peer(name: str, python: str, title: str, job: Mapping[str, Any]) -> Outc
     if len(readings) > count:
         return Outcome(title, [], f"it gave {len(readings)} answers for {count} pictures", said["note"])
     return Outcome(title, readings, notes=said["note"])
+
+
+def parse_versions(output: bytes) -> dict[str, str]:
+    """{package: version} that an interpreter printed.
+
+    Raises:
+        ValueError: it printed something else; the message, half a sentence, shows it.
+    """
+    with _showing(output):
+        return {package: version.strip() for package, version in json.loads(output).items()}
+
+
+def parse_answer(line: bytes, kind: str) -> Reading | dict[str, str]:
+    """What one line of a reader says: what it found in a picture, or {name: text} of REMARKS.
+
+    Args:
+        kind: of the model: "det", "rec" or "cls".
+    Raises:
+        ValueError: it is no line of a reader of such a model; the message, half a sentence, shows it.
+    """
+    with _showing(line):
+        answer = json.loads(line)
+        if "problem" in answer:
+            return Reading(problem=str(answer["problem"]))
+        remarks = {name: str(answer[name]) for name in REMARKS if name in answer}
+        if remarks:
+            return remarks
+        if kind != "det":
+            return Reading(str(answer["text"]), float(answer["score"]))
+        boxes = np.array(answer["boxes"], float).reshape(len(answer["boxes"]), 4, 2)
+        if not are_finite(boxes):  # NaN would count as the partner of every box
+            raise ValueError("a coordinate is no number")
+        return Reading(boxes=list(boxes))
+
+
+@contextlib.contextmanager
+def _showing(output: bytes) -> Iterator[None]:
+    """A context in which any error means that another program printed ``output``, and not what was agreed."""
+    try:
+        yield
+    except Exception as error:  # a program that is named as an interpreter may print anything
+        raise ValueError(f"it printed {shorten(output.decode('utf-8', 'replace').strip())}") from error
 
 
 def add_hint(problem: str) -> str:
