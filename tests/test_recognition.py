@@ -386,7 +386,7 @@ def test_a_fine_tune_on_real_words_never_ends_below_its_start(ppocrv2, pretraine
 
 
 def test_a_line_is_resized_to_the_pixels_that_paddleocr_makes(words):
-    from ppocrv2_ext.deploy.lines import resize_line
+    from ppocrv2_ext.data.line_pixels import resize_line
 
     path = words[0][0]
     np.testing.assert_array_equal(resize_line(cv2.imread(str(path)), 32, 320), prepare_images([path])[0])

@@ -7,6 +7,7 @@
 - ``sources``: where a data set reads from: label files or ``lmdbs``. ``transforms``: its transforms.
 - ``label_rules``: which check the labels of a data set get.
 - ``line_shapes``: the shapes of the lines that a data set hands to a network.
+- ``line_pixels``: a line as the input of a network.
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
 - ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.
 - ``matching``: which boxes of a detector are the labelled ones.

@@ -12,10 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..data.line_pixels import resize_line
 from .detect import Detector
 from .engine import Engine
 from .evaluation import Counts, keep_text, match_boxes
-from .lines import DIRECTIONS, find_turned, read_texts, reading_width, resize_line
+from .lines import DIRECTIONS, find_turned, read_texts, reading_width
 
 
 def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -9,13 +9,13 @@ Pictures and lines are (H, W, 3) uint8 BGR. B batch, T frames, C classes.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
 
+from ..data.line_pixels import resize_line
 from ..errors import UserError
 from .decoding import decode
 from .engine import Engine, require_rank
@@ -112,24 +112,6 @@ def reading_width(line: np.ndarray, height: int, least: int, empty_end: int = EM
     return needed + empty_end if needed > least else least
 
 
-def resize_line(image: np.ndarray, height: int = 32, width: int = 320) -> np.ndarray:
-    """One line as the network sees it: with its aspect, padded on the right, squeezed if it is longer than ``width``.
-
-    PaddleOCR trains and evaluates with the same pixels (RecResizeImg, ppocr/data/imaug/rec_img_aug.py).
-
-    Args:
-        image: (h, w, 3) uint8, BGR.
-        height, width: pixels of the result.
-    Returns:
-        (3, height, width) float32 in [-1, 1]; padding is 0.
-    """
-    used = min(width, math.ceil(height * image.shape[1] / image.shape[0]))
-    pixels = cv2.resize(image, (used, height)).transpose(2, 0, 1).astype(np.float32)
-    line = np.zeros((3, height, width), np.float32)
-    line[:, :, :used] = (pixels / 255 - 0.5) / 0.5
-    return line
-
-
 def plan_batches(widths: Sequence[int], size: int = BATCH_SIZE) -> list[list[int]]:
     """Which lines run together: lines of one width, so nothing is padded, at most ``size`` of them, the longest first.
 
@@ -152,7 +134,7 @@ def classify(inputs: np.ndarray, engine: Engine) -> np.ndarray:
     """The probabilities of DIRECTIONS, (B, 2).
 
     Args:
-        inputs: lines as :func:`resize_line` returns them, (B, 3, H, W).
+        inputs: lines as :func:`~ppocrv2_ext.data.line_pixels.resize_line` returns them, (B, 3, H, W).
         engine: that runs a classifier.
     Raises:
         UserError: the model is no classifier.

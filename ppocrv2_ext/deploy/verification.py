@@ -20,12 +20,13 @@ import cv2
 import numpy as np
 import shapely
 
+from ..data.line_pixels import resize_line
 from ..data.polygons import are_finite
 from ..errors import UserError, shorten
 from ..files import PathLike
 from .detect import Detector
 from .engine import load_engine
-from .lines import DIRECTIONS, classify, read_texts, resize_line
+from .lines import DIRECTIONS, classify, read_texts
 from .model_folder import ONNX_FILE, PROGRAMS, find_description, read_yaml
 from .models import Model, read_folder
 from .places import has_file, has_folder

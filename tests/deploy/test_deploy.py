@@ -304,27 +304,6 @@ class TestDecoding:
             assert (text, score) == (stock_text, pytest.approx(stock_score, abs=1e-6))
 
 
-class TestResize:
-    def test_a_short_line_keeps_its_aspect_and_is_padded_with_grey(self, line):
-        result = lines.resize_line(line, 32, 320)
-        assert result.shape == (3, 32, 320)
-        assert not result[:, :, 80:].any()
-        assert result[:, :, :80].all(axis=0).any(axis=0).all()
-
-    def test_pixels_go_from_minus_one_to_one(self):
-        white, black = (lines.resize_line(np.full((8, 8, 3), value, np.uint8), 32, 32) for value in (255, 0))
-        assert (white == 1).all()
-        assert (black == -1).all()
-
-    @pytest.mark.parametrize("hw", [(16, 40), (16, 400), (33, 331), (100, 1), (32, 320)])
-    def test_parity_with_paddleocr(self, wheel, hw):
-        from ppocr.data.imaug.rec_img_aug import RecResizeImg
-
-        image = np.random.default_rng(1).integers(0, 256, (*hw, 3), dtype=np.uint8)
-        stock = RecResizeImg(image_shape=[3, 32, 320])({"image": image})["image"]
-        np.testing.assert_array_equal(lines.resize_line(image, 32, 320), stock)
-
-
 class TestImages:
     def _save(self, path, array, **options):
         Image.fromarray(array).save(path, **options)

@@ -6,10 +6,11 @@ import pytest
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.config.names import SUBSTITUTES
 from ppocrv2_ext.config.resolve import resolve
+from ppocrv2_ext.data.line_pixels import NORMALISED
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.recognition_samples.augment import Probabilities
 from ppocrv2_ext.plugins.recognition_samples.encode import TextLineEncode
-from ppocrv2_ext.plugins.recognition_samples.resize import NORMALISED, TextLineResize
+from ppocrv2_ext.plugins.recognition_samples.resize import TextLineResize
 
 CHANGES = [f"{name}_prob" for name in Probabilities._fields]
 CHARACTERS = "abcXYZ日本0"

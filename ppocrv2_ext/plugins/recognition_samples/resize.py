@@ -1,37 +1,16 @@
-"""Lines of text in the size of a network's input, as numbers in [-1, 1]."""
+"""The component TextLineResize: a line of text as the input of a network."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ...config.numbers import whole_number
+from ...data.line_pixels import natural_width, resize_line
 from ...errors import UserError
 from ...registry import TRANSFORMS
-
-# (value / 255 - 0.5) / 0.5 for each 8-bit value, with the roundings of float32 after every step, as in PaddleOCR.
-NORMALISED = (np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float32(0.5)
-
-
-def resize_line(image: np.ndarray, height: int, width: int, resized_width: int) -> np.ndarray:
-    """A line as the input of a network: scaled, its values in [-1, 1], and 0 to the right of it.
-
-    Args:
-        image: (H, W) or (H, W, C) uint8.
-        height, width: of the result, pixels.
-        resized_width: of the line in the result, <= ``width``.
-    Returns:
-        (C, height, width) float32, C = 1 for (H, W).
-    """
-    resized = cv2.resize(image, (resized_width, height))
-    values = cv2.LUT(resized, NORMALISED).reshape(height, resized_width, -1)
-    result = np.zeros((values.shape[2], height, width), dtype=np.float32)
-    result[:, :, :resized_width] = values.transpose(2, 0, 1)
-    return result
 
 
 @TRANSFORMS.register
@@ -83,10 +62,7 @@ class TextLineResize:
                 f"TextLineResize takes images of {form} with 8 bits for `image_shape` {self.image_shape}, got"
                 f" {image.shape} {image.dtype}."
             )
-        ratio = image.shape[1] / image.shape[0]
         if self.widens:
-            width = int(height * max(width / height, ratio))
-        natural_width = math.ceil(height * ratio) if self.padding or self.widens else width
-        resized_width = min(natural_width, width)
-        resized = resize_line(image, height, width, resized_width)
-        return {**data, "image": resized, "valid_ratio": min(1.0, resized_width / width)}
+            width = int(height * max(width / height, image.shape[1] / image.shape[0]))
+        used = min(natural_width(image, height), width) if self.padding or self.widens else width
+        return {**data, "image": resize_line(image, height, width, used), "valid_ratio": used / width}
