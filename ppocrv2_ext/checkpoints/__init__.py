@@ -11,5 +11,6 @@
 - ``character_rows``: moves the rows of a recognizer's last layer when its dictionary changes.
 - ``published``: the published files, of PP-OCRv2, v4, v5 and v6. ``inference_graph`` turns the tensors of one into
   parameters. ``pplcnet``: the ImageNet weights of PaddleClas.
+- ``onnx_files``: reads ONNX files, and lists what numbers they store.
 - ``average``: the mean of several trainings. ``centers_file``: class centers as an ``.npz`` file, without Paddle.
 """

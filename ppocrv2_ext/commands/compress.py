@@ -65,6 +65,7 @@ def compress(
         UserError: the model, the labels, all their pictures or a package is missing, the files do not fit together, the
             weights are broken, or the model has no picture of a half right as it is.
     """
+    from ..checkpoints.onnx_files import load_model
     from ..deploy import accuracy, quantize
     from ..deploy.engine import load_onnx_engine
     from ..deploy.model_folder import ONNX_FILE, PROGRAMS, find_description
@@ -84,7 +85,7 @@ def compress(
         raise UserError(f"--output {output} holds an exported model, {held[0]}; name another folder.")
     for written in (ONNX_FILE, "inference.yml"):
         require_file_place("--output", Path(output) / written, [data, *list_model_files(model)])
-    original = quantize.read_model(file)
+    original = load_model(file)
     if not quantize.list_weights(original):
         raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")
     broken = quantize.find_infinite_weight(original)

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.onnx_files import list_tensors
 from ..files import PathLike
 
 
@@ -72,7 +73,7 @@ def fuse_hard_swish(graph: Any) -> int:
     """
     from onnx import helper
 
-    numbers, source = _scalars(graph), {name: node for node in graph.node for name in node.output}
+    numbers, source = _list_numbers(graph), {name: node for node in graph.node for name in node.output}
     readers = Counter(name for node in graph.node for name in node.input)
     inputs, outputs = {}, set()  # {output of a hard swish: its x}, the outputs of its operators
     for division in graph.node:
@@ -118,23 +119,10 @@ def _find_input(parts: list[Any]) -> str:
     return next(name for name in product.input if name != clip.output[0])
 
 
-def _scalars(graph: Any) -> dict[str, float]:
-    """{name: value} of every constant of one number."""
-    from onnx import helper, numpy_helper
+def _list_numbers(graph: Any) -> dict[str, float]:
+    """{name: value} of everything that a graph stores and that is one number."""
+    from onnx import numpy_helper
 
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    numbers = {}
-    for node in graph.node:
-        if node.op_type != "Constant":
-            continue
-        for attribute in node.attribute:  # of all kinds of constants, these can be one number
-            if attribute.name == "value":
-                tensors[node.output[0]] = attribute.t
-            elif attribute.name in ("value_float", "value_int"):
-                numbers[node.output[0]] = float(helper.get_attribute_value(attribute))
-    for name, tensor in tensors.items():
-        if len(tensor.dims) <= 1:
-            array = numpy_helper.to_array(tensor)
-            if array.size == 1 and array.dtype.kind in "fiu":  # a tensor may also hold text
-                numbers[name] = float(array.reshape(-1)[0])
-    return numbers
+    stored = {name: tensor for name, tensor in list_tensors(graph).items() if len(tensor.dims) <= 1}
+    arrays = {name: numpy_helper.to_array(tensor) for name, tensor in stored.items()}
+    return {name: float(a.item()) for name, a in arrays.items() if a.size == 1 and a.dtype.kind in "fiu"}  # not text

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import UserError
-from ..files import PathLike, read_regular
+from ..checkpoints.onnx_files import list_tensors
 
 LEAST_NUMBERS = 1024  # smaller tensors stay as they are: they save less than their scales and operators take
 LARGEST = 127  # of int8, with as many negative numbers
@@ -51,30 +50,6 @@ class Sensitivity(NamedTuple):
     def change_per_byte(self) -> float:
         """How much the output changes for each byte that is saved."""
         return self.change / self.weight.saved
-
-
-def read_model(onnx_file: PathLike) -> Any:
-    """An ONNX file as an onnx.ModelProto.
-
-    Raises:
-        UserError: the package onnx is not installed, or the file is missing or no ONNX file.
-    """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise UserError("making int8 of a model needs onnx; run `pip install onnx`.") from error
-    try:
-        model = onnx.load_from_string(read_regular(onnx_file))
-    except OSError as error:
-        raise UserError(
-            f"cannot read {onnx_file} ({error.strerror or error}); write it with `ppocrv2 export --onnx`."
-        ) from error
-    except DecodeError as error:
-        raise UserError(f"{onnx_file} is no ONNX file ({error}); write it with `ppocrv2 export --onnx`.") from error
-    if not model.graph.node:
-        raise UserError(f"{onnx_file} is no ONNX file: it has no operator; write it with `ppocrv2 export --onnx`.")
-    return model
 
 
 def list_weights(model: Any) -> list[Weight]:
@@ -206,31 +181,18 @@ def choose_weights(
 
 
 def _find_tensors(graph: Any) -> Mapping[str, Any]:
-    """{name: onnx.TensorProto} of the float32 numbers that a graph holds: its initializers and constants."""
+    """{name: onnx.TensorProto} of the float32 numbers that a graph stores."""
     from onnx import TensorProto
 
-    return {name: tensor for name, tensor in _find_stored(graph).items() if tensor.data_type == TensorProto.FLOAT}
-
-
-def _find_stored(graph: Any) -> dict[str, Any]:
-    """{name: onnx.TensorProto} of all numbers that a graph holds."""
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
-                tensors[node.output[0]] = attribute.t
-    return tensors
+    return {name: tensor for name, tensor in list_tensors(graph).items() if tensor.data_type == TensorProto.FLOAT}
 
 
 def _find_scales(graph: Any) -> set[str]:
     """The names of what stored numbers of 8 bits are multiplied by: by a Mul after a Cast, or by DequantizeLinear."""
     from onnx import TensorProto
 
-    small = {
-        name
-        for name, tensor in _find_stored(graph).items()
-        if tensor.data_type in (TensorProto.INT8, TensorProto.UINT8)
-    }
+    bytes_of = (TensorProto.INT8, TensorProto.UINT8)
+    small = {name for name, tensor in list_tensors(graph).items() if tensor.data_type in bytes_of}
     scales, restored = set(), set()
     for node in graph.node:  # each stands behind those that make its inputs
         if node.op_type == "DequantizeLinear":

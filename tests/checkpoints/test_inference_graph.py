@@ -17,7 +17,6 @@ from paddle.utils import unique_name
 from ppocrv2_ext.checkpoints import published
 from ppocrv2_ext.checkpoints.inference_graph import (
     convert_to_parameters,
-    load_onnx_graph,
     pair_in_order,
     read_in_order,
 )
@@ -159,36 +158,6 @@ def test_parameters_that_the_network_never_uses_are_left_out():
     used = {"a.weight": np.zeros((2, 2))}
     params, notes = convert_to_parameters([("w", count_up(2, 2))], used.items(), {"idle.weight": np.zeros(3), **used})
     assert (list(params), notes) == (["a.weight"], [])
-
-
-def test_a_missing_onnx_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"cannot read .*gone\.onnx"):
-        read_in_order(tmp_path / "gone.onnx")
-
-
-def test_without_the_package_onnx_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(UserError, match=r"needs the package onnx; run `pip install '\.\[pretrained\]'`"):
-        read_in_order("det.onnx")
-
-
-def test_onnx_initializers_and_constants_are_read(tmp_path):
-    nodes = [
-        onnx.helper.make_node("Constant", [], ["batch_norm_0.b_0"], value=onnx.numpy_helper.from_array(count_up(4))),
-        onnx.helper.make_node("Constant", [], ["sizes"], value_ints=[1, 2]),
-    ]
-    _, tensors = load_onnx_graph(write_graph(tmp_path / "m.onnx", nodes, {"conv2d_0.w_0": count_up(2, 3)}))
-    assert {name: value.tolist() for name, value in tensors.items()} == {
-        "conv2d_0.w_0": [[0, 1, 2], [3, 4, 5]],
-        "batch_norm_0.b_0": [0, 1, 2, 3],
-        "sizes": [1, 2],
-    }
-
-
-def test_a_broken_onnx_file_is_a_user_error(tmp_path):
-    (tmp_path / "m.onnx").write_bytes(b"<html>not found</html>")
-    with pytest.raises(UserError, match="not a readable ONNX file"):
-        read_in_order(tmp_path / "m.onnx")
 
 
 def _tensors(kind):

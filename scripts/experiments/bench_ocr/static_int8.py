@@ -20,6 +20,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from ppocrv2_ext.checkpoints.onnx_files import load_model
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_onnx_engine
 from ppocrv2_ext.deploy.labelled import open_samples, read_samples
@@ -82,7 +83,7 @@ def main(model_dir: str, calibrate: str, calibration_pictures: int, files: tuple
             op_types_to_quantize=list(KINDS_OF_OPERATOR),
             calibrate_method=CalibrationMethod[method],
         )
-        original = quantize.read_model(paths["float"])
+        original = load_model(paths["float"])
         names = [weight.name for weight in quantize.list_weights(original)]
         small = quantize.store_as_int8(original, names[1 : -LAST_OPERATORS[kind]])
         paths["weights"].write_bytes(small.SerializeToString())
