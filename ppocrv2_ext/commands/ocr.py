@@ -3,17 +3,18 @@ engine."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UserError, first_few, pluralize
-from ..files import FileNameError, atomic_write
+from ..files import FileNameError, PathLike, atomic_write
 from .inputs import list_model_files
 from .terminal import show_progress, warn
 
@@ -69,50 +70,82 @@ def read_pictures(
     for target in targets.values():
         _refuse_input(target, inputs)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
-    unread, unwritten, written, parts = 0, 0, 0, []
-    empty: list[str] = []
+    record = _Record(form, targets, inputs, shows_names=form == "text" and len(files) > 1)
     with show_progress(len(files)) as advance:
         for picture, lines in read_in_order(reader, open_pictures(files)):
-            target = targets.get(picture.path, STANDARD_OUTPUT)
             if lines is None or picture.pixels is None:
-                unread += 1
-                warn(f"{picture.name}: {picture.problem}")
+                record.note_unread(picture)
             else:
                 for sentence in find_losses(reader, picture, lines):
                     warn(sentence)
-                if not lines:
-                    empty.append(picture.name)
-                try:
-                    parts.append(_render(form, picture, picture.pixels, lines, target, inputs))
-                except FileNameError as error:
-                    unwritten += 1
-                    warn(f"{picture.name}: {error}")
+                record.add(picture, picture.pixels, lines)
             if picture.page == picture.pages:
-                if parts:
-                    try:
-                        _write(form, parts, target, f"== {picture.path}\n" if form == "text" and len(files) > 1 else "")
-                        written += len(parts) if form == "picture" else 1
-                    except FileNameError as error:
-                        unwritten += 1
-                        warn(f"{picture.path}: {error}")
-                parts = []
+                record.finish_file(picture.path)
                 advance()
-    if output:
-        kind = "picture" if form == "picture" else "file"
-        click.echo(f"Written to {output}: {pluralize(written, kind)}", err=True)
-    _say_empty(empty, least_score)
-    if unread:
-        warn(f"{unread} could not be read.")
-    if unwritten:
-        warn(f"{unwritten} could not be written.")
-    return 1 if unread or unwritten else 0
+    record.summarise(output, least_score)
+    return 1 if record.unread or record.unwritten else 0
 
 
-def _say_empty(names: Sequence[str], least_score: float) -> None:
-    """Name the first pictures in which no line was found."""
-    if names:
-        rule = f"; lines less certain than --min-score {least_score:g} do not count" if least_score else ""
-        click.echo(f"No line was found in {', '.join(first_few(names))}{rule}.", err=True)
+class _Record:
+    """What was read so far: the pages of the file that is being read, and counts over all files.
+
+    Args:
+        form: a key of SUFFIXES.
+        targets: {file: what is written for it}; without a target it is standard output.
+        inputs: the files that are read, identified: none of them is written over.
+        shows_names: whether a text on standard output has the name of its file above it.
+    """
+
+    def __init__(
+        self, form: str, targets: Mapping[Path, Path], inputs: set[tuple[int, int]], shows_names: bool
+    ) -> None:
+        self.form, self.targets, self.inputs, self.shows_names = form, targets, inputs, shows_names
+        self.unread = self.unwritten = self.written = 0
+        self.empty: list[str] = []  # names of pictures without a line
+        self.parts: list[Any] = []  # of the file that is being read, as _render makes them
+
+    def note_unread(self, picture: Picture) -> None:
+        """Name a picture that could not be read."""
+        self.unread += 1
+        warn(f"{picture.name}: {picture.problem}")
+
+    def add(self, picture: Picture, pixels: np.ndarray, lines: list[Line]) -> None:
+        """Render a picture and keep what is left of it. The pixels are not kept: a long PDF has too many."""
+        if not lines:
+            self.empty.append(picture.name)
+        with self._naming_unwritten(picture.name):
+            target = self.targets.get(picture.path, STANDARD_OUTPUT)
+            self.parts.append(_render(self.form, picture, pixels, lines, target, self.inputs))
+
+    def finish_file(self, path: Path) -> None:
+        """Write the pages of a file, the last of which was added. There may be none that could be read."""
+        parts, self.parts = self.parts, []
+        if parts:
+            with self._naming_unwritten(path):
+                heading = f"== {path}\n" if self.shows_names else ""
+                _write(self.form, parts, self.targets.get(path, STANDARD_OUTPUT), heading)
+                self.written += len(parts) if self.form == "picture" else 1
+
+    def summarise(self, output: str | None, least_score: float) -> None:
+        """Say on standard error what was written, in which pictures no line was found, and what went wrong."""
+        if output:
+            kind = "picture" if self.form == "picture" else "file"
+            click.echo(f"Written to {output}: {pluralize(self.written, kind)}", err=True)
+        if self.empty:
+            rule = f"; lines less certain than --min-score {least_score:g} do not count" if least_score else ""
+            click.echo(f"No line was found in {', '.join(first_few(self.empty))}{rule}.", err=True)
+        for count, what in ((self.unread, "read"), (self.unwritten, "written")):
+            if count:
+                warn(f"{count} could not be {what}.")
+
+    @contextlib.contextmanager
+    def _naming_unwritten(self, name: PathLike) -> Iterator[None]:
+        """A context in which a file that cannot be written for its name is named and counted. Others go on."""
+        try:
+            yield
+        except FileNameError as error:
+            self.unwritten += 1
+            warn(f"{name}: {error}")
 
 
 def _name_once(files: Sequence[Path]) -> list[Path]:
