@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import compress
+from ppocrv2_ext.commands import compress, shrinking
 from ppocrv2_ext.deploy import accuracy, quantize
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.labelled import open_samples, read_samples
@@ -67,14 +67,29 @@ def test_labels_of_which_the_model_has_none_right_measure_nothing(model_dir, lab
 
 def test_labels_without_a_box_to_find_measure_nothing():
     ignored, readable = ([(None, text)] for text in ("###", "abc"))
-    assert not compress._has_readable_box(compress.Half([], [[], ignored]))
-    assert compress._has_readable_box(compress.Half([], [ignored, readable]))
+    assert not shrinking.shows_losses("det", shrinking.Half([], [[], ignored]), 100)
+    assert shrinking.shows_losses("det", shrinking.Half([], [ignored, readable]), 100)
+    assert not shrinking.shows_losses("det", shrinking.Half([], [ignored, readable]), 0)
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "on 1 picture held"), (2, "on 2 pictures held")])
-def test_one_picture_is_told_as_one(capsys, count, said):
-    compress._print_before_and_after("rec", count, (4, 1), (50, 50), (1, 1), (1, 1, 1))
-    assert said in capsys.readouterr().out
+RESULT = shrinking.Result(b"", [], [], (4 * 10**6, 10**6), (50, 49.5), 7, (0.002, 0.001), (0.4, 0.5, 0.6))
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "on 1 picture held out"), (2, "on 2 pictures held out")])
+def test_one_picture_is_told_as_one(count, said):
+    assert said in compress.describe_costs("rec", RESULT._replace(checked=count))[1][-1]
+
+
+def test_nothing_lost_is_told_without_a_minus():
+    assert compress.describe_costs("rec", RESULT._replace(accuracies=(50, 50)))[1][-1].startswith("+0.00 points")
+
+
+def test_costs_by_hand():
+    assert compress.describe_costs("det", RESULT) == [
+        ["size, MB", "4.000", "1.000", "x 0.25"],
+        ["F1 of boxes, %", "50.00", "49.50", "-0.50 points on 7 pictures held out"],
+        ["time of a picture, ms", "2.0", "1.0", "x 0.50 (0.40 to 0.60)"],
+    ]
 
 
 def test_size_accuracy_and_speed_stand_first_and_the_place_last(model_dir, labels, tmp_path):
@@ -94,15 +109,15 @@ def test_of_many_weights_those_that_cost_most_are_listed_and_the_others_counted(
         quantize.Sensitivity(quantize.Weight(f"w{number}", "Conv", (64, 64)), 1 / (number + 1))
         for number in range(count)
     ]
-    compress._print_weights(tried, {each.weight.name for each in tried[2:]})
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{count - 2} of {count} weights are int8, 2 stay float."
-    stored = [line.split() for line in lines if line.startswith("w") and line[1].isdigit()]
-    assert [(line[0], line[-1]) for line in stored] == [
+    result = RESULT._replace(names=[each.weight.name for each in tried[2:]], sensitivities=tried)
+    assert [(row[0], row[-1]) for row in compress.describe_weights(result)] == [
         ("w0", "float"),
         ("w1", "float"),
         *((f"w{number}", "int8") for number in (2, 3, 4)),
     ]
+    compress.print_result("rec", result)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{count - 2} of {count} weights are int8, 2 stay float." in lines
     if told:
         assert lines[-1] == f"Less for each byte: {told} more."
     else:
