@@ -95,7 +95,7 @@ def open_regular(path: PathLike) -> BinaryIO:
 def _describe(mode: int) -> str | None:
     if stat.S_ISREG(mode):
         return None
-    return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is no regular file")
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is not a regular file")
 
 
 def find_obstacle(path: PathLike, devices: bool = True) -> str | None:

@@ -75,7 +75,7 @@ def _read_boxes(entry: Entry) -> list[Box]:
         boxes = None
     if not isinstance(boxes, list) or not all(isinstance(box, dict) for box in boxes):
         raise UserError(
-            f"{entry.place}: the label is no list of boxes; a line must be "
+            f"{entry.place}: the label is not a list of boxes; a line must be "
             'image<TAB>[{"transcription", "points"}, ...]; mend it or leave it out.'
         )
     return [(box.get("points"), box.get("transcription")) for box in boxes]

@@ -54,7 +54,7 @@ def test_a_text_of_more_letters_than_frames_of_8_pixels_is_left_out_with_the_wid
     assert "Train: 1 of 2 lines" in checked.stdout
     assert (
         f"few-frames: in 1 of 2 lines the text needs more than the 20 frames that PPLCNetV4 makes of 160 pixels, up to"
-        f" 24 for '{letters}'; make the width of TextLineResize.image_shape 192."
+        f" 24 for '{letters}'; set the width in TextLineResize.image_shape to 192."
     ) in checked.stdout
     wide = [*words, labels, "Train.dataset.transforms.TextLineResize.image_shape=[3,48,192]"]
     assert "Train: 2 of 2 lines" in ppocrv2("check", "-c", TINY, "-o", *wide, paddleocr=checkout).stdout

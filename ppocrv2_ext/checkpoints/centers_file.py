@@ -79,7 +79,7 @@ def read_centers(path: PathLike, shape: Sequence[int] | None = None) -> Centers:
     arrays = _read_arrays(Path(path))
     missing = {"centers", "counts", "dictionary_sha256", "format"} - set(arrays)
     if missing:
-        raise UserError(f"{path} is no file of centers, it has no {sorted(missing)[0]!r}; {REMEDY}.")
+        raise UserError(f"{path} is not a file of centers: it has no {sorted(missing)[0]!r}; {REMEDY}.")
     if str(arrays["format"]) != FORMAT:
         raise UserError(f"{path} has the format {str(arrays['format'])!r}, this version reads {FORMAT!r}; {REMEDY}.")
     centers, counts = arrays["centers"], arrays["counts"]

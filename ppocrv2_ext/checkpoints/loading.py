@@ -219,12 +219,12 @@ def load_pretrained(
     if characters is not None:
         params = _move_rows(params, state_dict, file, list(characters), log)
     if own:
-        log(f"{', '.join(own)}: from the file that the config names, not from {file}.")
+        log(f"{', '.join(own)}: taken from the file that the config names, not from {file}.")
         params = {name: value for name, value in params.items() if name not in own}
     branches = multi_head.find_training_branches(state_dict.keys() - params.keys())
     if branches:
         names = ", ".join(sorted(set(branches.values())))
-        log(f"{names}: not in {file}. Only training runs them, and there they start anew.")
+        log(f"{names}: not in {file}. Only training runs them, and there they start from random weights.")
     kept = {*own, *branches, *(name for name in _names_in(model, "fill_on_load") if name not in params)}
     report = compare_parameters(params, {name: state_dict[name] for name in state_dict if name not in kept})
     log(render_report(report, file))

@@ -17,7 +17,7 @@ def load_model(path: PathLike) -> Any:
     """An ONNX file as an onnx.ModelProto.
 
     Raises:
-        UserError: the package onnx is not installed, or the file cannot be read, is no ONNX file or has no operator.
+        UserError: the package onnx is not installed, or the file cannot be read, is not an ONNX file or has no operator.
     """
     advice = "name another file, or write it with `ppocrv2 export --onnx`"
     try:
@@ -30,9 +30,9 @@ def load_model(path: PathLike) -> Any:
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror or error}); {advice}.") from error
     except Exception as error:  # a broken protobuf raises a class of whichever protobuf backend is installed
-        raise UserError(f"{path} is no ONNX file ({summarise(error)}); {advice}.") from error
+        raise UserError(f"{path} is not an ONNX file ({summarise(error)}); {advice}.") from error
     if not model.graph.node:
-        raise UserError(f"{path} is no ONNX file: it has no operator; {advice}.")
+        raise UserError(f"{path} is not an ONNX file: it has no operator; {advice}.")
     return model
 
 

@@ -99,7 +99,7 @@ def _select_params(content: Any, path: Any) -> dict[str, Array]:
         params = {name: paddle.to_tensor(value) for name, value in content.items() if isinstance(value, np.ndarray)}
     if not params:
         holds = f"the keys {sorted(map(str, content))[:6]}" if isinstance(content, dict) else type(content).__name__
-        raise UserError(f"{path} holds no parameters but {holds}; give the {SUFFIX} file of a trained network.")
+        raise UserError(f"{path} holds {holds}, and no parameters; give the {SUFFIX} file of a trained network.")
     return params
 
 
@@ -110,7 +110,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
     except Exception as error:  # SafetensorError; KeyError or TypeError for a type that NumPy lacks
-        raise UserError(f"{path} is no readable .safetensors file of NumPy's types ({error}).") from error
+        raise UserError(f"{path} is not a readable .safetensors file of NumPy's types ({error}).") from error
 
 
 def _import_safetensors(path: Path) -> Any:

@@ -28,7 +28,7 @@ def read_states(path: PathLike) -> dict[str, Any]:
         return {}
     record = pickles.read(file)
     if not _is_record(record):
-        raise UserError(f"{file} is no record of a training; remove it, or restore the whole checkpoint.")
+        raise UserError(f"{file} is not a record of a training; remove it, or restore the whole checkpoint.")
     return record
 
 

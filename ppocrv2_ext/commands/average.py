@@ -32,7 +32,7 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
 
     target, sources = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
     if len(sources) < 2 or len(set(sources)) < len(sources):
-        raise UserError("name two trainings or more, each once: their weights are averaged.")
+        raise UserError("name the weights of two trainings or more, each once.")
     if str(output).endswith(("/", os.sep)) or Path(output).is_dir():
         raise UserError(f"--output {output} is a folder; name a file in it, such as {Path(output) / 'mean'}.")
     if target.resolve() in sources:
@@ -45,7 +45,7 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
     name = target.name if target.suffix == SAFE_SUFFIX else target.stem
     written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)
     for file, distance in zip(files, mean.distances):
-        click.echo(f"{file} lies {distance:.1%} of the weights' length from the mean.")
+        click.echo(f"{file} is {distance:.1%} of the mean's norm away from the mean.")
     for warning in average.list_warnings(mean):
         warn(warning)
     click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")

@@ -45,7 +45,7 @@ def tabulate_coverage(
         ("  without a center", _list_some(len(missing), missing, CHARACTERS_SHOWN, " ")),
         ("frames", f"{counts.sum()}"),
         *_histogram(counts),
-        ("distance to the own center", _format(_mean(means.spreads[1:][counts > 1]))),
+        ("distance of a frame to its center", _format(_mean(means.spreads[1:][counts > 1]))),
         ("distance between centers", _format(_mean_distance(means.centers[1:][seen]))),
         ("lines", f"{means.used_lines + means.unused_lines + skipped_count}"),
         ("  used", f"{means.used_lines}"),
@@ -73,8 +73,8 @@ def require_frames(means: ClassMeans) -> None:
     """
     if not means.counts.any():
         raise UserError(
-            f"no center came of it: of {means.used_lines + means.unused_lines} lines none gave a frame of a character;"
-            " look at the data with `ppocrv2 eval`, and at whether Global.pretrained_model is a trained one."
+            f"there is no center to write: none of {means.used_lines + means.unused_lines} lines gave a frame of a"
+            " character; evaluate with `ppocrv2 eval`, and see that Global.pretrained_model is a trained model."
         )
 
 

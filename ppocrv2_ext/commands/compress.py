@@ -63,7 +63,7 @@ def compress(
     print_result(original.kind, result)
     if not result.names or result.lost > max_drop:
         reason = f"{result.lost:.2f} points would be lost" if result.names else "even one weight as int8 loses too much"
-        warn(f"nothing is written: {reason}, --max-drop allows {max_drop:g}; allow more, or leave the model as it is.")
+        warn(f"nothing is written: {reason}, and --max-drop allows {max_drop:g}; allow more, or leave the model alone.")
         return 1
     _write(Path(output), result.content, original.description)
     click.echo(f"Written to {output}")
@@ -147,10 +147,10 @@ def print_result(kind: str, result: Result) -> None:
     _print_rows(("", "before", "after", ""), describe_costs(kind, result))
     count, shown = len(result.sensitivities), describe_weights(result)
     click.echo(f"{len(result.names)} of {count} weights are int8, {count - len(result.names)} stay float.")
-    click.echo("Each alone as int8, those first that change most for each byte saved:")
+    click.echo("Each weight alone as int8, the largest change for each byte saved first:")
     _print_rows(("weight", "shape", "kB", "changes a probability by", "stored as"), shown)
     if count > len(shown):
-        click.echo(f"Less for each byte: {count - len(shown)} more.")
+        click.echo(f"{count - len(shown)} more weights change less for each byte.")
 
 
 def _print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

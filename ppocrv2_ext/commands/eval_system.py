@@ -91,7 +91,7 @@ def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, P
     click.echo(f"Boxes in {pluralize(len(scores), 'picture')}: {detection.labelled} labelled, {detection.found} found.")
     for name, counts in end_to_end.items():
         share = counts.right / detection.right if detection.right else 0.0
-        click.echo(f"Of the {detection.right} boxes that were found, {share:.3f} are read right, {name}.")
+        click.echo(f"{share:.3f} of the {detection.right} boxes that were found are read right, {name}.")
     first = next(iter(end_to_end))
     order = sorted(scores.items(), key=lambda item: item[1].end_to_end[first].f1)[:worst]
     if order:

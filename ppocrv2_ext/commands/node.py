@@ -61,7 +61,9 @@ def run_once(folder: str | Path, subject: str, work: Callable[[], Result], clean
 def _wait(file: Path, launcher: int, subject: str) -> Any:
     while not file.is_file():
         if os.getppid() != launcher:
-            raise UserError(f"the launcher of this training is gone, and nobody tells the result of the {subject}.")
+            raise UserError(
+                f"the launcher of this training is gone, and no process tells the result of the {subject}; start again."
+            )
         time.sleep(PAUSE)
     result = yaml.safe_load(file.read_text(encoding="utf-8"))
     if "error" in result:

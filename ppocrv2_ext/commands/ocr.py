@@ -132,7 +132,7 @@ class _Record:
             kind = "picture" if self.form == "picture" else "file"
             click.echo(f"Written to {output}: {pluralize(self.written, kind)}", err=True)
         if self.empty:
-            rule = f"; lines less certain than --min-score {least_score:g} do not count" if least_score else ""
+            rule = f"; lines with a score below --min-score {least_score:g} do not count" if least_score else ""
             click.echo(f"No line was found in {', '.join(first_few(self.empty))}{rule}.", err=True)
         for count, what in ((self.unread, "read"), (self.unwritten, "written")):
             if count:
@@ -177,7 +177,7 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     for file, target in targets.items():
         is_beside = file.parent.resolve() == folder.resolve()
         if is_beside and {folder / file.name, _without_page(folder / file.name)} & set(places):
-            raise UserError(f"{file} is read, and could be written over; name another folder with --output DIR.")
+            raise UserError(f"{file} is read, and could be overwritten; name another folder with --output DIR.")
         if is_beside and os.path.lexists(target):  # unlike Path.exists, it takes a name that is too long
             raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
     for file, target in targets.items():
@@ -194,7 +194,7 @@ def _refuse_input(target: Path, inputs: set[tuple[int, int]]) -> None:
     from ..deploy.places import identify
 
     if identify([target]) & inputs:
-        raise UserError(f"{target} is read, and would be written over; name another folder with --output DIR.")
+        raise UserError(f"{target} is read, and would be overwritten; name another folder with --output DIR.")
 
 
 def _without_page(path: Path) -> Path:

@@ -198,7 +198,7 @@ def require_picture(file: str | Path) -> Path:
         raise UserError(f"--output {file}: a picture must end in .png or .jpg.")
     require_writable(path.parent)
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        raise UserError(f"cannot write to {path}: it is a folder, or read-only.")
+        raise UserError(f"cannot write to {path}: it is a folder, or read-only; name another file.")
     return path
 
 

@@ -47,7 +47,7 @@ def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
         names += sorted(epochs, key=lambda name: (len(name), name))
         where = ", except where it saves none of that name" if epochs else ""
         warn(
-            f"{folder} holds {_enumerate(names)} of an earlier training, which this one replaces by its own{where};"
+            f"{folder} holds {_enumerate(names)} of an earlier training; this one replaces them by its own{where};"
             f" to go on with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
         )
 
@@ -116,7 +116,7 @@ def is_finished(config: dict, rank: int = 0) -> bool:
         metric = "" if best is None else f", the best {indicator} is {best:.4f}"
         click.echo(
             f"{checkpoint} is finished: {done} of {epochs} epochs{metric}. To train longer, add -o Global.epoch_num"
-            " with more epochs. To start anew from it, add"
+            " with more epochs. To start a new training from it, add"
             f" -o {yaml_files.assignment('Global.pretrained_model', checkpoint)} and another Global.save_model_dir."
         )
     return True
@@ -151,7 +151,7 @@ def _require_average(old: dict, new: dict, folder: Path) -> None:
     if file and "share_of_start" not in pickles.read(file):
         was = ", ".join(f"Global.{key} {'left out' if old.get(key) is None else old[key]}" for key in changed)
         raise UserError(
-            f"--resume {folder}: {file} is of an older version, and its average goes on only as it was: with {was}."
+            f"--resume {folder}: {file} is of an older version, so its average can go on only with its old keys: {was}."
         )
 
 

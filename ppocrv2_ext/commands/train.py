@@ -111,7 +111,7 @@ def _train(
 def _advise_numba(config: dict) -> None:
     """Say that a training on a CPU would be faster with numba, if it is not installed."""
     if not config["Global"].get("use_gpu") and find_spec("numba") is None:
-        warn("numba is not installed, with which a CPU trains faster: add the extra `fast` (README.md, Install).")
+        warn("numba is not installed, and a CPU trains faster with it: add the extra `fast` (README.md, Install).")
 
 
 def describe_lines_left_out(

@@ -131,7 +131,7 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
     are = "line is" if len(long) == 1 else "lines are"
     click.echo(
         f"{len(long)} {are} longer than {width} pixels. `ppocrv2 ocr` alone puts {EMPTY_END} empty pixels behind such a"
-        f" line, which changes {pluralize(other, 'text')} here. The table is without them."
+        f" line, which changes {pluralize(other, 'text')} here. The table leaves these pixels out."
     )
 
 

@@ -260,7 +260,7 @@ def _refuse_source(output: str, name: str, source: str | None) -> None:
     folder, name = _split(output, name)
     target = with_suffix(folder / name)
     if source and identify([target]) & identify([source, with_suffix(source)]):
-        raise UserError(f"--output {output}: {target} is read, and would be written over; name another place.")
+        raise UserError(f"--output {output}: {target} is read, and would be overwritten; name another place.")
 
 
 def _best_network(file: str | Path, kind: str) -> str | None:

@@ -159,7 +159,7 @@ def _check_name(component: Component, name: Any, catalog: Catalog) -> Problem | 
     """What is wrong with the name of a component; None if there is one of this name."""
     where, kind = component.where, component.kind
     if name is None:
-        return Problem(f"{where} must say which {kind} by `name`.")
+        return Problem(f"{where} must name its {kind} by the key `name`.")
     known = catalog.names(kind)
     if isinstance(name, str) and name in known:
         return None

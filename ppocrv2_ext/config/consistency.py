@@ -91,7 +91,7 @@ def _check_networks_of_udml(config: dict) -> Iterator[str]:
             for name in section.get("pair", UDML_PAIR):
                 if (members.get(name) or {}).get("freeze_params"):
                     yield (
-                        f"{loss.where}.pair names {name!r}, which is frozen, and U-DML's networks both learn; set"
+                        f"{loss.where}.pair names {name!r}, which is frozen, but both networks of U-DML must learn; set"
                         f" {name_section(name)}.freeze_params=false."
                     )
 
@@ -106,7 +106,7 @@ def _check_perturbation(config: dict) -> Iterator[str]:
         if architecture.get("name") != "CollaborativeModel":
             yield f"{where} needs `Architecture.name: CollaborativeModel`."
         if network.get("freeze_params"):
-            yield f"{where} adds noise to a network that is frozen and could not learn it away; leave it out."
+            yield f"{where} adds noise to a frozen network, which could not learn it away; leave it out."
 
 
 def _check_centers_in_float32(config: dict) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _check_detector_eval_batch(config: dict) -> Iterator[str]:
         yield f"Eval.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_EVAL_BATCH)}, got {keys!r}."
     size = config["Eval"]["loader"]["batch_size_per_card"]
     if size != 1:
-        yield f"Eval.loader.batch_size_per_card must be 1, scenes are of any size; got {size!r}."
+        yield f"Eval.loader.batch_size_per_card must be 1, because scenes differ in size; got {size!r}."
 
 
 def _check_detector_train_batch(config: dict) -> Iterator[str]:
@@ -262,8 +262,8 @@ def _check_line_heights(config: dict) -> Iterator[str]:
             if lines.shape[1] // LINE_HEIGHT != 1:
                 yield (
                     f"{lines.key} must have lines of {LINE_HEIGHT} pixels height for the backbone {backbone['name']},"
-                    f" got {list(lines.shape)}; [channels, height, width] is the order, and tall pictures of upright"
-                    " text must be turned before."
+                    f" got {list(lines.shape)}; [channels, height, width] is the order, and tall pictures of vertical"
+                    " text must be rotated first."
                 )
         return
 

@@ -81,7 +81,7 @@ def _compute(node: ast.expr) -> float:
         return OPERATORS[type(node.op)](_compute(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return OPERATORS[type(node.op)](_compute(node.left), _compute(node.right))
-    raise ValueError("it is no arithmetic of numbers")
+    raise ValueError("it is not arithmetic of numbers")
 
 
 def list_values(section: Any, place: str = "", key: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -48,7 +48,9 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
     notes = []
     members = networks(config["Architecture"]).values()
     if settings.get("use_sync_bn") and any(network.get("freeze_norm") for network in members):
-        raise UserError("freeze_norm keeps BatchNorm to running statistics: set -o Global.use_sync_bn=false with it.")
+        raise UserError(
+            "freeze_norm keeps BatchNorm on its running statistics: set -o Global.use_sync_bn=false with it."
+        )
     if settings.get("use_gpu") and not paddle.is_compiled_with_cuda():
         settings["use_gpu"] = False
         notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
@@ -119,7 +121,7 @@ def with_copy_paste_index(config: dict) -> dict:
         value = dataset.get("ext_op_transform_idx", index)
         if value != index:
             raise UserError(
-                f"{mode}.dataset.ext_op_transform_idx must be {index}, where {COPY_PASTE} stands counted from 0, "
+                f"{mode}.dataset.ext_op_transform_idx must be {index}, the position of {COPY_PASTE} counted from 0, "
                 f"got {value!r}; leave it out."
             )
         config = {**config, mode: {**config[mode], "dataset": {**dataset, "ext_op_transform_idx": index}}}

@@ -51,7 +51,7 @@ def locate(name: str) -> Path:
     if os.path.isdir(path):
         raise UserError(f"{name} is a folder; name a config file in it.")
     if os.path.exists(path):
-        raise UserError(f"{name} is no regular file; name a config file.")
+        raise UserError(f"{name} is not a regular file; name a config file.")
     stem = re.sub(r"\.ya?ml$", "", path.as_posix())
     stem = re.sub(r"^(\./)?configs/", "", stem)
     matches = [known for known in built_in() if stem in (known, known.split("/")[1])]

@@ -84,7 +84,7 @@ def _find_problem(value: Any) -> str | None:
         return control and f"the text {shorten(value)} holds the character U+{ord(control[0]):04X}; delete it."
     if isinstance(value, int):
         return None if abs(value) <= LARGEST else "a whole number of more than 64 bits cannot be used."
-    return None if math.isfinite(value) else f"{value} is no finite number."
+    return None if math.isfinite(value) else f"{value} is not a finite number."
 
 
 def _count_values(root: yaml.Node) -> int:

@@ -83,7 +83,7 @@ def _missing_image(data_set: SetFindings, samples: list[Sample]) -> str:
     key = f"{data_set.mode}.dataset.data_dir"
     other = _find_elsewhere(folder, name, sample.entry.file.parent, key)
     return (
-        f"the image is not there, the first is {os.path.abspath(folder / name)};"
+        f"the image is not there, the first missing one is {os.path.abspath(folder / name)};"
         f" {other or f'set {key} to the folder that the names start from'}"
     )
 
@@ -98,7 +98,8 @@ def _find_elsewhere(folder: Path, name: str, label_folder: Path, key: str) -> st
         for start in range(1, len(parts)):
             shorter = Path(*parts[start:])
             if os.path.isfile(base / shorter):
-                return f"there is {base / shorter}: names begin with {Path(*parts[:start])} too much for {key}={base}"
+                front = Path(*parts[:start])
+                return f"there is {base / shorter}: take {front} off the front of the names for {key}={base}"
     if "\\" in name and os.path.isfile(folder / name.replace("\\", "/")):
         return "write / in place of \\ in the label file"
     if name != name.strip() and os.path.isfile(folder / name.strip()):
@@ -125,7 +126,7 @@ def _not_json(data_set: SetFindings, samples: list[Sample]) -> str:
     plain = sum(not sample.entry.label.lstrip().startswith(("[", "{")) for sample in samples)
     if plain == len(samples):
         return "the label is plain text, as a recognizer's (rec_gt.txt) is; a detector takes PPOCRLabel's Label.txt"
-    return f"the label is no JSON: {_why_not_json(samples[0].entry.label)}; export it again"
+    return f"the label is not JSON: {_why_not_json(samples[0].entry.label)}; export it again"
 
 
 def _why_not_json(label: str) -> str:

@@ -104,7 +104,7 @@ def _fix_set(data_set: SetFindings, folder: PathLike) -> str:
     if not data_set.needs_rewriting:
         return f"{data_set.mode}: nothing to fix."
     if is_lmdb(data_set):
-        return f"{data_set.mode}: an LMDB is not written anew; a training leaves its broken samples out by itself."
+        return f"{data_set.mode}: an LMDB is not rewritten; a training leaves its broken samples out by itself."
     usable = data_set.usable_samples
     effects = Counter(data_set.effects[reason] for sample in usable for reason in sample.check.reasons)
     counts = f"{len(usable)} of {len(data_set.samples)} lines"

@@ -103,8 +103,8 @@ def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Ite
     doubled = [number for number, text in numbered if len(text) == 1 and first_lines[text] < number]
     if doubled:
         sentence = (
-            f"characters that stood before, such as {characters[doubled[0] - 1]!r}: of equal lines only the last is"
-            " ever learnt. Delete the others before the first training."
+            f"characters that earlier lines have too, such as {characters[doubled[0] - 1]!r}: only the last of"
+            " equal lines is ever learnt. Delete the others before the first training."
         )
         yield DictionaryFinding("double", tuple(doubled), sentence)
     if space and " " in first_lines:

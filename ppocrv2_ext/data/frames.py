@@ -27,10 +27,13 @@ class Frames(NamedTuple):
 def suggest_width(frames: Frames, needed: int) -> str:
     """What to set so that a line has ``needed`` frames, as the end of a sentence."""
     if frames.pixels is None:
-        return f"{frames.backbone} makes {frames.number} frames whatever the width: leave these lines out, or change it"
+        return (
+            f"{frames.backbone} makes {frames.number} frames whatever the width: leave these lines out, or change the"
+            " backbone"
+        )
     missing = needed - (frames.by_width if frames.option else frames.number)
     width = WIDTH_STEP * math.ceil((frames.width + frames.pixels * missing) / WIDTH_STEP)
     steps = [f"set {frames.option}"] if frames.option else []
     if missing > 0:
-        steps.append(f"make the width of {frames.key} {width}")
+        steps.append(f"set the width in {frames.key} to {width}")
     return " and ".join(steps)

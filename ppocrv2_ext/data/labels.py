@@ -79,14 +79,14 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
     try:
         content = json.loads(label)
         if not isinstance(content, list):  # a dict without keys would be a picture without text
-            raise ValueError(f"it is no list of boxes but {shorten(content)}")
+            raise ValueError(f"it is not a list of boxes but {shorten(content)}")
         boxes = [(box["points"], str(box["transcription"])) for box in content]
     except json.JSONDecodeError:
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it is no list of boxes: {summarise(error)}") from None
+        raise ValueError(f"it is not a list of boxes: {summarise(error)}") from None
     for points, text in boxes:
         corners = read_corners(points)
         if corners is None or len(corners) > MOST_POINTS:

@@ -35,7 +35,7 @@ def list_lmdbs(mode: str, folder: str | os.PathLike) -> list[Path]:
     if lacking:
         hint = "an LMDBDataSet takes every folder without folders in it for an LMDB, so move this one away"
         if len(lacking) == len(leaves):
-            hint = f"so {folder} is no LMDB; for label files and pictures, set {mode}.dataset.name=SimpleDataSet"
+            hint = f"so {folder} is not an LMDB; for label files and pictures, set {mode}.dataset.name=SimpleDataSet"
         raise UserError(f"{mode}.dataset.data_dir: {lacking[0]} holds no {LMDB_FILE}, {hint}.")
     return leaves
 
@@ -84,7 +84,7 @@ def read_corrections(mode: str, dataset: Mapping[str, Any]) -> dict[str, Labels]
     except OSError as error:
         raise UserError(f"{key}: cannot read {file}: {error.strerror or error}; leave the key out.") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{key}: {file} is no JSON; leave the key out, and a new file is written.") from None
+        raise UserError(f"{key}: {file} is not JSON; leave the key out, and a new file is written.") from None
     if not _are_corrections(content):
         raise UserError(f"{key}: {file} must hold {{LMDB: {{number: label, or null to leave the sample out}}}}.")
     return {os.path.normpath(folder): labels for folder, labels in content.items()}

@@ -63,7 +63,9 @@ REASONS: dict[str, Reason] = {
         "the carriage return would be part of the label", MENDED, "save the file with line ends of Unix (dos2unix)"
     ),
     "blank-line": Reason("a blank line is no sample", MENDED, NOTHING_TO_DO),
-    "more-columns": Reason("what follows a second tab is not read", KEPT, "take the tab out if the label goes on"),
+    "more-columns": Reason(
+        "what follows a second tab is not read", KEPT, "take the tab out if it is a part of the label"
+    ),
     # the image
     "missing-image": Reason("the image must be a file in data_dir that can be read", LINE),
     "not-a-file": Reason(
@@ -72,7 +74,7 @@ REASONS: dict[str, Reason] = {
     "outside-image": Reason(
         "the image lies outside data_dir",
         DOUBTFUL,
-        "set data_dir to a folder above all images, or say Global.outside_images=allow if this is meant",
+        "set data_dir to a folder above all images, or set Global.outside_images=allow if this is meant",
     ),
     "empty-image": Reason("the image file must not be empty", LINE, "copy the file again; it has 0 bytes"),
     "broken-image": Reason(
@@ -97,17 +99,17 @@ REASONS: dict[str, Reason] = {
     "not-finite": Reason("coordinates must be numbers within a million", BOX, "draw the box again"),
     "zero-area": Reason("a polygon must cover at least one pixel", BOX, "draw the box again or delete it"),
     "sliver": Reason(
-        "a polygon must be a pixel across: PaddleOCR's MakeBorderMap fails on a thinner one",
+        "a polygon must be at least one pixel across: PaddleOCR's MakeBorderMap fails on a thinner one",
         IGNORED,
         "draw the box again or delete it",
     ),
     "outside": Reason(
-        "a polygon must lie in its picture", BOX, "see if the picture was turned or made smaller after it was labelled"
+        "a polygon must lie in its picture", BOX, "see if the picture was rotated or scaled after it was labelled"
     ),
     "partly-outside": Reason(
         "a polygon must not reach more than 5 pixels out of its picture",
         IGNORED,
-        "see if the picture was turned or made smaller after it was labelled",
+        "see if the picture was rotated or scaled after it was labelled",
     ),
     "crossing": Reason(
         "the outline of a polygon must not cross itself", IGNORED, "list the corners clockwise from the upper left"

@@ -203,7 +203,7 @@ def _read_onnx(onnx_file: PathLike, fuse: bool = True) -> bytes:
     except OSError as error:
         raise UserError(f"cannot read {onnx_file}: {error.strerror or error}; mend its permissions.") from error
     except Exception as error:  # of the package onnx, for a broken file
-        raise UserError(f"{onnx_file} is no whole ONNX file ({summarise(error)}); export it again.") from error
+        raise UserError(f"{onnx_file} is not a whole ONNX file ({summarise(error)}); export it again.") from error
 
 
 def require_process(maker: int) -> None:
@@ -216,8 +216,8 @@ def require_process(maker: int) -> None:
     """
     if os.getpid() != maker:
         raise UserError(
-            "models read only in the process that loaded them, and this one was forked from it; make the OCR, or call "
-            "read_lines, in the process that reads."
+            "a model reads only in the process that loaded it, and this process was forked from that one; make the "
+            "OCR, or call read_lines, in the process that reads."
         )
 
 
@@ -262,7 +262,7 @@ def require_rank(output: np.ndarray, rank: int, kind: str, axes: str, last: int 
     """
     if output.ndim != rank or (last is not None and output.shape[-1] != last):
         raise UserError(
-            f"the model gives an output of {output.shape}, and that of a {kind} is {axes}; give the folder of a {kind}."
+            f"the model gives an output of {output.shape}, but a {kind} gives {axes}; give the folder of a {kind}."
         )
     return output
 

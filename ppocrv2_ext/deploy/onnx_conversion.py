@@ -84,7 +84,8 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
         ours, theirs = run_paddle(array), run_onnx(array)
         if ours.shape != theirs.shape:
             raise UserError(
-                f"{onnx_file} is not {model_dir}: for {array.shape} it gives {theirs.shape}, not {ours.shape}."
+                f"{onnx_file} is not the model in {model_dir}: from {array.shape} it makes {theirs.shape}, not"
+                f" {ours.shape}."
             )
         largest.append(np.abs(ours - theirs).max())
     return float(np.max(largest))

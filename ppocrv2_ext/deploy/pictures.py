@@ -88,7 +88,7 @@ def pillow_errors() -> Iterator[None]:
     except (OSError, ValueError):
         raise
     except Exception as error:  # it raises anything for a broken file
-        raise ValueError(f"broken, as Pillow finds ({summarise(error)}); save it again") from error
+        raise ValueError(f"broken, as Pillow says ({summarise(error)}); save it again") from error
 
 
 def open_image(image: ImageSource) -> np.ndarray:

@@ -53,7 +53,7 @@ def require_file_place(option: str, file: PathLike, inputs: Iterable[PathLike] =
     if mode and not stat.S_ISREG(mode):
         raise UserError(f"{option} {file} is a folder, a device or a pipe; name a file.")
     if mode and identify([file]) & identify(inputs):
-        raise UserError(f"{option} {file} is read, and would be written over; name another file.")
+        raise UserError(f"{option} {file} is read, and would be overwritten; name another file.")
     _require_writable(Path(file).absolute().parent, file)
 
 

@@ -163,7 +163,7 @@ def _require_known_steps(steps: Mapping[str, Any], source: PathLike) -> None:
     unknown = next((name for name in steps if name not in STEPS and not prepares_labels(name)), None)
     if unknown is not None:
         raise UserError(
-            f"{source}: pictures are not prepared by {unknown} here; take it out of Eval.dataset.transforms, evaluate,"
+            f"{source}: {unknown} is not known here; take it out of Eval.dataset.transforms, evaluate,"
             " and export the model again."
         )
     options = {**DECODING_DEFAULTS, **steps.get("DecodeImage", DECODING)}
@@ -178,7 +178,7 @@ def _require_known_steps(steps: Mapping[str, Any], source: PathLike) -> None:
 def _parse_detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: PathLike) -> DetectorSettings:
     if "DBPostProcess" not in str(post["name"]) or "DetResizeForTest" not in steps:
         raise UserError(
-            f"{source} describes no DB detector but a model with {post['name']}; give a detector with --det."
+            f"{source} describes a model with {post['name']}, not a DB detector; give a detector with --det."
         )
     if post.get("box_type", "quad") != "quad":
         raise UserError(f"{source}: box_type {post['box_type']} is not read here; export with box_type: quad.")
@@ -201,7 +201,9 @@ def _parse_detector(steps: Mapping[str, Any], post: Mapping[str, Any], source: P
 def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, source: PathLike) -> LineSettings:
     resize = next((steps[name] for name in LINE_RESIZES if name in steps), None)
     if resize is None:
-        raise UserError(f"{source} describes no reader of lines: it has none of {', '.join(LINE_RESIZES)}.")
+        raise UserError(
+            f"{source} describes neither a recognizer nor a classifier: it has none of {', '.join(LINE_RESIZES)}."
+        )
     if not resize.get("padding", True):
         raise UserError(
             f"{source}: lines are not stretched here (RecResizeImg.padding: false); train, evaluate and export without"
@@ -214,10 +216,10 @@ def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, so
         raise UserError(f"{source}: a model of {channels} channels is not read here, only one of 3.")
     if kind == "cls":
         if "Cls" not in str(post["name"]):
-            raise UserError(f"{source} describes no classifier but a model with {post['name']}; give one with --cls.")
+            raise UserError(f"{source} describes a model with {post['name']}, not a classifier; give one with --cls.")
         return LineSettings(height, width, None)
     if "CTC" not in str(post["name"]):
-        raise UserError(f"{source} describes no CTC recognizer but a model with {post['name']}; give one with --rec.")
+        raise UserError(f"{source} describes a model with {post['name']}, not a CTC recognizer; give one with --rec.")
     if not post.get("character_dict"):
         raise UserError(f"{source} has no dictionary (PostProcess.character_dict); export the recognizer again.")
     return LineSettings(height, width, clean_characters(post["character_dict"]))

@@ -52,7 +52,7 @@ def find_files(paths: Sequence[PathLike]) -> list[Path]:
         elif is_there(path):
             files.append(path)
         else:
-            raise UserError(f"there is no file or folder {path}.")
+            raise UserError(f"there is no file or folder {path}; name one that exists.")
     return files
 
 

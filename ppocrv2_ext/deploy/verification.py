@@ -144,7 +144,7 @@ def find_packages(python: str) -> dict[str, str]:
     except subprocess.TimeoutExpired as error:
         raise UserError(f"--python {python} gave no answer in {error.timeout:.0f} seconds; {advice}.") from error
     except ValueError as error:
-        raise UserError(f"--python {python} is no Python of version 3.8 or later ({error}); {advice}.") from error
+        raise UserError(f"--python {python} is not a Python of version 3.8 or later ({error}); {advice}.") from error
 
 
 def find_peers(pythons: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -257,7 +257,7 @@ def run_peer(name: str, python: str, title: str, job: Mapping[str, Any]) -> Outc
     try:
         answers = [parse_answer(line, job["kind"]) for line in done.stdout.splitlines()]
     except ValueError as error:
-        return Outcome(title, [], ending if done.returncode else f"{error}, which is no answer of a reader")
+        return Outcome(title, [], ending if done.returncode else f"{error}, which is not an answer of a reader")
     readings = [answer for answer in answers if isinstance(answer, Reading)]
     said = {name: [each[name] for each in answers if isinstance(each, dict) and name in each] for name in REMARKS}
     if said["limit"]:

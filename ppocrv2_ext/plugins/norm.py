@@ -39,7 +39,7 @@ def freeze_norm(network: nn.Layer) -> int:
     for layer in norms:
         if type(layer).forward not in FREEZABLE_FORWARDS:
             raise UserError(
-                f"freeze_norm cannot keep {type(layer).__name__} to its running statistics: it always uses those of"
+                f"freeze_norm cannot keep {type(layer).__name__} on its running statistics: it always uses those of"
                 " the batch; set `Global.use_sync_bn: false`."
             )
     for layer in norms:

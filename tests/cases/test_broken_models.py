@@ -61,7 +61,7 @@ BROKEN = [
     (put(np.nan), "gives NaN, so its weights are broken"),
     (fix_width, "does not run on inputs of (2, 3, 32, 154) ("),
     (add_input, "does not run on inputs of"),
-    (forget_frames, "output of (2, 5), and that of a recognizer is (lines, frames, classes)"),
+    (forget_frames, "output of (2, 5), but a recognizer gives (lines, frames, classes)"),
 ]
 
 
@@ -95,7 +95,7 @@ def test_a_weight_of_infinity_is_not_compressed(model_dir, labels, tmp_path):
 def test_half_a_file_is_no_model(tmp_path):
     whole = b"".join(each.encode() for each in ("Clip", "nearest"))  # what lets the graph be looked at
     (tmp_path / "inference.onnx").write_bytes(b"\x3a\xff\xff\x7f" + whole)
-    with pytest.raises(UserError, match="is no whole ONNX file .DecodeError"):
+    with pytest.raises(UserError, match="is not a whole ONNX file .DecodeError"):
         engine.load_onnx_engine(tmp_path / "inference.onnx")
 
 
@@ -119,12 +119,12 @@ def test_too_little_memory_is_no_fault_of_the_model():
 
 def test_a_map_is_not_the_output_of_a_classifier():
     lines = settings.LineSettings(48, 192, None)
-    with pytest.raises(UserError, match="that of a classifier is"):
+    with pytest.raises(UserError, match="but a classifier gives"):
         find_turned([np.zeros((9, 9, 3), np.uint8)], lambda inputs: inputs, lines)
 
 
 def test_directions_are_not_the_output_of_a_detector():
-    with pytest.raises(UserError, match="that of a detector is"):
+    with pytest.raises(UserError, match="but a detector gives"):
         detect.Detector(lambda inputs: inputs[0, 0], settings.official_settings("det"))(np.zeros((64, 64, 3), np.uint8))
 
 

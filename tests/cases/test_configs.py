@@ -104,8 +104,8 @@ VALUES = [
     (REC, "Architecture.Backbone.scale=1e6", "`Architecture.Backbone.scale` must be a number > 0 and <= 16"),
     (REC, "Global.epoch_num=1e300", "`Global.epoch_num` must be a whole number"),
     (REC, f"Global.epoch_num={10**30}", "a whole number of more than 64 bits cannot be used"),
-    (REC, "Optimizer.lr.learning_rate=.nan", "nan is no finite number"),
-    (REC, "Optimizer.lr.learning_rate=.inf", "inf is no finite number"),
+    (REC, "Optimizer.lr.learning_rate=.nan", "nan is not a finite number"),
+    (REC, "Optimizer.lr.learning_rate=.inf", "inf is not a finite number"),
     (REC, f"Global.save_model_dir={'x' * 300}", "`Global.save_model_dir` must be a path"),
 ]
 

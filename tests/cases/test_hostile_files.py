@@ -96,7 +96,7 @@ def test_a_pipe_among_the_pictures_is_named_and_the_others_are_read(suffix, tmp_
 @pytest.mark.parametrize(("form", "names"), [("picture", ["a.png"]), ("picture", ["a.tif", "a-2.png"])])
 def test_a_picture_that_is_read_is_not_written_over(form, names, tmp_path):
     before = {name: draw(tmp_path / name).read_bytes() for name in names}
-    refused(ocr(tmp_path, "--format", form, "--output", tmp_path), "is read, and could be written over")
+    refused(ocr(tmp_path, "--format", form, "--output", tmp_path), "is read, and could be overwritten")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -133,7 +133,7 @@ def test_pretrained_weights_do_not_replace_the_centers_of_the_configs_file(file,
     load_pretrained(network, tmp_path / "best", minimum=1.0, log=said.append)
     assert network.head.center_counts.numpy().tolist() == _centers()[1].tolist()
     assert (network.head.fc1.weight.numpy() == trained.head.fc1.weight.numpy()).all()
-    assert "head.centers, head.center_counts: from the file that the config names" in said[0]
+    assert "head.centers, head.center_counts: taken from the file that the config names" in said[0]
 
 
 @pytest.mark.parametrize("new", [["blank", " ", "c", "b", "a"], ["blank", "x", "c", " ", "y", "a", "z"]])

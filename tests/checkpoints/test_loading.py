@@ -239,7 +239,7 @@ def test_a_corrupt_file_is_a_user_error(tmp_path, content):
 @pytest.mark.parametrize("content", [{}, {"epoch": 3}, [1, 2]], ids=["empty", "no tensors", "a list"])
 def test_a_file_without_parameters_is_a_user_error(tmp_path, content):
     paddle.save(content, str(tmp_path / "x.pdparams"))
-    with pytest.raises(UserError, match="holds no parameters but"):
+    with pytest.raises(UserError, match="holds .*, and no parameters"):
         load_pretrained(_Network(), tmp_path / "x")
 
 

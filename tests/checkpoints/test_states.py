@@ -32,7 +32,7 @@ def test_without_a_file_the_record_is_empty(tmp_path):
     ],
 )
 def test_what_a_training_would_not_have_written_is_refused(record, tmp_path):
-    with pytest.raises(UserError, match=r"latest.states is no record of a training"):
+    with pytest.raises(UserError, match=r"latest.states is not a record of a training"):
         states.read_states(write(tmp_path, record))
 
 

@@ -25,7 +25,7 @@ def test_coverage_by_hand():
     assert rows["  without a center"] == "1: c"
     assert rows["frames"] == "22"
     assert [rows[f"  classes with {band}"] for band in ("0", "1 to 9", "10 to 99", "10000 or more")] == list("1210")
-    assert rows["distance to the own center"] == "2.000"  # of classes with more than one frame
+    assert rows["distance of a frame to its center"] == "2.000"  # of classes with more than one frame
     assert rows["lines"] == "8"
     assert rows["  no sample"] == "3:\na.png\tx\n..."
     assert rows["  misread"] == "1"
@@ -57,5 +57,5 @@ def test_a_rendered_row_has_its_title_and_its_value():
 
 
 def test_means_without_a_frame_are_refused(no_centers):
-    with pytest.raises(UserError, match="of 1 lines none gave a frame"):
+    with pytest.raises(UserError, match="none of 1 lines gave a frame"):
         require_frames(no_centers)

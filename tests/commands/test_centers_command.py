@@ -232,7 +232,7 @@ def test_two_processes_make_the_file_of_one(words, trained, two_processes, comma
     one, two = read_centers("one.npz"), read_centers("two.npz")
     assert one.counts.tolist() == two.counts.tolist()
     np.testing.assert_allclose(two.centers, one.centers, rtol=1e-5, atol=1e-6)
-    for row in ("lines", "used", "frames", "distance to the own center"):
+    for row in ("lines", "used", "frames", "distance of a frame to its center"):
         assert _values(logs, row) == _values(alone.output, row), row
 
 

@@ -211,5 +211,5 @@ def test_a_text_is_compared_with_the_frames_of_the_network_of_the_config(run, fo
     assert result.exit_code == 1
     assert (
         f"in 1 of 2 lines the text needs more than the 20 frames that LCNet makes of 160 pixels, up to 24 for"
-        f" '{letters}'; make the width of TextLineResize.image_shape 192."
+        f" '{letters}'; set the width in TextLineResize.image_shape to 192."
     ) in result.output

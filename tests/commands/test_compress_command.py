@@ -61,7 +61,7 @@ def test_labels_of_which_the_model_has_none_right_measure_nothing(model_dir, lab
     labels.write_text("\n".join(lines), encoding="utf-8")
     result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
     assert result.exit_code == 2
-    assert "in one half of the pictures the model has nothing right as it is, so no loss could be seen" in result.stderr
+    assert "the model reads nothing right in one half of the pictures, so no loss could be seen" in result.stderr
     assert not (tmp_path / "small").exists()
 
 
@@ -119,7 +119,7 @@ def test_of_many_weights_those_that_cost_most_are_listed_and_the_others_counted(
     lines = capsys.readouterr().out.splitlines()
     assert f"{count - 2} of {count} weights are int8, 2 stay float." in lines
     if told:
-        assert lines[-1] == f"Less for each byte: {told} more."
+        assert lines[-1] == f"{told} more weights change less for each byte."
     else:
         assert "more" not in lines[-1]
 

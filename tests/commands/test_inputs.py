@@ -74,7 +74,7 @@ def test_a_file_that_is_read_is_not_written_over(folder, arguments):
     before = hashes(folder)
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2, result.output
-    assert any(words in result.output for words in ("is read, and would be written over; name", "one of the trainings"))
+    assert any(words in result.output for words in ("is read, and would be overwritten; name", "one of the trainings"))
     assert hashes(folder) == before
 
 
@@ -83,7 +83,7 @@ def test_a_second_page_is_not_written_over_a_picture_that_is_read(folder):
     arguments = ["pages.tif", "links/second.png", "--rec", "exported", "--format", "picture", "--output", "store"]
     result = CliRunner().invoke(main, ["ocr", *arguments])
     assert result.exit_code == 2, result.output
-    assert "store/pages-2.png is read, and would be written over" in result.output
+    assert "store/pages-2.png is read, and would be overwritten" in result.output
     assert before.items() <= hashes(folder).items()
 
 

@@ -153,7 +153,7 @@ def test_one_picture_that_is_written_is_told_as_one(pages, tmp_path, capsys):
 def test_the_first_pictures_without_a_line_are_named_and_the_others_counted(pages, tmp_path, capsys):
     ocr.read_pictures([str(pages)], form="picture", output=str(tmp_path / "read"), least_score=0.5)
     names = ", ".join(str(pages / f"white-{number}.png") for number in range(1, 6))
-    expected = f"No line was found in {names}, and 2 more; lines less certain than --min-score 0.5 do not count."
+    expected = f"No line was found in {names}, and 2 more; lines with a score below --min-score 0.5 do not count."
     assert capsys.readouterr().err.splitlines()[1:] == [expected]
 
 
@@ -253,8 +253,8 @@ def test_a_missing_package_of_official_models_is_named_with_the_command(samples,
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a.png\thello\n", r"words.txt:1: .*it is no JSON"),
-        (b"a.png\t{}\n", "no list of boxes but {}"),
+        (b"a.png\thello\n", r"words.txt:1: .*it is not JSON"),
+        (b"a.png\t{}\n", "not a list of boxes but {}"),
         (b"\na.png \xe9t\xe9\n", r"words.txt:2: it is not `image<TAB>label` in UTF-8"),
         (b"", "it is empty"),
     ],

@@ -84,7 +84,7 @@ def test_an_average_of_an_older_version_goes_on_only_as_it_was(tmp_path):
     others = [{"ema_decay": 0.8}, {"ema_decay": 0.9, "ema_decay_type": "normal"}]
     for other in others:
         with pytest.raises(
-            UserError, match=r"latest\.pdema is of an older version, .* only as it was: with Global\.ema"
+            UserError, match=r"latest\.pdema is of an older version, .* only with its old keys: Global\.ema"
         ):
             resume(tmp_path, before, config(tmp_path, use_ema=True, **other))
     resume(tmp_path, before, before)
@@ -101,7 +101,7 @@ def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capf
         (tmp_path / f"{name}.pdparams").touch()
     warn_of_earlier(tmp_path)
     assert capfd.readouterr().err == (
-        f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training, which this one replaces by its"
+        f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training; this one replaces them by its"
         f" own; to go on with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
     )
 
@@ -111,7 +111,7 @@ def test_a_new_training_is_told_of_checkpoints_that_stay_too(tmp_path, capfd):
         (tmp_path / f"iter_epoch_{epoch}.pdparams").touch()
     warn_of_earlier(tmp_path)
     end = (
-        "of an earlier training, which this one replaces by its own, except where it saves none of that name; to go on"
+        "of an earlier training; this one replaces them by its own, except where it saves none of that name; to go on"
         f" with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
     )
     names = "iter_epoch_5, iter_epoch_10, iter_epoch_15 and iter_epoch_20"

@@ -97,8 +97,8 @@ def test_a_line_that_another_program_reads_otherwise_is_shown_with_both_texts(mo
         ("sys.exit('no such operator')", "it ended with code 1 (no such operator)"),
         ("print(json.dumps({'failure': 'AssertionError: assert tf_key in self._FUNC_MAP'}))", "export the model again"),
         ("print(json.dumps({'failure': 'ValueError: no such operator.'}))", "ValueError: no such operator.\n"),
-        ('print(\'{"rapidocr": "3.0"}\')', "which is no answer of a reader.\n"),
-        ("print([])", "it printed '[]', which is no answer of a reader.\n"),
+        ('print(\'{"rapidocr": "3.0"}\')', "which is not an answer of a reader.\n"),
+        ("print([])", "it printed '[]', which is not an answer of a reader.\n"),
         ("[print(json.dumps({'problem': 'no'})) for _ in range(99)]", "it gave 99 answers for 25 pictures.\n"),
         ("print('{\"text'), sys.exit(9)", "it ended with code 9"),
     ],
@@ -160,14 +160,14 @@ def test_an_interpreter_without_any_reader_is_refused(model_dir, words, interpre
 
 
 def test_a_program_that_is_no_python_is_refused(model_dir, words):
-    assert "is no Python" in refuse(model_dir, "--data", words, "--python", "/bin/ls")
+    assert "is not a Python" in refuse(model_dir, "--data", words, "--python", "/bin/ls")
 
 
 @pytest.mark.parametrize("versions", ['{"onnxruntime": 5}', "[]", "3", "no JSON"])
 def test_a_program_that_prints_no_versions_is_refused_in_one_line(model_dir, words, interpreter, versions):
     odd = interpreter("pass", versions=versions)
     output = refuse(model_dir, "--data", words, "--python", odd)
-    assert f"is no Python of version 3.8 or later (it printed {versions!r})" in output
+    assert f"is not a Python of version 3.8 or later (it printed {versions!r})" in output
     assert output.count("\n") == 1
 
 

@@ -102,7 +102,7 @@ def test_the_networks_of_udml_both_learn(place):
     loss = ["Metric.networks=[Student]", *(["Loss={name: UDMLLoss}"] if place == "Loss" else [])]
     assert list(find_conflicts(change(PAIR, *loss))) == []
     assert list(find_conflicts(change(PAIR, *loss, "Architecture.Models.Teacher.freeze_params=true"))) == [
-        f"{place}.pair names 'Teacher', which is frozen, and U-DML's networks both learn; set"
+        f"{place}.pair names 'Teacher', which is frozen, but both networks of U-DML must learn; set"
         " Architecture.Models.Teacher.freeze_params=false."
     ]
 
@@ -120,7 +120,7 @@ STUDENT2, TEACHER = "Architecture.Models.Student2", "Architecture.Models.Teacher
 
 def test_noise_is_for_a_network_of_our_architecture_that_learns():
     assert list(find_conflicts(change(CML, "Metric.networks=[Student]", f"{STUDENT2}.freeze_params=true"))) == [
-        f"{STUDENT2}.perturbation adds noise to a network that is frozen and could not learn it away; leave it out."
+        f"{STUDENT2}.perturbation adds noise to a frozen network, which could not learn it away; leave it out."
     ]
     assert list(find_conflicts(change(CML, "Architecture.name=DistillationModel"))) == [
         f"{STUDENT2}.perturbation needs `Architecture.name: CollaborativeModel`."

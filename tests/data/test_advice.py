@@ -25,7 +25,7 @@ def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
     config = words(folder, "a.png\taaaaaaaaaa", "a.png\tabcabcabca")
     assert advise(train_set(config, frames=lcnet(32)), "few-frames") == (
         "in 2 of 2 lines the text needs more than the 8 frames that LCNet makes of 32 pixels, up to 19 for"
-        " 'aaaaaaaaaa'; make the width of RecResizeImg.image_shape 96"
+        " 'aaaaaaaaaa'; set the width in RecResizeImg.image_shape to 96"
     )
     assert not train_set(config, frames=lcnet(96)).places
 
@@ -55,7 +55,7 @@ def test_composed_texts_are_suggested_or_written(folder):
     ("name", "place", "data_dir", "advice"),
     [
         ("images/a.png", "images/a.png", "images", "there is images/a.png: set Train.dataset.data_dir=."),
-        ("old/images/a.png", "images/a.png", "images", "names begin with old/images too much"),
+        ("old/images/a.png", "images/a.png", "images", "take old/images off the front of the names"),
         ("b.png", "more/b.png", "images", "there is more/b.png: set Train.dataset.data_dir=more"),
         ("a.PNG", "images/a.png", "images", "there is images/a.png"),
         ("sub\\a.png", "images/sub/a.png", "images", "write / in place of"),
@@ -71,5 +71,5 @@ def test_the_advice_on_missing_images_says_where_they_are(folder, monkeypatch, n
     config = words(folder, "unused")
     config["Train"]["dataset"].update(data_dir=data_dir, label_file_list=["more/words.txt"])
     said = advise(train_set(config), "missing-image")
-    assert f"the first is {folder / data_dir / name}" in said
+    assert f"the first missing one is {folder / data_dir / name}" in said
     assert advice in said

@@ -9,13 +9,13 @@ POOLED = Frames("PPLCNetV4", "RecResizeImg.image_shape", 320, 40, 40, 8.0, "Arch
 
 def test_each_frame_that_is_missing_takes_its_pixels():
     frames = Frames("PPLCNetV4", "RecResizeImg.image_shape", 160, 20, 20, 8.0)
-    assert suggest_width(frames, 24) == "make the width of RecResizeImg.image_shape 192"
-    assert suggest_width(frames, 25) == "make the width of RecResizeImg.image_shape 224"
+    assert suggest_width(frames, 24) == "set the width in RecResizeImg.image_shape to 192"
+    assert suggest_width(frames, 25) == "set the width in RecResizeImg.image_shape to 224"
 
 
 def test_a_network_that_pools_in_training_needs_the_option_and_the_width():
     assert suggest_width(POOLED, 45) == (
-        "set Architecture.frames_by_width=true and make the width of RecResizeImg.image_shape 384"
+        "set Architecture.frames_by_width=true and set the width in RecResizeImg.image_shape to 384"
     )
 
 

@@ -174,9 +174,9 @@ def test_a_text_is_brought_into_the_form_that_the_config_says():
     ("label", "message"),
     [
         ("[" * 100_000, "nested too deep"),
-        ("EXIT", "it is no JSON"),
-        *((label, "no list of boxes but ") for label in ("7", "{}", '""', "null")),
-        ('[{"points": [[0, 0], [9, 0], [9, 9]]}]', "no list of boxes: KeyError"),
+        ("EXIT", "it is not JSON"),
+        *((label, "not a list of boxes but ") for label in ("7", "{}", '""', "null")),
+        ('[{"points": [[0, 0], [9, 0], [9, 9]]}]', "not a list of boxes: KeyError"),
         *(
             (json.dumps([{"transcription": "x", "points": points}]), message)
             for points, message in (

@@ -36,7 +36,7 @@ def test_broken_samples_of_an_lmdb_become_corrections(folder):
     assert changed["corrections"] == str(folder / "labels" / "train" / "lmdb-corrections.json")
     assert corrections == {str(place): {"2": None, "3": "A"}}
     assert clean.fix(report, folder / "fixed") == [
-        "Train: an LMDB is not written anew; a training leaves its broken samples out by itself."
+        "Train: an LMDB is not rewritten; a training leaves its broken samples out by itself."
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_corrected_lmdb_is_checked_with_its_corrections_and_keeps_them(folder)
     ("content", "sentence"),
     [
         (None, "cannot read .*corrections.json: No such file"),
-        ("{", "corrections.json is no JSON"),
+        ("{", "corrections.json is not JSON"),
         ("[]", "must hold {LMDB: {number: label, or null"),
         ('{"x": {"one": null}}', "must hold {LMDB: {number: label, or null"),
         ('{"x": {"1": 2}}', "must hold {LMDB: {number: label, or null"),
@@ -100,7 +100,7 @@ SOURCES = {  # what is there in place of the data set: {how: what the sentence s
     ),
     "a folder that is no LMDB": (
         lambda folder, dataset: ((folder / "x").mkdir(), dataset.update(name="LMDBDataSet", data_dir="x")),
-        "x holds no data.mdb, so x is no LMDB; for label files and pictures, set Train.dataset.name=SimpleDataSet",
+        "x holds no data.mdb, so x is not an LMDB; for label files and pictures, set Train.dataset.name=SimpleDataSet",
     ),
     "a stray folder beside an LMDB": (
         lambda folder, dataset: (

@@ -503,7 +503,7 @@ class TestReadLines:
         [
             ({"DecodeImage": {"img_mode": "RGB"}}, "img_mode is RGB, and pictures are read here as if it were BGR"),
             ({"DecodeImage": {"img_mode": "BGR", "ignore_orientation": True}}, "ignore_orientation is True"),
-            ({"GrayImageChannelFormat": None}, "pictures are not prepared by GrayImageChannelFormat here"),
+            ({"GrayImageChannelFormat": None}, "GrayImageChannelFormat is not known here"),
             ({"RecResizeImg": {"image_shape": [3, 32, 64], "padding": False}}, "lines are not stretched here"),
         ],
     )

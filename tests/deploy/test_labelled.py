@@ -170,7 +170,7 @@ class TestSamples:
     @pytest.mark.parametrize(
         ("kind", "label", "problem"),
         [
-            ("det", "x", "no boxes of a picture (it is no JSON"),
+            ("det", "x", "no boxes of a picture (it is not JSON"),
             ("rec", BOXES, "the label is a list of boxes, and not the text of a line"),
             ("cls", BOXES, "the label is a list of boxes, and not the text of a line"),
         ],

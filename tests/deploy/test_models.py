@@ -74,5 +74,5 @@ def test_a_model_without_its_description_is_refused(model_dir):
 
 
 def test_a_recognizer_is_no_detector(model_dir):
-    with pytest.raises(UserError, match="describes no DB detector"):
+    with pytest.raises(UserError, match="describes a model with .*, not a DB detector"):
         find_model(model_dir, "det")

@@ -191,9 +191,9 @@ class TestSettings:
         ("kind", "post", "message"),
         [
             ("rec", {"name": "CTCLabelDecode"}, "has no dictionary"),
-            ("rec", {"name": "ClsPostProcess"}, "describes no CTC recognizer"),
-            ("cls", {"name": "CTCLabelDecode"}, "describes no classifier"),
-            ("det", {"name": "CTCLabelDecode"}, "describes no DB detector"),
+            ("rec", {"name": "ClsPostProcess"}, "describes a model with ClsPostProcess, not a CTC recognizer"),
+            ("cls", {"name": "CTCLabelDecode"}, "describes a model with CTCLabelDecode, not a classifier"),
+            ("det", {"name": "CTCLabelDecode"}, "describes a model with CTCLabelDecode, not a DB detector"),
         ],
     )
     def test_a_model_in_the_place_of_another_is_refused(self, kind, post, message):
@@ -214,7 +214,7 @@ class TestSettings:
             ),
             ({"DecodeImage": {"img_mode": "BGR", "channel_first": True}}, "DecodeImage.channel_first is True, and"),
             ({"DecodeImage": None}, "DecodeImage.img_mode is RGB"),  # PaddleOCR's default
-            ({"GrayImageChannelFormat": None}, "pictures are not prepared by GrayImageChannelFormat here"),
+            ({"GrayImageChannelFormat": None}, "GrayImageChannelFormat is not known here"),
             ({"RecResizeImg": {"image_shape": [3, 32, 320], "padding": False}}, "lines are not stretched here"),
         ],
     )
@@ -432,5 +432,7 @@ def test_an_engine_works_only_in_the_process_that_made_it(monkeypatch):
     assert run(np.zeros((1, 3, 4, 4), np.float32)).shape == (1, 3, 4, 4)
     other = os.getpid() + 1
     monkeypatch.setattr(os, "getpid", lambda: other)
-    with pytest.raises(UserError, match="this one was forked from it; make the OCR, or call read_lines, in the proc"):
+    with pytest.raises(
+        UserError, match="this process was forked from that one; make the OCR, or call read_lines, in the proc"
+    ):
         run(np.zeros((1, 3, 4, 4), np.float32))

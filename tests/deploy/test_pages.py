@@ -171,7 +171,7 @@ class TestSources:
         (tmp_path / "a.tif").write_bytes(start + struct.pack("<HHLL", tag, 3, value > 0, value) + end)
         *pages, last = sources.open_pictures([tmp_path / "a.tif", tmp_path / "b.png"])
         (problem,) = [each.problem for each in pages if each.problem]
-        assert problem.startswith(f"broken, as Pillow finds ({error}: ")
+        assert problem.startswith(f"broken, as Pillow says ({error}: ")
         assert last.pixels.min() == 255
 
     def test_the_pages_of_a_tiff_are_read_whatever_its_name_ends_in(self, tmp_path):

@@ -86,7 +86,7 @@ class TestFilesToWrite:
     def test_a_file_that_is_read_is_not_written_over_by_any_name(self, tmp_path):
         (tmp_path / "a").touch()
         (tmp_path / "b").symlink_to(tmp_path / "a")
-        with pytest.raises(UserError, match="is read, and would be written over"):
+        with pytest.raises(UserError, match="is read, and would be overwritten"):
             places.require_file_place("--json", tmp_path / "b", [tmp_path / "absent", tmp_path / "a"])
 
     @pytest.mark.parametrize("require", [places.require_file_place, places.require_folder_place])
@@ -115,7 +115,7 @@ class TestCommands:
         ):
             result = CliRunner().invoke(main, arguments)
             assert result.exit_code == 2
-            assert "is read, and would be written over" in result.stderr
+            assert "is read, and would be overwritten" in result.stderr
         assert labels.read_text() == before
 
     def test_a_place_that_cannot_be_written_is_known_before_the_weights_are_tried(self, model_dir, labels):

@@ -669,7 +669,7 @@ class TestTask:
 
     def test_a_file_that_is_no_json_is_named(self, tmp_path):
         (tmp_path / "start.json").write_text("{", encoding="utf-8")
-        with pytest.raises(UserError, match="start.json is no JSON"):
+        with pytest.raises(UserError, match="start.json is not JSON"):
             read_start(tmp_path, [], REC.measures)
 
 

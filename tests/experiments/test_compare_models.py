@@ -74,7 +74,7 @@ def test_a_label_without_a_list_is_no_picture_without_boxes(tmp_path):
     (tmp_path / "labels.txt").write_text("a.png\t{}\n")
     done = run("--det", "v2=official", "--scenes", tmp_path / "labels.txt")
     assert done.exit_code == 2
-    assert "labels.txt:1: the label does not fit, it is no list of boxes but {}" in done.output
+    assert "labels.txt:1: the label does not fit, it is not a list of boxes but {}" in done.output
 
 
 @pytest.mark.parametrize(

@@ -226,10 +226,10 @@ class TestMain:
         [
             (b"page.png\t\xff\n", "is not `image<TAB>label` in UTF-8"),
             (b"page.png\n", "is not `image<TAB>label` in UTF-8"),
-            (b"page.png\ttotal\n", "is no list of boxes"),
-            (b"page.png\t{}\n", "is no list of boxes"),
-            (b"page.png\t[1, 2]\n", "is no list of boxes"),
-            (b"page.png\t" + b"[" * 100_000 + b"\n", "is no list of boxes"),
+            (b"page.png\ttotal\n", "is not a list of boxes"),
+            (b"page.png\t{}\n", "is not a list of boxes"),
+            (b"page.png\t[1, 2]\n", "is not a list of boxes"),
+            (b"page.png\t" + b"[" * 100_000 + b"\n", "is not a list of boxes"),
         ],
     )
     def test_a_broken_line_of_the_label_file_is_named_and_nothing_is_written(self, labelled, tmp_path, line, problem):

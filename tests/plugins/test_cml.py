@@ -242,7 +242,7 @@ def test_following_the_gradient_lowers_the_loss(options):
         ({"students": "Student"}, "`students` must list names of networks"),
         ({"students": []}, "`students` must list names"),
         ({"students": ["Student", "Student"]}, "each once"),
-        ({"teacher": "Student"}, "`teacher` must name a network that is no student"),
+        ({"teacher": "Student"}, "`teacher` must name a network that is not a student"),
         ({"alpha": -1}, "`alpha` must be a number >= 0, got -1"),
         ({"beta": "10"}, "`beta` must be a number"),
         ({"gamma": float("nan")}, "`gamma` must be a number"),

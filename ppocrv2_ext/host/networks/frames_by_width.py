@@ -31,8 +31,7 @@ def follow_width(network: nn.Layer, section: Mapping[str, Any], where: str = "Ar
     """
     if section.get("model_type") != "rec" or not hasattr(network, "backbone"):
         raise UserError(
-            f"{where}.frames_by_width is for recognizers with a backbone, whose frames stand side by side, and this"
-            " network is none; leave it out."
+            f"{where}.frames_by_width is for recognizers with a backbone, and this network is not one; leave it out."
         )
     network.backbone.forward = types.MethodType(_run_outside_training, network.backbone)
 

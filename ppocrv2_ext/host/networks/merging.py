@@ -43,7 +43,7 @@ def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architect
         return
     if "backbone" not in parts:
         raise UserError(
-            f"{where}.restore_norm puts BatchNorm back into a merged backbone, and this one is not merged; say"
+            f"{where}.restore_norm puts BatchNorm back into a merged backbone, and this one is not merged; set"
             " `merged: true` beside it, or leave it out."
         )
     if section["model_type"] not in IMAGE_SHAPES:

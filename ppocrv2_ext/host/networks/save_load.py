@@ -136,7 +136,7 @@ def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], fil
     loading.require_match(loading.compare_parameters(params, state_dict), minimum=1.0)
     if loading.fit_form(params, state_dict).keys() != params.keys():
         raise UserError(
-            f"Global.checkpoints: the network of {file} has BatchNorm that this one lacks; say"
+            f"Global.checkpoints: the network of {file} has BatchNorm that this one lacks; set"
             " `Architecture.restore_norm: true` as its training did, or load it merged with"
             f" -o Global.checkpoints= Global.pretrained_model={without_suffix(file)}."
         )
@@ -151,7 +151,7 @@ def _explain_other_dictionary(
     space = "" if trained.space is None else f" Global.use_space_char={str(trained.space).lower()}"
     return (
         f"Global.checkpoints: {file} was trained with the dictionary {trained.path}{with_space[trained.space]}, and the"
-        f" config names {settings['character_dict_path']}{own}, whose classes are others; go on with"
+        f" config names {settings['character_dict_path']}{own}, whose classes differ; go on with"
         f" -o Global.character_dict_path={trained.path}{space}, or start a new training from it with"
         f" -o Global.pretrained_model={without_suffix(file)}, which moves the rows of the characters."
     )
@@ -163,7 +163,7 @@ def _perturb_equal_networks(model: paddle.nn.Layer, path: str) -> None:
 
     for name in model.perturb_equal_networks() if hasattr(model, "perturb_equal_networks") else ():
         get_logger().info(
-            f"{name}: its noise (perturbation) is added, as {path} holds another network with its weights."
+            f"{name}: its noise (perturbation) is added, because {path} holds another network with the same weights."
         )
 
 

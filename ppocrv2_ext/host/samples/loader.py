@@ -133,7 +133,7 @@ class Loader:
         if failures:
             fate = "replaced by others" if training else "left out of the metrics"
             files = describe_files([failure.file for failure in failures])
-            self.dataset.logger.warning(f"{fate}, {count} samples were used: {files}")
+            self.dataset.logger.warning(f"{fate}: {files}; {count} samples were used.")
 
     def _read(self) -> Iterator[dict[str, Any]]:
         """What the workers send. They end when the loop over it is left in the middle of an epoch, and at its end.

@@ -47,7 +47,9 @@ def require_usable_transforms(config: dict, mode: str) -> None:
     failures = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
     if failures and len(failures) == len(outcomes):
         name, reason = failures[0]
-        raise UserError(f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; mend the config there.")
+        raise UserError(
+            f"{mode}.dataset.transforms.{name} fails on a sound picture: {reason}; correct the config there."
+        )
     whole = [outcome for outcome in outcomes if isinstance(outcome, list)]
     if config[mode]["dataset"].get("name") not in MULTI_SCALE_SETS and _is_batched(config[mode]["loader"]):
         _require_equal_shapes(mode, whole)

@@ -219,7 +219,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, log
     file = records.find_file(checkpoint, SUFFIX)
     if file is None:
         logger.warning(
-            f"EMA: {checkpoint} has no {SUFFIX}; the average starts anew, from the weights of the checkpoint."
+            f"EMA: {checkpoint} has no {SUFFIX}; the average starts again, from the weights of the checkpoint."
         )
         return
     with naming(file):

@@ -98,7 +98,7 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
     reason = explain_missing(settings, start.steps_per_epoch, start.global_step, last_step)
     if reason and "best_epoch" not in before and start.global_step < last_step:
         if read_early_stop(settings):
-            raise UserError(f"Global.early_stop would wait in vain for an evaluation: {reason}")
+            raise UserError(f"Global.early_stop needs an evaluation, and there will be none: {reason}")
         if ranks.is_first():
             given["logger"].warning(f"there will be no evaluation and no best_accuracy: {reason}")
     elif not reason and not settings.get("max_minutes") and ranks.is_first():  # a budget may change the last step

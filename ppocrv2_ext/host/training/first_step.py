@@ -104,8 +104,8 @@ def _check_backbone(
             without = f" without {name_heights(stopping)}" if stopping else ""
             raise UserError(
                 f"{name} makes {count} frames of {width} pixels in training, but {right} of {read_width} in evaluation,"
-                f" so it would read otherwise than it learns: set `Architecture.frames_by_width: true`{without}, or the"
-                f" width to {read_width * count // max(right, 1)}, in {lines.key} and {read.key}."
+                f" so it would learn and read at different scales: set `Architecture.frames_by_width: true`{without},"
+                f" or the width to {read_width * count // max(right, 1)}, in {lines.key} and {read.key}."
             )
         if network.get("freeze_norm") and lines.shape == read.shape:
             yield from _compare_features(name, learned, features)
@@ -171,7 +171,8 @@ def check_gradients(model: nn.Layer, allowed: list[str]) -> Iterator[str]:
         if len(lacking) == len(tensors) and part not in allowed:
             raise UserError(
                 f"no loss reaches the {part}: none of its {len(tensors)} trainable tensors gets a gradient, so it would"
-                f" learn nothing. Change the loss or the architecture, or say Global.{ALLOW}=[{part}] if it should not."
+                f" learn nothing. Change the loss or the architecture, or set Global.{ALLOW}=[{part}] if it should not"
+                " learn."
             )
         if lacking:
             yield (

@@ -109,7 +109,7 @@ class _Run:
             self._tell_new_length(Position(**record["position"]), start)
             restore_scaler(self._given.get("scaler"), record.get("scaler"), checkpoint)
         else:
-            self._log(f"{checkpoint} has no {records.RECORD_SUFFIX} beside it: epoch {start.epoch} begins anew.")
+            self._log(f"{checkpoint} has no {records.RECORD_SUFFIX} beside it: epoch {start.epoch} begins again.")
         if self._settings.get("max_minutes") is None:
             self._move_rate(start, record.get("rate"))
             self._restore_decay(count_schedule_steps(start))
@@ -120,7 +120,7 @@ class _Run:
     def _tell_new_length(self, saved: Position, start: Position) -> None:
         if start.steps_per_epoch != saved.steps_per_epoch:
             goes_on = f"epoch {start.epoch} of {self._settings['epoch_num']}"
-            goes_on += " begins anew" if start.epoch == saved.epoch else " begins"
+            goes_on += " begins again" if start.epoch == saved.epoch else " begins"
             self._log(
                 f"an epoch had {saved.steps_per_epoch} steps when the checkpoint was saved and has"
                 f" {start.steps_per_epoch} now: {goes_on}, and the schedule of the learning rate goes on from there."
@@ -266,7 +266,9 @@ def restore_scaler(scaler: Any, state: Any, checkpoint: str) -> None:
         counts = {name: type(value)(state[name]) for name, value in scaler.state_dict().items() if name != "scale"}
         scale = np.array(state["scale"], "float32").reshape(1)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{checkpoint}{records.RECORD_SUFFIX}: `scaler` is no state of a scaler: {error!r}.") from error
+        raise UserError(
+            f"{checkpoint}{records.RECORD_SUFFIX}: `scaler` is not a state of a scaler: {error!r}."
+        ) from error
     scaler.load_state_dict({**counts, "scale": scale})
 
 

@@ -95,7 +95,7 @@ def explain_zero(terms: Mapping[str, Any]) -> str:
     if not zero:
         return ""
     return (
-        f"the first step has {zero[0]} exactly 0, where a network that is not trained yet has a loss above 0, so it"
+        f"{zero[0]} is exactly 0 in the first step, but an untrained network has a loss above 0, so the network"
         " learns nothing from it: see that the labels are not empty, that Train resizes lines to the width that their"
         " texts need, and that no weight in the section Loss is 0."
     )

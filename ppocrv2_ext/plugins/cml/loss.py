@@ -65,7 +65,7 @@ class CMLLoss(nn.Layer):
         super().__init__()
         self.students = _check_students(students)
         if teacher is not None and (not isinstance(teacher, str) or teacher in self.students):
-            raise ValueError(f"`teacher` must name a network that is no student, or be null; got {teacher!r}.")
+            raise ValueError(f"`teacher` must name a network that is not a student, or be null; got {teacher!r}.")
         self.alpha = non_negative(alpha, "alpha")
         self.beta = non_negative(beta, "beta")
         self.gamma = non_negative(gamma, "gamma")

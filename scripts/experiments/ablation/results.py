@@ -94,4 +94,4 @@ def _read(file: Path) -> Any:
     try:
         return read_json(file)
     except ValueError:
-        raise UserError(f"{file} is no JSON, so no ablation wrote it; move it away.") from None
+        raise UserError(f"{file} is not JSON, so no ablation wrote it; move it away.") from None

@@ -52,7 +52,7 @@ def read_frames(config, mode):
 
 def follow_advice(config, advice):
     """The frames in training of ``config`` changed as ``advice`` says; None if it names no width."""
-    width = re.search(r"make the width of (\S+) (\d+)", advice)
+    width = re.search(r"set the width in (\S+) to (\d+)", advice)
     if not width:
         return None
     config = copy.deepcopy(config)

@@ -304,7 +304,7 @@ def test_evaluation_counts_each_sample_once_and_logs_what_it_left_out(data, logg
     spoil(tmp_path, "b", "e", "f")  # with the batches of two, one has nothing left
     logger, said = logged
     assert greys(loader(tmp_path, logger=logger, mode="Eval", batch=2, workers=workers)) == [10, 30, 40]
-    assert said[-1] == "left out of the metrics, 3 samples were used: 3 images: b.png, e.png, f.png"
+    assert said[-1] == "left out of the metrics: 3 images: b.png, e.png, f.png; 3 samples were used."
     assert sum("not used" in line for line in said) == 3
 
 
@@ -343,7 +343,8 @@ def test_training_logs_which_samples_it_replaced(data, logged, tmp_path):
     write(tmp_path, a="x", b="y")
     spoil(tmp_path, "b")
     list(loader(tmp_path, logger=logged[0]))
-    assert logged[1][-1].startswith("replaced by others, 2 samples were used: ")
+    assert logged[1][-1].startswith("replaced by others: ")
+    assert logged[1][-1].endswith("; 2 samples were used.")
 
 
 def test_the_loader_gives_access_to_the_dataset_and_the_sampler(data, logged, tmp_path):

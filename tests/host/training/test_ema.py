@@ -404,7 +404,7 @@ def test_a_checkpoint_without_an_average_is_reported(average, tmp_path):
     log = mock.Mock()
     _resume(average(Counter()), Counter(), str(tmp_path / "latest"), log)
     (sentence,) = log.warning.call_args.args
-    assert "latest has no .pdema; the average starts anew" in sentence
+    assert "latest has no .pdema; the average starts again" in sentence
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -124,7 +124,7 @@ def test_a_limit_of_time_changes_nothing_where_the_epochs_bring_an_evaluation(wa
 
 
 def test_early_stopping_without_an_evaluation_is_refused(warnings):
-    message = r"early_stop would wait in vain .* ends at step 20, .* at step 138; set Global.eval_batch_step=\[0,4\]"
+    message = r"early_stop needs an evaluation, .* ends at step 20, .* at step 138; set Global.eval_batch_step=\[0,4\]"
     with pytest.raises(UserError, match=message):
         warnings(toy(eval_batch_step=[0, 138], early_stop=EARLY_STOP))
     assert warnings(toy(eval_batch_step=[0, 20], early_stop=EARLY_STOP)) == []
@@ -139,7 +139,7 @@ def test_a_training_says_it_and_with_early_stop_takes_no_step(ppocrv2, tmp_path,
     options = ["-c", UDML_CENTER, "-o", *draw_words(tmp_path), "Global.eval_batch_step=[0,5]"]
     refused = ppocrv2("train", *options, "Global.early_stop={patience: 1}", paddleocr=either_host)
     assert refused.returncode == 2, refused.stdout + refused.stderr
-    assert refused.stderr.count("ppocrv2: Global.early_stop would wait in vain for an evaluation") == 1
+    assert refused.stderr.count("ppocrv2: Global.early_stop needs an evaluation, and there will be none") == 1
     assert not (tmp_path / "out" / "history.jsonl").exists()
     done = ppocrv2("train", *options, paddleocr=either_host)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -399,7 +399,7 @@ def test_the_scaler_of_mixed_precision_goes_on_from_its_state_as_json_holds_it(c
 def test_what_is_no_state_of_a_scaler_is_refused_with_its_file(state, connected):
     from ppocrv2_ext.host.training.resume import restore_scaler
 
-    with pytest.raises(UserError, match=r"latest\.resume: `scaler` is no state of a scaler"):
+    with pytest.raises(UserError, match=r"latest\.resume: `scaler` is not a state of a scaler"):
         restore_scaler(scaler(), state, "latest")
 
 
@@ -480,7 +480,7 @@ def test_the_schedule_goes_back_with_an_epoch_that_begins_anew(run, tmp_path):
     assert records.read_position(tmp_path / "out" / "latest") == (4, 4, 14, 4)
     said = (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
     assert (
-        "an epoch had 2 steps when the checkpoint was saved and has 4 now: epoch 2 of 4 begins anew, and the schedule"
+        "an epoch had 2 steps when the checkpoint was saved and has 4 now: epoch 2 of 4 begins again, and the schedule"
         " of the learning rate goes on from there."
     ) in said
 

@@ -58,7 +58,7 @@ def test_a_batch_of_texts_that_are_all_too_long_is_named_with_the_width_to_set(w
     assert float(terms["loss"]) == 0
     assert said == [
         "2 of the 2 texts in a batch need more than the 6 frames that the network makes of 48 pixels, up to"
-        " 7: CTC gives them a loss of 0 and learns nothing from them; make the width of RecResizeImg.image_shape 64."
+        " 7: CTC gives them a loss of 0 and learns nothing from them; set the width in RecResizeImg.image_shape to 64."
     ]
 
 
@@ -101,7 +101,7 @@ def test_a_first_loss_of_0_for_another_reason_is_named(watch, said, term):
     for _ in range(2):
         loss(logits(1), batch(SHORT))
     (sentence,) = said
-    assert sentence.startswith(f"the first step has {term} exactly 0")
+    assert sentence.startswith(f"{term} is exactly 0 in the first step")
 
 
 def test_a_training_of_paddleocrs_is_watched_from_its_first_step_to_its_end(watch, said):
