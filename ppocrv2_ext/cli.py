@@ -82,7 +82,7 @@ def main(debug: bool) -> None:
     """PP-OCRv2 as a plugin for PaddleOCR: train, evaluate and export with its own scripts.
 
     A command exits with 0 if all is well, and with 1 if it found something to look at. It exits with 2 if it could not
-    do its work; one sentence says why.
+    do its work; one sentence says why. Ctrl-C ends it with 130.
     """
 
 
@@ -173,7 +173,7 @@ def weights(
 ) -> None:
     """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from.
 
-    rec, det and cls are the recognizer, the detector and the classifier of directions. lcnet converts ImageNet weights
+    rec, det and cls are the recognizer, the detector and the text direction classifier. lcnet converts ImageNet weights
     of PaddleClas, from which the backbone LCNet can start.
     """
     if kind == "lcnet":
@@ -189,23 +189,23 @@ def weights(
     "--shares",
     callback=read_shares,
     metavar="A,B,...",
-    help="How much of each FILE, such as 0.4,0.6. [default: the same of each]",
+    help="The share of each FILE in the mean, such as 0.4,0.6. [default: equal shares]",
 )
 def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> None:
     """Write the mean of the weights of several trainings.
 
-    Of several seeds of one training, the mean reads about as well as all of them together. Of a fine-tune and the
-    weights it began from, it keeps most of what both can read; --shares then says how much of each.
+    The mean of several seeds of one training reads about as well as all of them together. The mean of a fine-tune and
+    the weights it began from keeps most of what both can read; --shares says how much of each goes into it.
 
-    All of them must have begun from one file. Of trainings with another network or loss, as in the resolved.yml beside
-    each FILE, the differences are said. Class centers are left out. Restored BatchNorm is merged into its convolution.
+    All FILEs must have begun from one file. Differences between their networks and losses, as the resolved.yml beside
+    each FILE says, are printed. Class centers are left out. Restored BatchNorm is merged into its convolution.
     """
     commands.average.average(files, output, shares)
 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")
 @config_options
-@path_option("--json", "report_file", metavar="FILE", help="Also write the findings, with every place, to FILE.")
+@path_option("--json", "report_file", metavar="FILE", help="Also write all findings, each with its places, to FILE.")
 @path_option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
 def check(
     name: str, overrides: tuple[str, ...], directory: str | None, report_file: str | None, fix_folder: str | None
@@ -255,7 +255,7 @@ def centers(
 ) -> None:
     """Write the class means of a trained recognizer over its training set, for Head.centers.
 
-    It reads every line of Train once, through the transforms of Eval, so without augmentation.
+    It reads every line of Train once. The transforms are those of Eval, so there is no augmentation.
     """
     commands.centers.centers(name, overrides, directory, output, network, assignment)
 
@@ -280,7 +280,10 @@ def train(name: str, overrides: tuple[str, ...], directory: str | None, resume: 
 @main.command("eval", cls=ConfigCommand, short_help="Evaluate with PaddleOCR's tools/eval.py.")
 @config_options
 def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> None:
-    """Evaluate -o Global.pretrained_model with PaddleOCR's tools/eval.py."""
+    """Evaluate a trained network with PaddleOCR's tools/eval.py.
+
+    -o Global.pretrained_model=PATH names its weights.
+    """
     commands.train.evaluate(name, overrides, directory)
 
 
@@ -296,7 +299,10 @@ def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> No
 def export(
     name: str, overrides: tuple[str, ...], directory: str | None, output: str | None, onnx: bool, network: str | None
 ) -> None:
-    """Export -o Global.pretrained_model as an inference model, with PaddleOCR's tools/export_model.py."""
+    """Export a trained network as an inference model, with PaddleOCR's tools/export_model.py.
+
+    -o Global.pretrained_model=PATH names its weights.
+    """
     commands.export.export(name, overrides, directory, output, onnx, network)
 
 
@@ -309,14 +315,14 @@ recognizer_option = path_option(
 classifier_option = path_option(
     "--cls",
     metavar="DIR|none",
-    help="The folder of an exported classifier of directions, or none. [default: the official one]",
+    help="The folder of an exported text direction classifier, or none. [default: the official one]",
 )
 engine_option = click.option(
     "--engine",
     type=click.Choice(["onnxruntime", "openvino", "openvino-bf16", "paddle"]),
     default="onnxruntime",
     show_default=True,
-    help="What runs the models. openvino-bf16 is the fastest, on a CPU that computes in bfloat16; a letter may differ.",
+    help="What runs the models. openvino-bf16 is the fastest on a CPU with bfloat16; a few letters may differ.",
 )
 min_score_option = click.option(
     "--min-score",
@@ -324,7 +330,7 @@ min_score_option = click.option(
     metavar="SCORE",
     default=0.5,
     show_default=True,
-    help="Leave lines out that are read with a lower score, from 0 to 1.",
+    help="Leave out lines that are read with a lower score, from 0 to 1.",
 )
 data_dir_option = path_option(
     "--data-dir", metavar="DIR", help="The folder that the images are relative to. [default: that of LABELS]"
@@ -363,8 +369,8 @@ def ocr(
 ) -> None:
     """Read whole pictures: find the lines of text, turn upside-down ones, and read them.
 
-    A PATH that is not there ends it with 2 before anything is read. It exits with 1 if a file could not be read; all
-    others are. It needs no PaddleOCR, and Paddle only for --engine paddle.
+    The command exits with 2 before it reads anything if a PATH does not exist. It exits with 1 if a file could not be
+    read; all other files are read. It needs no PaddleOCR, and Paddle only for --engine paddle.
     """
     sys.exit(commands.ocr.read_pictures(paths, det, rec, cls, engine, form, output, min_score))
 
@@ -387,8 +393,8 @@ def ocr(
     help="The folder that the images are relative to, once for each --data. [default: that of LABELS]",
 )
 @engine_option
-@click.option("--ignore-case", is_flag=True, help="Take upper and lower case for the same.")
-@click.option("--ignore-space", is_flag=True, help="Let spaces not count.")
+@click.option("--ignore-case", is_flag=True, help="Compare texts without case.")
+@click.option("--ignore-space", is_flag=True, help="Compare texts without spaces.")
 @path_option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
 def compare(
     before: str,
@@ -402,8 +408,8 @@ def compare(
 ) -> None:
     """Compare two exported recognizers line by line: what the second one mends, what it breaks, what they confuse.
 
-    BEFORE and AFTER are folders, or `official`. With --data, name your own test lines, and once more a set that must
-    not get worse. It exits with 1 if a line could not be read.
+    BEFORE and AFTER are folders of exported models, or `official`. Give --data once for your own test lines, and once
+    more for a set that must not get worse. The command exits with 1 if a line could not be read.
     """
     sys.exit(commands.compare.compare(before, after, data, engine, ignore_case, ignore_space, page, data_dirs))
 
@@ -414,7 +420,7 @@ def compare(
 @path_option("--data", required=True, metavar="LABELS", help="A label file of training pictures.")
 @data_dir_option
 @click.option(
-    "--kind", type=click.Choice(["det", "rec", "cls"]), help="The official model to take. A folder says its own kind."
+    "--kind", type=click.Choice(["det", "rec", "cls"]), help="Which official model to take. A folder says its own kind."
 )
 @click.option(
     "--max-drop",
@@ -422,7 +428,7 @@ def compare(
     default=1.0,
     show_default=True,
     metavar="POINTS",
-    help="The most points of accuracy that may be lost.",
+    help="The most percentage points of accuracy that may be lost.",
 )
 @click.option(
     "--pictures",
@@ -437,8 +443,8 @@ def compress(
     """Store the weights of an exported model as int8, and print what that costs: size, accuracy, speed.
 
     Half of the pictures of LABELS decide which weights stay float. The other half says what the result loses. Only the
-    file gets smaller: reading with onnxruntime takes about as long. If more than --max-drop points would be lost, it
-    writes nothing and exits with 1.
+    file gets smaller: reading with onnxruntime takes about as long as before. The command writes nothing and exits with
+    1 if more than --max-drop points would be lost.
     """
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
 
@@ -472,8 +478,8 @@ def verify(
 ) -> None:
     """Read pictures with an exported model in every program that is installed, and say where they differ from `ocr`.
 
-    The programs are plain onnxruntime, Paddle, RapidOCR 3 and PaddleOCR 3. It exits with 1 if one of them reads
-    something else, or cannot use the model.
+    The programs are plain onnxruntime, Paddle, RapidOCR 3 and PaddleOCR 3. The command exits with 1 if one of them
+    reads something else, or cannot use the model.
     """
     sys.exit(commands.verify.verify(model, pictures, data, data_dir, pythons, count))
 
@@ -514,7 +520,7 @@ def eval_system(
 
 @main.command(short_help="List the built-in configs, print one, or copy them.")
 @click.argument("name", required=False)
-@path_option("--copy", metavar="DIR", help="The folder to copy NAME into, or without NAME all of them.")
+@path_option("--copy", metavar="DIR", help="Copy NAME, or without NAME all configs, into DIR.")
 def configs(name: str | None, copy: str | None) -> None:
     """List the built-in configs, print the one called NAME, or copy them."""
     if copy:
@@ -535,7 +541,7 @@ def configs(name: str | None, copy: str | None) -> None:
 def run(script: str, arguments: tuple[str, ...], directory: str | None) -> None:
     """Run any script of PaddleOCR with the plugins in place, such as: ppocrv2 run tools/infer_rec.py -c CONFIG
 
-    A config after -c may be a built-in one. It is checked as by the other commands, with what follows -o.
+    -c also takes the name of a built-in config. The config is checked as in the other commands, with what follows -o.
     """
     commands.run.run(script, arguments, directory)
 
