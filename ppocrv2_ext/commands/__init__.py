@@ -1,4 +1,12 @@
-"""What the commands do, as functions; one module for each family of commands."""
+"""What the commands do, as functions.
+
+- ``weights``, ``average``, ``check`` and ``preview`` in ``data``, ``centers``, ``train`` and ``eval`` in ``train``,
+  ``export``, ``ocr``, ``compare``, ``compress``, ``verify``, ``eval_system``, ``configs``, ``run``, ``info``.
+- ``prepare``: what all commands do to a config. ``requirements``: what must be true before Paddle starts.
+- ``inputs``: which files a command reads and must not write over. ``weights_sources``: which command writes a file.
+- ``resuming``: what a training takes from its checkpoint. ``node``: work that one process of a machine does for all.
+- ``center_coverage``: what class centers cover. ``terminal``: tables, warnings and the progress bar.
+"""
 
 from . import (
     average,

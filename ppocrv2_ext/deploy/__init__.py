@@ -6,13 +6,14 @@
 - ``models``: a model by its folder, or an official one: its kind, its path and its settings.
 - ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.
 - ``onnx_conversion``: converts a model to ONNX and compares the two.
-- ``pictures``: opens files and arrays as pixels.
+- ``pictures``: opens files and arrays as pixels. ``memory``: the error for a picture that is too large.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
 - ``decoding``: makes texts of what a recognizer computes. ``read``: reads pictures of one line each.
-- ``sources``, ``formats``: the files that are read, and what is written of them.
+- ``sources``, ``formats``: the files that are read, and what is written of them. ``pages``: reads them in order.
 - ``labelled``: what label files say, and their pictures.
 - ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
 - ``verification``: whether other programs read the same. ``peers``: a file that their interpreters run.
+  ``answers``: checks what it prints.
 - ``quantize``: the weights of an ONNX model as int8.
 """

@@ -1,4 +1,4 @@
-"""The seam: no other room imports PaddleOCR or changes it. :func:`connect` comes before anything else.
+"""The seam to PaddleOCR: no other package imports or changes it. :func:`connect` comes before anything else.
 
 What :func:`connect` does, in this order:
 

@@ -1,6 +1,6 @@
 """The techniques of PP-OCRv2 (arXiv:2109.03144), one folder or module each. Importing this registers every component.
 
-- ``lcnet``: PP-LCNet, the backbone of the recognizer and of our classifier of direction
+- ``lcnet``: PP-LCNet, the backbone of the recognizer and of our text direction classifier
 - ``cml/``: collaborative mutual learning of two detectors under a frozen teacher
 - ``copy_paste/``: text of one training picture is pasted into another
 - ``udml/``: unified deep mutual learning of two recognizers
@@ -15,6 +15,7 @@
 - ``restored_norm``: BatchNorm put back into a network whose published file has it merged
 - ``fast_cpu/``: kernels for training on a CPU, each beside the operator of Paddle that it stands in for
 - ``draws``, ``terms``, ``polygons``: what random transforms share, what losses share, and geometry
+- ``compact``: fields of a sample that travel to the training as bytes
 
 Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where PaddleOCR looks for them.
 """

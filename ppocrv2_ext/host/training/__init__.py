@@ -2,7 +2,7 @@
 
 ``loop`` puts contexts around it, in the order of ``plug.AROUND_TRAINING``, the outermost first:
 
-- ``evaluation_steps``: names a training that is too short for its first evaluation
+- ``evaluation_steps``: warns of a training that ends before its first evaluation, or long after its last
 - ``ranks``: several processes wait for each other, and end together
 - ``watching``: tells observers what happens in the loop. They can end it
 - ``first_step``: refuses a training that would learn nothing
@@ -13,7 +13,7 @@
 Beside them:
 
 - ``schedule``: the learning rate that a config has at any step
-- ``zero_loss``: names a loss of 0 that is no success
+- ``zero_loss``: warns of a loss of 0 from which nothing is learned
 - ``nan_guard``: stops at a loss or a weight that is not finite
-- ``log_file``: the log, which may meet a full disk
+- ``log_file``: the log file, which may be on a full disk
 """

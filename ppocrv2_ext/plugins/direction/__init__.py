@@ -1,4 +1,4 @@
-"""Which way up is a line of text? A classifier of two directions, and the transforms that make its samples.
+"""Which way up is a line of text? A text direction classifier, 0 or 180 degrees, and the transforms of its samples.
 
 The paper of PP-OCRv2 (arXiv:2109.03144) keeps PP-OCR's classifier; this one is our own.
 

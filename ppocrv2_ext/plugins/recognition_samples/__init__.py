@@ -1,9 +1,9 @@
-"""Training samples of a recognizer, made with the draws of PaddleOCR's transforms in a fraction of their time.
+"""Training samples of a recognizer, made in a fraction of the time that PaddleOCR's own transforms take.
 
-- ``augment``: the component TextLineAugment, for PaddleOCR's RecAug. ``choose`` draws, ``augment`` changes the pixels
+- ``augment``: the component TextLineAugment, in place of PaddleOCR's RecAug. ``choose`` draws, ``augment`` applies
 - ``deform``: the three random deformations of a line of text, by moving least squares
-- ``resize``: the component TextLineResize, for PaddleOCR's RecResizeImg
-- ``encode``: the component TextLineEncode, for PaddleOCR's CTCLabelEncode
+- ``resize``: the component TextLineResize, in place of PaddleOCR's RecResizeImg
+- ``encode``: the component TextLineEncode, in place of PaddleOCR's CTCLabelEncode
 
 Each takes the arguments of PaddleOCR's transform and gives its results: the same for the same draws, up to rounding,
 and random draws of the same distribution.
