@@ -1,4 +1,4 @@
-"""The class rows of a recognizer whose dictionary changes: rows of shared characters move, new characters start anew.
+"""Class rows of a recognizer whose dictionary changes: those of shared characters move, others are the model's own.
 
 A class is a character's index in a list of characters, in which "blank" comes first. C is the number of classes,
 blank included.

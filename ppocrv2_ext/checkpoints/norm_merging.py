@@ -11,7 +11,7 @@ import numpy as np
 
 from .pdparams import EPSILON, Array, as_array
 
-# The names are those of :mod:`ppocrv2_ext.plugins.restored_norm`, which this room cannot import.
+# The names are those of :mod:`ppocrv2_ext.plugins.restored_norm`, which this package cannot import.
 FIRST = ".norm.weight"  # how the names of a restored BatchNorm are found
 TENSORS = (FIRST, ".norm.bias", ".norm._mean", ".norm._variance")
 

@@ -17,7 +17,8 @@ def load_model(path: PathLike) -> Any:
     """An ONNX file as an onnx.ModelProto.
 
     Raises:
-        UserError: the package onnx is not installed, or the file cannot be read, is not an ONNX file or has no operator.
+        UserError: the package onnx is not installed, or the file cannot be read, is not an ONNX file or has no
+            operator.
     """
     advice = "name another file, or write it with `ppocrv2 export --onnx`"
     try:

@@ -61,7 +61,7 @@ class _Unfinished:
 
 
 def load(stream: IO[bytes], path: PathLike | None = None, size: int | None = None, **_: Any) -> Any:
-    """What a pickle holds. It takes the place of ``pickle.load``, so it ignores the options of that.
+    """What a pickle holds. It takes the place of ``pickle.load``, and ignores its options.
 
     Args:
         stream: the pickle, from where it stands.
@@ -286,7 +286,7 @@ INSTRUCTIONS: dict[str, Callable[[_Reader, Any], None]] = {
 
 
 def _require_key(key: Any) -> Any:
-    """A key of a dict: text, a number, or a tuple of them. The hash of nested tuples can take for ever."""
+    """A key of a dict: text, a number, or a tuple of them. The hash of nested tuples can take forever."""
     parts = key if isinstance(key, tuple) else (key,)
     if not all(isinstance(part, (*ATOMS, np.generic)) for part in parts):
         raise _RefusedError(f"a {type(key).__name__} is a key of one of its dicts")

@@ -52,7 +52,7 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
 
 
 def _read_configs(files: Sequence[Path]) -> dict[PathLike, dict]:
-    """{file: config} of the ``resolved.yml`` beside the files. Of one that cannot be read, stderr says why."""
+    """{file: config} of the ``resolved.yml`` beside the files. Standard error says why one cannot be read."""
     from ..config import yaml_files
 
     configs: dict[PathLike, dict] = {}

@@ -38,7 +38,7 @@ def compress(
 
     Args:
         model: the folder of an exported model with ``inference.onnx``, or "official".
-        output: the folder that is written: ``inference.onnx`` and ``inference.yml``. It holds no model yet.
+        output: the folder that is written: ``inference.onnx`` and ``inference.yml``. It must not hold a model.
         data: a label file of training pictures.
         data_dir: what its images are relative to; None for its folder.
         kind: "det", "rec" or "cls": which official model; None for a folder, which says it.

@@ -1,7 +1,8 @@
 """Work that one process of each machine does for all processes of a distributed training there.
 
 ``paddle.distributed.launch`` starts the processes of a machine and tells each its number among them. The first does the
-work and writes the result beside the checkpoints; the others wait for it. They are not connected yet at that time.
+work and writes the result beside the checkpoints; the others wait for it. The processes are not connected to each other
+yet.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def read_pictures(
 ) -> int:
     """Read pictures and write what they say, to standard output or into a folder.
 
-    What was written where, and which pictures have no line, is said on standard error.
+    Standard error says what was written where, and which pictures have no line.
 
     Args:
         paths: images, PDF files and folders of them.

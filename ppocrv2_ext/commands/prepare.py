@@ -83,7 +83,7 @@ def drop_broken_samples(
 ) -> tuple[dict, dict[str, list[int]]]:
     """Check every sample of the data, and let ``config`` name label files without the broken ones.
 
-    What is dropped is said on stderr.
+    Standard error says what is dropped.
 
     Args:
         modes: sections to check, of "Train" and "Eval".

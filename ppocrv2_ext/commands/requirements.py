@@ -41,7 +41,7 @@ def require_data(config: dict, modes: Sequence[str]) -> None:
 
 
 def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
-    """Refuse a training set smaller than one batch. A sampler of scales repeats samples until its batch is full.
+    """Refuse a training set smaller than one batch. MultiScaleSampler may have fewer: it repeats samples.
 
     Args:
         counts: numbers of samples, one for each label file or LMDB of Train; None for a set that was not counted.
@@ -70,7 +70,7 @@ def weights_file(config: dict) -> str | None:
 
 
 def require_weights(config: dict, training: bool = False) -> None:
-    """Refuse a path of weights at which there is no file. Weights that PaddleOCR does not load may be gone.
+    """Refuse a path of weights at which there is no file. Weights that PaddleOCR does not load may be missing.
 
     Args:
         training: also look at the ``pretrained`` of each of several networks, unless ``Global`` names weights for all.

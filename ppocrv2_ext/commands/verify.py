@@ -118,7 +118,7 @@ def _refuse_long(picture: Picture) -> Picture:
 
 
 def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> None:
-    """Say what `ocr` reads otherwise than all readers of single lines: it gives a long line an empty end."""
+    """Say what `ocr` reads differently from all readers of single lines, as it gives a long line an empty end."""
     from ..deploy.engine import load_engine
     from ..deploy.lines import EMPTY_END, read_texts, reading_width
 
@@ -150,7 +150,7 @@ def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome
 
 
 def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Reading]) -> None:
-    """Print why a reader was not used, what it had to be told, and the first pictures that it reads otherwise."""
+    """Print why a reader was not used, what it had to be told, and the first pictures that it reads differently."""
     from ..deploy.verification import is_same
 
     for remark in [*outcome.notes, *filter(None, [outcome.problem])]:

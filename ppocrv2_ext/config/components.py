@@ -197,7 +197,7 @@ def _adds_a_word(key: str, known: str) -> bool:
 
 
 def _check_values(component: Component, signatures: Collection[Any]) -> Iterator[Problem]:
-    """Values of another type, or out of the range. Of several classes of one name, one has to take the value."""
+    """Values of another type, or out of range. One class has to take the value, if a name stands for several."""
     rules = [rules_of_component(component.kind, signature.names, signature.parameters) for signature in signatures]
     for key, value in (component.section or {}).items():
         own = [rule[key] for rule in rules if key in rule]

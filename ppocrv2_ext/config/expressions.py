@@ -1,4 +1,4 @@
-"""Texts of a config that PaddleOCR would evaluate as Python. They are kept from it: a config is data.
+"""Texts of a config that PaddleOCR would evaluate as Python. Here they are computed or refused: a config is data.
 
 PaddleOCR gives some texts to ``eval``, such as ``NormalizeImage.scale``, and looks some up as attributes of a module.
 Here arithmetic becomes a number, and a name must be on a list. Names of components are not here: :mod:`.components`

@@ -85,7 +85,7 @@ def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]
     Args:
         recorded: {metric: number} from the checkpoint, such as {"Student2_hmean": 0.6}; it may be empty.
     Returns:
-        (name, reason). The reason is a sentence. Without a number for each network, it is the first one.
+        (name, reason). The reason is a sentence. The first network is taken if one of them has no number.
     """
     names = cast("list[str]", trainable_networks(config["Architecture"]))  # each of several networks has a name
     indicator = config["Metric"].get("main_indicator")

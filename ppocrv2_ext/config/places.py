@@ -1,4 +1,4 @@
-"""Where a key belongs that stands in the wrong section of a config, or has the name that another program gives it."""
+"""The right place of a key that is in the wrong section of a config, or has the name that another program gives it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def suggest_key(key: str, where: str, known: Collection[str], config: dict) -> s
 
 
 def find_place(key: str, where: str, config: dict) -> str | None:
-    """Where a key belongs that stands at the wrong place or has the name that another program gives it, as -o takes it.
+    """The place, as -o takes it, of a key that is in the wrong section or has the name that another program gives it.
 
     Args:
         where: the section that holds the key; "" for the whole config.

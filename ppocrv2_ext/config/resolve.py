@@ -26,7 +26,7 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
 
     * Arithmetic such as ``1./255.`` becomes a number, so that PaddleOCR evaluates no text.
     * A character dictionary that is not in the working directory is looked for in PaddleOCR.
-    * Keys without a value go where PaddleOCR would stop at them, and flags of loaders become true or false.
+    * Keys without a value at which PaddleOCR would stop are left out, and flags of loaders become true or false.
     * ``use_gpu`` is turned off where Paddle has no CUDA.
     * In half precision a detector's sigmoid stays in float32 (:func:`with_exact_sigmoid`).
     * PaddleOCR is told where TextCopyPaste stands (:func:`with_copy_paste_index`).
@@ -36,7 +36,7 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
         defaults: what ``Global`` must say for this PaddleOCR where the config says nothing
             (:attr:`ppocrv2_ext.host.Host.defaults`).
     Returns:
-        (config, notes): a new config, and a sentence for each switch of the user's that was turned or has no effect.
+        (config, notes): a new config, and a sentence for each switch that was turned off or has no effect.
     Raises:
         UserError: there is no such dictionary, two settings contradict each other, or TextCopyPaste stands where it
             cannot work.

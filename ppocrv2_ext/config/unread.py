@@ -1,4 +1,4 @@
-"""Which keys of a config does nothing read? A component may read a key of Global that no list names."""
+"""The keys of a config that nothing reads. A component may read a key of Global that no list names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that do nothing where another setting has some value. They do no harm, but somebody may count on them."""
+"""Settings that have no effect because of the value of another one. They do no harm, but a user may count on them."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _missing_image(data_set: SetFindings, samples: list[Sample]) -> str:
 
 
 def _find_elsewhere(folder: Path, name: str, label_folder: Path, key: str) -> str | None:
-    """Where an image lies that is not where it was looked for: in another folder, or under a similar name."""
+    """The place of an image that is not where it was looked for: in another folder, or under a similar name."""
     parts = Path(name).parts
     for base in (label_folder, folder.parent, Path()):
         if os.path.isfile(base / name):

@@ -53,7 +53,7 @@ def _first_problem(data_set: SetFindings) -> str:
 
 
 def is_lmdb(data_set: SetFindings) -> bool:
-    """Whether the samples lie in LMDBs, which are not written anew."""
+    """Whether the samples lie in LMDBs, which are not rewritten."""
     return data_set.rules.kind in LMDB_SETS
 
 

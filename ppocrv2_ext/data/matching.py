@@ -1,7 +1,7 @@
-"""Which boxes of a detector are the labelled ones, as PaddleOCR's DetMetric counts them, which follows ICDAR 2015.
+"""Match the boxes of a detector with labelled boxes, as PaddleOCR's DetMetric does, by the protocol of ICDAR 2015.
 
-A box is found if its intersection over union with a labelled box is above a half, and each box is matched once. Labels
-may be ignored: they count for nothing, and neither does a found box of which more than a half lies in one of them.
+A box is found if its intersection over union with a labelled box is above a half, and each box is matched once. A
+labelled box may be ignored. Then it does not count, and neither does a found box of which more than a half lies in it.
 """
 
 from __future__ import annotations

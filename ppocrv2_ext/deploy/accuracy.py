@@ -1,4 +1,4 @@
-"""How well one model alone does on labelled pictures: a detector, a recognizer or a classifier of directions.
+"""How well one model alone does on labelled pictures: a detector, a recognizer or a text direction classifier.
 
 The accuracy is in points, from 0 to 100: of a recognizer the lines whose text is right, of a classifier the lines whose
 direction is right, of a detector the F1 of its boxes.
@@ -25,6 +25,7 @@ def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> 
     Args:
         kind: of the model: "det", "rec" or "cls".
         settings: of the model, as :func:`~ppocrv2_ext.deploy.settings.read_settings` reads them.
+        pictures: (H, W, 3) uint8 BGR.
     """
     if kind == "det":
         detector = Detector(lambda inputs: inputs, settings)
@@ -40,7 +41,7 @@ def measure_accuracy(
 ) -> float:
     """The accuracy of a model in points, in [0, 100].
 
-    A classifier sees each line twice, as it is and on its head.
+    A classifier sees each line twice, as it is and upside down.
 
     Args:
         kind: of the model: "det", "rec" or "cls".
@@ -48,7 +49,7 @@ def measure_accuracy(
         settings: of the model.
         pictures: (H, W, 3) uint8 BGR, at least one.
         labels: of the pictures, each that of a :class:`~ppocrv2_ext.deploy.labelled.Sample`. For a classifier "180" is
-            a line on its head; others are not.
+            a line that is upside down; any other label is an upright one.
     Raises:
         UserError: the model is of another kind, or the dictionary does not fit it.
     """

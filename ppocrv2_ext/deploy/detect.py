@@ -1,8 +1,8 @@
 """Find the lines of text in a picture with an exported DB detector.
 
-The results equal those of PaddleOCR's tools/infer/predict_det.py with the resize rule of its current sources, but for a
-picture of less than LEAST_SUM pixels: PaddleOCR squeezes its boxes, as it measures the map of the padded picture by the
-picture alone. Pictures are (H, W, 3) uint8 BGR, points are (x, y) in pixels.
+The results equal those of PaddleOCR's tools/infer/predict_det.py with the resize rule of its current sources. The
+exception is a picture whose height and width add up to less than LEAST_SUM pixels: it is padded, and PaddleOCR scales
+the boxes by its size without the padding, which squeezes them. Pictures are (H, W, 3) uint8 BGR, points (x, y) pixels.
 """
 
 from __future__ import annotations
@@ -173,10 +173,11 @@ def find_boxes(
 
 
 def grow(box: np.ndarray, ratio: float) -> np.ndarray | None:
-    """The outline of a box with all sides moved out by ``ratio`` times its area divided by its perimeter.
+    """The outline of a box with all sides moved out by ``ratio`` times its area divided by its perimeter (DB's unclip).
 
     Args:
         box: (4, 2) float32.
+        ratio: the unclip ratio.
     Returns:
         (M, 1, 2) int32; None if it falls into several parts.
     """

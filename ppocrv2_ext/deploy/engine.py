@@ -1,8 +1,8 @@
 """The engines that run an exported model on a CPU: onnxruntime, OpenVINO and Paddle inference.
 
 An engine is a function from inputs, (B, channels, H, W) float32, to the first output, float32. Several threads may call
-it at once. Paddle's takes one of them after the other. It raises a UserError if the model cannot compute the inputs, or
-makes NaN of them: a NoMemoryError if there is too little memory. It works only in the process that made it.
+it at once; Paddle's engine serves one call after the other. An engine works only in the process that made it. It raises
+a UserError if the model cannot compute the inputs or gives NaN, and a NoMemoryError if there is too little memory.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
 
     Args:
         threads: that one call uses; 0 for as many as there are cores.
-        precision: "f32", or "bf16" with 8 significant bits: faster, and a letter may be read otherwise. It needs a CPU
-            that computes in it. Others would only round to it.
+        precision: "f32", or "bf16" with 8 significant bits: faster, and a few letters may be read differently. It needs
+            a CPU that computes in it. Others would only round to it.
     Raises:
         UserError: openvino is not installed, there is no such file, OpenVINO cannot load it, or the CPU has no bf16.
     """
@@ -209,7 +209,7 @@ def _read_onnx(onnx_file: PathLike, fuse: bool = True) -> bytes:
 def require_process(maker: int) -> None:
     """Refuse to work in another process than that of the id ``maker``.
 
-    A process that is forked has no threads but one. What waits for the others waits for ever.
+    A process that is forked has no threads but one. What waits for the others waits forever.
 
     Raises:
         UserError: this is another process.

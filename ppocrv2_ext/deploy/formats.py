@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from ..files import printable
 from .ocr import Line, group_rows
 
-LINE_COLOURS = ((31, 119, 180), (214, 39, 40))  # RGB: of a line, of one on its head
+LINE_COLOURS = ((31, 119, 180), (214, 39, 40))  # RGB: of a line, of one that was upside down
 JPEG_QUALITY = 90
 LARGEST_JPEG = 65500  # pixels of a side
 NOTHING_FOUND = "no text was found"

@@ -1,4 +1,4 @@
-"""Cut lines of text out of a picture, turn those that stand on their head, and read them.
+"""Cut lines of text out of a picture, turn those that are upside down, and read them.
 
 The results equal those of PaddleOCR's tools/infer/predict_cls.py and, for lines that fit the recognizer's width, of
 predict_rec.py with one line in a batch. A longer line gets an empty end of fixed width. In PaddleOCR its end depends on
@@ -23,7 +23,7 @@ from .pictures import LONGEST_RATIO
 from .settings import LineSettings
 
 UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
-TURN_SCORE = 0.9  # the least probability of the class "on its head" for which a line is turned (cls_thresh)
+TURN_SCORE = 0.9  # the least probability of the class "180" for which a line is turned (cls_thresh)
 # Pixels. Of 516 long lines of receipts, the official recognizer reads 0.603 right without an empty end, 0.618 with 32
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.
 EMPTY_END = 64
@@ -61,8 +61,8 @@ def is_squeezed(box: np.ndarray) -> bool:
 def cut_line(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """The line in a box, straightened by one perspective warp, and turned by a quarter if it is upright.
 
-    As get_rotate_crop_image in PaddleOCR's tools/infer/utility.py. Of a picture too large for that, the surroundings of
-    the box are warped, and a line that is still too long gets MOST_WARPED pixels.
+    It does what get_rotate_crop_image in PaddleOCR's tools/infer/utility.py does. If the picture is too large for
+    OpenCV, the surroundings of the box are warped, and a line that is still too long gets MOST_WARPED pixels.
 
     Args:
         image: the picture.
@@ -94,7 +94,7 @@ def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:
 
     Args:
         box: (4, 2), clockwise from the upper left corner.
-        turned: whether the line that was cut out stands on its head.
+        turned: whether the line that was cut out is upside down.
     """
     return np.roll(box, 2 * turned - is_upright(box), axis=0)
 
@@ -143,7 +143,7 @@ def classify(inputs: np.ndarray, engine: Engine) -> np.ndarray:
 
 
 def find_turned(lines: Sequence[np.ndarray], engine: Engine, settings: LineSettings, run: Map = map) -> list[bool]:
-    """Whether each line stands on its head.
+    """Whether each line is upside down.
 
     Args:
         engine: from lines (B, 3, H, W) to probabilities (B, 2) of upright and turned.

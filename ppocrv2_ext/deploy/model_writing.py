@@ -37,8 +37,8 @@ VALUE_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2, 23
 def writing_model(folder: PathLike) -> Iterator[Path]:
     """A context that gives an empty folder. The files written into it become the model in ``folder``.
 
-    A file of an older model that would hide the new one is removed, which is said. A UserError names ``folder`` where
-    it names the other one.
+    A file of an older model that would hide the new one is removed, and a line says so. A UserError that is
+    raised inside names ``folder`` in place of the given one.
 
     Raises:
         UserError: the disk is full, a folder or a pipe is where a file should be, or another process writes a model
@@ -94,7 +94,7 @@ def _is_whole(params: Path) -> bool:
     """Whether a file of parameters ends where its last tensor does. Paddle itself reads zeros where values are missing.
 
     Each tensor is: 4 bytes, the number of levels (8 bytes), for each level its size (8) and its content; 4 bytes, the
-    size of a description (4), the description; the values. Of a type that is not known here, all is taken for whole.
+    size of a description (4), the description; the values. A type that is not known here is taken for whole.
     """
     content = params.read_bytes()
     place = 0

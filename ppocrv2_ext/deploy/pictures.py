@@ -199,7 +199,7 @@ def _narrow(pixels: np.ndarray) -> np.ndarray:
 
 
 def _lay_on_white(pixels: np.ndarray) -> np.ndarray:
-    """BGRA as BGR. It is computed in double precision, in bands: of a whole picture that takes 60 bytes a pixel."""
+    """BGRA on white, as BGR. Double precision takes 60 bytes a pixel, so it is done one band at a time."""
     height, width = pixels.shape[:2]
     result, rows = np.empty((height, width, 3), np.uint8), max(1, BAND // width)
     for top in range(0, height, rows):

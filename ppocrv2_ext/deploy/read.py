@@ -47,7 +47,8 @@ def read_lines(
         A :class:`Reading` for every image. An image that cannot be read is no error: the reading says why.
     Raises:
         TypeError: ``images`` is one picture.
-        UserError: there is no such engine or model, it is no recognizer, or its evaluation prepared pictures otherwise.
+        UserError: there is no such engine or model, it is no recognizer, or its evaluation prepared pictures
+            differently.
     """
     require_several(images)
     if batch_size < 1:

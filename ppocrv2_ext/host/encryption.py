@@ -1,7 +1,7 @@
-"""The module ``encryption`` of AI Studio, which encrypts weights, and which nobody has outside of it.
+"""The module ``encryption`` of AI Studio, which encrypts weights and does not exist elsewhere.
 
-PaddleOCR imports it to ask whether to encrypt. Where it is missing, PaddleOCR takes that for a no, and says so in words
-that look like a fault of the installation.
+PaddleOCR imports it to ask whether to encrypt. Where it is missing, PaddleOCR does not encrypt, but logs a line that
+looks like a fault of the installation.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def _select_with_maps(convolutions: Sequence[nn.Conv2D], network: nn.Layer, imag
 
 
 def run_in_evaluation(network: nn.Layer, images: paddle.Tensor) -> None:
-    """Run a network in evaluation mode without gradients, for hooks that look on. It keeps the mode that it had."""
+    """Run a network on (B, C, H, W) images in evaluation mode, without gradients, for hooks. It keeps its mode."""
     training = network.training
     network.eval()
     with paddle.no_grad():

@@ -115,7 +115,7 @@ def name_heights(lines: Iterable[Lines]) -> str:
 
 
 def _measure(backbone: str, option: str, count: Counter, lines: Sequence[Lines], training: bool) -> Frames:
-    """The fewest frames of several kinds of lines. Those at which the network stops in evaluation hinder the option."""
+    """The fewest frames of several kinds of lines. The option is advised without those at which the network stops."""
     stopping = _find_errors(count, lines, False)
     key, shape, _ = min((each for each in lines if each not in stopping), key=lambda each: count(each.shape, False))
     number, evaluated = min(count(each.shape, training) for each in lines), count(shape, False)

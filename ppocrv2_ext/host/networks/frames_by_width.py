@@ -1,7 +1,7 @@
 """Frames that follow the width of the image in training, ``Architecture.frames_by_width``.
 
 The backbones of PP-OCRv3 to v6 average the last feature map to 40 frames in training, whatever the width of the image,
-and by a factor of 8 pixels in evaluation (``ppocr/modeling/backbones/rec_lcnetv3.py``, ``rec_lcnetv4.py``). So
+and to a frame for every 8 pixels in evaluation (``ppocr/modeling/backbones/rec_lcnetv3.py``, ``rec_lcnetv4.py``). So
 PaddleOCR trains them at 320 pixels and no other width: a longer line is squeezed, a short word is mostly padding.
 """
 

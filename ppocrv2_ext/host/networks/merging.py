@@ -28,7 +28,7 @@ def merge(network: nn.Layer, section: Mapping[str, Any], where: str = "Architect
         section: ``Architecture``, or one of its ``Models``.
         where: the key of that section, for messages.
     Raises:
-        UserError: ``merged`` is neither a switch nor a list of parts, ``restore_norm`` is said of a network whose
+        UserError: ``merged`` is neither a switch nor a list of parts, ``restore_norm`` is set for a network whose
             backbone is not merged or whose ``model_type`` has no image here, or one of the two would change nothing.
     """
     value = section.get("merged")

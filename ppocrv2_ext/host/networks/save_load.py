@@ -185,7 +185,7 @@ def naming(file: Path) -> Iterator[None]:
 
 
 def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -> None:
-    """Refuse a ``.pdopt`` that is not of this optimizer. Without the file, PaddleOCR says that it is not there.
+    """Refuse a ``.pdopt`` that is not of this optimizer. If there is no file, PaddleOCR says so.
 
     Raises:
         UserError: the schedule of the learning rate is missing or no schedule, or a moment holds NaN or has another

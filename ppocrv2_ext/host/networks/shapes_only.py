@@ -1,4 +1,4 @@
-"""A network that is run for the shapes it makes, and for no values. It costs little: it is thrown away afterwards.
+"""Build and run a network for its shapes alone, at little cost. The network is thrown away afterwards.
 
 Most of the time to build a large network goes into drawing its initial weights, and most of the time to run it into
 convolutions and products of matrices over hundreds of channels. No shape depends on either.

@@ -45,7 +45,7 @@ class Description(NamedTuple):
 
 @contextlib.contextmanager
 def reporting(description: Description) -> Iterator[None]:
-    """A context in which a training reports itself: history, page, progress, and the ends that its config asks for."""
+    """A context in which a training has its observers: history, report, progress, early stop and budget of time."""
 
     def choose(training: watching.Training) -> list[watching.Observer]:
         return choose_observers(training, description)
@@ -83,7 +83,7 @@ def choose_observers(training: watching.Training, description: Description) -> l
 
 
 def _find_position(step: int, plan: history.Plan) -> float:
-    """Where in the schedule, in [0, 1], a training stands that goes on from a step by an earlier plan."""
+    """The position in the schedule, in [0, 1], of a training that goes on from a step of an earlier plan."""
     share = (step - plan.step) / max(1, plan.last_step - plan.step)
     return min(1.0, plan.position + (1 - plan.position) * share)
 
@@ -107,7 +107,7 @@ class Recorder(watching.Observer):
         self._has_warned = False
 
     def record(self, event: history.Event) -> None:
-        """Add a line to the history. Without a file, because the disk is full for one, the training goes on."""
+        """Add a line to the history. If it cannot be written, as on a full disk, the training goes on."""
         self._events.append(event)
         try:
             history.append(self._file, event)
@@ -144,7 +144,7 @@ class Recorder(watching.Observer):
             self._write_steps()
 
     def begin_evaluation(self, batches: int) -> None:
-        """Collect the samples anew."""
+        """Forget the samples of the evaluation before."""
         with self._guarding_samples():
             transforms = getattr(self._training.validation_set, "ops", None) or ()
             self._collected = EvaluatedSamples(self._training.config, transforms)
@@ -225,7 +225,7 @@ class Recorder(watching.Observer):
         )
 
     def _choose_network(self, metrics: Mapping[str, float], collected: list[str | None]) -> str | None:
-        """Of several networks the best one by the main indicator, the first one if they are equal."""
+        """The best of several networks by the main indicator; the first one if they are equal."""
         of_each = split_by_network(metrics, self._subject.networks, self._subject.main_network)
         return max(collected, key=lambda name: of_each.get(name or "", {}).get(self._training.indicator, -1.0))
 

@@ -137,7 +137,7 @@ def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
 
 
 class Place(NamedTuple):
-    """Where a schedule stands that an earlier run has fitted."""
+    """The place in a schedule that an earlier run has fitted."""
 
     position: float  # in [0, 1]
     minutes: float  # of the budget that it was fitted to
@@ -148,9 +148,9 @@ class Budget(Observer):
 
     Rank 0 measures and says how many steps there will be. All ranks follow from the same step on.
 
-    A resumed training goes on in the schedule where it was. With more minutes than before it goes back to the share of
-    them that is used: at the end of its schedule the learning rate is about 0, and the time that is added would be
-    trained for nothing.
+    A resumed training goes on in the schedule where it was. If it gets more minutes than before, it goes back to
+    the share of them that is used: at the end of the schedule the learning rate is about 0, and the added time would
+    be wasted.
 
     Args:
         minutes: ``Global.max_minutes``.

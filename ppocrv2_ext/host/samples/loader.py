@@ -60,7 +60,7 @@ def build_loader(dataset: Any, **options: Any) -> Loader:
 class Loader:
     """Paddle's DataLoader over a dataset whose failures come as data, beside the batches.
 
-    An exception in Paddle's reader thread would make the training process wait for ever.
+    An exception in Paddle's reader thread would make the training process wait forever.
     """
 
     def __init__(self, dataset: Any, collate_fn: Callable | None = None, **options: Any):
@@ -78,8 +78,8 @@ class Loader:
         self._seed()  # a loader without workers reads in this process
 
     def _start_worker(self, worker: int) -> None:
-        # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits for
-        # threads that the worker does not have, for ever. So the worker's garbage collection must not touch them.
+        # A worker inherits the objects of the training process. One may be an old reader, whose destructor waits
+        # forever for threads that the worker does not have. So the worker's garbage collection must not touch them.
         gc.freeze()
         keep_freed_memory()
         interrupts.leave_to_parent()

@@ -1,8 +1,8 @@
-"""A training that ends without an evaluation, or long after its last one, is named before its first step.
+"""Warn before the first step of a training that ends without an evaluation, or long after its last one.
 
 PaddleOCR evaluates at every so many steps, and saves ``best_accuracy`` only then. With few pictures a training may end
-before that. And where the last evaluation is long before the end, the end cannot be the best: with a learning rate that
-falls, it mostly would be.
+before that. If the last evaluation is long before the end, ``best_accuracy`` cannot come from the end, which is mostly
+the best where the learning rate falls.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A look at the first step of a training, for faults that let it run to its end and learn nothing.
 
 - A recognizer whose backbone makes other frames in training than in evaluation. The backbones of PP-OCRv3 to v6 pool
-  to 40 frames in training, whatever the width, and by a factor in evaluation
+  to 40 frames in training, whatever the width, and to a frame for every 8 pixels in evaluation
   (``ppocr/modeling/backbones/rec_lcnetv3.py``).
-- A part of a network that no loss reaches. ``use_guide: true`` of PaddleOCR's SVTR neck, for one, cuts the gradient of
-  CTC to the backbone off (``ppocr/modeling/necks/rnn.py``).
+- A part of a network that no loss reaches. ``use_guide: true`` of PaddleOCR's SVTR neck, for one, stops the gradient of
+  CTC before the backbone (``ppocr/modeling/necks/rnn.py``).
 - A CTC loss that is 0 because the texts need more frames than the network makes (:mod:`.zero_loss`).
 """
 

@@ -46,7 +46,7 @@ def measure_restored_norm(given: dict[str, Any], loop: dict[str, Any]) -> Iterat
 def list_learning(network: nn.Layer) -> list[nn.Layer]:
     """The restored BatchNorm layers, without those of frozen networks.
 
-    Those are the identity for ever: a frozen network stays in evaluation mode, where no statistics of a batch count.
+    Those stay the identity: a frozen network stays in evaluation mode, where no statistics of a batch count.
     """
     network.train()  # as in a training step: only what is frozen stays in evaluation mode
     return [norm for norm in list_restored(network) if norm.training]

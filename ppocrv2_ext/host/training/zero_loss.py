@@ -1,4 +1,4 @@
-"""A loss of 0 that is no success, told while a network trains.
+"""Warn of a loss of 0 from which nothing is learned, while a network trains.
 
 CTC cannot write a text into fewer frames than it has characters, and blanks between equal ones. Paddle's gives such a
 text a loss of 0 and no gradient; ours leaves it out of the mean. So a training whose lines are too narrow looks perfect

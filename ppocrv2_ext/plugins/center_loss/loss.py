@@ -75,8 +75,8 @@ def relative_center_loss(
 
     .. math:: L = sum_i |x_i - c_(y_i)|^2 / sum_i |x_i - m|^2,  over the same frames,  m = the mean center
 
-    A network can lower :func:`center_loss` by making all its features smaller. That tells no characters apart, and it
-    hinders CTC. It does not change this quotient, so a weight means the same for features of any scale.
+    A network can lower :func:`center_loss` by making all its features smaller. Smaller features tell no characters
+    apart, and hinder CTC. They do not change this quotient, so a weight means the same for features of any scale.
 
     Args and Raises are those of :func:`center_loss`.
 

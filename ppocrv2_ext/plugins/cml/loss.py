@@ -31,7 +31,7 @@ class CMLLoss(nn.Layer):
 
     Args:
         students: names of the networks that learn, as in ``Architecture.Models``; at least one.
-        teacher: name of the network that they imitate; None for none. It gets no gradient.
+        teacher: name of the network that the students imitate; None for none. It gets no gradient.
         alpha: weight of the probability map in GT (:func:`maps.db_loss`), >= 0.
         beta: weight of the threshold map in GT, >= 0.
         ohem_ratio: background pixels per text pixel in BCE, > 0; None is 3. "dice" has no such option.

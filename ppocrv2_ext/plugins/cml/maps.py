@@ -150,8 +150,8 @@ def db_loss(
     """alpha l_p + l_b + beta l_t of one network against the labels. Scalar >= 0, without unit.
 
     DB's code and PaddleOCR's configs put the weights in these places. The papers put alpha on another term and write
-    l_p + a l_b + b l_t. That is a times this loss with alpha = 1 / a and beta = b / a. DB's own choice, a = 1 and
-    b = 10, is alpha = 1 and beta = 10 here.
+    l_p + a l_b + b l_t. Their loss is a times this one, with alpha = 1 / a and beta = b / a. DB's own choice, a = 1
+    and b = 10, is alpha = 1 and beta = 10 here.
 
     Args:
         maps: probability, threshold and binary map, each (B, H, W).

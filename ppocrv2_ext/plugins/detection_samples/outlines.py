@@ -15,7 +15,7 @@ from ...errors import UserError
 
 
 class Frame(NamedTuple):
-    """Where the picture lies that a sample is a part of, in pixels of the sample, half-open.
+    """The place of the whole picture, of which a sample is a part, in pixels of the sample, half-open.
 
     PaddleOCR makes the maps of the whole picture. Outlines end at its border, and so do the maps.
     """

@@ -21,8 +21,8 @@ from .warp import warp
 class RandomSceneWindow:
     """Does the work of IaaAugment, KeepVisibleText and RandomTextWindow, with their arguments and distribution.
 
-    It comes before the maps, which TextBorderMap and TextShrinkMap then make for the window alone. They are those that
-    RandomTextWindow cuts out of the maps of the whole picture. KeepVisibleText, after them, drops the other text.
+    It comes before the maps, which TextBorderMap and TextShrinkMap then make for the window alone. The maps equal those
+    that RandomTextWindow cuts out of the maps of the whole picture. KeepVisibleText, after the maps, drops other text.
 
     Args:
         augmenter_args: as IaaAugment has it: a list of Fliplr with `p`, Affine with `rotate` and Resize with `size`.

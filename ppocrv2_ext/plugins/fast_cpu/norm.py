@@ -49,6 +49,8 @@ def norm_hardswish(x: Tensor, norm: nn.Layer) -> Tensor:
     Args:
         x: (B, C, H, W), the output of a convolution.
         norm: a BatchNorm of C channels. Its running statistics are updated as Paddle updates them.
+    Returns:
+        (B, C, H, W).
     """
     if not _can_fuse(x, norm):
         return F.hardswish(norm(x))

@@ -23,7 +23,7 @@ BLUR = cv2.getGaussianKernel(5, 1, cv2.CV_32F)
 
 
 class Probabilities(NamedTuple):
-    """Of each change, in [0, 1], in the order in which they are applied. The names are those of RecAug."""
+    """Probabilities of the changes, in [0, 1], in the order in which they are applied. RecAug has the same names."""
 
     tia: float
     crop: float

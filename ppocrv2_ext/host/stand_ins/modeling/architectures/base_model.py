@@ -15,7 +15,7 @@ class BaseModel(nn.Layer):
     """One network: a backbone, perhaps a neck, and a head.
 
     Args:
-        config: An ``Architecture`` section, or one of its ``Models``. Of its keys these are read: ``model_type`` (rec,
+        config: An ``Architecture`` section, or one of its ``Models``. These keys are read: ``model_type`` (rec,
             det or cls), ``Backbone``, ``Neck`` (optional), ``Head``, ``in_channels`` (of the image, 3 by default) and
             ``return_all_feats`` (false by default). PaddleOCR's tools add keys of their own, which are ignored.
     Raises:
