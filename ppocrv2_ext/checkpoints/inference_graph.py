@@ -111,12 +111,12 @@ def pair_in_order(
         if _without_ones(array.shape) != _without_ones(parameter.shape):
             raise UserError(
                 f"tensor {tensor_name!r} has the shape {tuple(array.shape)}, but its parameter {name!r} has "
-                f"{tuple(parameter.shape)}: the file holds another network."
+                f"{tuple(parameter.shape)}: the file holds another network; name one of this network."
             )
     if len(tensors) != len(parameters):
         raise UserError(
             f"the file has {len(tensors)} weights, but the network uses {len(parameters)}:"
-            " the file holds another network."
+            " the file holds another network; name one of this network."
         )
     return {
         name: np.array(array, dtype=np.float32).reshape(tuple(parameter.shape))

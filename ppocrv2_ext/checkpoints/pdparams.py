@@ -110,7 +110,9 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
     except Exception as error:  # SafetensorError; KeyError or TypeError for a type that NumPy lacks
-        raise UserError(f"{path} is not a readable .safetensors file of NumPy's types ({error}).") from error
+        raise UserError(
+            f"{path} is not a readable .safetensors file of NumPy's types ({error}); write it again."
+        ) from error
 
 
 def _import_safetensors(path: Path) -> Any:
@@ -186,7 +188,9 @@ def _list_weights(archive: tarfile.TarFile, path: PathLike, most_bytes: int) -> 
     for member in archive:
         total += member.size
         if total > most_bytes:
-            raise UserError(f"{path} is refused: {member.name} claims {member.size} bytes, more than it can hold.")
+            raise UserError(
+                f"{path} is refused: {member.name} claims {member.size} bytes, more than it can hold; get it again."
+            )
         if member.isfile() and Path(member.name).name == MEMBER:
             members.append(member)
     return members

@@ -56,12 +56,12 @@ def find_scale(params: Mapping[str, np.ndarray], path: PathLike) -> float:
     differences = [f"it has no {name!r}" for name in names if name not in params]
     differences += [f"it has {name!r}" for name in params if name not in names]
     if differences:
-        raise UserError(f"{path} is not a PPLCNet of PaddleClas: {differences[0]}.")
+        raise UserError(f"{path} is not a PPLCNet of PaddleClas: {differences[0]}; name another file.")
     width = params[WIDEST].shape[0]
     if width not in SCALES:
         raise UserError(
             f"{path} is not a PPLCNet of PaddleClas: its last block has {width} channels, those published have"
-            f" {', '.join(map(str, SCALES))}."
+            f" {', '.join(map(str, SCALES))}; name another file."
         )
     return SCALES[width]
 

@@ -68,7 +68,7 @@ def evaluate(
     warn_first(problems)
     warn_first(losses)
     if not scores:
-        raise UserError(f"{data}: none of its pictures could be read.")
+        raise UserError(f"{data}: none of its pictures could be read; the problems are listed above.")
     names = list(next(iter(scores.values())).end_to_end)
     detection = sum((score.detection for score in scores.values()), Counts())
     end_to_end = {name: sum((score.end_to_end[name] for score in scores.values()), Counts()) for name in names}

@@ -45,7 +45,7 @@ def export(
     config = _with_known_steps(requirements.require_trained_network(config))
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
-        raise UserError("where to? Name a folder: --output DIR.")
+        raise UserError("the model needs a folder; name one with --output DIR.")
     folder = requirements.require_writable(config["Global"]["save_inference_dir"])
     with tempfile.TemporaryDirectory() as scratch, writing_model(folder) as part:
         config = {**config, "Global": {**config["Global"], "save_inference_dir": str(part)}}

@@ -109,7 +109,8 @@ def lcnet(
     if report.mismatched:
         name, wanted, other = report.mismatched[0]
         raise UserError(
-            f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {wanted}, got {other}."
+            f"{file} is not a PPLCNet of PaddleClas: at scale {scale}, {name} should have shape {wanted}, got {other};"
+            " name another file."
         )
     click.echo(loading.render_report(report, file))
     written = pdparams.write_checkpoint(params, *_find_target(output, pplcnet.name_checkpoint(scale)))

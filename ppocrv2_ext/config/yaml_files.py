@@ -84,7 +84,7 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
         with Path(path).open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise UserError(f"{path} has more than {MOST_BYTES // 1000} kB, which no config has.")
+            raise UserError(f"{path} has more than {MOST_BYTES // 1000} kB, which no config has; name a config file.")
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1

@@ -40,7 +40,9 @@ class _Loader(yaml.SafeLoader):
         """The node that begins here."""
         if self.depth > DEEPEST:
             mark = self.peek_event().start_mark
-            raise UserError(f"{mark.name}:{mark.line + 1}: sections are nested deeper than {DEEPEST} levels.")
+            raise UserError(
+                f"{mark.name}:{mark.line + 1}: sections are nested deeper than {DEEPEST} levels; use fewer."
+            )
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -63,7 +65,7 @@ class _Loader(yaml.SafeLoader):
             raise
         except Exception:  # the constructors of PyYAML fail in many ways on what a tag or a number says
             kind = node.tag.rpartition(":")[2]
-            raise UserError(f"{_place(node)}: {shorten(node.value)} cannot be read as {kind}.") from None
+            raise UserError(f"{_place(node)}: {shorten(node.value)} cannot be read as {kind}; correct it.") from None
         problem = _find_problem(value)
         if problem:
             raise UserError(f"{_place(node)}: {problem}")
@@ -100,7 +102,7 @@ def _count_values(root: yaml.Node) -> int:
         if id(node) in counts:
             return counts[id(node)]
         if id(node) in inside:
-            raise UserError(f"{_place(node)}: an alias refers to the value that it stands in.")
+            raise UserError(f"{_place(node)}: an alias refers to the value that it stands in; write the value out.")
         inside.add(id(node))
         parts = node.value if isinstance(node, yaml.CollectionNode) else ()
         children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]

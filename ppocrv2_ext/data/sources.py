@@ -57,7 +57,9 @@ def require_sources(config: Mapping[str, Any], modes: Sequence[str]) -> None:
             _lmdb_share(mode, dataset)
             read_corrections(mode, dataset)
             if not sum(map(count_lmdb, list_lmdbs(mode, dataset["data_dir"]))):
-                raise UserError(f"{mode}.dataset.data_dir: the LMDB in {dataset['data_dir']} has no samples.")
+                raise UserError(
+                    f"{mode}.dataset.data_dir: the LMDB in {dataset['data_dir']} has no samples; name another folder."
+                )
         elif dataset.get("label_file_list"):
             _require_folder(mode, dataset)
             for file in list_label_files(dataset):

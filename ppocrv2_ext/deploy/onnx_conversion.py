@@ -85,7 +85,7 @@ def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterabl
         if ours.shape != theirs.shape:
             raise UserError(
                 f"{onnx_file} is not the model in {model_dir}: from {array.shape} it makes {theirs.shape}, not"
-                f" {ours.shape}."
+                f" {ours.shape}; convert the model again."
             )
         largest.append(np.abs(ours - theirs).max())
     return float(np.max(largest))

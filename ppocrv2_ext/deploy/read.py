@@ -75,7 +75,9 @@ def _parse_metadata(metadata: Mapping[str, str], model: Path) -> LineSettings:
     """The settings inside an ONNX file, as :func:`.onnx_conversion.convert_to_onnx` writes them."""
     image_shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
     if image_shape[0] != 3:
-        raise UserError(f"{model} is not a recognizer of colour images with a dictionary: it takes {image_shape}.")
+        raise UserError(
+            f"{model} is not a recognizer of colour images with a dictionary: it takes {image_shape}; name another."
+        )
     _, height, width = image_shape
     return LineSettings(height, width, metadata[CHARACTERS].split("\n"))
 

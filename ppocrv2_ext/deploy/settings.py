@@ -202,7 +202,8 @@ def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, so
     resize = next((steps[name] for name in LINE_RESIZES if name in steps), None)
     if resize is None:
         raise UserError(
-            f"{source} describes neither a recognizer nor a classifier: it has none of {', '.join(LINE_RESIZES)}."
+            f"{source} describes neither a recognizer nor a classifier: it has none of {', '.join(LINE_RESIZES)};"
+            " name another."
         )
     if not resize.get("padding", True):
         raise UserError(
@@ -213,7 +214,9 @@ def _parse_line(steps: Mapping[str, Any], post: Mapping[str, Any], kind: str, so
     if height * width > MOST_PIXELS:
         raise UserError(f"{source}: a line of {height} x {width} pixels is too large; export the model again.")
     if channels != 3:
-        raise UserError(f"{source}: a model of {channels} channels is not read here, only one of 3.")
+        raise UserError(
+            f"{source}: a model of {channels} channels is not read here, only one of 3; name another model."
+        )
     if kind == "cls":
         if "Cls" not in str(post["name"]):
             raise UserError(f"{source} describes a model with {post['name']}, not a classifier; give one with --cls.")

@@ -13,7 +13,7 @@ SCENE_LEGEND = (
     (PASTED, "magenta: pasted from another picture"),
     (CORE, "green: core of text (shrink map)"),
     (BORDER, "orange: its border (threshold map)"),
-    (UNSEEN, "hatched: masked, the loss looks away"),
+    (UNSEEN, "hatched: masked, not in the loss"),
 )
 LINE_LEGEND = (
     (USED, "blue: used width"),

@@ -142,7 +142,9 @@ def _build(config: dict, mode: str, entries: list[dict]) -> list[Any]:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"{mode}.dataset.transforms.{name} cannot be built: {summarise(error)}.") from error
+            raise UserError(
+                f"{mode}.dataset.transforms.{name} cannot be built: {summarise(error)}; correct its arguments."
+            ) from error
     return ops
 
 

@@ -267,7 +267,7 @@ def restore_scaler(scaler: Any, state: Any, checkpoint: str) -> None:
         scale = np.array(state["scale"], "float32").reshape(1)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{checkpoint}{records.RECORD_SUFFIX}: `scaler` is not a state of a scaler: {error!r}."
+            f"{checkpoint}{records.RECORD_SUFFIX}: `scaler` is not a state of a scaler ({error!r}); restore it."
         ) from error
     scaler.load_state_dict({**counts, "scale": scale})
 
