@@ -86,6 +86,15 @@ def test_every_room_of_tests_belongs_to_a_room_of_the_package():
     assert {path.parent.name for path in (ROOT / "tests" / "host").glob("*/test_*.py")} <= set(list_rooms(HOST))
 
 
+@pytest.mark.parametrize("room", [room for room in ROOMS if (PACKAGE / room).is_dir()])
+def test_the_map_of_a_room_names_all_its_modules_and_folders(room):
+    folder = PACKAGE / room
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    folders = {path.parent.name for path in folder.glob("*/__init__.py")}
+    map_of_room = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert (modules | folders) - set(re.findall(r"``(\w+)/?``", map_of_room)) == set()
+
+
 def public_functions(tree):
     """Yield each public function of a module, and each public or constructing method of its public classes."""
     for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]:
