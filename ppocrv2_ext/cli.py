@@ -406,7 +406,7 @@ def compare(
     ignore_space: bool,
     page: str | None,
 ) -> None:
-    """Compare two exported recognizers line by line: what the second one mends, what it breaks, what they confuse.
+    """Compare two exported recognizers line by line: what the second one mends and breaks, and what each confuses.
 
     BEFORE and AFTER are folders of exported models, or `official`. Give --data once for your own test lines, and once
     more for a set that must not get worse. The command exits with 1 if a line could not be read.
@@ -428,7 +428,7 @@ def compare(
     default=1.0,
     show_default=True,
     metavar="POINTS",
-    help="The most percentage points of accuracy that may be lost.",
+    help="How many percentage points of accuracy may be lost at most.",
 )
 @click.option(
     "--pictures",
