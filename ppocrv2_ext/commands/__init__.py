@@ -5,7 +5,8 @@
 - ``prepare``: what all commands do to a config. ``requirements``: what must be true before Paddle starts.
 - ``inputs``: which files a command reads and must not write over. ``weights_sources``: which command writes a file.
 - ``resuming``: what a training takes from its checkpoint. ``node``: work that one process of a machine does for all.
-- ``center_coverage``: what class centers cover. ``terminal``: tables, warnings and the progress bar.
+- ``center_coverage``: what class centers cover. ``shrinking``: which weights of a model can be int8.
+- ``terminal``: tables, warnings and the progress bar.
 """
 
 from . import (
