@@ -67,15 +67,15 @@ def prepare_sample(boxes: int, folder: Path) -> Callable[[], float]:
     return lambda: time_call(lambda: dataset[0], 12)
 
 
-def prepare_text_loss(classes: int, folder: Path | None = None, lines: int = 16) -> Callable[[], float]:
-    """CTC with center loss and the update of the centers, forward and backward, on lines of 80 frames."""
+def prepare_text_loss(classes: int, folder: Path | None = None) -> Callable[[], float]:
+    """CTC with center loss and the update of the centers, forward and backward, on 16 lines of 80 frames."""
     import paddle
 
     from ppocrv2_ext.plugins.center_loss.head import CenterHeadOutput
     from ppocrv2_ext.plugins.center_loss.loss import CTCCenterLoss
 
     paddle.seed(0)
-    loss = CTCCenterLoss()
+    loss, lines = CTCCenterLoss(), 16
     features, logits = paddle.randn([lines, 80, 96]), paddle.randn([lines, 80, classes])
     features.stop_gradient = logits.stop_gradient = False
     output = CenterHeadOutput(features, paddle.zeros([classes, 96]), paddle.zeros([classes], "int64"), logits)

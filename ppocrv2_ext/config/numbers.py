@@ -21,11 +21,10 @@ def number(value: object, argument: str, low: float, high: float) -> float:
     return float(value)
 
 
-def whole_number(value: object, argument: str, low: int = 1, high: int | None = None) -> int:
-    """``value`` as an int; it must be whole and lie in [low, high]. Without ``high`` there is no upper bound."""
-    if not is_whole(value) or value < low or (high is not None and value > high):
-        rule = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"`{argument}` must be a whole number {rule}, got {value!r}.")
+def whole_number(value: object, argument: str, low: int = 1) -> int:
+    """``value`` as an int; it must be whole and at least ``low``."""
+    if not is_whole(value) or value < low:
+        raise ValueError(f"`{argument}` must be a whole number of at least {low}, got {value!r}.")
     return int(value)
 
 

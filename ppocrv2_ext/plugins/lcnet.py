@@ -44,13 +44,12 @@ BLOCKS = (
 )
 # (height, width) of the four down-sampling blocks. A line keeps its width: one position is one CTC frame.
 RECOGNITION_STRIDES = ((1, 1), (2, 1), (2, 1), (2, 1))
-CLASSIFICATION_STRIDES = ((2, 2),) * 4
 
 
-def make_divisible(channels: float, divisor: int = 8) -> int:
-    """The multiple of ``divisor`` nearest to ``channels``, but never more than 10 % below it (rule of MobileNet v2)."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
+def make_divisible(channels: float) -> int:
+    """The multiple of 8 nearest to ``channels``, but never more than 10 % below it (rule of MobileNet v2)."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def _to_pair(value: IntPair, argument: str) -> tuple:
@@ -112,10 +111,10 @@ class ConvNorm(nn.Layer):
 class SqueezeExcite(nn.Layer):
     """Scales each channel by a gate in [0, 1] that is computed from the means of all channels."""
 
-    def __init__(self, channels: int, reduction: int = 4) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2D(channels, channels // reduction, 1)
-        self.conv2 = nn.Conv2D(channels // reduction, channels, 1)
+        self.conv1 = nn.Conv2D(channels, channels // 4, 1)
+        self.conv2 = nn.Conv2D(channels // 4, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: [B, C, H, W] -> the same shape."""

@@ -82,13 +82,6 @@ def test_without_a_frame_that_has_a_center_the_loss_and_its_gradient_are_zero(la
     assert not features.grad.numpy().any()
 
 
-def test_another_class_can_be_the_blank():
-    _, (x, y, centers, counts) = _case()
-    flipped = paddle.to_tensor([3, 1, 2, 0, 4])
-    other = center_loss(x, flipped.gather(y.flatten()), centers.gather(flipped), counts.gather(flipped), blank=3)
-    assert float(other) == pytest.approx(float(center_loss(x, y, centers, counts)), rel=1e-6)
-
-
 def test_the_loss_and_its_gradient_are_finite_for_large_features():
     features, (x, y, centers, counts) = _case()
     loss = center_loss(1e4 * x, y, centers, counts)

@@ -9,9 +9,10 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from ppocrv2_ext.plugins.lcnet import BLOCKS, CLASSIFICATION_STRIDES, LCNet, LCNetClsHead, SqueezeExcite, make_divisible
+from ppocrv2_ext.plugins.lcnet import BLOCKS, LCNet, LCNetClsHead, SqueezeExcite, make_divisible
 from ppocrv2_ext.registry import BACKBONES, HEADS
 
+CLASSIFICATION_STRIDES = ((2, 2),) * 4
 # scale: (million parameters, MFLOPs at 224 x 224) of table 4.1 in PaddleClas docs/en/models/PP-LCNet_en.md
 PUBLISHED = {
     0.25: (1.5, 18),

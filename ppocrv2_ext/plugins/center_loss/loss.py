@@ -37,7 +37,6 @@ def center_loss(
     assignments: Tensor,
     centers: Tensor,
     counts: Tensor,
-    blank: int = 0,
     mean_over: str = "character_frames",
 ) -> Tensor:
     """Mean squared distance between the features of characters and the centers of their classes.
@@ -53,7 +52,6 @@ def center_loss(
         assignments: (B, T) or (N,) integers, the class of each frame.
         centers: (C, D).
         counts: (C,) integers, the number of frames in each center. Frames of a class with 0 are left out.
-        blank: the class without a center.
         mean_over: a key of :data:`CENTER_MEANS`: "frames", all B T of them, or "character_frames", those of the sum.
     Returns:
         Scalar >= 0, in squared units of the features, per frame, summed over D. 0 if no frame is left.
@@ -65,12 +63,10 @@ def center_loss(
     x, y = features.reshape([-1, features.shape[-1]]), assignments.flatten()
     # `square`, because Paddle's power is 100 times slower on a CPU.
     distances = (to_float32(x) - centers.gather(y).detach()).square().sum(axis=1)
-    return CENTER_MEANS[mean_over](distances, (y != blank) & (counts.gather(y) > 0))
+    return CENTER_MEANS[mean_over](distances, (y != 0) & (counts.gather(y) > 0))
 
 
-def relative_center_loss(
-    features: Tensor, assignments: Tensor, centers: Tensor, counts: Tensor, blank: int = 0
-) -> Tensor:
+def relative_center_loss(features: Tensor, assignments: Tensor, centers: Tensor, counts: Tensor) -> Tensor:
     """:func:`center_loss` divided by the mean squared distance of the same frames from the mean of all centers.
 
     .. math:: L = sum_i |x_i - c_(y_i)|^2 / sum_i |x_i - m|^2,  over the same frames,  m = the mean center
@@ -86,24 +82,23 @@ def relative_center_loss(
     """
     has_center = (counts > 0).astype(centers.dtype)
     middle = (centers * has_center.unsqueeze(1)).sum(axis=0, keepdim=True) / has_center.sum().clip(min=1)
-    spread = center_loss(features, assignments, middle.expand(centers.shape), counts, blank)
-    return center_loss(features, assignments, centers, counts, blank) / spread.clip(min=1e-12)
+    spread = center_loss(features, assignments, middle.expand(centers.shape), counts)
+    return center_loss(features, assignments, centers, counts) / spread.clip(min=1e-12)
 
 
 @paddle.no_grad()
-def class_sums(features: Tensor, assignments: Tensor, num_classes: int, blank: int = 0) -> tuple[Tensor, Tensor]:
+def class_sums(features: Tensor, assignments: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """The sum of the features of each class, and the number of its frames.
 
     Args:
         features: (B, T, D) or (N, D).
         assignments: (B, T) or (N,) integers.
         num_classes: C.
-        blank: the class that is left out.
     Returns:
         (C, D) sums and (C,) numbers of frames, both at least float32, without gradient. Those of the blank are 0.
     """
     x, y = to_float32(features.reshape([-1, features.shape[-1]])), assignments.flatten()
-    is_character = (y != blank).unsqueeze(1)
+    is_character = (y != 0).unsqueeze(1)
     # The counts are one more column, so that several processes need only one exchange.
     columns = paddle.concat([paddle.where(is_character, x, paddle.zeros_like(x)), is_character.astype(x.dtype)], axis=1)
     totals = paddle.zeros([num_classes, columns.shape[1]], x.dtype).index_add(y, 0, columns)

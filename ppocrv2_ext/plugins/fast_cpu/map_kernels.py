@@ -66,13 +66,6 @@ def _is_one(condition):
     return ONE if condition else ZERO
 
 
-@compiled
-def log_all(x: np.ndarray, out: np.ndarray) -> None:
-    """Natural logarithms of (N,) normal numbers > 0."""
-    for i in range(len(x)):
-        out[i] = _log(x[i])
-
-
 @inlined
 def _subtract(p, gt):
     """1 - gt - p of a label of 0 or 1. In one formula the sum could be regrouped, and a small p be rounded away."""

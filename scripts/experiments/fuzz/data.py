@@ -204,13 +204,13 @@ def _run_command(case: Case, config: dict, outcome: Outcome, code: int, clone: s
     return Outcome("command: check", verdict, time.monotonic() - start, f"{outcome.kind}: {outcome.case}", said[-600:])
 
 
-def _png(width: int, height: int, rows: int, color: int = 0) -> bytes:
+def _png(width: int, height: int, rows: int) -> bytes:
     """A PNG whose header says ``height`` and whose data have ``rows``."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(bytes(1 + width) * rows)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
@@ -358,7 +358,6 @@ def _codes(*codes: int) -> frozenset[int]:
 
 
 SOUND, BROKEN, STOPS = _codes(FINE), _codes(FINDS), _codes(REFUSES)
-ANY = _codes(FINE, FINDS, REFUSES)
 NAN, INF = float("nan"), float("inf")
 # {kind: (what breaks a case, whether it is about scenes (None: both), the exit codes that are right)}
 KINDS: dict[str, tuple[Callable[[Case], object], bool | None, frozenset[int]]] = {

@@ -33,16 +33,16 @@ CHARACTERS = string.digits + string.ascii_lowercase  # of made-up words; with th
 VOWELS = "aeiouy"
 CONSONANTS = "bcdfghjklmnpqrstvwxz"
 
+LEAST_FREQUENCY = 50  # in jieba's dictionary; rarer words are left out
 # People will see the lines, so no word has one of these characters.
 UNWELCOME = frozenset("杀死淫奸尸毒匪屠惨妓嫖裸贼屎尿粪恐炸鬼罪狱刑娼虐贱")
 
 
-def read_chinese_words(characters: AbstractSet[str], least_frequency: int = 50) -> tuple[list[str], list[float]]:
+def read_chinese_words(characters: AbstractSet[str]) -> tuple[list[str], list[float]]:
     """Read jieba's dictionary: words of 2 characters, and names of places of up to 4, as on signs.
 
     Args:
         characters: the words have no others.
-        least_frequency: rarer words are left out.
     Returns:
         (words, cumulative weights). A weight is the square root of the frequency, so that common words stay common and
         rare characters occur too.
@@ -57,7 +57,7 @@ def read_chinese_words(characters: AbstractSet[str], least_frequency: int = 50) 
         for row in file:
             word, frequency, part_of_speech = row.split()
             longest = 4 if part_of_speech == "ns" else 2
-            if int(frequency) < least_frequency or not 2 <= len(word) <= longest or word.isascii():
+            if int(frequency) < LEAST_FREQUENCY or not 2 <= len(word) <= longest or word.isascii():
                 continue
             if characters >= set(word) and UNWELCOME.isdisjoint(word):
                 words.append(word)
