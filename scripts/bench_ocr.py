@@ -24,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ from rich.table import Table
 from ppocrv2_ext.checkpoints import published
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.deploy.engine import ENGINES
-from ppocrv2_ext.deploy.evaluation import Counts, count_shared
+from ppocrv2_ext.deploy.evaluation import Counts
 from ppocrv2_ext.deploy.settings import locate_official_dictionary
 from ppocrv2_ext.errors import UserError
 
@@ -144,6 +146,16 @@ def read_samples(files: tuple[Path, ...], count: int) -> list[tuple[str, list[st
         for path, boxes in opened:
             samples.append((str(path), [text for _, text in boxes if text not in IGNORED_TEXTS]))
     return samples
+
+
+def count_shared(labelled: Iterable[str], found: Iterable[str]) -> Counts:
+    """Words, or characters, that a page and its reading share, wherever they are.
+
+    Args:
+        labelled, found: the words or the characters; each occurrence counts.
+    """
+    ours, theirs = Counter(found), Counter(labelled)
+    return Counts(sum((ours & theirs).values()), sum(ours.values()), sum(theirs.values()))
 
 
 def score(samples: list[tuple[str, list[str]]], pages: list[list[str]]) -> tuple[float, float]:

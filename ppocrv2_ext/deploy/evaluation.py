@@ -5,8 +5,7 @@ A box counts as found as :mod:`ppocrv2_ext.data.matching` says. Labels ``###`` a
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..data import matching
@@ -87,13 +86,3 @@ def match_boxes(
     ignored = [text in IGNORED_TEXTS for text in texts]
     pairs, counts = matching.match_boxes(labelled, ignored, found)
     return pairs, int(counts.sum()), ignored.count(False)
-
-
-def count_shared(labelled: Iterable[str], found: Iterable[str]) -> Counts:
-    """Words, or characters, that a page and its reading share, wherever they are.
-
-    Args:
-        labelled, found: the words or the characters; each occurrence counts.
-    """
-    ours, theirs = Counter(found), Counter(labelled)
-    return Counts(sum((ours & theirs).values()), sum(ours.values()), sum(theirs.values()))

@@ -331,6 +331,3 @@ class TestEvaluation:
         pairs, found_count, labelled_count = evaluation.match_boxes(labels, texts, found)
         assert (labelled_count, found_count, len(pairs)) == match_regions(readable, ignored, found)
         assert pairs
-
-    def test_shared_words_are_counted_as_often_as_they_occur(self):
-        assert evaluation.count_shared(["a", "a", "b"], ["a", "c"]) == (1, 2, 3)

@@ -19,6 +19,10 @@ def test_words_and_characters_are_scored_wherever_they_are():
     assert characters == pytest.approx(6 / 7)  # t, o, t, l, 1, 2 of seven
 
 
+def test_shared_words_are_counted_as_often_as_they_occur():
+    assert bench_ocr.count_shared(["a", "a", "b"], ["a", "c"]) == (1, 2, 3)
+
+
 def test_a_page_without_text_and_labels_is_right():
     assert bench_ocr.score([("a.png", [])], [[]]) == (1, 1)
 
