@@ -28,19 +28,19 @@ def match_boxes(
         (pairs of positions in ``labelled`` and ``found``, whether each found box counts)
     """
     ours, theirs = _make_polygons(found), _make_polygons(labelled)
-    is_ignored = np.asarray(ignored, bool)
-    shared = shapely.area(shapely.intersection(theirs[:, None], ours[None, :])).reshape(len(theirs), len(ours))
-    areas = shapely.area(ours)
-    counts = ~(shared[is_ignored] > LEAST_OVERLAP * np.maximum(areas, TINY)).any(0)
-    union = shapely.area(theirs)[:, None] + areas[None, :] - shared
-    overlap = shared / np.maximum(union, TINY)
-    pairs, is_free = [], counts.copy()
-    for i in np.flatnonzero(~is_ignored):
-        candidates = np.flatnonzero(is_free & (overlap[i] > LEAST_OVERLAP))
-        if len(candidates):
-            pairs.append((int(i), int(candidates[0])))
-            is_free[candidates[0]] = False
-    return pairs, counts
+    i, j = shapely.STRtree(ours).query(theirs)  # positions in both; the bounds of other pairs do not meet
+    shared = shapely.area(shapely.intersection(theirs[i], ours[j]))
+    area_i, area_j = shapely.area(theirs)[i], shapely.area(ours)[j]
+    is_ignored = np.asarray(ignored, bool)[i]
+    counts = np.ones(len(ours), bool)
+    counts[j[is_ignored & (shared > LEAST_OVERLAP * np.maximum(area_j, TINY))]] = False
+    is_same = ~is_ignored & (shared > LEAST_OVERLAP * np.maximum(area_i + area_j - shared, TINY))
+    pairs: dict[int, int] = {}
+    is_free = counts.copy()
+    for label, box in sorted(zip(i[is_same].tolist(), j[is_same].tolist())):
+        if label not in pairs and is_free[box]:
+            pairs[label], is_free[box] = box, False
+    return list(pairs.items()), counts
 
 
 def _make_polygons(outlines: Sequence[Any]) -> np.ndarray:

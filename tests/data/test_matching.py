@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from shapely.geometry import Polygon
 
 from ppocrv2_ext.data.matching import match_boxes
 
@@ -40,3 +41,21 @@ def test_an_outline_that_crosses_itself_matches_itself():
 def test_without_boxes_there_are_no_pairs(labelled, found):
     pairs, counts = match_boxes(labelled, [False] * len(labelled), found)
     assert (pairs, len(counts)) == ([], len(found))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_pairs_are_those_of_the_rule_pair_by_pair(seed):
+    rng = np.random.default_rng(seed)
+    labelled = [BOX + rng.integers(0, 60, 2) for _ in range(30)]
+    found = [box + rng.integers(-3, 4, 2) for box in labelled[::-2]] + [BOX + rng.integers(0, 60, 2) for _ in range(9)]
+    ignored = [index % 4 == 0 for index in range(30)]
+    pairs, counts = match_boxes(labelled, ignored, found)
+    shared = np.array([[Polygon(a).intersection(Polygon(b)).area for b in found] for a in labelled])
+    assert counts.tolist() == [not any(shared[np.array(ignored), j] > 50) for j in range(len(found))]
+    expected: dict[int, int] = {}
+    for i in np.flatnonzero(~np.array(ignored)):
+        free = (j for j in np.flatnonzero(counts) if j not in expected.values())
+        match = next((j for j in free if shared[i, j] / (200 - shared[i, j]) > 0.5), None)
+        expected |= {} if match is None else {i: match}
+    assert pairs == list(expected.items())
+    assert len(pairs) > 5
