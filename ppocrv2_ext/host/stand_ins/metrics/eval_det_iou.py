@@ -10,41 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from shapely.geometry import Polygon
 
-IOU = 0.5  # a prediction finds a label if it overlaps it by more than this
-IGNORED_SHARE = 0.5  # a prediction with more than this share of its area on an ignored label does not count
-
-
-def _valid_polygons(regions: Sequence[np.ndarray]) -> list[Polygon]:
-    polygons = [Polygon(points) for points in regions]
-    return [polygon for polygon in polygons if polygon.is_valid]
-
-
-def _bounds(polygons: list[Polygon]) -> np.ndarray:
-    """(N, 4) of x0, y0, x1, y1."""
-    return np.array([polygon.bounds for polygon in polygons], dtype=np.float64).reshape(-1, 4)
-
-
-def _boxes_touch(polygons: list[Polygon], others: list[Polygon]) -> np.ndarray:
-    """(N, M) bool. Where the bounding boxes do not touch, the overlap is 0 and need not be computed."""
-    a, b = _bounds(polygons)[:, None], _bounds(others)[None]
-    return np.all(a[..., :2] <= b[..., 2:], axis=-1) & np.all(b[..., :2] <= a[..., 2:], axis=-1)
-
-
-def _iou(a: Polygon, b: Polygon) -> float:
-    intersection = a.intersection(b).area
-    return intersection / a.union(b).area if intersection > 0 else 0.0
-
-
-def _is_mostly_inside(polygon: Polygon, ignored: Polygon) -> bool:
-    return polygon.area > 0 and polygon.intersection(ignored).area / polygon.area > IGNORED_SHARE
+from ppocrv2_ext.data.matching import match_boxes
 
 
 def match_regions(
     labels: Sequence[np.ndarray], ignored: Sequence[np.ndarray], predictions: Sequence[np.ndarray]
 ) -> tuple[int, int, int]:
-    """Match the predictions for one image with its labels.
-
-    Each label takes the first free prediction that overlaps it enough, in the order given.
+    """Match the predictions for one image with its labels, as :func:`~ppocrv2_ext.data.matching.match_boxes`.
 
     Args:
         labels: Regions with text.
@@ -53,18 +25,14 @@ def match_regions(
     Returns:
         (number of labels, number of predictions that count, number of labels that were found).
     """
-    labels, ignored, predictions = map(_valid_polygons, (labels, ignored, predictions))
-    counted = [
-        polygon
-        for polygon, touches in zip(predictions, _boxes_touch(predictions, ignored))
-        if not any(_is_mostly_inside(polygon, ignored[j]) for j in np.flatnonzero(touches))
-    ]
-    free = np.ones(len(counted), dtype=bool)
-    for label, touches in zip(labels, _boxes_touch(labels, counted)):
-        match = next((j for j in np.flatnonzero(touches & free) if _iou(label, counted[j]) > IOU), None)
-        if match is not None:
-            free[match] = False
-    return len(labels), len(counted), int((~free).sum())
+    labels, ignored, predictions = map(_keep_valid, (labels, ignored, predictions))
+    is_ignored = [False] * len(labels) + [True] * len(ignored)
+    pairs, counts = match_boxes([*labels, *ignored], is_ignored, predictions)
+    return len(labels), int(counts.sum()), len(pairs)
+
+
+def _keep_valid(regions: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [points for points in regions if Polygon(points).is_valid]
 
 
 def precision_recall_hmean(label_count: int, prediction_count: int, found_count: int) -> dict[str, float]:
