@@ -15,7 +15,7 @@ import numpy as np
 from ..data.line_pixels import resize_line
 from .detect import Detector
 from .engine import Engine
-from .evaluation import Counts, keep_text, match_boxes
+from .evaluation import Counts, count_matches, keep_text
 from .lines import DIRECTIONS, find_turned, read_texts, reading_width
 
 
@@ -56,7 +56,7 @@ def measure_accuracy(
     if kind == "det":
         detector, counts = Detector(engine, settings), Counts()
         for picture, boxes in zip(pictures, labels):
-            pairs, *others = match_boxes([box for box, _ in boxes], [t for _, t in boxes], list(detector(picture)))
+            pairs, *others = count_matches([box for box, _ in boxes], [t for _, t in boxes], list(detector(picture)))
             counts += Counts(len(pairs), *others)
         return 100 * counts.f1
     if kind == "cls":

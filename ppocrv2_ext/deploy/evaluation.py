@@ -65,14 +65,14 @@ def score_page(labels: Sequence[tuple[Any, str]], found: Sequence[tuple[Any, str
     Args:
         labels, found: (polygon (N, 2) in pixels, text).
     """
-    pairs, *counts = match_boxes([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
+    pairs, *counts = count_matches([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
     texts = [(labels[i][1], found[j][1]) for i, j in pairs]
     end_to_end = {name: Counts(sum(rule(a) == rule(b) for a, b in texts), *counts) for name, rule in TEXT_RULES.items()}
     wrong = [(a, b) for a, b in texts if keep_text(a) != keep_text(b)]
     return PageScore(Counts(len(pairs), *counts), end_to_end, wrong)
 
 
-def match_boxes(
+def count_matches(
     labelled: Sequence[Any], texts: Sequence[str], found: Sequence[Any]
 ) -> tuple[list[tuple[int, int]], int, int]:
     """Which found box is which labelled one.

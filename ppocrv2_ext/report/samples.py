@@ -129,7 +129,7 @@ class SceneSamples:
             boxes: polygons of the detector, likewise.
             scale: (x, y) factors from pixels of the file to pixels of ``picture``.
         """
-        found, missed, wrong = match_boxes(labelled, ignored, boxes)
+        found, missed, wrong = sort_boxes_by_fate(labelled, ignored, boxes)
         self.count += 1
         self.found += len(found)
         self.missed += len(missed)
@@ -161,7 +161,7 @@ class SceneSamples:
         return self._best.items()
 
 
-def match_boxes(
+def sort_boxes_by_fate(
     labelled: Sequence[np.ndarray], ignored: Sequence[bool], boxes: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """Which boxes of a detector match labelled ones, as :func:`ppocrv2_ext.data.matching.match_boxes` pairs them.

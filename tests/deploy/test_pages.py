@@ -328,6 +328,6 @@ class TestEvaluation:
         texts = ["###" if rng.random() < 0.3 else "a" for _ in labels]
         readable = [box for box, text in zip(labels, texts) if text == "a"]
         ignored = [box for box, text in zip(labels, texts) if text == "###"]
-        pairs, found_count, labelled_count = evaluation.match_boxes(labels, texts, found)
+        pairs, found_count, labelled_count = evaluation.count_matches(labels, texts, found)
         assert (labelled_count, found_count, len(pairs)) == match_regions(readable, ignored, found)
         assert pairs

@@ -14,7 +14,7 @@ from ppocrv2_ext.report.samples import (
     LineSamples,
     SceneSamples,
     encode_picture,
-    match_boxes,
+    sort_boxes_by_fate,
 )
 
 
@@ -92,30 +92,30 @@ def test_a_picture_that_jpeg_cannot_hold_is_scaled_down(shape, shown):
 
 
 def test_boxes_by_hand():
-    found, missed, wrong = match_boxes(
+    found, missed, wrong = sort_boxes_by_fate(
         [box(0, 0), box(100, 0)], [False, False], [box(1, 0), box(200, 0)]
     )  # of the first box 9 / 11 is common
     assert [each[0].tolist() for each in (found[0], missed[0], wrong[0])] == [[1, 0], [100, 0], [200, 0]]
 
 
 def test_two_boxes_do_not_find_the_same_text():
-    found, missed, wrong = match_boxes([box(0, 0)], [False], [box(0, 0), box(0, 0)])
+    found, missed, wrong = sort_boxes_by_fate([box(0, 0)], [False], [box(0, 0), box(0, 0)])
     assert (len(found), len(missed), len(wrong)) == (1, 0, 1)
 
 
 def test_half_in_common_is_not_enough():
     # A box shifted by a third has an intersection over union of (2/3) / (4/3): just one half.
-    assert match_boxes([box(0, 0, 9, 9)], [False], [box(3, 0, 9, 9)])[0] == []
+    assert sort_boxes_by_fate([box(0, 0, 9, 9)], [False], [box(3, 0, 9, 9)])[0] == []
 
 
 def test_ignored_text_is_neither_missed_nor_wrong():
-    assert match_boxes([box(0, 0)], [True], [box(2, 2, 5, 5)]) == ([], [], [])
-    assert match_boxes([box(0, 0)], [True], []) == ([], [], [])
+    assert sort_boxes_by_fate([box(0, 0)], [True], [box(2, 2, 5, 5)]) == ([], [], [])
+    assert sort_boxes_by_fate([box(0, 0)], [True], []) == ([], [], [])
 
 
 def test_a_border_that_crosses_itself_is_no_error():
     crossed = box(0, 0)[[0, 2, 1, 3]]
-    assert len(match_boxes([crossed], [False], [box(50, 50)])[1]) == 1
+    assert len(sort_boxes_by_fate([crossed], [False], [box(50, 50)])[1]) == 1
 
 
 def test_boxes_agree_with_paddleocrs_metric(wheel):
@@ -128,7 +128,7 @@ def test_boxes_agree_with_paddleocrs_metric(wheel):
     boxes = [each + rng.normal(0, 1, (1, 2)) for each in labelled[:15]] + [box(300, 300)]
     metric([{"points": np.array(boxes)}], [None, None, np.array([labelled]), np.array([ignored])])
     values = metric.get_metric()
-    found, missed, wrong = map(len, match_boxes(labelled, ignored, boxes))
+    found, missed, wrong = map(len, sort_boxes_by_fate(labelled, ignored, boxes))
     assert found / (found + missed) == pytest.approx(values["recall"])
     assert found / (found + wrong) == pytest.approx(values["precision"])
 
