@@ -23,10 +23,6 @@ from paddle import Tensor
 from ..fast_cpu import maps as fast
 from ..fast_cpu.memory import can_view
 
-# The smallest probability inside a logarithm: half the gap below 1 in float32. Of the numbers near 1 only 1 itself is
-# clamped. A sure mistake costs 17.3 nats and gets no gradient; its sigmoid would have none to pass on.
-MIN_PROBABILITY = 2.0**-25
-
 
 def _to_float32(*maps: Tensor) -> list[Tensor]:
     return [m.astype("float32") for m in maps]
@@ -34,7 +30,7 @@ def _to_float32(*maps: Tensor) -> list[Tensor]:
 
 def _clamp(p: Tensor) -> Tensor:
     # Without `max`, clip would hide infinity.
-    return p.clip(min=MIN_PROBABILITY, max=math.inf)
+    return p.clip(min=fast.MIN_PROBABILITY, max=math.inf)
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -218,7 +214,7 @@ def stock_mutual(p: Tensor, q: Tensor) -> Tensor:
     p, q = _to_float32(p, q)
     if fast.can_compare_both(p, q):
         return fast.stock_mutual(p, q)
-    eps = 1e-5  # PaddleOCR adds it twice too: against 0 / 0 and against log 0
+    eps = fast.STOCK_EPS
     p_to_q = p * paddle.log((p + eps) / (q + eps) + eps)
     q_to_p = q * paddle.log((q + eps) / (p + eps) + eps)
     return 0.5 * (p_to_q + q_to_p).mean()

@@ -8,7 +8,6 @@
 ``norm``         BatchNorm and hardswish in one pass
 ``ctc``          CTC over thousands of classes
 ``paths``        the most likely path of a label, for its alignment with a line
-``path_bounds``  the least logarithms of probabilities in that search
 ``maps``         the losses of a detector's maps
 ``..._kernels``  the loops of ``depthwise``, ``norm``, ``paths`` and ``maps``, which numba compiles
 ``compilation``  how it compiles them

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .compilation import compiled_as_written
-from .path_bounds import LEAST, UNREACHABLE
+from .paths import LEAST, UNREACHABLE
 
 
 @compiled_as_written  # of two paths that are nearly equal, Paddle's operators must choose the same one

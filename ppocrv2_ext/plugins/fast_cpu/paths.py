@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from .memory import has_numba, run_in_parts
-from .path_bounds import LEAST, UNREACHABLE
+
+# Logarithms of probabilities, for the compiled search and for that of NumPy.
+UNREACHABLE = np.float32(-1e30)  # of a path that there is not
+LEAST = np.float32(-1e9)  # of a class: a probability may be 0, its log -inf
 
 
 def can_skip_blanks(states: np.ndarray) -> np.ndarray:
