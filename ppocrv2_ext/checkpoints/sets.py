@@ -103,15 +103,12 @@ def tidy(folder: PathLike) -> None:
         raise UserError(f"cannot tidy {folder} up: {error.strerror or error}.") from error
 
 
-def find_last_good(
-    folder: PathLike, prefix: str = "latest", earlier: Collection[str | None] | None = None
-) -> tuple[str, list[str]]:
-    """The checkpoint of ``folder`` to go on from.
+def find_last_good(folder: PathLike, earlier: Collection[str | None] | None = None) -> tuple[str, list[str]]:
+    """The checkpoint of ``folder`` to go on from: ``latest`` or, if it is not whole, the newest of the others.
 
     Args:
-        prefix: the one to prefer. If it is not whole, the others are tried, the newest first.
         earlier: the trainings, as :func:`records.list_runs` names them, whose checkpoints do not count. None for all
-            but that of ``prefix``; if its record does not say which that is, all count.
+            but that of ``latest``; if its record does not say which that is, all count.
     Returns:
         (its name without suffix, why each one before was left out)
     Raises:
@@ -119,9 +116,9 @@ def find_last_good(
     """
     folder, left_out, is_mixed = Path(folder), [], False
     if earlier is None:
-        earlier = _list_other_runs(folder, prefix)
-    others = sorted(records.list_names(folder) - {prefix}, key=lambda name: _age(folder / name))
-    for name in [prefix, *others]:
+        earlier = _list_other_runs(folder)
+    others = sorted(records.list_names(folder) - {"latest"}, key=lambda name: _age(folder / name))
+    for name in ["latest", *others]:
         if not (folder / f"{name}{SUFFIX}").is_file():
             continue
         if records.read_run(folder / name) in earlier:
@@ -135,13 +132,13 @@ def find_last_good(
     if left_out:
         which = "of its training" if is_mixed else "there"
         raise UserError(f"--resume {folder}: no checkpoint {which} is whole; {'; '.join(left_out)}.")
-    return prefix, []  # there is none at all: who reads it says so
+    return "latest", []  # there is none at all: who reads it says so
 
 
-def _list_other_runs(folder: Path, prefix: str) -> set[str | None]:
-    """The trainings in ``folder`` without that of the checkpoint ``prefix``; none if nothing says which that is."""
+def _list_other_runs(folder: Path) -> set[str | None]:
+    """The trainings in ``folder`` without that of the checkpoint ``latest``; none if nothing says which that is."""
     with contextlib.suppress(UserError):
-        record = records.read(folder / prefix)
+        record = records.read(folder / "latest")
         return records.list_runs(folder) - {record.get("run")} if record else set()
     return set()
 
