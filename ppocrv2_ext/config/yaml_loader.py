@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
         node = self.get_single_node()
         if node is None:
             return None
-        if _count_values(node) > MOST_VALUES:
+        if count_values(node) > MOST_VALUES:
             raise UserError(f"{self.name}: its aliases stand for more than {MOST_VALUES} values; write them out.")
         return self.construct_document(node)
 
@@ -89,7 +89,7 @@ def _find_problem(value: Any) -> str | None:
     return None if math.isfinite(value) else f"{value} is not a finite number."
 
 
-def _count_values(root: yaml.Node) -> int:
+def count_values(root: yaml.Node) -> int:
     """How many values a document has if every alias is written out.
 
     Raises:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ..config.numbers import is_whole
+from ..config.yaml_loader import count_values
 from ..errors import UserError, shorten, summarise
 from ..files import PathLike, read_regular
 from .places import has_file
@@ -19,6 +20,8 @@ from .places import has_file
 PROGRAMS = ("inference.json", "inference.pdmodel")
 ONNX_FILE = "inference.onnx"  # beside the program, written by `export --onnx`
 MOST_VALUES = 10**6  # of a description; the dictionary of PP-OCRv5 has 18 383 characters
+# Of a description; ValueError: no UTF-8, or no such date. UserError: an alias stands in what it refers to.
+READ_ERRORS = (OSError, ValueError, RecursionError, yaml.YAMLError, UserError)
 
 
 class ModelDescription(NamedTuple):
@@ -89,30 +92,15 @@ def read_yaml(path: Path) -> Any:
     try:
         text = read_regular(path).decode("utf-8")
         # The compiled reader where there is one, as dictionaries are long.
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        count = _count_values(content, {})
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or no such date
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+        node = loader.get_single_node()
+        count = count_values(node) if node else 0
+        content = loader.construct_document(node) if 0 < count <= MOST_VALUES else None
+    except READ_ERRORS as error:
         raise UserError(f"cannot read {path} ({summarise(error)}); export the model again.") from error
     if count > MOST_VALUES:  # ten lines of aliases can stand for billions of values
         raise UserError(f"{path} stands for more than {MOST_VALUES} values, which no model has; export it again.")
     return content
-
-
-def _count_values(node: Any, counts: dict[int, int]) -> int:
-    """How many values a node of YAML stands for, with every alias in full. ``counts`` keeps those of lists by id.
-
-    Raises:
-        ValueError: a list or a mapping holds itself.
-    """
-    if not isinstance(node, (list, dict)):
-        return 1
-    if counts.get(id(node)) == 0:
-        raise ValueError("a list or a mapping holds itself")
-    if id(node) not in counts:
-        counts[id(node)] = 0  # until its parts are counted
-        parts = node.values() if isinstance(node, dict) else node
-        counts[id(node)] = 1 + sum(_count_values(part, counts) for part in parts)
-    return counts[id(node)]
 
 
 def clean_characters(dictionary: Any) -> list[str]:

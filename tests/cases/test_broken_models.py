@@ -158,7 +158,7 @@ def test_a_description_whose_aliases_stand_for_billions_of_values_is_refused(tmp
 
 def test_a_description_that_holds_itself_is_refused(tmp_path):
     (tmp_path / "inference.yml").write_text("a: &a [*a]\n")
-    with pytest.raises(UserError, match="holds itself"):
+    with pytest.raises(UserError, match="refers to the value that it stands in"):
         read_yaml(tmp_path / "inference.yml")
 
 
