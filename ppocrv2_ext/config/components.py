@@ -44,10 +44,10 @@ class Catalog(Protocol):
         """The classes that a name may stand for."""
 
     def arguments(self, component: Any) -> Any:
-        """What a class takes: ``names``, ``parameters``, and ``is_complete`` if it takes nothing else."""
+        """What a class takes: ``names`` and ``parameters``.
 
-    def reads_passed_on(self, component: Any, key: str) -> bool | None:
-        """Whether something reads an argument to which a class passes it on; None if that cannot be told."""
+        ``is_complete`` if it takes nothing else, ``passes_on`` if nobody can tell what else is read.
+        """
 
     def refusal(self, kind: str, name: str, options: dict[str, Any]) -> str | None:
         """The sentence with which a component of this package refuses its arguments."""
@@ -144,7 +144,7 @@ def check_component(component: Component, settings: Mapping[str, Any], catalog: 
     if not candidates:
         return  # PaddleOCR imports it under another name than that of its definition
     problems = [
-        *_check_arguments(component, name, catalog, candidates, signatures),
+        *_check_arguments(component, name, catalog, signatures),
         *_check_values(component, signatures),
     ]
     yield from problems
@@ -169,7 +169,7 @@ def _check_name(component: Component, name: Any, catalog: Catalog) -> Problem | 
 
 
 def _check_arguments(
-    component: Component, name: str, catalog: Catalog, candidates: Collection[Any], signatures: Collection[Any]
+    component: Component, name: str, catalog: Catalog, signatures: Collection[Any]
 ) -> Iterator[Problem]:
     """Keys of the section that no class of this name takes."""
     kind, on_wheel = component.kind, not catalog.is_complete()
@@ -179,15 +179,12 @@ def _check_arguments(
         if on_wheel and key in catalog.arguments_in_clone(kind, name):
             yield Problem(f"argument {key!r} of {kind} {name!r}", LACKING)
             continue
-        reads = [catalog.reads_passed_on(candidate, key) for candidate in candidates]
-        if True in reads:
-            continue
         close = difflib.get_close_matches(key, proposed, n=1, cutoff=0.75)
         is_slip = close and not _adds_a_word(key, close[0])
         if is_slip or all(signature.is_complete for signature in signatures):
             sentence = f"{component.where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, proposed)}"
             yield Problem(sentence, OF_STAND_IN if on_wheel and name in catalog.names_in_clone(kind) else WRONG)
-        elif None not in reads:
+        elif not any(signature.passes_on for signature in signatures):
             yield Problem(f"{component.where}: {kind} {name!r} does not read {key!r}; it has no effect.", LEFTOVER)
 
 

@@ -39,13 +39,10 @@ def _may_read(component: Component, key: str, catalog: Catalog) -> bool:
     """Whether a component that gets the section Global may take a key of it."""
     name = str((component.section or {}).get("name"))
     try:
-        candidates = catalog.classes(component.kind, name)
-        return not candidates or any(
-            key in catalog.arguments(each).names or catalog.reads_passed_on(each, key) is not False
-            for each in candidates
-        )
+        signatures = [catalog.arguments(candidate) for candidate in catalog.classes(component.kind, name)]
     except (ImportError, OSError, RuntimeError):
         return True  # an optional part of PaddleOCR that cannot be imported here
+    return not signatures or any(key in each.names or each.passes_on for each in signatures)
 
 
 def _is_stated(key: str, value: Any, section: Any) -> bool:

@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +44,6 @@ SUPPORTED = re.compile(
 )
 IMPORTED = re.compile(r"^from \.\w+ import (\([^)]*\)|[^(\n]*)", re.MULTILINE)
 CONSTRUCTED = ("loss", "term of a loss", "transform", "post-process", "metric")  # kinds that take no time to construct
-MOST_CALLS = 4  # functions through which an argument is followed
 
 
 def names(kind: str) -> frozenset[str]:
@@ -113,21 +112,24 @@ class Arguments(NamedTuple):
     """The arguments that a component reads."""
 
     names: frozenset[str]
-    is_complete: bool  # True: any other argument is a TypeError. False: it is ignored, or passed on
-    parameters: dict[str, inspect.Parameter]  # those of them that a signature has
+    is_complete: bool  # True: any other argument is a TypeError
+    parameters: dict[str, inspect.Parameter]  # those of them that its own signature has
+    passes_on: bool  # True: any other argument is kept, or goes where nobody can tell who reads it
 
 
+@functools.cache
 def arguments(component: Callable) -> Arguments:
     """The :class:`Arguments` of a class or function.
 
     PaddleOCR's classes end in ``**kwargs`` and ignore the keys that they do not know. Some read an optional key out of
-    it. The function then contains the key as a string, so these strings count as arguments too. Others pass it on;
-    :func:`reads_passed_on` follows it.
+    it. The function then contains the key as a string, so these strings count as arguments too. Others pass it on to
+    a class or function of their module; then its arguments count as well.
     """
     names: set[str] = set()
     known: dict[str, inspect.Parameter] = {}
     take_any_key = []  # for each constructor, from the class itself to its bases
-    for _, function in _constructors(component):
+    passes_on = False
+    for function in _constructors(component):
         parameters = inspect.signature(function).parameters.values()
         named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         known = {**named, **known}
@@ -135,89 +137,44 @@ def arguments(component: Callable) -> Arguments:
         if not take_any_key[-1]:
             break
         names |= {c for c in function.__code__.co_consts if isinstance(c, str) and c.isidentifier()}
+        readers = [None if reader is None else arguments(reader) for reader in _find_readers(function)]
+        names |= {name for reader in readers if reader for name in reader.names}
+        passes_on = passes_on or any(reader is None or reader.passes_on for reader in readers)
     # If the first constructor takes any key, the next one may refuse it, or it may never get there.
     known.pop("self", None)
-    return Arguments(frozenset(names | set(known)), not (take_any_key and take_any_key[0]), known)
+    return Arguments(frozenset(names | set(known)), not (take_any_key and take_any_key[0]), known, passes_on)
 
 
-def _constructors(component: Callable) -> Iterator[tuple[Any, Any]]:
-    """(owner, constructor) of a class and of its bases, or the function itself. Paddle's own are left out."""
+def _constructors(component: Any) -> Iterator[Any]:
+    """The constructors of a class and of its bases, or the function itself. Paddle's own are left out."""
     for owner in inspect.getmro(component) if inspect.isclass(component) else (component,):
         function = owner.__dict__.get("__init__") if inspect.isclass(owner) else owner
         if inspect.isfunction(function) and not owner.__module__.startswith("paddle."):
-            yield owner, function
+            yield function
 
 
-def reads_passed_on(component: Callable, key: str) -> bool | None:
-    """Whether something reads ``key`` to which ``component`` passes its ``**kwargs`` on.
+def _find_readers(function: Any) -> Iterator[Callable | None]:
+    """The classes and functions that get the ``**kwargs`` of ``function``, beside the constructors of its bases.
 
-    Returns:
-        None if that cannot be told: the keys are stored, or the call is not a plain one.
+    None among them says that something else happens to it: it is stored, or passed on in a way that is not followed.
     """
-    return _any(_passes_to_reader(owner, function, key, MOST_CALLS) for owner, function in _constructors(component))
-
-
-def _any(answers: Iterable[bool | None]) -> bool | None:
-    """Whether one of the answers is yes; None if none is, and one is not known."""
-    answers = set(answers)
-    return True if True in answers else None if None in answers else False
-
-
-def _passes_to_reader(owner: Any, function: Any, key: str, calls: int) -> bool | None:
-    """:func:`reads_passed_on` for one function. ``calls`` is the number of functions that may still be followed."""
-    sinks = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.VAR_KEYWORD]
-    if not sinks:
-        return False
+    sink = next(p.name for p in inspect.signature(function).parameters.values() if p.kind is p.VAR_KEYWORD)
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
     except (OSError, SyntaxError, TypeError):
-        return None
-    answers: set[bool | None] = set()
-    plain_uses = 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and any(_is_name(k.value, sinks[0]) for k in node.keywords if k.arg is None):
-            plain_uses += 1
-            callee = _resolve(node.func, owner, function)
-            answers.add(_takes(callee, key, calls - 1) if callee is not None and calls else None)
-        elif isinstance(node, (ast.Attribute, ast.Subscript)) and _is_name(node.value, sinks[0]):
-            plain_uses += 1  # kwargs.get("key"), kwargs["key"]: the strings of the function are known as arguments
-        elif isinstance(node, ast.Compare) and any(_is_name(each, sinks[0]) for each in node.comparators):
-            plain_uses += 1  # "key" in kwargs
-    if sum(_is_name(node, sinks[0]) for node in ast.walk(tree)) > plain_uses:
-        answers.add(None)
-    return _any(answers)
-
-
-def _is_name(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _resolve(callee: ast.expr, owner: Any, function: Any) -> Any:
-    """The class or function that a call names; None if that cannot be told."""
-    if isinstance(callee, ast.Name):
-        return function.__globals__.get(callee.id)
-    if not isinstance(callee, ast.Attribute):
-        return None
-    if isinstance(callee.value, ast.Call) and _is_name(callee.value.func, "super"):
-        bases = inspect.getmro(owner)[1:] if inspect.isclass(owner) else ()
-        return next((base for base in bases if callee.attr in base.__dict__), None)
-    if _is_name(callee.value, "self"):
-        return getattr(owner, callee.attr, None)
-    above = _resolve(callee.value, owner, function)
-    return getattr(above, callee.attr, None)
-
-
-def _takes(callee: Any, key: str, calls: int) -> bool | None:
-    """Whether a class or function reads ``key``, or something to which it passes it on."""
-    if not callable(callee):
-        return None
-    try:
-        own = arguments(callee)
-    except (ValueError, TypeError):
-        return None
-    if key in own.names:
-        return True
-    return _any(_passes_to_reader(owner, function, key, calls) for owner, function in _constructors(callee))
+        yield None
+        return
+    uses = {node for node in nodes if isinstance(node, ast.Name) and node.id == sink}
+    uses -= {node.value for node in nodes if isinstance(node, (ast.Attribute, ast.Subscript))}  # kwargs.get("key")
+    uses -= {each for node in nodes if isinstance(node, ast.Compare) for each in node.comparators}  # "key" in kwargs
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        passed = uses & {keyword.value for keyword in call.keywords if keyword.arg is None}
+        uses -= passed
+        if passed and not ast.unparse(call.func).startswith("super("):
+            reader = function.__globals__.get(ast.unparse(call.func))
+            yield reader if any(_constructors(reader)) else None
+    if uses:
+        yield None
 
 
 @functools.cache
