@@ -44,9 +44,10 @@ CTC_BATCHES = {  # how a batch begins, by the transform that encodes its texts f
 }
 EVALUATED_ENTRIES = 2  # of them, the image and the label, are used by an evaluation
 CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
-# Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge or none.
+# Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge, of other colours or
+# none.
 CHANNELS_LAST = (
-    *(*LINE_RESIZERS, *CHANNELS_FIRST, "RecAug", "TextLineAugment"),
+    *(*LINE_RESIZERS, *CHANNELS_FIRST, "RecAug", "TextLineAugment", "RandomHalfTurn", "HalfTurnByName", "RandomSpan"),
     *("DetResizeForTest", "IaaAugment", "CopyPaste", "TextCopyPaste", "KeepVisibleText"),
     *("EastRandomCropData", "RandomSceneCrop", "RandomSceneWindow", "RandomTextWindow"),
     *("MakeBorderMap", "MakeShrinkMap", "TextBorderMap", "TextShrinkMap"),

@@ -7,9 +7,10 @@ from ppocrv2_ext.config.consistency import find_conflicts, find_doubts
 from ppocrv2_ext.data.transforms import list_transforms
 
 DETECTOR, RECOGNIZER = "det/ch_PP-OCRv2_det_student_finetune", "rec/ch_PP-OCRv2_rec_finetune"
+CLASSIFIER = "cls/textline_orientation_lcnet"
 PAIR, CML = "rec/ch_PP-OCRv2_rec_distillation", "det/ch_PP-OCRv2_det_cml_finetune"
 WORK_ON_ANY_FORM = {"DecodeImage", "DetLabelEncode", "CTCLabelEncode", "TextLineEncode", "MultiLabelEncode"}
-WORK_ON_ANY_FORM |= {"RandomHalfTurn", "HalfTurnByName", "RandomSpan", "KeepKeys"}
+WORK_ON_ANY_FORM |= {"KeepKeys"}
 SCALES = {"name": "MultiScaleSampler", "scales": [[320, 32]], "first_bs": 8}
 
 
@@ -40,6 +41,13 @@ def test_what_works_on_a_scene_must_come_before_its_channels_go_first(name, firs
 def test_a_line_must_be_augmented_before_it_is_resized(name):
     (sentence,) = train_with(RECOGNIZER, ["DecodeImage", "TextLineResize", name, "TextLineEncode", "KeepKeys"])
     assert f"{name} must come before TextLineResize" in sentence
+
+
+@pytest.mark.parametrize("name", ["RandomHalfTurn", "HalfTurnByName", "RandomSpan"])
+@pytest.mark.parametrize("resize", ["TextLineResize", "RecResizeImg", "ClsResizeImg"])
+def test_a_line_must_be_turned_and_cut_before_it_is_resized(name, resize):
+    rule = f"Train.dataset.transforms: {name} must come before {resize}: it takes (H, W, 3) pixels."
+    assert train_with(CLASSIFIER, ["DecodeImage", "ClsLabelEncode", resize, name, "KeepKeys"]) == [rule]
 
 
 def test_each_transform_of_pictures_in_the_built_in_configs_may_not_go_to_the_end():
