@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ..config import networks, yaml_files
-from ..config.names import EXPORTED_AS, prepares_labels
+from ..data.transforms import list_originals, prepares_labels
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
@@ -90,7 +90,7 @@ def _with_known_steps(config: dict) -> dict:
     for step in dataset["transforms"]:
         ((name, arguments),) = step.items()
         if not prepares_labels(name):
-            known, *rest = EXPORTED_AS.get(name, (name,))
+            known, *rest = list_originals(name)
             steps += [{known: arguments}, *({other: None} for other in rest)]
     return {**config, "Eval": {**config["Eval"], "dataset": {**dataset, "transforms": steps}}}
 

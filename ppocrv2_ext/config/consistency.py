@@ -13,7 +13,7 @@ from typing import Any
 
 from ..data.line_shapes import FIRST_BATCH, SAMPLER, Lines, list_line_shapes
 from ..data.sources import MULTI_SCALE_SETS
-from ..data.transforms import list_transforms
+from ..data.transforms import Role, list_originals, list_players, list_transforms, plays
 from ..errors import did_you_mean
 from .components import list_components
 from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, LINE_BACKBONES, RECOGNITION_BATCH
@@ -25,33 +25,15 @@ STRIDE_ARGUMENTS = ("strides", "last_pool", "last_conv_stride", "large_stride", 
 STRIDE = 32  # pixels; the maps of a detector have the size of the picture only if its sides are multiples of this
 UDML_PAIR = ("Student", "Teacher")  # UDMLLoss.pair by default
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
-# Transforms that take lines as DecodeImage reads them, with three channels, to (channels, height, width) pixels.
-LINE_RESIZERS = ("RecResizeImg", "ClsResizeImg", "TextLineResize", "SVTRRecResizeImg")
-# Those of other recognizers of PaddleOCR, which make pictures of other channels, or several of a line.
-OTHER_LINE_RESIZERS = (
-    *("ABINetRecResizeImg", "GrayRecResizeImg", "PRENResizeImg", "RFLRecResizeImg", "RobustScannerRecResizeImg"),
-    *("SARRecResizeImg", "SPINRecResizeImg", "SRNRecResizeImg", "VLRecResizeImg"),
-)
 CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the labels of a classifier: their default
     "ClsLabelEncode": None,
-    "RandomHalfTurn": ["0", "180"],
-    "HalfTurnByName": ["0", "180"],
+    **{name: ["0", "180"] for name in list_players(Role.SETS_CLASS)},
 }
 CTC_BATCHES = {  # how a batch begins, by the transform that encodes its texts for CTC
     "CTCLabelEncode": RECOGNITION_BATCH,
-    "TextLineEncode": RECOGNITION_BATCH,
     "MultiLabelEncode": ("image", "label_ctc"),
 }
 EVALUATED_ENTRIES = 2  # of them, the image and the label, are used by an evaluation
-CHANNELS_FIRST = ("ToCHWImage", "NormalizeToCHW")  # after them a picture is (3, H, W)
-# Transforms that take (H, W, 3) pixels; of (3, H, W) they would make a picture of three rows, huge, of other colours or
-# none.
-CHANNELS_LAST = (
-    *(*LINE_RESIZERS, *CHANNELS_FIRST, "RecAug", "TextLineAugment", "RandomHalfTurn", "HalfTurnByName", "RandomSpan"),
-    *("DetResizeForTest", "IaaAugment", "CopyPaste", "TextCopyPaste", "KeepVisibleText"),
-    *("EastRandomCropData", "RandomSceneCrop", "RandomSceneWindow", "RandomTextWindow"),
-    *("MakeBorderMap", "MakeShrinkMap", "TextBorderMap", "TextShrinkMap"),
-)
 LINE_HEIGHT = 32  # pixels; the backbones of lines make one row of it
 LARGEST_BATCH = 64 * 2**30  # bytes
 METRIC_VALUES = {  # what each metric reports; Metric.main_indicator must be one of them, and is the first by default
@@ -190,8 +172,8 @@ def _check_detector_train_batch(config: dict) -> Iterator[str]:
     unpacks = config["Loss"].get("name") in ("DBLoss", "CMLLoss")
     if unpacks and keys is not None and keys != list(DETECTION_TRAIN_BATCH):
         yield f"Train.dataset.transforms.KeepKeys.keep_keys must be {', '.join(DETECTION_TRAIN_BATCH)}, got {keys!r}."
-    for name in ("EastRandomCropData", "RandomTextWindow", "RandomSceneCrop", "RandomSceneWindow"):
-        size = transforms.get(name, {}).get("size")
+    for name, arguments in transforms.items():
+        size = arguments.get("size") if Role.CROPS in plays(name) else None
         if isinstance(size, list) and any(isinstance(side, int) and side % STRIDE for side in size):
             yield f"Train.dataset.transforms.{name}.size must be multiples of {STRIDE}, got {size!r}."
 
@@ -201,7 +183,7 @@ def _check_recognizer_batches(config: dict) -> Iterator[str]:
     for mode, count in (("Train", None), ("Eval", EVALUATED_ENTRIES)):
         keys = _find_keep_keys(config, mode)
         for name in _map_transforms(config, mode):
-            begin = list(CTC_BATCHES.get(name, ()))[:count]
+            begin = list(CTC_BATCHES.get(list_originals(name)[0], ()))[:count]
             # Of a batch without its image in front, _check_image_first has told.
             if isinstance(keys, list) and keys[:1] == begin[:1] and keys[: len(begin)] != begin:
                 yield (
@@ -212,7 +194,7 @@ def _check_recognizer_batches(config: dict) -> Iterator[str]:
 
 def _check_decoder(config: dict) -> Iterator[str]:
     """What is trained with labels for CTC is decoded as CTC. Another decoder may run, and reads "aabb" for "ab"."""
-    encoder = next((name for name in _map_transforms(config, "Train") if name in CTC_BATCHES), None)
+    encoder = next((name for name in _map_transforms(config, "Train") if list_originals(name)[0] in CTC_BATCHES), None)
     decoder = config["PostProcess"].get("name")
     if encoder and "CTC" not in str(decoder):
         yield f"PostProcess.name must be a decoder of CTC, such as CTCLabelDecode, after {encoder}, got {decoder!r}."
@@ -231,10 +213,10 @@ def _check_order_of_transforms(config: dict) -> Iterator[str]:
         entries = [name for name, _ in list_transforms(config[mode]["dataset"])]
         if "KeepKeys" in entries and entries[-1] != "KeepKeys":
             yield f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch, got {entries[-1]}."
-        turns = (*CHANNELS_FIRST, *LINE_RESIZERS)
-        first = next((index for index, name in enumerate(entries) if name in turns), len(entries))
+        roles = [plays(name) for name in entries]
+        first = next((index for index, each in enumerate(roles) if Role.PUTS_CHANNELS_FIRST in each), len(entries))
         for name in entries[first + 1 :]:
-            if name in CHANNELS_LAST:
+            if Role.TAKES_PICTURE in plays(name):
                 yield f"{mode}.dataset.transforms: {name} must come before {entries[first]}: it takes (H, W, 3) pixels."
 
 
@@ -246,7 +228,7 @@ def _check_input_channels(config: dict) -> Iterator[str]:
             yield f"{mode}.dataset.transforms.DecodeImage.img_mode must be BGR or RGB, got 'GRAY': {reason}"
     for mode, lines in _list_lines(config):
         transforms = _map_transforms(config, mode)
-        is_grey = lines.maker not in LINE_RESIZERS or "GrayImageChannelFormat" in transforms
+        is_grey = Role.RESIZES_LINE not in plays(lines.maker) or "GrayImageChannelFormat" in transforms
         if lines.shape[0] != 3 and "DecodeImage" in transforms and not is_grey:
             yield f"{lines.key} must begin with 3, got {list(lines.shape)}: {reason}"
 
@@ -310,7 +292,7 @@ def _check_resizing_set(config: dict) -> Iterator[str]:
     for mode in ("Train", "Eval"):
         dataset = config[mode]["dataset"].get("name")
         for name in _map_transforms(config, mode) if dataset in MULTI_SCALE_SETS else ():
-            if name in (*LINE_RESIZERS, *OTHER_LINE_RESIZERS, *CHANNELS_FIRST):
+            if plays(name) & {Role.NORMALISES, Role.PUTS_CHANNELS_FIRST}:
                 yield f"{mode}.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
 
 

@@ -1,4 +1,4 @@
-"""The names that configs, transforms and losses have to agree on, each stated once."""
+"""The names that configs and losses have to agree on, each stated once."""
 
 from __future__ import annotations
 
@@ -11,25 +11,6 @@ DB_MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
 DETECTION_TRAIN_BATCH = ("image", *DB_MAPS)
 DETECTION_EVAL_BATCH = ("image", "shape", "polys", "ignore_tags")
 RECOGNITION_BATCH = ("image", "label", "length")
-
-# Transforms that the shipped configs have in place of PaddleOCR's. They take the same arguments, so `-o` finds them by
-# the name of PaddleOCR's too.
-SUBSTITUTES = {
-    "RecAug": ("TextLineAugment",),
-    "RecResizeImg": ("TextLineResize",),
-    "CTCLabelEncode": ("TextLineEncode",),
-    "IaaAugment": ("RandomSceneCrop", "RandomSceneWindow"),
-    "EastRandomCropData": ("RandomSceneCrop",),
-    "RandomTextWindow": ("RandomSceneWindow",),
-    "MakeBorderMap": ("TextBorderMap",),
-    "MakeShrinkMap": ("TextShrinkMap",),
-    "NormalizeImage": ("NormalizeToCHW",),
-}
-
-# What a folder of an exported model calls a transform of this package: by names that other programs know.
-EXPORTED_AS = {"TextLineResize": ("RecResizeImg",), "NormalizeToCHW": ("NormalizeImage", "ToCHWImage")}
-# Transforms of this package that prepare labels. The names of PaddleOCR's end in LabelEncode.
-LABEL_TRANSFORMS = ("TextLineEncode", "HalfTurnByName")
 
 # The keys of Global that say which class is which character.
 DICTIONARY_KEYS = ("character_dict_path", "use_space_char")
@@ -81,11 +62,6 @@ LOADER_KEYS = REQUIRED_LOADER_KEYS | {"use_shared_memory", "collate_fn"}
 
 SINGLE_NETWORK_KEYS = {*NETWORK_KEYS, *NETWORK_OPTIONS}
 MEMBER_KEYS = {*NETWORK_KEYS, *MEMBER_OPTIONS}  # of one network of several
-
-
-def prepares_labels(transform: str) -> bool:
-    """Whether a transform of this name prepares labels or test samples, so that reading does without it."""
-    return transform.endswith("LabelEncode") or transform in LABEL_TRANSFORMS
 
 
 def list_dataset_keys(dataset: dict) -> set[str]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from ..data.transforms import SUBSTITUTES
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
-from .names import SUBSTITUTES
 from .yaml_loader import parse
 
 MOST_BYTES = 256_000  # of a file; the largest config of PaddleOCR has 10 kB

@@ -11,7 +11,7 @@ from .findings import Rules
 from .frames import Frames
 from .images import MOST_PIXELS
 from .labels import Form, LabelCheck, check_class_label, check_detection_label, check_recognition_label
-from .transforms import list_transforms
+from .transforms import Role, list_originals, list_players, list_transforms
 
 # The characters of PaddleOCR's recognizers whose config names no dictionary.
 DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -28,7 +28,6 @@ class TextEncoder(NamedTuple):
 
 TEXT_ENCODERS = {
     "CTCLabelEncode": TextEncoder(0, True),
-    "TextLineEncode": TextEncoder(0, True),
     "MultiLabelEncode": TextEncoder(2, True),  # CTC in its first branch; its second takes fewer
     "SARLabelEncode": TextEncoder(2, False),
     "NRTRLabelEncode": TextEncoder(2, False),
@@ -69,7 +68,7 @@ def choose_label_checker(
         note = f"{mode}: labels are not checked{no_effect}: no transform is one of {', '.join(LABEL_CHECKERS)}."
         return _accept_any_label, rules, note
     # In PaddleOCR, Global wins over the arguments of a transform.
-    options = {**dict(list_transforms(dataset))[encoder], **settings}
+    options = {**_map_originals(dataset)[encoder], **settings}
     if encoder in TEXT_ENCODERS:
         rules = rules._replace(frames=frames)
     return *LABEL_CHECKERS[encoder](encoder, options, rules), None
@@ -82,8 +81,13 @@ def is_read_by_ctc(dataset: Mapping[str, Any]) -> bool:
 
 
 def _find_encoder(dataset: Mapping[str, Any]) -> str | None:
-    transforms = dict(list_transforms(dataset))
+    transforms = _map_originals(dataset)
     return next((name for name in LABEL_CHECKERS if name in transforms), None)
+
+
+def _map_originals(dataset: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{transform: its arguments}, by the name of the transform that it stands for."""
+    return {list_originals(name)[0]: arguments for name, arguments in list_transforms(dataset)}
 
 
 def _for_scenes(encoder: str, options: Mapping[str, Any], rules: Rules) -> tuple[LabelChecker, Rules]:
@@ -131,7 +135,6 @@ LABEL_CHECKERS: dict[str, Callable[[str, Mapping, Rules], tuple[LabelChecker, Ru
     "DetLabelEncode": _for_scenes,
     **dict.fromkeys(TEXT_ENCODERS, _for_texts),
     # Before ClsLabelEncode: these transforms replace any label by the class.
-    "RandomHalfTurn": _for_any_label,
-    "HalfTurnByName": _for_any_label,
+    **dict.fromkeys(list_players(Role.SETS_CLASS), _for_any_label),
     "ClsLabelEncode": _for_classes,
 }

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .sources import MULTI_SCALE_SETS
-from .transforms import list_transforms
+from .transforms import Role, list_transforms, plays
 
 SAMPLER = "MultiScaleSampler"  # of PaddleOCR; it draws the size of each batch
 WIDEST = 480.0  # pixels: the default of its `max_w`
 FIRST_BATCH = 128  # lines: the default of its `first_bs`
 DIVISORS = [8, 16]  # of widths and heights: the default of its `divided_factor`
-CHANNELS_LAST = ("RecConAug",)  # transforms whose `image_shape` is (height, width, channels) of lines that they join
 
 
 class Lines(NamedTuple):
@@ -35,7 +34,7 @@ def list_line_shapes(config: Mapping[str, Any], mode: str) -> list[Lines]:
     for name, arguments in reversed(list_transforms(dataset)):
         shape = arguments.get("image_shape")
         is_shape = isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape)
-        if is_shape and name not in CHANNELS_LAST:
+        if is_shape and Role.JOINS_LINES not in plays(name):  # it has the (height, width, channels) of what it joins
             return [Lines(f"{mode}.dataset.transforms.{name}.image_shape", tuple(shape), name)]
     return []
 

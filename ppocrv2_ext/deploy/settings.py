@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from ..checkpoints import published
 from ..config import expressions, yaml_files
-from ..config.names import prepares_labels
 from ..config.values import ARGUMENTS, find_wrong_values
+from ..data.transforms import prepares_labels
 from ..errors import UserError
 from ..files import PathLike
 from .model_folder import clean_characters, find_description, read_yaml

@@ -22,6 +22,7 @@ import numpy as np
 import paddle
 
 from ...data.images import JPEG, Limits, check_image_bytes
+from ...data.transforms import list_originals
 from ...errors import UserError
 from ...plugins.copy_paste.late import LatePicture
 
@@ -36,7 +37,6 @@ REFUSALS = {  # transform: what is wrong with a sample for which it returns None
     "DecodeImage": "it cannot be decoded as an image",
     "DetLabelEncode": "its label has no text region",
     "CTCLabelEncode": "its text is empty, longer than max_text_length or without a character of the dictionary",
-    "TextLineEncode": "its text is empty, longer than max_text_length or without a character of the dictionary",
     "ClsLabelEncode": "its label is not in label_list",
 }
 READ_ERRORS = {  # exception that PaddleOCR's dataset raises before the transforms: what is wrong with the sample
@@ -222,7 +222,7 @@ def name_failing_transform(transform: Callable) -> Callable:
             except Exception as error:
                 raise SampleError(f"{name} failed: {_summarise(error)}") from error
             if data is None:
-                raise SampleError(REFUSALS.get(name, f"{name} leaves it out"))
+                raise SampleError(REFUSALS.get(list_originals(name)[0], f"{name} leaves it out"))
         return data
 
     return transform_or_raise

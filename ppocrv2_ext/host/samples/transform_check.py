@@ -20,16 +20,15 @@ import cv2
 import numpy as np
 
 from ...data.dictionary import read_dictionary
+from ...data.label_rules import TEXT_ENCODERS
 from ...data.line_shapes import FIRST_BATCH, list_line_shapes
 from ...data.sources import CHECKED_SETS, LMDB_SETS, MULTI_SCALE_SETS
+from ...data.transforms import list_originals
 from ...errors import UserError, summarise
 from .loader import list_compact
 
 SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
 SEED = 7
-TEXT_ENCODERS = ("CTCLabelEncode", "TextLineEncode", "MultiLabelEncode", "SARLabelEncode", "NRTRLabelEncode")
-CLASS_ENCODERS = ("ClsLabelEncode",)
-SCENE_ENCODERS = ("DetLabelEncode",)
 
 
 def require_usable_transforms(config: dict, mode: str) -> None:
@@ -114,16 +113,15 @@ def _same_generators() -> Iterator[None]:
 
 def _make_label(config: dict, entries: list[dict]) -> str | None:
     """A label that the encoder among the transforms takes; None if it is not known."""
-    arguments = {name: given or {} for entry in entries for name, given in entry.items()}
+    arguments = {list_originals(name)[0]: given or {} for entry in entries for name, given in entry.items()}
     settings = config["Global"]
-    if any(name in arguments for name in SCENE_ENCODERS):
+    if "DetLabelEncode" in arguments:
         boxes = [[[20, 20], [90, 20], [90, 60], [20, 60]], [[20, 150], [110, 150], [110, 190], [20, 190]]]
         return json.dumps([{"transcription": "ab", "points": box} for box in boxes])
-    for name in CLASS_ENCODERS:
-        if name in arguments:
-            labels = {**arguments[name], **settings}.get("label_list")
-            return str(labels[0]) if isinstance(labels, list) and labels else None
-    if any(name in arguments for name in TEXT_ENCODERS):
+    if "ClsLabelEncode" in arguments:
+        labels = {**arguments["ClsLabelEncode"], **settings}.get("label_list")
+        return str(labels[0]) if isinstance(labels, list) and labels else None
+    if not TEXT_ENCODERS.keys().isdisjoint(arguments):
         dictionary = settings.get("character_dict_path")
         characters = read_dictionary(dictionary, space=False)[1:] if dictionary else ["a"]
         # From the end: PaddleOCR takes a byte-order mark for a part of the first one.

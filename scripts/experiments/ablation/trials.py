@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from ppocrv2_ext.checkpoints.paths import with_suffix
 from ppocrv2_ext.commands.requirements import weights_file
 from ppocrv2_ext.config import vocabulary, yaml_files
-from ppocrv2_ext.config.names import SUBSTITUTES
 from ppocrv2_ext.config.networks import networks, trainable_networks
 from ppocrv2_ext.config.numbers import is_number
 from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.transforms import SUBSTITUTES
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.files import PathLike, sha256
 
