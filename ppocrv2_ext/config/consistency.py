@@ -34,6 +34,25 @@ CTC_BATCHES = {  # how a batch begins, by the transform that encodes its texts f
     "MultiLabelEncode": ("image", "label_ctc"),
 }
 EVALUATED_ENTRIES = 2  # of them, the image and the label, are used by an evaluation
+ONCE = {  # what two transforms of a data set may not both do, and why
+    Role.ENCODES_LABEL: "labels are encoded only once",
+    Role.SETS_CLASS: "a line is turned only once",
+    Role.NORMALISES: "pixels are normalised only once",
+    Role.PUTS_CHANNELS_FIRST: "channels go first only once",
+    Role.RESIZES_SCENE: "an evaluation knows only the last resize",
+}
+ORDER = (  # (what comes first, what comes later, why)
+    (Role.DECODES, Role.TAKES_PICTURE, "it makes pixels of a file"),
+    (Role.MAKES_OUTLINES, Role.READS_OUTLINES, "it says where text is"),
+    (Role.TAKES_PICTURE, Role.PUTS_CHANNELS_FIRST, "it takes (H, W, 3) pixels"),
+    (Role.TAKES_PIXELS, Role.NORMALISES, "it takes pixels as they were read"),
+    (Role.SETS_CLASS, Role.ENCODES_LABEL, "it sets the label"),
+    (Role.SETS_CLASS, Role.AUGMENTS_LINE, "after it, the edges of a line show whether it was turned"),
+    (Role.JOINS_LINES, Role.ENCODES_LABEL, "it joins texts"),
+    (Role.MOVES_TEXT, Role.MAKES_MAPS, "the maps show where text is"),
+    (Role.MOVES_TEXT, Role.NOTES_FRAME, "the maps are cut at the edges of the picture that is there then"),
+    (Role.READS_OUTLINES, Role.RESIZES_SCENE, "the outlines of text are not resized with it"),
+)
 LINE_HEIGHT = 32  # pixels; the backbones of lines make one row of it
 LARGEST_BATCH = 64 * 2**30  # bytes
 METRIC_VALUES = {  # what each metric reports; Metric.main_indicator must be one of them, and is the first by default
@@ -208,16 +227,26 @@ def _list_lines(config: dict) -> Iterator[tuple[str, Lines]]:
 
 
 def _check_order_of_transforms(config: dict) -> Iterator[str]:
-    """KeepKeys makes the batch, so it is last; what works on pixels comes before the channels go first."""
+    """Transforms work on what those before them have made. A wrong order seldom fails, and makes wrong samples."""
     for mode in ("Train", "Eval"):
         entries = [name for name, _ in list_transforms(config[mode]["dataset"])]
         if "KeepKeys" in entries and entries[-1] != "KeepKeys":
             yield f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch, got {entries[-1]}."
-        roles = [plays(name) for name in entries]
-        first = next((index for index, each in enumerate(roles) if Role.PUTS_CHANNELS_FIRST in each), len(entries))
-        for name in entries[first + 1 :]:
-            if Role.TAKES_PICTURE in plays(name):
-                yield f"{mode}.dataset.transforms: {name} must come before {entries[first]}: it takes (H, W, 3) pixels."
+        for index, name in enumerate(entries):
+            for sentence in itertools.islice(_find_misplacements(name, entries[:index]), 1):
+                yield f"{mode}.dataset.transforms: {sentence}"
+
+
+def _find_misplacements(name: str, before: list[str]) -> Iterator[str]:
+    """What is wrong with a transform behind those ``before`` it."""
+    for role, reason in ONCE.items():
+        for other in before if role in plays(name) else ():
+            if role in plays(other):
+                yield f"{name} follows {'another' if other == name else other}, and {reason}; leave one of them out."
+    for first, later, reason in ORDER:
+        for other in before if first in plays(name) else ():
+            if later in plays(other) and other != name:
+                yield f"{name} must come before {other}: {reason}."
 
 
 def _check_input_channels(config: dict) -> Iterator[str]:

@@ -14,7 +14,6 @@ from .networks import networks
 
 LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
 ACCELERATORS = ("gpu", "xpu", "npu", "mlu", "gcu", "metax_gpu", "iluvatar_gpu")  # of Global.use_gpu and so on
-NO_PICTURE_AFTER = ("NormalizeImage", "NormalizeToCHW", "ToCHWImage", "KeepKeys")  # what follows is no (H, W, 3) pixels
 
 # Keys whose default holds if they are null, as after `-o Global.seed=`. PaddleOCR would take null for a value and stop.
 LEFT_OUT_IF_NULL = {"Global": ("seed",), "Optimizer": ("clip_norm", "clip_norm_global")}
@@ -138,7 +137,4 @@ def _find_copy_paste(mode: str, names: list[str]) -> int | None:
         raise UserError(f"{where}, got {', '.join(names)}.")
     if index != names.index(LABEL_ENCODER) + 1:
         raise UserError(f"{where}, before anything that crops or pads; move it there from number {index + 1}.")
-    early = [name for name in names[:index] if name in NO_PICTURE_AFTER]
-    if early:
-        raise UserError(f"{where}, and {early[0]} must come later: it leaves no picture to paste on.")
     return index

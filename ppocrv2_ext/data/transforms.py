@@ -43,10 +43,12 @@ class Role(Enum):
     JOINS_LINES = "puts pictures and their texts together"
     RESIZES_LINE = "makes lines of one height, with the three channels of the picture"
     # of scenes
+    MAKES_OUTLINES = "says where text is"
     READS_OUTLINES = "reads where text is"
     MOVES_TEXT = "moves text, or adds some"
     CROPS = "makes pictures of `size`"
     MAKES_MAPS = "makes maps of where text is"
+    NOTES_FRAME = "says where in its window the picture ends"
     RESIZES_SCENE = "resizes a picture and leaves the outlines of its text"
 
 
@@ -55,7 +57,7 @@ LINE = {*PIXELS, Role.NORMALISES, Role.PUTS_CHANNELS_FIRST}
 SCENE = {*PIXELS, Role.READS_OUTLINES}
 MAP = {Role.TAKES_PICTURE, Role.READS_OUTLINES, Role.MAKES_MAPS}
 
-# {transform: its roles}. A transform that STANDS_FOR others has theirs. One that ends in LabelEncode encodes labels.
+# {transform: its roles}. A transform that STANDS_FOR others has theirs too. What ends in LabelEncode encodes labels.
 ROLES: dict[str, set[Role]] = {
     "DecodeImage": {Role.DECODES},
     "NormalizeImage": {Role.NORMALISES},
@@ -86,6 +88,7 @@ ROLES: dict[str, set[Role]] = {
     "SRNRecResizeImg": LINE,
     "VLRecResizeImg": LINE,
     # scenes
+    "DetLabelEncode": {Role.MAKES_OUTLINES},
     "CopyPaste": {*SCENE, Role.MOVES_TEXT},
     "TextCopyPaste": {*SCENE, Role.MOVES_TEXT},
     "IaaAugment": {*SCENE, Role.MOVES_TEXT},
@@ -93,6 +96,7 @@ ROLES: dict[str, set[Role]] = {
     "RandomCrop": {*SCENE, Role.MOVES_TEXT, Role.CROPS},
     "EastRandomCropData": {*SCENE, Role.MOVES_TEXT, Role.CROPS},
     "RandomTextWindow": {*SCENE, Role.CROPS},  # cuts the maps too
+    "RandomSceneWindow": {Role.NOTES_FRAME},
     "KeepVisibleText": {Role.TAKES_PICTURE, Role.READS_OUTLINES},
     "MakeBorderMap": MAP,
     "MakeShrinkMap": MAP,
@@ -114,7 +118,7 @@ def plays(name: str) -> frozenset[Role]:
     """The roles of a transform; none if nothing is known of it."""
     originals = list_originals(name)
     encodes = {Role.ENCODES_LABEL} if originals[0].endswith("LabelEncode") else set()
-    return frozenset(encodes.union(*(ROLES.get(each, ()) for each in originals)))
+    return frozenset(encodes.union(*(ROLES.get(each, ()) for each in {name, *originals})))
 
 
 def list_players(role: Role) -> list[str]:

@@ -154,7 +154,7 @@ PARTS = [
     (DET, ["Eval.dataset.transforms.NormalizeImage.mean=[0.5, 0.5]"], "NormalizeImage cannot be built"),
     (DET, [f"Train.dataset.transforms={WITHOUT_MAPS}"], "KeepKeys fails on a sound picture"),
     (REC, [f"Train.dataset.transforms={WITHOUT_RESIZE}"], "pictures of several sizes"),
-    (REC, ["Train.dataset.transforms.1={{ToCHWImage: }}"], "must come before ToCHWImage"),
+    (REC, ["Train.dataset.transforms.1={{ToCHWImage: }}"], "follows ToCHWImage, and channels go first only once"),
 ]
 
 

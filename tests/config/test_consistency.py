@@ -47,7 +47,107 @@ def test_a_line_must_be_augmented_before_it_is_resized(name):
 @pytest.mark.parametrize("resize", ["TextLineResize", "RecResizeImg", "ClsResizeImg"])
 def test_a_line_must_be_turned_and_cut_before_it_is_resized(name, resize):
     rule = f"Train.dataset.transforms: {name} must come before {resize}: it takes (H, W, 3) pixels."
-    assert train_with(CLASSIFIER, ["DecodeImage", "ClsLabelEncode", resize, name, "KeepKeys"]) == [rule]
+    assert train_with(CLASSIFIER, ["DecodeImage", resize, name, "ClsLabelEncode", "KeepKeys"]) == [rule]
+
+
+@pytest.mark.parametrize(
+    ("transforms", "expected"),
+    [
+        # the turn of a line
+        ("ClsLabelEncode RandomHalfTurn", "RandomHalfTurn must come before ClsLabelEncode: it sets the label."),
+        ("ClsLabelEncode HalfTurnByName", "HalfTurnByName must come before ClsLabelEncode: it sets the label."),
+        (
+            "HalfTurnByName RandomHalfTurn ClsLabelEncode",
+            "RandomHalfTurn follows HalfTurnByName, and a line is turned only once; leave one of them out.",
+        ),
+        (
+            "HalfTurnByName HalfTurnByName ClsLabelEncode",
+            "HalfTurnByName follows another, and a line is turned only once; leave one of them out.",
+        ),
+        (
+            "TextLineAugment RandomHalfTurn ClsLabelEncode",
+            "RandomHalfTurn must come before TextLineAugment: after it, the edges of a line show whether it was"
+            " turned.",
+        ),
+        # labels
+        ("CTCLabelEncode RecConAug RecResizeImg", "RecConAug must come before CTCLabelEncode: it joins texts."),
+        (
+            "TextLineEncode CTCLabelEncode RecResizeImg",
+            "CTCLabelEncode follows TextLineEncode, and labels are encoded only once; leave one of them out.",
+        ),
+        ("IaaAugment DetLabelEncode", "DetLabelEncode must come before IaaAugment: it says where text is."),
+        (
+            "DetLabelEncode IaaAugment DetLabelEncode",
+            "DetLabelEncode follows another, and labels are encoded only once; leave one of them out.",
+        ),
+        # numbers in place of pixels
+        ("NormalizeImage RecAug", "RecAug must come before NormalizeImage: it takes pixels as they were read."),
+        (
+            "NormalizeImage TextCopyPaste",
+            "TextCopyPaste must come before NormalizeImage: it takes pixels as they were read.",
+        ),
+        (
+            "NormalizeImage ClsLabelEncode RecResizeImg",
+            "RecResizeImg follows NormalizeImage, and pixels are normalised only once; leave one of them out.",
+        ),
+        (
+            "NormalizeImage ToCHWImage NormalizeImage",
+            "NormalizeImage follows another, and pixels are normalised only once; leave one of them out.",
+        ),
+        ("SARRecResizeImg RecAug", "RecAug must come before SARRecResizeImg: it takes (H, W, 3) pixels."),
+        # scenes
+        (
+            "MakeBorderMap IaaAugment MakeShrinkMap",
+            "IaaAugment must come before MakeBorderMap: the maps show where text is.",
+        ),
+        (
+            "TextShrinkMap RandomSceneWindow",
+            "RandomSceneWindow must come before TextShrinkMap: the maps show where text is.",
+        ),
+        (
+            "RandomSceneWindow IaaAugment TextShrinkMap",
+            "IaaAugment must come before RandomSceneWindow: the maps are cut at the edges of the picture that is there"
+            " then.",
+        ),
+        (
+            "DetResizeForTest KeepVisibleText",
+            "KeepVisibleText must come before DetResizeForTest: the outlines of text are not resized with it.",
+        ),
+        (
+            "DetResizeForTest DetResizeForTest",
+            "DetResizeForTest follows another, and an evaluation knows only the last resize; leave one of them out.",
+        ),
+    ],
+)
+def test_an_order_of_transforms_that_makes_wrong_samples_is_refused_in_one_sentence(transforms, expected):
+    sentences = train_with(RECOGNIZER, ["DecodeImage", *transforms.split(), "KeepKeys"])
+    assert sentences == [f"Train.dataset.transforms: {expected}"]
+
+
+def test_what_takes_pixels_comes_after_the_file_is_decoded():
+    sentences = train_with(
+        CLASSIFIER, ["RandomHalfTurn", "ClsLabelEncode", "DecodeImage", "TextLineResize", "KeepKeys"]
+    )
+    assert sentences == [
+        "Train.dataset.transforms: DecodeImage must come before RandomHalfTurn: it makes pixels of a file."
+    ]
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        "DecodeImage DetLabelEncode IaaAugment MakeShrinkMap MakeBorderMap NormalizeImage ToCHWImage KeepKeys",
+        "DecodeImage IaaAugment MakeBorderMap MakeShrinkMap RandomTextWindow NormalizeToCHW KeepKeys",
+        "DetLabelEncode DecodeImage IaaAugment IaaAugment RandomSceneWindow KeepVisibleText TextBorderMap KeepKeys",
+        "DecodeImage DetResizeForTest NormalizeImage DetLabelEncode ToCHWImage KeepKeys",
+        "DecodeImage RecConAug RecAug RecAug RecResizeImg CTCLabelEncode KeepKeys",
+        "DecodeImage RandomSpan RandomHalfTurn ClsLabelEncode TextLineAugment TextLineResize KeepKeys",
+        "DecodeImage ToCHWImage NormalizeImage KeepKeys",
+        "DecodeImage IaaAugment CTCLabelEncode RecResizeImg KeepKeys",
+    ],
+)
+def test_an_order_that_makes_the_same_samples_is_accepted(transforms):
+    assert train_with(RECOGNIZER, transforms.split()) == []
 
 
 def test_each_transform_of_pictures_in_the_built_in_configs_may_not_go_to_the_end():

@@ -67,7 +67,6 @@ def test_paddleocr_is_told_where_copy_paste_stands():
         (["DecodeImage", "DetLabelEncode", "IaaAugment", "TextCopyPaste"], {}, "from number 4"),
         (["DecodeImage", "TextCopyPaste"], {}, "right after DetLabelEncode, got DecodeImage"),
         (["DetLabelEncode", "TextCopyPaste", "TextCopyPaste"], {}, "must stand once"),
-        (["DecodeImage", "NormalizeImage", "DetLabelEncode", "TextCopyPaste"], {}, "NormalizeImage must come later"),
         (["DecodeImage", "DetLabelEncode", "TextCopyPaste"], {"ext_op_transform_idx": 3}, "must be 2, .* got 3"),
     ],
 )
