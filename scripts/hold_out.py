@@ -9,6 +9,7 @@ Writes DIR/train.txt and DIR/val.txt in UTF-8, and overwrites neither. The names
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 import click
 from experiments.folders import write_new
 
-from ppocrv2_ext.data.label_files import read_entries
+from ppocrv2_ext.data.label_files import list_images, read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.errors import UserError
 
@@ -34,6 +35,7 @@ def split_lines(lines: Sequence[str], share: float, seed: int, pattern: str) -> 
         seed: the same seed draws the same groups.
         pattern: a regular expression. Lines stay together if its first group (...) finds the same text in the names
             of their images, such as the page that they were cut from. A name that it does not match is a group alone.
+            ``./a.png`` counts as ``a.png``. A line that names several images joins their groups.
     Returns:
         (lines to train on, lines to validate on), each in the order of the file.
     Raises:
@@ -60,9 +62,30 @@ def _find_groups(lines: Sequence[str], pattern: str) -> list[str]:
         raise UserError(f"--group {pattern!r} is no regular expression: {error}.") from None
     if not expression.groups:
         raise UserError(f"--group {pattern!r} has no (...) around the part that lines of one group share.")
-    images = [line.partition("\t")[0] for line in lines]
-    matches = [expression.search(image) for image in images]
-    return [match[1] if match and match[1] is not None else image for match, image in zip(matches, images)]
+
+    def find_group(image: str) -> str:
+        match = expression.search(image)
+        return match[1] if match and match[1] is not None else image
+
+    images = [map(os.path.normpath, list_images(line.partition("\t")[0])) for line in lines]
+    return _join([list(map(find_group, names)) for names in images])
+
+
+def _join(groups: Sequence[Sequence[str]]) -> list[str]:
+    """One group for each line, from those of its images: the least of all that are joined with them by any line."""
+    above: dict[str, str] = {}  # {group: a lesser one that it is joined with}
+
+    def find_least(group: str) -> str:
+        while group in above:
+            group = above[group]
+        return group
+
+    for first, *others in groups:
+        for other in others:
+            least, greater = sorted((find_least(first), find_least(other)))
+            if least != greater:
+                above[greater] = least
+    return [find_least(first) for first, *_ in groups]
 
 
 def read_label_lines(file: Path) -> list[str]:

@@ -90,14 +90,16 @@ def _entry(file: Path, number: int, line: bytes, delimiter: str, with_sizes: boo
         return without_sample(text, "no-tab")
     label, more, rest = rest.partition(delimiter)
     if not with_sizes:
-        return Entry(file, number, text, name, _images(name), label, (*reasons, "more-columns") if more else reasons)
+        return Entry(
+            file, number, text, name, list_images(name), label, (*reasons, "more-columns") if more else reasons
+        )
     columns = tuple(rest.split(delimiter))
     if len(columns) != 2 or not all(SIZE_COLUMNS.fullmatch(column) and float(column) for column in columns):
         return without_sample(text, "no-size")
-    return Entry(file, number, text, name, _images(name), label, reasons, columns)
+    return Entry(file, number, text, name, list_images(name), label, reasons, columns)
 
 
-def _images(name: str) -> tuple[str, ...]:
+def list_images(name: str) -> tuple[str, ...]:
     """The image names in `a.jpg` or `["a.jpg", "b.jpg"]`."""
     if name.startswith("["):
         try:

@@ -56,8 +56,8 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
     """
     entries = [entry for entry in read_entries(data) if not entry.is_blank]
     folder = Path(data_dir) if data_dir else Path(data).parent
-    samples: dict[Path, Sample] = {}
-    firsts: dict[Path, Entry] = {}
+    samples: dict[str, Sample] = {}  # by path without . and ..
+    firsts: dict[str, Entry] = {}
     problems = []
     for entry in entries:
         try:
@@ -66,9 +66,10 @@ def read_samples(data: PathLike, data_dir: PathLike | None, kind: str, count: in
             problems.append(f"{entry.place}: {error}")
             continue
         for sample in found:
-            first = firsts.setdefault(sample.path, entry)
+            path = os.path.normpath(sample.path)
+            first = firsts.setdefault(path, entry)
             if first is entry:
-                samples[sample.path] = sample
+                samples[path] = sample
             elif first.label != entry.label:  # a line that stands twice weighs twice in a training, and is no problem
                 problems.append(
                     f"{entry.place}: {sample.path} has another label at {first.place}; label it in one line"

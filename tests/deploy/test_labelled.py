@@ -161,6 +161,12 @@ class TestSamples:
         ]
         assert problems == []
 
+    @pytest.mark.parametrize("name", ["./1.png", ".//1.png", "w/../1.png"])
+    def test_another_spelling_of_a_picture_is_the_same_picture(self, write, name):
+        samples, problems = read_samples(write(f"1.png\tx\n{name}\tx\n".encode()), None, "rec")
+        assert [sample.name for sample in samples] == ["1.png"]
+        assert problems == []
+
     def test_a_picture_with_two_labels_is_told(self, write, tmp_path):
         file = write(b"1.png\tx\n1.png\ty\n")
         samples, problems = read_samples(file, None, "rec")

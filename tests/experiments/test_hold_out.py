@@ -1,6 +1,7 @@
 """A label file split for validation: counts by hand, groups that stay together, files that stay as they are."""
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,25 @@ class TestSplitLines:
         train, validation = split_lines([*LINES, *repeated], 0.5, 1, EVERY_LINE)
         images = [{line.partition("\t")[0] for line in part} for part in (train, validation)]
         assert images[0].isdisjoint(images[1])
+
+    @pytest.mark.parametrize("spelling", ["./{}", "w/../{}", "w//../{}", '["{}", "b/{}"]', '["b/{}", "./{}"]'])
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_picture_is_in_one_part_however_it_is_named(self, spelling, seed):
+        names = [f"{number}.png" for number in range(20)]
+        lines = [f"{name}\ttext" for name in names] + [f"{spelling.replace('{}', name)}\ttext" for name in names]
+        train, validation = split_lines(lines, 0.3, seed, EVERY_LINE)
+        assert (len(train), len(validation)) == (2 * 14, 2 * 6)
+        found = [
+            {name for name in names if any(re.search(rf"\b{name}", line) for line in part)}
+            for part in (train, validation)
+        ]
+        assert found[0].isdisjoint(found[1])
+
+    def test_a_line_of_several_pictures_joins_their_groups(self):
+        # a - b - c are one group by two lines, d is another one.
+        lines = ["a_1\tx", '["a_2", "b_1"]\tx', '["c_1", "b_2"]\tx', "c_3\tx", "d_1\tx"]
+        train, validation = split_lines(lines, 0.5, 1, PAGE)
+        assert sorted((len(train), len(validation))) == [1, 4]
 
     def test_a_name_that_the_pattern_does_not_match_is_a_group_alone(self):
         # Three groups, of 1, 1 and 3 lines; two of them validate.
