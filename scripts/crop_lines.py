@@ -103,11 +103,15 @@ def cut_lines(picture: np.ndarray, boxes: Sequence[Box]) -> Iterator[Cut]:
 def _find_fault(points: Any, text: Any, size: tuple[int, int]) -> str | None:
     """What is wrong with a box and what to do; None if nothing is. ``size`` is the (width, height) of its picture."""
     if not isinstance(text, str):
-        return 'the transcription must be a text such as "total"; write the text, or ### if nobody knows it'
+        return _describe("not-a-text")
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "the transcription must not have half of a surrogate pair; write the text again"
     reason, _ = check_polygon(points, size)
-    return f"{REASONS[reason].rule}; {REASONS[reason].advice}" if reason else None
+    return _describe(reason) if reason else None
+
+
+def _describe(reason: str) -> str:
+    return f"{REASONS[reason].rule}; {REASONS[reason].advice}"
 
 
 def choose_corners(outline: np.ndarray) -> np.ndarray:

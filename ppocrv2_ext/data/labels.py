@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import shorten, summarise
 from .polygons import are_finite, check_polygon, read_corners
+from .reasons import REASONS
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide
 IGNORED_TEXTS = ("*", "###")  # PaddleOCR's DetLabelEncode ignores a box with one of these texts
@@ -23,7 +24,7 @@ Form = Literal["NFC", "NFKC"]
 class LabelCheck(NamedTuple):
     """What is wrong with a label, what to use in its place, and what it holds."""
 
-    reasons: tuple[str, ...]  # one for each broken box of a scene
+    reasons: tuple[str, ...]  # one for each broken or doubtful box of a scene
     label: str = ""  # the label without what is broken
     boxes: int = 0  # in ``label``, if it is a scene's
     ignored_boxes: int = 0  # those of them whose text is ignored
@@ -74,13 +75,14 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
     """[(outline, text), ...] of a picture that is only evaluated: nothing is mended.
 
     Raises:
-        ValueError: the label is no list of boxes, or an outline is none; the message, half a sentence, says which.
+        ValueError: the label is no list of boxes, or an outline or a text is none; the message, half a sentence, says
+            which.
     """
     try:
         content = json.loads(label)
         if not isinstance(content, list):  # a dict without keys would be a picture without text
             raise ValueError(f"it is not a list of boxes but {shorten(content)}")
-        boxes = [(box["points"], str(box["transcription"])) for box in content]
+        boxes = [(box["points"], box["transcription"]) for box in content]
     except json.JSONDecodeError:
         raise ValueError("it is not JSON") from None
     except RecursionError:
@@ -88,6 +90,9 @@ def read_boxes(label: str) -> list[tuple[list, str]]:
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is not a list of boxes: {summarise(error)}") from None
     for points, text in boxes:
+        if not isinstance(text, str):
+            reason = REASONS["not-a-text"]
+            raise ValueError(f"{reason.rule}, got {shorten(text)}; {reason.advice}")
         corners = read_corners(points)
         if corners is None or len(corners) > MOST_POINTS:
             raise ValueError(f"the outline of {text!r} is not 3 to {MOST_POINTS} points")
@@ -122,9 +127,12 @@ def _check_box(value: dict, size: tuple[int, int] | None, ignore_difficult: bool
         return reason, None
     if reason:
         return reason, {**value, "transcription": IGNORED_TEXTS[1], "points": outline}
-    if value.get("difficult") is True and not _is_ignored(value):
-        return "difficult-box", {**value, "transcription": IGNORED_TEXTS[1]} if ignore_difficult else value
-    return None, value
+    is_difficult = value.get("difficult") is True and not _is_ignored(value)
+    if is_difficult and ignore_difficult:
+        return "difficult-box", {**value, "transcription": IGNORED_TEXTS[1]}
+    if not isinstance(value["transcription"], str):
+        return "not-a-text", value
+    return "difficult-box" if is_difficult else None, value
 
 
 def _is_object(value: Any) -> bool:

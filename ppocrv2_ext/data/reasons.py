@@ -124,6 +124,9 @@ REASONS: dict[str, Reason] = {
         DOUBTFUL,
         "if they are percent, multiply x by the width and y by the height of the picture and divide by 100",
     ),
+    "not-a-text": Reason(
+        'a transcription must be a text such as "total"', DOUBTFUL, "write the text, or ### if nobody knows it"
+    ),
     "difficult-box": Reason(
         'PaddleOCR does not read "difficult": true, the box is trained like any other',
         KEPT,

@@ -26,6 +26,7 @@ GOOD_SCENES = {
     "outside": scene("a.png", SQUARE, [[200, 10], [220, 10], [220, 20]]),
     "few-points": scene("a.png", SQUARE, [[5, 5], [9, 9]]),
     "not-finite": scene("a.png", SQUARE, [[float("nan"), 10], [30, 10], [30, 20]]),
+    "not-a-text": scene("a.png", SQUARE, text=None),
     "zero-area": scene("a.png", SQUARE, [[10, 10], [20, 20], [30, 30]]),
 }
 BAD_SCENES = {

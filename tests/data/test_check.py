@@ -145,6 +145,7 @@ def test_clean_files_hold_every_usable_line_and_pass_the_check(folder):
         "transparent-image": 2,
         "16-bit-image": 1,
         "all-ignored": 1,
+        "not-a-text": 1,
     }
     assert data_set.ignored_boxes == 3  # one in the label, two that crossed or reached out
     assert [path.name for path in file.parent.iterdir()] == ["scenes.txt"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 from shapely import Polygon
@@ -147,6 +148,32 @@ def test_difficult_boxes_are_kept_and_named_or_ignored_where_the_config_says_so(
     assert kept.reasons == ignored.reasons == ("difficult-box",)
     assert kept.label == label
     assert [each["transcription"] for each in json.loads(ignored.label)] == ["###", "B"]
+
+
+NO_TEXTS = [None, True, 12, 1.5, ["a"], {"a": "b"}]
+
+
+@pytest.mark.parametrize("text", NO_TEXTS)
+def test_a_transcription_that_is_no_text_is_named_and_trained_as_it_is(text):
+    label = json.dumps([{"transcription": each, "points": SQUARE} for each in ("EXIT", text)])
+    check = check_detection_label(label, SIZE)
+    assert (check.reasons, check.label) == (("not-a-text",), label)
+    assert (check.boxes, check.ignored_boxes) == (2, 0)
+    assert list_effects("Train")["not-a-text"] == list_effects("Eval")["not-a-text"] == "kept, doubtful"
+
+
+def test_a_difficult_box_without_a_text_is_ignored_where_the_config_says_so():
+    label = json.dumps([{"transcription": None, "points": SQUARE, "difficult": True}])
+    kept, ignored = (check_detection_label(label, SIZE, ignore) for ignore in (False, True))
+    assert kept.reasons == ("not-a-text",)
+    assert (ignored.reasons, ignored.ignored_boxes) == (("difficult-box", "all-ignored"), 1)
+
+
+@pytest.mark.parametrize("text", NO_TEXTS)
+def test_no_text_is_made_up_for_an_evaluation(text):
+    message = f'a transcription must be a text such as "total", got {text!r}; write the text, or ### if nobody knows it'
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_boxes(objects(SQUARE, text=text))
 
 
 def test_a_detection_label_given_to_a_recognizer_is_named_as_such():

@@ -177,6 +177,7 @@ class TestSamples:
         ("kind", "label", "problem"),
         [
             ("det", "x", "no boxes of a picture (it is not JSON"),
+            ("det", BOXES.replace('"x"', "null"), "no boxes of a picture (a transcription must be a text"),
             ("rec", BOXES, "the label is a list of boxes, and not the text of a line"),
             ("cls", BOXES, "the label is a list of boxes, and not the text of a line"),
         ],
