@@ -1,6 +1,7 @@
 """Everything that a config says.
 
 - ``yaml_loader``: the YAML that a config may be. ``yaml_files``: config files, found, read, overridden and written.
+  ``shell_values``: the values of ``-o``.
 - ``vocabulary``: does every word mean something? ``components``: the same for the arguments of components.
 - ``places``: where a misplaced key belongs. ``unread``: keys that nothing reads. ``without_effect``: settings that have
   no effect beside another one.

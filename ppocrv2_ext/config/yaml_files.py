@@ -17,6 +17,7 @@ import yaml
 from ..data.transforms import SUBSTITUTES
 from ..errors import UserError, did_you_mean
 from ..files import atomic_write
+from .shell_values import read_value
 from .yaml_loader import parse
 
 MOST_BYTES = 256_000  # of a file; the largest config of PaddleOCR has 10 kB
@@ -110,14 +111,15 @@ def override(config: dict, assignments: Iterable[str]) -> dict:
     PaddleOCR also finds ours in its place. A value may hold ``=``.
 
     Raises:
-        UserError: an assignment is not ``KEY=VALUE``, or its key leads nowhere.
+        UserError: an assignment is not ``KEY=VALUE``, its key leads nowhere, or its value is none
+            (:func:`~.shell_values.read_value`).
     """
     result = _deep_copy(config)
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
             raise UserError(f"-o takes KEY=VALUE, got {assignment!r}.")
-        content, _ = parse(value, f"-o {path}")
+        content = read_value(value, path)
         try:
             _assign(result, path.split("."), content)
         except LookupError as error:
