@@ -409,7 +409,8 @@ def compare(
     """Compare two exported recognizers line by line: what the second one mends and breaks, and what each confuses.
 
     BEFORE and AFTER are folders of exported models, or `official`. Give --data once for your own test lines, and once
-    more for a set that must not get worse. The command exits with 1 if a line could not be read.
+    more for a set that must not get worse. Several spaces in a row are one, and those at the ends of a line are none.
+    The command exits with 1 if a line could not be read.
     """
     sys.exit(commands.compare.compare(before, after, data, engine, ignore_case, ignore_space, page, data_dirs))
 
@@ -444,7 +445,8 @@ def compress(
 
     Half of the pictures of LABELS decide which weights stay float. The other half says what the result loses. Only the
     file gets smaller: reading with onnxruntime takes about as long as before. The command writes nothing and exits with
-    1 if more than --max-drop points would be lost.
+    1 if more than --max-drop points would be lost. A recognizer must read each text exactly, where several spaces in a
+    row are one, and those at the ends are none.
     """
     sys.exit(commands.compress.compress(model, output, data, data_dir, kind, max_drop, pictures))
 
@@ -514,7 +516,10 @@ def eval_system(
     worst: int,
     report_file: str | None,
 ) -> None:
-    """Evaluate detector and recognizer together: precision, recall and F1 of boxes, and of boxes with their texts."""
+    """Evaluate detector and recognizer together: precision, recall and F1 of boxes, and of boxes with their texts.
+
+    In an exact text several spaces in a row are one, and those at the ends are none.
+    """
     sys.exit(commands.eval_system.evaluate(det, rec, cls, engine, data, data_dir, min_score, worst, report_file))
 
 

@@ -26,7 +26,7 @@ from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
 from ppocrv2_ext.data.labels import is_detection_label, read_boxes
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
-from ppocrv2_ext.deploy.evaluation import Counts, fold_text, score_page
+from ppocrv2_ext.deploy.evaluation import TEXT_RULES, Counts, score_page
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.models import find_model
 from ppocrv2_ext.deploy.pictures import explain, open_image, open_line
@@ -124,12 +124,13 @@ def compare_recognizers(models: dict[str, Run], sets: Sequence[Samples]) -> tupl
     """{model: [share of right lines of each set]} and {model: milliseconds of a line}."""
     times: dict[str, list[float]] = {name: [] for name in models}
     shares: dict[str, list[str]] = {name: [] for name in models}
+    normalize = TEXT_RULES["without case and spaces"]
     for labels, images in sets:
         groups = [images[start : start + GROUP] for start in range(0, len(images), GROUP)]
         read, seconds = take_turns(models, groups)
         for name in models:
             texts = [text for group in read[name] for text in group]
-            right = sum(fold_text(label) == fold_text(text) for label, text in zip(labels, texts))
+            right = sum(normalize(label) == normalize(text) for label, text in zip(labels, texts))
             shares[name].append(f"{right / len(texts):.3f}")
             times[name] += [time / len(group) for time, group in zip(seconds[name], groups)]
     return shares, {name: 1000 * statistics.median(each) for name, each in times.items()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 BATCH = 64  # lines whose pictures are in memory at once
 CONFUSIONS_PRINTED = 8
+ONE_SPACE = "Several spaces in a row are one, and those at the ends of a line are none."
 WHAT_COUNTS = {  # where texts are compared, by (ignore_case, ignore_space)
-    (False, False): "Case and spaces count; --ignore-case and --ignore-space leave them out.",
-    (True, False): "Spaces count, case does not; --ignore-space leaves them out too.",
+    (False, False): f"Case and spaces count; --ignore-case and --ignore-space leave them out. {ONE_SPACE}",
+    (True, False): f"Spaces count, case does not; --ignore-space leaves them out too. {ONE_SPACE}",
     (False, True): "Case counts, spaces do not; --ignore-case leaves it out too.",
     (True, True): "Neither case nor spaces count.",
 }
@@ -59,6 +60,7 @@ def compare(
     """
     if data_dirs and len(data_dirs) != len(data):
         raise UserError(f"give --data-dir once for each --data, got {len(data_dirs)} for {len(data)}.")
+    from ..deploy.evaluation import normalize_text
     from ..deploy.labelled import open_samples, read_samples
     from ..deploy.pictures import open_line
     from ..deploy.places import require_file_place
@@ -72,8 +74,9 @@ def compare(
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []
     comparisons = []
+    normalize = functools.partial(normalize_text, ignore_case=ignore_case, ignore_space=ignore_space)
     for labels, (samples, lines_left_out) in zip(data, found):
-        comparison = Comparison(labels, lambda text: _normalize(text, ignore_case, ignore_space))
+        comparison = Comparison(labels, normalize)
         problems += lines_left_out
         for start in range(0, len(samples), BATCH):
             opened = open_samples(samples[start : start + BATCH], open_line)
@@ -109,11 +112,6 @@ def _load_reader(model: str, engine: str) -> Reader:
     _, path, settings = find_model(model, "rec")
     run = load_engine(path, engine)
     return lambda lines: read_texts(lines, run, settings)
-
-
-def _normalize(text: str, ignore_case: bool, ignore_space: bool) -> str:
-    text = re.sub(r"\s", "", text) if ignore_space else text
-    return text.casefold() if ignore_case else text
 
 
 def _print(comparisons: Sequence[Comparison], rule: str) -> None:

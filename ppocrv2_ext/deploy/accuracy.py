@@ -15,7 +15,7 @@ import numpy as np
 from ..data.line_pixels import resize_line
 from .detect import Detector
 from .engine import Engine
-from .evaluation import Counts, count_matches, keep_text
+from .evaluation import Counts, count_matches, normalize_text
 from .lines import DIRECTIONS, find_turned, read_texts, reading_width
 
 
@@ -65,4 +65,6 @@ def measure_accuracy(
         truth = [*on_head, *(not each for each in on_head)]
         return 100 * float(np.mean([a == b for a, b in zip(find_turned(lines, engine, settings), truth)]))
     read = read_texts(pictures, engine, settings)
-    return 100 * float(np.mean([keep_text(text) == keep_text(label) for (text, _), label in zip(read, labels)]))
+    return 100 * float(
+        np.mean([normalize_text(text) == normalize_text(label) for (text, _), label in zip(read, labels)])
+    )

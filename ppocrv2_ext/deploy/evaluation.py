@@ -5,6 +5,7 @@ A box counts as found as :mod:`ppocrv2_ext.data.matching` says. Labels ``###`` a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -38,17 +39,21 @@ class Counts(NamedTuple):
         return 2 * self.right / (self.found + self.labelled) if self.found + self.labelled else 1.0
 
 
-def keep_text(text: str) -> str:
-    """The text with single spaces, as it must be read."""
-    return " ".join(text.split())
+def normalize_text(text: str, ignore_case: bool = False, ignore_space: bool = False) -> str:
+    """What counts of a text where two are compared, in every command: spaces in a row, of any kind, are one, and those
+    at the ends are none, since nobody sees them in a picture.
+
+    Args:
+        ignore_case, ignore_space: whether case, and all spaces, do not count.
+    """
+    text = ("" if ignore_space else " ").join(text.split())
+    return text.casefold() if ignore_case else text
 
 
-def fold_text(text: str) -> str:
-    """The text without case and spaces."""
-    return "".join(text.split()).casefold()
-
-
-TEXT_RULES: dict[str, Callable[[str], str]] = {"exact": keep_text, "without case and spaces": fold_text}
+TEXT_RULES: dict[str, Callable[[str], str]] = {
+    "exact": normalize_text,
+    "without case and spaces": functools.partial(normalize_text, ignore_case=True, ignore_space=True),
+}
 
 
 class PageScore(NamedTuple):
@@ -68,7 +73,7 @@ def score_page(labels: Sequence[tuple[Any, str]], found: Sequence[tuple[Any, str
     pairs, *counts = count_matches([polygon for polygon, _ in labels], [t for _, t in labels], [p for p, _ in found])
     texts = [(labels[i][1], found[j][1]) for i, j in pairs]
     end_to_end = {name: Counts(sum(rule(a) == rule(b) for a, b in texts), *counts) for name, rule in TEXT_RULES.items()}
-    wrong = [(a, b) for a, b in texts if keep_text(a) != keep_text(b)]
+    wrong = [(a, b) for a, b in texts if normalize_text(a) != normalize_text(b)]
     return PageScore(Counts(len(pairs), *counts), end_to_end, wrong)
 
 

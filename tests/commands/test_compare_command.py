@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import compare
 
+ONE_SPACE = "Several spaces in a row are one, and those at the ends of a line are none."
+
 
 @pytest.fixture
 def run(monkeypatch, samples):
@@ -49,8 +51,8 @@ def test_new_confusions_are_told_in_words(run, samples):
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        ([], "Case and spaces count; --ignore-case and --ignore-space leave them out."),
-        (["--ignore-case"], "Spaces count, case does not; --ignore-space leaves them out too."),
+        ([], f"Case and spaces count; --ignore-case and --ignore-space leave them out. {ONE_SPACE}"),
+        (["--ignore-case"], f"Spaces count, case does not; --ignore-space leaves them out too. {ONE_SPACE}"),
         (["--ignore-space"], "Case counts, spaces do not; --ignore-case leaves it out too."),
         (["--ignore-case", "--ignore-space"], "Neither case nor spaces count."),
     ],
