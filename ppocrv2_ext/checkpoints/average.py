@@ -7,6 +7,7 @@ The mean of a fine-tune and its start keeps most of what the fine-tune learned, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.dictionary import read_dictionary
-from ..errors import MOST_LISTED, UserError, shorten
+from ..errors import MOST_LISTED, UserError, first_few, shorten
 from ..files import PathLike
 from .norm_merging import merge_norm
 from .paths import find_dictionary
@@ -33,12 +34,15 @@ class Average(NamedTuple):
     params: dict[str, np.ndarray]  # {parameter name: mean}
     distances: list[float]  # of each training from the mean, in lengths of the mean
     statistics_differ: bool  # whether BatchNorm's statistics differ between the trainings
+    counters: list[str]  # parameters of whole numbers that differ; the mean holds the largest
 
 
 def average_trainings(
     trainings: Mapping[PathLike, Mapping[str, np.ndarray]], shares: Sequence[float] | None = None
 ) -> Average:
-    """The mean of every parameter, without the class centers.
+    """The mean of every parameter, without the class centers, in the widest number type of its files.
+
+    Whole numbers and booleans are no weights but counters and tables: their mean may be none. The largest are taken.
 
     Restored BatchNorm is merged into its convolution first, since a mean of statistics fits no network, and the
     published file has none.
@@ -62,16 +66,17 @@ def average_trainings(
     for other in others:
         _require_alike(first, trainings[first], other, trainings[other])
     params = {name: _mean([training[name] for training in trainings.values()], shares) for name in names}
-    weights = [name for name in names if not name.endswith(STATISTICS)]
+    weights = [name for name in names if params[name].dtype.kind == "f" and not name.endswith(STATISTICS)]
     length = _length(params[name] for name in weights)
-    distances = [_length(training[name] - params[name] for name in weights) / length for training in trainings.values()]
-    statistics_differ = any(
-        not np.array_equal(training[name], trainings[first][name])
-        for training in trainings.values()
+    away = [_length(training[name] - params[name] for name in weights) for training in trainings.values()]
+    distances = [each / length if length else math.inf if each else 0.0 for each in away]
+    differing = [
+        name
         for name in names
-        if name.endswith(STATISTICS)
-    )
-    return Average(params, distances, statistics_differ)
+        if not all(np.array_equal(training[name], trainings[first][name]) for training in trainings.values())
+    ]
+    statistics_differ = any(name.endswith(STATISTICS) for name in differing)
+    return Average(params, distances, statistics_differ, [name for name in differing if params[name].dtype.kind != "f"])
 
 
 def list_warnings(mean: Average) -> Iterator[str]:
@@ -82,6 +87,11 @@ def list_warnings(mean: Average) -> Iterator[str]:
         yield (
             "their BatchNorm statistics differ, and the mean fits none of them exactly: see what it reads of held-out"
             " lines, or train with freeze_norm: true."
+        )
+    if mean.counters:
+        yield (
+            f"the whole numbers of {', '.join(first_few(mean.counters))} differ, and the largest are taken, as of a"
+            " counter: if they are something else, average trainings of one network."
         )
 
 
@@ -156,7 +166,10 @@ def _check_shares(shares: Sequence[float] | None, count: int) -> Sequence[float]
 
 
 def _mean(arrays: Sequence[np.ndarray], shares: Sequence[float] | None) -> np.ndarray:
-    return np.average(np.asarray(arrays, dtype=np.float64), axis=0, weights=shares).astype(arrays[0].dtype)
+    kinds = [array.dtype for array in arrays if array.dtype.kind == "f"]
+    if not kinds:
+        return np.maximum.reduce(arrays)
+    return np.average(np.asarray(arrays, dtype=np.float64), axis=0, weights=shares).astype(np.result_type(*kinds))
 
 
 def _length(arrays: Iterable[np.ndarray]) -> float:

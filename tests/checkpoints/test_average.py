@@ -6,7 +6,7 @@ import pytest
 import yaml
 from arrays import count_up
 
-from ppocrv2_ext.checkpoints.average import FAR, average_trainings
+from ppocrv2_ext.checkpoints.average import FAR, average_trainings, list_warnings
 from ppocrv2_ext.checkpoints.norm_merging import merge_norm
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
 from ppocrv2_ext.commands import average
@@ -49,6 +49,39 @@ def test_the_mean_of_equal_trainings_is_each_of_them_bit_for_bit():
 def test_small_differences_between_large_numbers_are_not_lost():
     mean = average_trainings({str(i): {"backbone.weight": np.float32([16777216, i])} for i in range(3)})
     assert mean.params["backbone.weight"].tolist() == [16777216, 1]
+
+
+@pytest.mark.parametrize("kinds", [("float16", "float32"), ("float32", "float16"), ("float16", "float16", "float64")])
+def test_the_mean_has_the_widest_number_type_in_any_order(kinds):
+    trainings = {str(i): {"w": np.array([1.0, 2.0 + i / 2**10]).astype(kind)} for i, kind in enumerate(kinds)}
+    mean = average_trainings(trainings).params["w"]
+    assert mean.dtype == max(kinds, key=lambda kind: np.dtype(kind).itemsize)
+    expected = np.mean([training["w"].astype(np.float64) for training in trainings.values()], axis=0)
+    np.testing.assert_array_equal(mean, expected.astype(mean.dtype))
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_of_whole_numbers_that_differ_the_largest_is_taken_and_said(order):
+    own = {"a": (np.int64([1, 2]), np.array([True, False])), "b": (np.int64([2, 1]), np.array([False, False]))}
+    trainings = {key: training(count=own[key][0], mask=own[key][1], table=np.int32([3, 1])) for key in order}
+    mean = average_trainings(trainings)
+    assert {key: mean.params[key].tolist() for key in ("count", "mask", "table")} == {
+        "count": [2, 2],
+        "mask": [True, False],
+        "table": [3, 1],
+    }
+    assert [mean.params[key].dtype for key in ("count", "mask", "table")] == [np.int64, np.bool_, np.int32]
+    assert mean.distances == [0, 0]
+    assert list(list_warnings(mean)) == [
+        "the whole numbers of count, mask differ, and the largest are taken, as of a counter: if they are something"
+        " else, average trainings of one network."
+    ]
+
+
+def test_opposite_trainings_are_infinitely_far_from_their_mean():
+    mean = average_trainings({"a": {"w": np.float32([1])}, "b": {"w": np.float32([-1])}})
+    assert mean.distances == [np.inf, np.inf]
+    assert average_trainings({"a": {"w": np.float32([0])}, "b": {"w": np.float32([0])}}).distances == [0, 0]
 
 
 def test_shares_say_how_much_of_each_training_the_mean_holds():
