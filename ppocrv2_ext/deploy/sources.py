@@ -42,6 +42,8 @@ class Picture(NamedTuple):
 def find_files(paths: Sequence[PathLike]) -> list[Path]:
     """The files that paths stand for: each itself, and of a folder its images and PDF files, by name.
 
+    Of a folder, hidden files are left out: macOS writes a ``._a.jpg`` beside ``a.jpg``, which is no picture.
+
     Raises:
         UserError: a path does not exist or may not be looked at, or a folder has no picture.
     """
@@ -63,11 +65,13 @@ def _look_inside(folder: Path) -> list[Path]:
         raise UserError(
             f"cannot look into {folder} ({error.strerror}); name another folder, or mend its permissions."
         ) from error
-    inside = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
+    pictures = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
+    inside = [file for file in pictures if not file.name.startswith(".")]
     if not inside:
         known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         below = "; subfolders are not searched" if any(map(os.path.isdir, found)) else ""
-        raise UserError(f"{folder} has no picture: files are looked for that end in {known} or pdf{below}.")
+        hidden = "; hidden ones must be named themselves" if pictures else ""
+        raise UserError(f"{folder} has no picture: files are looked for that end in {known} or pdf{below}{hidden}.")
     return inside
 
 

@@ -76,6 +76,17 @@ class TestSources:
             (tmp_path / name).touch()
         assert [file.name for file in sources.find_files([tmp_path])] == ["a.JPG", "b.png", "c.pdf"]
 
+    def test_of_a_folder_hidden_files_are_left_out_and_one_that_is_named_is_not(self, tmp_path):
+        for name in ("a.jpg", "._a.jpg", ".b.png"):
+            (tmp_path / name).touch()
+        assert [file.name for file in sources.find_files([tmp_path])] == ["a.jpg"]
+        assert [file.name for file in sources.find_files([tmp_path, tmp_path / ".b.png"])] == ["a.jpg", ".b.png"]
+
+    def test_of_a_folder_with_hidden_pictures_alone_they_are_said_to_be_left_out(self, tmp_path):
+        (tmp_path / "._a.jpg").touch()
+        with pytest.raises(UserError, match="has no picture.* or pdf; hidden ones must be named themselves.$"):
+            sources.find_files([tmp_path])
+
     def test_a_folder_without_pictures_is_refused(self, tmp_path):
         with pytest.raises(UserError, match="has no picture.* or pdf.$"):
             sources.find_files([tmp_path])
