@@ -35,6 +35,7 @@ class _Loader(yaml.SafeLoader):
         self.doubled_keys_allowed = doubled_keys_allowed
         self.warnings: list[str] = []
         self.depth = 0  # of the node that is being composed
+        self.flattened: set[int] = set()  # ids of the mappings into which `<<` was merged
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         """The node that begins here."""
@@ -70,6 +71,33 @@ class _Loader(yaml.SafeLoader):
         if problem:
             raise UserError(f"{_place(node)}: {problem}")
         return value
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put what ``<<`` merges among the keys of a mapping, after a look at its own keys.
+
+        A mapping with an anchor comes here for each alias; after the first time, its keys are no longer its own.
+        """
+        if id(node) not in self.flattened:
+            self.flattened.add(id(node))
+            self._check_keys(node)
+            super().flatten_mapping(node)
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
+        seen: dict[str, int] = {}
+        values: dict[str, yaml.Node] = {key.value: value for key, value in node.value if isinstance(key.value, str)}
+        for key_node, _ in node.value:
+            if key_node.tag == MERGE:
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise UserError(f"{_place(key_node)}: the key {shorten(key)} must be text; put it in quotes.")
+            if key in seen:
+                twice = f"{_place(key_node)}: key {key!r} is given twice, first on line {seen[key]}; "
+                if not self.doubled_keys_allowed:
+                    raise UserError(f"{twice}keep one.")
+                last = shorten(self.construct_object(values[key_node.value], deep=True))
+                self.warnings.append(f"{twice}the last value wins, as PaddleOCR takes it: {last}.")
+            seen[key] = key_node.start_mark.line + 1
 
 
 def _place(node: yaml.Node) -> str:
@@ -116,21 +144,6 @@ def count_values(root: yaml.Node) -> int:
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
     if not isinstance(node, yaml.MappingNode):
         raise UserError(f"{_place(node)}: this must be a mapping of `key: value`.")
-    seen: dict[str, int] = {}
-    values: dict[str, yaml.Node] = {key.value: value for key, value in node.value if isinstance(key.value, str)}
-    for key_node, _ in node.value:
-        if key_node.tag == MERGE:
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise UserError(f"{_place(key_node)}: the key {shorten(key)} must be text; put it in quotes.")
-        if key in seen:
-            twice = f"{_place(key_node)}: key {key!r} is given twice, first on line {seen[key]}; "
-            if not loader.doubled_keys_allowed:
-                raise UserError(f"{twice}keep one.")
-            last = shorten(loader.construct_object(values[key_node.value], deep=True))
-            loader.warnings.append(f"{twice}the last value wins, as PaddleOCR takes it: {last}.")
-        seen[key] = key_node.start_mark.line + 1
     return loader.construct_mapping(node, deep=True)
 
 

@@ -52,6 +52,31 @@ def test_a_key_given_twice_is_an_error_with_both_lines(write):
         config.read(write("Global:\n  a: 1\n  a: 2\n"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c: {<<: &b {<<: {z: 1}, z: 2}}\nd: *b",
+        "a: &a {z: 1, y: 1}\nb: &b {<<: *a, z: 2}\nc: {<<: *b, z: 3}\nd: *b\ne: {<<: [*b, *a], y: 4}",
+        "a: {<<: {x: 1}, <<: {y: 2}}",
+    ],
+)
+def test_a_key_that_replaces_a_merged_one_is_not_given_twice(write, text):
+    assert config.read(write(f"{text}\n")) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {<<: {z: 1, z: 2}}", "key 'z' is given twice, first on line 1"),
+        ("a: {<<: &b {<<: {z: 1}, z: 2, z: 3}}\nb: *b", "key 'z' is given twice, first on line 1"),
+        ("a: {<<: {1: 2}}", "the key 1 must be text"),
+    ],
+)
+def test_the_keys_of_a_merged_mapping_are_looked_at_too(write, text, said):
+    with pytest.raises(UserError, match=f"a.yml:1: {said}"):
+        config.read(write(f"{text}\n"))
+
+
 def test_broken_yaml_names_the_line(write):
     with pytest.raises(UserError, match=r"a.yml:2: this is not YAML"):
         config.read(write("Global:\n  a: b: c\n"))
