@@ -71,7 +71,7 @@ def main(
         if require_file("--start", start).samefile(require_file("--tuned", tuned)):
             raise UserError(f"--start and --tuned are one file, {start}; name the fine-tune and what it began from.")
         dictionary = average.require_one_dictionary([start, tuned])
-        _, config = prepare_config(name, overrides, directory)
+        _, config = prepare_config(name, overrides, directory, "eval")
         require_one_recognizer(config["Architecture"])
         configs = [with_set(config, folder, labels) for _, folder, labels in sets]
         rows = list(read_means(configs, start, tuned, shares, dictionary))

@@ -43,7 +43,7 @@ def centers(
         raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
     from ..deploy.places import require_file_place
 
-    host, config = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory, "centers")
     config = requirements.require_trained_network(config)
     requirements.require_data(config, ("Train",))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)

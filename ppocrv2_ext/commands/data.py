@@ -83,7 +83,7 @@ def preview(
     from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
     file = requirements.require_picture(output)
-    host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory)  # no network runs
+    host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory, "preview")  # no network runs
     requirements.require_data(config, ("Train",))
     require_file_place("--output", file, list_config_inputs(name, config))
     requirements.require_numpy(config)

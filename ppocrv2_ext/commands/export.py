@@ -41,7 +41,7 @@ def export(
 
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
-    host, config = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory, "export")
     config = _with_known_steps(requirements.require_trained_network(config))
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):

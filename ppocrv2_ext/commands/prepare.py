@@ -23,18 +23,29 @@ LOADERS = {"tools/train.py": ("Train", "Eval"), "tools/eval.py": ("Eval",)}  # t
 SHARED_MEMORY = Path("/dev/shm")
 ENDS_OF_LOADERS = ("DataLoader process", "Blocking queue is killed")  # what Paddle says when such a process ended
 
+# Sections of a config whose components a command does not build. It runs where PaddleOCR lacks these: the wheel lacks
+# most schedules of the learning rate, and many losses and metrics.
+NOT_BUILT = {
+    "eval": ("Loss", "Optimizer"),
+    **dict.fromkeys(("centers", "export", "infer", "preview"), ("Loss", "Metric", "Optimizer")),
+}
+
 if TYPE_CHECKING:
     from ..data.findings import Report
     from ..host import Host
 
 
-def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -> tuple[Host, dict]:
+def prepare_config(
+    name: str, overrides: Sequence[str], directory: str | None, command: str | None = None
+) -> tuple[Host, dict]:
     """Read a config, override it, check its words against the connected PaddleOCR and resolve it.
 
     Args:
         name: a config file, or the name of a built-in one.
         overrides: ``KEY=VALUE`` of ``-o``.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
+        command: what runs, a key of :data:`NOT_BUILT`; ``infer`` is a script such as ``tools/infer_rec.py``. None if it
+            may build every component.
     Returns:
         (host, config)
     Raises:
@@ -47,7 +58,7 @@ def prepare_config(name: str, overrides: Sequence[str], directory: str | None) -
     from ..host.components import catalog
 
     host = connect(directory)
-    warnings = vocabulary.check(config, catalog, host.root)
+    warnings = vocabulary.check(config, catalog, host.root, NOT_BUILT[command] if command else ())
     config, notes = resolve(config, host.root, host.defaults)
     for line in [*doubled, *warnings, *notes]:
         warn(line)

@@ -31,8 +31,14 @@ def run(script: str, arguments: Sequence[str], directory: str | None = None) -> 
 
         run_script(connect(directory), script, arguments)
     else:
-        host, config = prepare_config(options.config, options.opt, directory)
+        host, config = prepare_config(options.config, options.opt, directory, _find_command(script))
         picture = config["Global"].get("infer_img")
         if picture and Path(script).name.startswith("infer_") and not Path(picture).exists():
             raise UserError(f"Global.infer_img: there is no {picture}; name a picture or a folder of them.")
         run_host_script(host, script, config, others)
+
+
+def _find_command(script: str) -> str | None:
+    """The key of :data:`~.prepare.NOT_BUILT` for a script of PaddleOCR; None if it may build all of a config."""
+    name = Path(script).name
+    return "infer" if name.startswith("infer_") else {"eval.py": "eval", "export_model.py": "export"}.get(name)

@@ -162,7 +162,7 @@ def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = N
     Raises:
         UserError: the config names no weights, or something else that the evaluation needs is missing.
     """
-    host, config = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory, "eval")
     requirements.require_data(config, ("Eval",))
     config = requirements.require_trained_network(config)
     with tempfile.TemporaryDirectory() as folder:

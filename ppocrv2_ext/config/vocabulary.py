@@ -83,13 +83,14 @@ def check_settings(config: dict) -> list[str]:
     return _raise_fatal(problems)
 
 
-def check(config: dict, catalog: Catalog, root: Path | None = None) -> list[str]:
+def check(config: dict, catalog: Catalog, root: Path | None = None, unbuilt: Collection[str] = ()) -> list[str]:
     """Find the words of ``config`` that nothing would read, and the parts that do not fit together.
 
     Args:
         config: a config as :func:`~ppocrv2_ext.config.read` returns it.
         catalog: the components of the PaddleOCR in use.
         root: its folder. What its scripts name is not called unread there, for a clone may have been changed.
+        unbuilt: sections whose components nothing builds. This PaddleOCR may lack these.
     Returns:
         A sentence for each word that has no effect and looks like a leftover; PaddleOCR's own configs have some.
     Raises:
@@ -101,6 +102,7 @@ def check(config: dict, catalog: Catalog, root: Path | None = None) -> list[str]
         problem
         for component in list_components(config)
         for problem in check_component(component, config["Global"], catalog)
+        if component.where.partition(".")[0] not in unbuilt or problem.kind not in (LACKING, OF_STAND_IN)
     ]
     problems += map(Problem, find_unusable_numbers(config["Architecture"]))
     kinds = {problem.kind for problem in problems} - {LEFTOVER}
