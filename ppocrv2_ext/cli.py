@@ -212,7 +212,8 @@ def check(
 ) -> None:
     """Look at every sample of a config's data, and say what is broken, where, and what to do about it.
 
-    It exits with 1 if a training would leave samples out, keep doubtful ones, or have no text to learn or to evaluate.
+    It exits with 1 if a training would leave samples out of what it learns or evaluates, keep doubtful ones, or have no
+    text to learn or to evaluate.
     """
     sys.exit(commands.data.check(name, overrides, directory, report_file, fix_folder))
 

@@ -33,11 +33,12 @@ def check(
         report_file: where the findings are written as JSON; None for nowhere.
         fix_folder: where label files without the broken samples are written; None for nowhere.
     Returns:
-        The exit code: 1 if a training would drop samples, keep doubtful ones or have no text, else 0.
+        The exit code: 1 if a training would leave samples out of what it learns or evaluates, keep doubtful ones, or
+        have no text, else 0.
     Raises:
         UserError: a label file or a folder is missing, or a file cannot be written or is read.
     """
-    from ..data import check_report, clean, findings
+    from ..data import batches, check_report, clean, findings
     from ..deploy.places import require_file_place, require_folder_place
 
     host, config = prepare_config(name, overrides, directory)
@@ -51,11 +52,14 @@ def check(
     for data_set in report.sets:
         if data_set.has_no_text:
             warn(findings.explain_no_text(data_set))
+    sentences = batches.list_gaps(config, report.counts)
+    for sentence in sentences:
+        warn(sentence)
     if report_file:
         check_report.write_json(report, report_file)
     for line in clean.fix(report, fix_folder) if fix_folder else ():
         click.echo(line)
-    return int(not report.is_sound)
+    return int(not report.is_sound or bool(sentences))
 
 
 def preview(

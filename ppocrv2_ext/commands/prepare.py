@@ -110,11 +110,7 @@ def drop_broken_samples(
     report = check_samples(host, config, modes)
     clean.require_usable(report)
     check_report.warn(report)
-    counts = {
-        section.mode: [sum(sample.line is not None for sample in samples) for _, samples in section.files]
-        for section in report.sets
-    }
-    return clean.with_clean_label_files(config, report, folder), counts
+    return clean.with_clean_label_files(config, report, folder), report.counts
 
 
 def with_room_for_batches(config: dict, modes: Sequence[str]) -> tuple[dict, list[str]]:

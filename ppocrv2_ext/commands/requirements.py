@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
 from ..config.networks import networks, without_centers
+from ..data.batches import explain_empty_share, explain_no_batch
 from ..data.dictionary import read_dictionary
-from ..data.line_shapes import SAMPLER
-from ..data.sources import LABEL_FILE_SETS, list_label_files, list_ratios, require_sources
+from ..data.sources import require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
 from ..files import find_obstacle
@@ -40,28 +40,19 @@ def require_data(config: dict, modes: Sequence[str]) -> None:
         require_usable_transforms(config, mode)
 
 
-def require_batch(config: dict, counts: Sequence[int] | None, ranks: int = 1) -> None:
-    """Refuse a training set smaller than one batch. MultiScaleSampler may have fewer: it repeats samples.
+def require_batches(config: dict, counts: Mapping[str, Sequence[int] | None], ranks: int = 1) -> None:
+    """Refuse a data set that gives no batch, or of one of its files nothing. Training would not learn, or not judge.
 
     Args:
-        counts: numbers of samples, one for each label file or LMDB of Train; None for a set that was not counted.
-        ranks: processes that share each batch.
+        counts: {section: numbers of samples, one for each label file or LMDB}; None for a set that was not counted.
+        ranks: processes that share each batch of a training.
     """
-    if counts is None:
-        return
-    dataset, loader = config["Train"]["dataset"], config["Train"]["loader"]
-    ratios = list_ratios("Train", dataset)
-    count = sum(round(number * ratio) for number, ratio in zip(counts, ratios))
-    needed = loader["batch_size_per_card"] * ranks if loader.get("drop_last") else 1
-    advice = "lower Train.loader.batch_size_per_card or set Train.loader.drop_last=false"
-    if (config["Train"].get("sampler") or {}).get("name") == SAMPLER:
-        needed, advice = ranks, "add samples"
-    if count < needed:
-        after = "" if set(ratios) == {1.0} else f" after Train.dataset.ratio_list={ratios}"
-        files = list_label_files(dataset) if dataset["name"] in LABEL_FILE_SETS else [dataset["data_dir"]]
-        raise UserError(
-            f"{', '.join(map(str, files))}: {count} samples{after} do not fill one batch of {needed}; {advice}."
-        )
+    for mode, numbers in counts.items():
+        if numbers is None:
+            continue
+        reason = explain_empty_share(config, mode, numbers) or explain_no_batch(config, mode, numbers, ranks)
+        if reason:
+            raise UserError(reason)
 
 
 def weights_file(config: dict) -> str | None:

@@ -18,6 +18,7 @@ import click
 from .. import __version__, interrupts
 from ..config import yaml_files
 from ..config.networks import without_start
+from ..data.batches import list_parts
 from ..data.sources import count_samples
 from ..errors import UserError
 from ..files import printable
@@ -77,7 +78,8 @@ def _train(
             return
         requirements.require_data(config, ("Train", "Eval"))
         # Dropping samples only lowers the count: too few lines are refused before a folder is made and all is read.
-        requirements.require_batch(config, count_samples(config, "Train"), ranks)
+        written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
+        requirements.require_batches(config, written, ranks)
         requirements.require_numpy(config)
         requirements.require_weights(config, training=True)
         save_load.require_same_dictionary(config)
@@ -85,10 +87,11 @@ def _train(
         folder = requirements.require_output_folder(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)
-        written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
         drop = functools.partial(drop_broken_samples, host, config, ("Train", "Eval"), folder / "labels")
+        given = config
         config, counts = node.run_once(folder, "check", drop, locks)
-        requirements.require_batch(config, counts.get("Train"), ranks)
+        requirements.require_batches(given, counts, ranks)
+        parts = list_parts(given, counts)
         checkpoint = config["Global"].get("checkpoints")
         earlier = resuming.list_earlier(folder, checkpoint)
         if rank == 0:
@@ -96,9 +99,11 @@ def _train(
                 resuming.require_state(config, Path(resume))
             resuming.warn_of_earlier(folder, checkpoint)
             _advise_numba(config)
+            for sentence in parts:
+                warn(sentence)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
-            with _report(origin, host, describe_lines_left_out(written, counts)):
+            with _report(origin, host, [*describe_lines_left_out(written, counts), *parts]):
                 run_host_script(host, "tools/train.py", without_start(config) if checkpoint else config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
@@ -166,5 +171,8 @@ def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = N
     requirements.require_data(config, ("Eval",))
     config = requirements.require_trained_network(config)
     with tempfile.TemporaryDirectory() as folder:
-        config, _ = drop_broken_samples(host, config, ("Eval",), folder)
-        run_host_script(host, "tools/eval.py", config)
+        clean, counts = drop_broken_samples(host, config, ("Eval",), folder)
+        requirements.require_batches(config, counts)
+        for sentence in list_parts(config, counts):
+            warn(sentence)
+        run_host_script(host, "tools/eval.py", clean)

@@ -5,7 +5,8 @@
   outline of a box, with an image file.
 - ``encoding``: how a text file is encoded. ``characters``: characters as a sentence shows them.
 - ``reasons``: the table of everything that can be wrong, and what is then done.
-- ``sources``: where a data set reads from: label files or ``lmdbs``.
+- ``sources``: where a data set reads from: label files or ``lmdbs``. ``batches``: how many of its samples are used, and
+  whether they fill a batch.
 - ``transforms``: what each transform is, and stands for; the one table of it.
 - ``label_rules``: which check the labels of a data set get.
 - ``line_shapes``: the shapes of the lines that a data set hands to a network. ``frames``: how many frames it makes of

@@ -24,7 +24,7 @@ from .label_files import Entry
 from .label_rules import LabelChecker, choose_label_checker
 from .labels import LabelCheck
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
-from .sources import CHECKED_SETS, Source, read_sources
+from .sources import CHECKED_SETS, Source, list_ratios, read_sources
 
 THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let other threads run
 CHUNK = 128  # images that a thread looks at before it asks for more
@@ -84,7 +84,7 @@ def _check_set(config: Mapping[str, Any], mode: str, frames: Frames | None, load
         (source.file, [_make_sample(*each, unusable, delimiter) for each in zip(source.entries, own)])
         for source, own in zip(sources, checks)
     ]
-    return SetFindings(mode, samples, effects, note, rules)
+    return SetFindings(mode, samples, effects, note, rules, list_ratios(mode, config[mode]["dataset"]))
 
 
 def _make_sample(entry: Entry, check: LabelCheck, unusable: frozenset[str], delimiter: str) -> Sample:

@@ -84,6 +84,10 @@ def _summarise(data_set: SetFindings) -> Iterator[str]:
     """Sentences: how much is usable, what is in it, and which characters the dictionary lacks."""
     usable, samples = len(data_set.usable_samples), len(data_set.samples)
     yield f"{data_set.mode}: {usable} of {samples} lines of {list_files(data_set)} are usable."
+    if any(share < 1 for share in data_set.shares):
+        shares = zip(data_set.files, data_set.counts, data_set.taken)
+        parts = [f"{taken} of the {count} of {file}" for (file, _), count, taken in shares]
+        yield f"  ratio_list takes {', '.join(parts)}"
     if data_set.note:
         yield data_set.note
     if data_set.boxes:
@@ -134,6 +138,7 @@ def _set_to_data(data_set: SetFindings) -> dict[str, Any]:
         "label_files": [str(file) for file, _ in data_set.files],
         "lines": len(data_set.samples),
         "usable": len(data_set.usable_samples),
+        "taken": data_set.taken,
         "unusable_at": [sample.entry.place for sample in data_set.samples if sample.line is None],
         "boxes": data_set.boxes,
         "ignored_boxes": data_set.ignored_boxes,

@@ -16,6 +16,7 @@ from .images import MOST_PIXELS
 from .label_files import Entry
 from .labels import LabelCheck
 from .reasons import DOUBTFUL, DROPS, REASONS, REWRITES
+from .sources import count_taken
 
 CHARACTERS_SHOWN = 20
 
@@ -61,6 +62,7 @@ class SetFindings:
         effects: {reason: what is done}, of :func:`~.reasons.list_effects`.
         note: a sentence on what was not checked, or None.
         rules: what the config asks of the samples.
+        shares: that ``ratio_list`` takes of each of the files.
     """
 
     mode: str
@@ -68,6 +70,7 @@ class SetFindings:
     effects: Mapping[str, str]
     note: str | None
     rules: Rules
+    shares: Sequence[float] = ()
 
     @functools.cached_property
     def samples(self) -> list[Sample]:
@@ -79,6 +82,16 @@ class SetFindings:
     def usable_samples(self) -> list[Sample]:
         """The samples that training or evaluation can use."""
         return [sample for sample in self.samples if sample.line is not None]
+
+    @functools.cached_property
+    def counts(self) -> list[int]:
+        """The number of usable samples of each file."""
+        return [sum(sample.line is not None for sample in samples) for _, samples in self.files]
+
+    @property
+    def taken(self) -> list[int]:
+        """How many of the usable samples of each file ``ratio_list`` takes."""
+        return list(map(count_taken, self.counts, self.shares))
 
     @functools.cached_property
     def places(self) -> dict[str, list[str]]:
@@ -138,6 +151,11 @@ class Report(NamedTuple):
     sets: Sequence[SetFindings]  # of the sets that were checked
     notes: Sequence[str]  # sentences about the sets that were not
     dictionaries: Sequence[DictionaryReport] = ()  # those that are unusual
+
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """{section: the number of usable samples of each file}"""
+        return {data_set.mode: data_set.counts for data_set in self.sets}
 
     @property
     def is_sound(self) -> bool:

@@ -91,6 +91,47 @@ def test_an_evaluation_set_of_ignored_boxes_is_found_by_every_command(run, folde
     assert not host_inputs
 
 
+NO_BATCH = ("Eval.loader.drop_last=true", "Eval.loader.batch_size_per_card=4")
+GAPS = {  # what an evaluation, or a training too, leaves out: (overrides, the sentence)
+    "no batch": (NO_BATCH, "words.txt: 3 samples do not fill one batch of 4, so nothing would be evaluated; lower"),
+    "no line": (("Eval.dataset.ratio_list=0.1",), "Eval.dataset.ratio_list: the share 0.1 takes none of the 3 samples"),
+}
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "check"])
+@pytest.mark.parametrize("gap", list(GAPS))
+def test_an_evaluation_set_of_which_nothing_is_judged_is_found_by_every_command(run, folder, host_inputs, command, gap):
+    write(folder / "words.txt", *[SOUND] * 3)
+    (folder / "best.pdparams").touch()
+    options, sentence = GAPS[gap]
+    result = run(command, "-c", FINETUNE, *overrides("words.txt", "Global.pretrained_model=best", *options))
+    assert result.exit_code == (1 if command == "check" else 2), result.output
+    assert sentence in result.output
+    assert not host_inputs
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "check"])
+def test_an_evaluation_set_of_which_a_part_is_judged_is_named_by_every_command(run, folder, host_inputs, command):
+    write(folder / "words.txt", *[SOUND] * 3, BROKEN)
+    (folder / "best.pdparams").touch()
+    options = ("Global.pretrained_model=best", "Eval.loader.drop_last=true", "Eval.loader.batch_size_per_card=2")
+    result = run(command, "-c", FINETUNE, *overrides("words.txt", *options))
+    assert result.exit_code == (1 if command == "check" else 0), result.output
+    sentence = "Eval: the metrics are of 2 of 3 samples of words.txt: 1 do not fill a batch of 2; set Eval.loader.drop"
+    assert result.output.count(sentence) == 1
+
+
+def test_a_share_that_takes_no_line_of_a_file_of_the_training_is_refused(run, folder, host_inputs):
+    write(folder / "words.txt", *[SOUND] * 3)
+    write(folder / "few.txt", *[SOUND] * 4)
+    options = ("Train.dataset.label_file_list=[words.txt,few.txt]", "Train.dataset.ratio_list=[1.0,0.1]")
+    for command, code in (("train", 2), ("check", 1)):
+        result = run(command, "-c", FINETUNE, *overrides("words.txt", UNTRAINED, *options))
+        assert result.exit_code == code, result.output
+        assert "Train.dataset.ratio_list: the share 0.1 takes none of the 4 samples of few.txt" in result.output
+    assert "ratio_list takes 3 of the 3 of words.txt, 0 of the 4 of few.txt" in result.output
+
+
 def test_fix_writes_the_usable_lines_and_overwrites_no_file(run, folder):
     write(folder / "words.txt", SOUND, BROKEN)
     command = ["check", "-c", FINETUNE, *overrides("words.txt"), "--fix", "fixed"]

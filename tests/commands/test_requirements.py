@@ -5,7 +5,7 @@ import pytest
 
 from ppocrv2_ext.checkpoints import pdparams
 from ppocrv2_ext.commands.requirements import (
-    require_batch,
+    require_batches,
     require_centers,
     require_known_characters,
     require_weights,
@@ -53,17 +53,28 @@ def training():
 
 
 def test_a_set_that_does_not_fill_a_batch_is_refused(training):
-    require_batch({"Train": training}, [8])
-    with pytest.raises(UserError, match=r"train\.txt: 7 samples do not fill one batch of 8"):
-        require_batch({"Train": training}, [7])
+    require_batches({"Train": training}, {"Train": [8]})
+    with pytest.raises(UserError, match=r"train\.txt: 7 samples do not fill one batch of 8; lower"):
+        require_batches({"Train": training}, {"Train": [7]})
 
 
 def test_a_sampler_of_scales_fills_its_batch_from_any_set(training):
     """It repeats samples, and the size of its batches is first_bs."""
     config = {"Train": {**training, "sampler": {"name": "MultiScaleSampler", "first_bs": 64}}}
-    require_batch(config, [2], ranks=2)
+    require_batches(config, {"Train": [2]}, ranks=2)
     with pytest.raises(UserError, match="1 samples do not fill one batch of 2; add samples"):
-        require_batch(config, [1], ranks=2)
+        require_batches(config, {"Train": [1]}, ranks=2)
+
+
+def test_an_evaluation_is_one_of_one_process_and_has_no_sampler(training):
+    config = {"Eval": {**training, "sampler": {"name": "MultiScaleSampler", "first_bs": 64}}}
+    require_batches(config, {"Eval": [8]}, ranks=2)
+    with pytest.raises(UserError, match="7 samples do not fill one batch of 8, so nothing would be evaluated"):
+        require_batches(config, {"Eval": [7]}, ranks=2)
+
+
+def test_a_set_that_nobody_counted_is_not_refused(training):
+    require_batches({"Eval": training}, {"Eval": None})
 
 
 def test_a_checkpoint_needs_no_file_that_the_training_began_with(tmp_path):
