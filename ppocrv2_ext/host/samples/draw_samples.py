@@ -83,8 +83,6 @@ def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:
     logger.setLevel(logging.WARNING)
     # PaddleOCR 3.7 takes the loader's seed for the number of the epoch: this is the first.
     loader = build_dataloader(config, "Train", "cpu", logger, seed=0)
-    if not len(loader.dataset):
-        raise UserError("Train.dataset: ratio_list leaves no sample; raise its shares.")
     sampler = loader.batch_sampler
     sampler.set_epoch(seed)
     return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(sampler)))

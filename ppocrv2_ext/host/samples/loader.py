@@ -16,7 +16,7 @@ from paddle.io.dataloader.collate import default_collate_fn
 
 from ... import interrupts
 from ...data.labels import count_needed_frames
-from ...errors import pluralize, summarise
+from ...errors import UserError, pluralize, summarise
 from ...plugins.compact import Compact, Widen
 from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
@@ -51,10 +51,25 @@ def build_loader(dataset: Any, **options: Any) -> Loader:
 
     Args:
         options: the arguments of Paddle's.
+    Raises:
+        UserError: the sampler gives no batch. PaddleOCR would end a training without a step as if it were done, leave
+            out the evaluations that ``Global.early_stop`` waits for, and call the accuracy of nothing 0.
     """
-    if options.get("batch_sampler") is not None:
-        options["batch_sampler"] = PlacedSampler(options["batch_sampler"])
+    sampler = options.get("batch_sampler")
+    if sampler is not None:
+        if not len(sampler):
+            raise UserError(_explain_no_batch(dataset, sampler))
+        options["batch_sampler"] = PlacedSampler(sampler)
     return Loader(dataset, **options)
+
+
+def _explain_no_batch(dataset: Any, sampler: Any) -> str:
+    name = str(getattr(dataset, "mode", "")).capitalize() or type(dataset).__name__
+    if not len(dataset):
+        return f"{name}: the data set has no sample; raise the shares of its ratio_list, or name other data."
+    size = f" of {sampler.batch_size}" if hasattr(sampler, "batch_size") else ""
+    advice = "set drop_last=false in its loader, lower batch_size_per_card there or add samples"
+    return f"{name}: {pluralize(len(dataset), 'sample')} do not fill one batch{size}; {advice}."
 
 
 class Loader:

@@ -365,6 +365,25 @@ def test_a_multi_scale_dataset_gives_the_sizes_asked_for_and_stops_too(data, log
         found[(64, 32, 0)]
 
 
+@pytest.mark.parametrize("mode", ["Train", "Eval"])
+def test_a_set_that_gives_no_batch_is_refused_where_its_loader_is_made(data, logged, tmp_path, mode):
+    from ppocr.data import build_dataloader
+
+    from ppocrv2_ext.errors import UserError
+
+    write(tmp_path, a="x", b="y", c="z")
+    made = config(tmp_path, mode=mode, batch=4)
+    assert len(build_dataloader(made, mode, "cpu", logged[0])) == 1
+    made[mode]["loader"]["drop_last"] = True
+    with pytest.raises(UserError, match=f"^{mode}: 3 samples do not fill one batch of 4; set drop_last=false in its"):
+        build_dataloader(made, mode, "cpu", logged[0])
+    made[mode]["loader"]["batch_size_per_card"] = 3
+    assert len(build_dataloader(made, mode, "cpu", logged[0])) == 1
+    made[mode]["dataset"]["ratio_list"] = [0.1]
+    with pytest.raises(UserError, match=f"^{mode}: the data set has no sample; raise the shares of its ratio_list"):
+        build_dataloader(made, mode, "cpu", logged[0])
+
+
 def test_other_datasets_give_the_batches_of_paddles_own_loader(data):
     import paddle
 
