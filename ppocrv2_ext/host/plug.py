@@ -71,6 +71,7 @@ FUNCTIONS = (
     ("ppocr.postprocess", "build_post_process", extend_builder(POST_PROCESSES, construct_beside_global)),
     ("ppocr.data", "set_signal_handlers", resume.leave_signals),
     ("ppocr.data", "DataLoader", lambda theirs: loader.build_loader),
+    ("ppocr.data", "build_dataloader", loader.draw_evaluation_alike),
     ("ppocr.data.simple_dataset", "transform", datasets.name_failing_transform),
     ("ppocr.data.lmdb_dataset", "transform", datasets.name_failing_transform),
     ("ppocr.data.lmdb_dataset", "lmdb", lmdb_datasets.SharedLMDBs),

@@ -5,6 +5,7 @@ Workers read the samples. The training process logs each broken file once, and s
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,20 @@ class Batch(list):
     def __init__(self, fields: list, files: Sequence[str], frames_needed: Sequence[int] = ()):
         super().__init__(fields)
         self.files, self.frames_needed = files, frames_needed
+
+
+def draw_evaluation_alike(build_dataloader: Callable) -> Callable:
+    """PaddleOCR's ``build_dataloader``, with one seed for the samples that ``ratio_list`` draws for any evaluation.
+
+    By itself, a training judges other samples than `eval`, and than a training of another seed. Without a seed, it
+    draws by the time of day. Of a training, the seed stays as it is.
+    """
+
+    @functools.wraps(build_dataloader)
+    def build(config: dict, mode: str, device: Any, logger: Any, seed: int | None = None) -> Any:
+        return build_dataloader(config, mode, device, logger, 0 if mode == "Eval" else seed)
+
+    return build
 
 
 def describe_files(files: Sequence[str | None]) -> str:

@@ -257,6 +257,30 @@ def test_where_nothing_fails_the_random_draws_are_those_of_paddleocr(data, logge
     assert runs[0] == runs[1]
 
 
+@pytest.mark.parametrize("name", ["SimpleDataSet", "LMDBDataSet", "PubTabDataSet"])
+def test_an_evaluation_draws_the_same_lines_whatever_the_seed_and_a_training_others(data, logged, tmp_path, name):
+    from ppocr.data import build_dataloader
+
+    write(tmp_path, **dict.fromkeys("abcdefghijklmnop", "x"))
+    make_lmdb(tmp_path / "lmdb" / "x", [str(number) for number in range(16)])
+    folder = tmp_path / "lmdb" if name == "LMDBDataSet" else tmp_path
+    drawn = {}
+    for mode in ("Eval", "Train"):
+        made = config(folder, mode=mode, name=name)
+        made[mode]["dataset"]["ratio_list"] = [0.5]
+        loaders = [build_dataloader(made, mode, "cpu", logged[0], seed) for seed in (1, 2, 0)]
+        drawn[mode] = {frozenset(list_drawn(loader.dataset)) for loader in loaders}
+    assert len(drawn["Eval"]) == 1
+    assert drawn["Eval"] < drawn["Train"]
+
+
+def list_drawn(dataset):
+    if hasattr(dataset, "lmdb_sets"):
+        return [int(number) for _, number in dataset.data_idx_order_list]
+    lines = getattr(dataset, "_all_lines", None) or dataset.data_lines
+    return [lines[number] for number in getattr(dataset, "_index_map", None) or range(len(lines))]
+
+
 def test_a_subclass_that_a_user_wrote_into_paddleocr_reports_too(data, logged, tmp_path, monkeypatch):
     import ppocr.data
 
