@@ -51,6 +51,15 @@ def _few_frames(data_set: SetFindings, samples: list[Sample]) -> str:
     )
 
 
+def _narrow_line(data_set: SetFindings, samples: list[Sample]) -> str:
+    longest = max(samples, key=lambda sample: sample.check.frames)
+    return (
+        f"the text needs more frames than the network makes of a line as wide as its batch, up to"
+        f" {longest.check.frames} for {shorten(longest.check.label)}, and CTC learns nothing of it; leave these lines"
+        f" out, or set {data_set.mode}.dataset.ds_width=false"
+    )
+
+
 def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
     unknown, file = data_set.unknown_characters, data_set.rules.dictionary or "the dictionary"
     if set(unknown) == {" "} and not data_set.rules.space:
@@ -147,6 +156,7 @@ def _unknown_class(data_set: SetFindings, samples: list[Sample]) -> str:
 ADVICE: dict[str, Callable[[SetFindings, list[Sample]], str]] = {
     "long-label": _long_label,
     "few-frames": _few_frames,
+    "narrow-line": _narrow_line,
     "unknown-character": _unknown_character,
     "decomposed": _decomposed,
     "missing-image": _missing_image,

@@ -23,6 +23,7 @@ from .images import ImageCheck
 from .label_files import Entry
 from .label_rules import LabelChecker, choose_label_checker
 from .labels import LabelCheck
+from .line_shapes import find_batch_ratios
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, list_ratios, read_sources
 
@@ -75,7 +76,11 @@ def _check_set(config: Mapping[str, Any], mode: str, frames: Frames | None, load
     finally:
         for source in sources:
             source.close()
-    checks = [[_check_entry(entry, images[source.look], check_label) for entry in source.entries] for source in sources]
+    ratios = _find_ratios(config[mode], sources) if rules.frames and rules.frames.by_ratio else {}
+    checks = [
+        [_check_entry(entry, images[source.look], check_label, ratios.get(entry.place)) for entry in source.entries]
+        for source in sources
+    ]
     if _look_like_percent(checks, [images[source.look].values() for source in sources]):
         checks = [[_doubt_percent(check) for check in each] for each in checks]
     unusable = frozenset(reason for reason, effect in effects.items() if effect in UNUSABLE)
@@ -120,13 +125,26 @@ def _look_in_threads(look: Callable[[str], ImageCheck], names: Sequence[str], ti
         threads.shutdown(cancel_futures=True)
 
 
-def _check_entry(entry: Entry, images: Mapping[str, ImageCheck], check_label: LabelChecker) -> LabelCheck:
-    """The check of a line: of its label, with the reasons of the line itself and of its images."""
+def _find_ratios(section: Mapping[str, Any], sources: Iterable[Source]) -> dict[str, float]:
+    """{place: width in heights} of the lines whose width and height a sampler reads."""
+    entries = [entry for source in sources for entry in source.entries if entry.columns]
+    pictures = [float(width) / float(height) for width, height in (entry.columns for entry in entries)]
+    return dict(zip((entry.place for entry in entries), find_batch_ratios(section["sampler"], pictures)))
+
+
+def _check_entry(
+    entry: Entry, images: Mapping[str, ImageCheck], check_label: LabelChecker, ratio: float | None
+) -> LabelCheck:
+    """The check of a line: of its label, with the reasons of the line itself and of its images.
+
+    Args:
+        ratio: width by height of the line in its batch, if that is not the shape of its image.
+    """
     if entry.name is None:
         return LabelCheck(entry.reasons)
     own = [images[name] for name in entry.images]
     # A line may name several images with one label, which then have one size.
-    check = check_label(entry.label, own[0].size)
+    check = check_label(entry.label, own[0].size if ratio is None else (ratio, 1.0))
     if not entry.reasons and not any(image.reasons for image in own):
         return check
     of_images = dict.fromkeys(reason for image in own for reason in image.reasons)

@@ -22,6 +22,7 @@ class Frames(NamedTuple):
     by_width: int  # of frames if the network pools in training as in evaluation
     pixels: float | None  # of width for each frame more, pooled so; None if the width changes nothing
     option: str = ""  # of the config, that lets it pool so; "" if it does
+    by_ratio: tuple[int, ...] = ()  # that it makes of lines 1, 2, ... heights wide; none if all lines have one width
 
 
 def suggest_width(frames: Frames, needed: int) -> str:

@@ -16,7 +16,8 @@ from .transforms import Role, list_originals, list_players, list_transforms
 # The characters of PaddleOCR's recognizers whose config names no dictionary.
 DEFAULT_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
-LabelChecker = Callable[[str, Any], LabelCheck]  # from a label and the (width, height) of its image, or None
+# From a label and the (width, height) of its image, or of the line that a sampler makes of it, or None.
+LabelChecker = Callable[[str, Any], LabelCheck]
 
 
 class TextEncoder(NamedTuple):
@@ -102,10 +103,16 @@ def _for_texts(encoder: str, options: Mapping[str, Any], rules: Rules) -> tuple[
     longest = options.get("max_text_length")
     most_known = longest - reserve if reserve and isinstance(longest, int) else None
     frames, form = rules.frames.number if rules.frames and is_ctc else None, _unicode_form(options)
+    by_ratio = rules.frames.by_ratio if rules.frames and is_ctc else ()
 
     def check(label: str, size: Any) -> LabelCheck:
         # Without a dictionary, PaddleOCR reads small letters alone.
-        return check_recognition_label(label, alphabet, longest, frames, form, most_known, lower=not path)
+        found = check_recognition_label(label, alphabet, longest, frames, form, most_known, lower=not path)
+        if not (by_ratio and size) or "few-frames" in found.reasons:
+            return found
+        heights = min(max(1, round(size[0] / size[1])), len(by_ratio))
+        fits = found.frames <= by_ratio[heights - 1]
+        return found if fits else found._replace(reasons=(*found.reasons, "narrow-line"))
 
     return check, rules._replace(longest=longest, reserve=reserve, alphabet=alphabet, dictionary=path, space=space)
 

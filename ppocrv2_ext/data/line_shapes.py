@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from .sources import MULTI_SCALE_SETS
@@ -20,6 +21,7 @@ class Lines(NamedTuple):
     key: str  # of the config, that sets their width
     shape: tuple[int, int, int]  # (channels, height, width)
     maker: str  # the transform that resizes them, or SAMPLER
+    by_ratio: bool = False  # whether a batch is as many heights wide as its pictures are on average, up to this shape
 
 
 def list_line_shapes(config: Mapping[str, Any], mode: str) -> list[Lines]:
@@ -46,6 +48,27 @@ def _list_scales(sampler: Mapping[str, Any], by_ratio: bool, mode: str) -> Itera
         sides = scale if isinstance(scale, list) else [scale, scale]
         width, height = (side // divisor * divisor for side, divisor in zip(sides, divisors))
         if by_ratio:
-            yield Lines(f"{mode}.sampler.max_w", (3, height, int(sampler.get("max_w", WIDEST))), SAMPLER)
+            heights = max(1, round(sampler.get("max_w", WIDEST) / max(1, height)))
+            yield Lines(f"{mode}.sampler.max_w", (3, height, heights * height), SAMPLER, by_ratio=True)
         else:
             yield Lines(f"{mode}.sampler.scales", (3, height, width), SAMPLER)
+
+
+def find_batch_ratios(sampler: Mapping[str, Any], ratios: Sequence[float]) -> list[float]:
+    """The width of each line in heights, where MultiScaleSampler draws by ratio: the mean of its batch.
+
+    The sampler sorts the lines, and fills the last batch from the first. That holds for one process that reads all of
+    the lines, in batches of ``first_bs``; else the neighbours of a line are others.
+
+    Args:
+        sampler: its section.
+        ratios: width by height of each picture.
+    """
+    size, found = sampler.get("first_bs", FIRST_BATCH), list(ratios)
+    order = sorted(range(len(ratios)), key=ratios.__getitem__)
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
+        mean = fmean(ratios[number] for number in [*batch, *order[: size - len(batch)]])
+        for number in batch:
+            found[number] = mean
+    return found

@@ -159,6 +159,10 @@ REASONS: dict[str, Reason] = {
         "at least one character must be in the dictionary", LINE, "see if the dictionary is that of the language"
     ),
     "few-frames": Reason("CTC needs a frame for each character, and one more between equal neighbours", LINE),
+    "narrow-line": Reason(
+        "CTC needs a frame for each character, and with ds_width a line is as wide as those of its batch on average",
+        DOUBTFUL,
+    ),
     # classification
     "unknown-class": Reason("the label must be in label_list, whose entries must be text: '0', not 0", LINE),
     # an LMDB
@@ -171,7 +175,7 @@ REASONS: dict[str, Reason] = {
 # A recognizer cannot learn a text that needs more frames than it has, and a detector cannot learn from a picture too
 # small for text, which a random scale may even shrink to nothing. An evaluation still counts both: what is not read
 # there is an error of the model.
-KEPT_IN_EVALUATION = ("few-frames", "tiny-image")
+KEPT_IN_EVALUATION = ("few-frames", "narrow-line", "tiny-image")
 
 
 def list_effects(mode: str, settings: Mapping[str, Any] | None = None) -> dict[str, str]:

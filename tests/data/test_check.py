@@ -286,6 +286,50 @@ def test_a_text_that_is_too_long_for_one_of_two_branches_is_kept_and_doubtful(fo
     assert "and CTC learns nothing of it" in advise(data_set, "few-frames")
 
 
+def words_by_ratio(folder, *lines, size=1):
+    """A set whose lines are as wide as their pictures, in batches of ``size``."""
+    config = words(folder, *lines)
+    config["Train"] = {
+        "dataset": {**config["Train"]["dataset"], "name": "MultiScaleDataSet", "ds_width": True},
+        "sampler": {"name": "MultiScaleSampler", "scales": [[320, 32]], "first_bs": size},
+    }
+    return config
+
+
+BY_RATIO = lcnet(320)._replace(by_ratio=tuple(8 * heights for heights in range(1, 11)))  # a frame of 4 pixels
+
+
+@pytest.mark.parametrize(
+    ("size", "narrow"),
+    [(1, ["words.txt:2"]), (2, ["words.txt:2", "words.txt:3"]), (4, ["words.txt:3", "words.txt:4"])],
+    ids=["each by itself", "two and two", "all together"],
+)
+def test_with_ds_width_a_text_is_compared_with_the_frames_of_its_batch(folder, size, narrow):
+    texts = {
+        "abcabc": (32, 32),  # 6 frames are needed, and 8 are there
+        "abcabcabcabc": (32, 32),  # 12
+        "abcabcabcabcabcabcabcabca": (112, 32),  # 25
+        "abcabcabcabcabcabcabcabc": (96, 32),  # 24
+    }
+    lines = [f"a.png\t{text}\t{width}\t{height}" for text, (width, height) in texts.items()]
+    data_set = train_set(words_by_ratio(folder, *lines, size=size), frames=BY_RATIO)
+    assert [place.rpartition("/")[2] for place in data_set.places.get("narrow-line", [])] == narrow
+    assert (len(data_set.usable_samples), data_set.is_doubtful) == (4, bool(narrow))
+
+
+def test_a_text_of_which_nothing_is_learnt_in_its_batch_is_named_with_what_to_do(folder):
+    data_set = train_set(words_by_ratio(folder, "a.png\tabcabcabcabc\t32\t32"), frames=BY_RATIO)
+    assert advise(data_set, "narrow-line") == (
+        "in 1 of 1 lines the text needs more frames than the network makes of a line as wide as its batch, up to 12 for"
+        " 'abcabcabcabc', and CTC learns nothing of it; leave these lines out, or set Train.dataset.ds_width=false"
+    )
+
+
+def test_a_text_that_fits_no_line_of_the_set_is_left_out_and_not_said_to_be_narrow_too(folder):
+    data_set = train_set(words_by_ratio(folder, f"a.png\t{'abc' * 8}\t32\t32"), frames=BY_RATIO._replace(number=16))
+    assert (list(data_set.places), data_set.usable_samples) == (["few-frames"], [])
+
+
 def test_texts_that_ctc_does_not_read_need_no_frames(folder):
     config = words(folder, "a.png\taaaaaaaaaa")
     config["Train"]["dataset"]["transforms"][1] = {"NRTRLabelEncode": None}

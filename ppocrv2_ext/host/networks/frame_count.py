@@ -117,7 +117,8 @@ def name_heights(lines: Iterable[Lines]) -> str:
 def _measure(backbone: str, option: str, count: Counter, lines: Sequence[Lines], training: bool) -> Frames:
     """The fewest frames of several kinds of lines. The option is advised without those at which the network stops."""
     stopping = _find_errors(count, lines, False)
-    key, shape, _ = min((each for each in lines if each not in stopping), key=lambda each: count(each.shape, False))
+    read = min((each for each in lines if each not in stopping), key=lambda each: count(each.shape, False))
+    key, shape = read.key, read.shape
     number, evaluated = min(count(each.shape, training) for each in lines), count(shape, False)
     wider = (*shape[:2], shape[2] + WIDER)
     try:
@@ -127,7 +128,17 @@ def _measure(backbone: str, option: str, count: Counter, lines: Sequence[Lines],
     pixels = WIDER / more if more > 0 else None
     option = "" if follows or not pixels else f"{option} without {name_heights(stopping)}" if stopping else option
     key = key.rpartition("transforms.")[2]  # by this name, `-o` finds it too
-    return Frames(backbone, key, shape[2], number, evaluated, pixels, option)
+    return Frames(backbone, key, shape[2], number, evaluated, pixels, option, _count_by_ratio(count, lines, training))
+
+
+def _count_by_ratio(count: Counter, lines: Sequence[Lines], training: bool) -> tuple[int, ...]:
+    """The fewest frames of lines 1, 2, ... heights wide, where their pictures decide; none where one width is set."""
+    shapes = [each.shape for each in lines if each.by_ratio]
+    most = max((width // height for _, height, width in shapes), default=0)
+    return tuple(
+        min(count((channels, height, min(number * height, width)), training) for channels, height, width in shapes)
+        for number in range(1, most + 1)
+    )
 
 
 @contextlib.contextmanager

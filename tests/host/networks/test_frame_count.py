@@ -51,6 +51,14 @@ def test_an_option_under_which_a_scale_stops_the_network_is_advised_without_it()
     assert (frames.number, frames.by_width, frames.pixels) == (40, 40, 8.0)
 
 
+def test_lines_as_wide_as_their_pictures_have_frames_for_each_number_of_heights():
+    lines = [Lines("Train.sampler.max_w", (3, height, 96), "MultiScaleSampler", by_ratio=True) for height in (32, 48)]
+    frames = frame_count._measure("LCNet", "", lambda shape, training: shape[2] // 4, lines, True)
+    assert frames.by_ratio == (8, 16, 24)  # 3 x 48 pixels would be more than 96
+    fixed = [each._replace(by_ratio=False) for each in lines]
+    assert frame_count._measure("LCNet", "", lambda shape, training: shape[2] // 4, fixed, True).by_ratio == ()
+
+
 @pytest.mark.usefixtures("wheel")
 class TestOnTheWheel:
     @pytest.mark.parametrize("width", [160, 320, 100])
