@@ -237,6 +237,16 @@ def _check_order_of_transforms(config: dict) -> Iterator[str]:
                 yield f"{mode}.dataset.transforms: {sentence}"
 
 
+def _check_evaluation_repeats(config: dict) -> Iterator[str]:
+    """An evaluation judges the pictures as they are, so that two numbers differ only if the networks do."""
+    for name in _map_transforms(config, "Eval"):
+        if Role.DRAWS in plays(name):
+            yield (
+                f"Eval.dataset.transforms: {name} draws at random, so that each evaluation would judge other samples;"
+                " leave it out."
+            )
+
+
 def _find_misplacements(name: str, before: list[str]) -> Iterator[str]:
     """What is wrong with a transform behind those ``before`` it."""
     for role, reason in ONCE.items():
@@ -361,6 +371,7 @@ CHECKS = (
     _check_decoder,
     _check_centers_in_float32,
     _check_order_of_transforms,
+    _check_evaluation_repeats,
     _check_input_channels,
     _check_line_heights,
     _check_classes,

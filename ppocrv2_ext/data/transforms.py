@@ -37,9 +37,10 @@ class Role(Enum):
     NORMALISES = "makes the numbers of pixels that a network takes"
     PUTS_CHANNELS_FIRST = "makes (C, H, W)"
     ENCODES_LABEL = "makes of a label what a loss takes"
+    DRAWS = "makes another sample each time"
     # of lines
     SETS_CLASS = "turns the picture or not, and sets the label that says so"
-    AUGMENTS_LINE = "changes a picture at random, and its text stays"
+    AUGMENTS_LINE = "changes a picture, and its text stays"
     JOINS_LINES = "puts pictures and their texts together"
     RESIZES_LINE = "makes lines of one height, with the three channels of the picture"
     # of scenes
@@ -54,7 +55,9 @@ class Role(Enum):
 
 PIXELS = {Role.TAKES_PICTURE, Role.TAKES_PIXELS}
 LINE = {*PIXELS, Role.NORMALISES, Role.PUTS_CHANNELS_FIRST}
+DRAWN_LINE = {*PIXELS, Role.AUGMENTS_LINE, Role.DRAWS}
 SCENE = {*PIXELS, Role.READS_OUTLINES}
+DRAWN_SCENE = {*SCENE, Role.MOVES_TEXT, Role.DRAWS}
 MAP = {Role.TAKES_PICTURE, Role.READS_OUTLINES, Role.MAKES_MAPS}
 
 # {transform: its roles}. A transform that STANDS_FOR others has theirs too. What ends in LabelEncode encodes labels.
@@ -62,18 +65,18 @@ ROLES: dict[str, set[Role]] = {
     "DecodeImage": {Role.DECODES},
     "NormalizeImage": {Role.NORMALISES},
     "ToCHWImage": {Role.TAKES_PICTURE, Role.PUTS_CHANNELS_FIRST},
-    "ColorJitter": PIXELS,
+    "ColorJitter": {*PIXELS, Role.DRAWS},
     # lines
-    "RandomHalfTurn": {*PIXELS, Role.SETS_CLASS},
+    "RandomHalfTurn": {*PIXELS, Role.SETS_CLASS, Role.DRAWS},
     "HalfTurnByName": {*PIXELS, Role.SETS_CLASS},
-    "RandomSpan": PIXELS,
-    "RecConAug": {*PIXELS, Role.JOINS_LINES},
-    "RecAug": {*PIXELS, Role.AUGMENTS_LINE},
-    "BaseDataAugmentation": {*PIXELS, Role.AUGMENTS_LINE},
-    "RandAugment": {*PIXELS, Role.AUGMENTS_LINE},
-    "ABINetRecAug": {*PIXELS, Role.AUGMENTS_LINE},
-    "ParseQRecAug": {*PIXELS, Role.AUGMENTS_LINE},
-    "SVTRRecAug": {*PIXELS, Role.AUGMENTS_LINE},
+    "RandomSpan": {*PIXELS, Role.DRAWS},
+    "RecConAug": {*PIXELS, Role.JOINS_LINES, Role.DRAWS},
+    "RecAug": DRAWN_LINE,
+    "BaseDataAugmentation": DRAWN_LINE,
+    "RandAugment": DRAWN_LINE,
+    "ABINetRecAug": DRAWN_LINE,
+    "ParseQRecAug": DRAWN_LINE,
+    "SVTRRecAug": DRAWN_LINE,
     "RecResizeImg": {*LINE, Role.RESIZES_LINE},
     "ClsResizeImg": {*LINE, Role.RESIZES_LINE},
     "SVTRRecResizeImg": {*LINE, Role.RESIZES_LINE},
@@ -89,18 +92,35 @@ ROLES: dict[str, set[Role]] = {
     "VLRecResizeImg": LINE,
     # scenes
     "DetLabelEncode": {Role.MAKES_OUTLINES},
-    "CopyPaste": {*SCENE, Role.MOVES_TEXT},
-    "TextCopyPaste": {*SCENE, Role.MOVES_TEXT},
-    "IaaAugment": {*SCENE, Role.MOVES_TEXT},
-    "RandomPerspective": {*SCENE, Role.MOVES_TEXT},
-    "RandomCrop": {*SCENE, Role.MOVES_TEXT, Role.CROPS},
-    "EastRandomCropData": {*SCENE, Role.MOVES_TEXT, Role.CROPS},
-    "RandomTextWindow": {*SCENE, Role.CROPS},  # cuts the maps too
+    "CopyPaste": DRAWN_SCENE,
+    "TextCopyPaste": DRAWN_SCENE,
+    "IaaAugment": DRAWN_SCENE,
+    "RandomPerspective": DRAWN_SCENE,
+    "RandomCrop": {*DRAWN_SCENE, Role.CROPS},
+    "EastRandomCropData": {*DRAWN_SCENE, Role.CROPS},
+    "RandomTextWindow": {*SCENE, Role.CROPS, Role.DRAWS},  # cuts the maps too
     "RandomSceneWindow": {Role.NOTES_FRAME},
     "KeepVisibleText": {Role.TAKES_PICTURE, Role.READS_OUTLINES},
     "MakeBorderMap": MAP,
     "MakeShrinkMap": MAP,
     "DetResizeForTest": {*PIXELS, Role.RESIZES_SCENE},
+    # those of PaddleOCR's other networks
+    "DRRGTargets": {Role.DRAWS},
+    "EASTProcessTrain": {Role.DRAWS},
+    "GroupRandomCropPadding": {Role.DRAWS},
+    "GroupRandomHorizontalFlip": {Role.DRAWS},
+    "GroupRandomRotate": {Role.DRAWS},
+    "LatexTrainTransform": {Role.DRAWS},
+    "PGProcessTrain": {Role.DRAWS},
+    "RandomCropFlip": {Role.DRAWS},
+    "RandomCropImgMask": {Role.DRAWS},
+    "RandomCropPolyInstances": {Role.DRAWS},
+    "RandomRotatePolyInstances": {Role.DRAWS},
+    "RandomScale": {Role.DRAWS},
+    "RandomScaling": {Role.DRAWS},
+    "SASTProcessTrain": {Role.DRAWS},
+    "SquareResizePad": {Role.DRAWS},
+    "UniMERNetTrainTransform": {Role.DRAWS},
 }
 
 

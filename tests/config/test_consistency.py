@@ -124,6 +124,30 @@ def test_an_order_of_transforms_that_makes_wrong_samples_is_refused_in_one_sente
     assert sentences == [f"Train.dataset.transforms: {expected}"]
 
 
+@pytest.mark.parametrize(
+    ("config_name", "names"),
+    [
+        (RECOGNIZER, "TextLineAugment RecAug RecConAug RandAugment SVTRRecAug"),
+        (DETECTOR, "RandomSceneCrop RandomSceneWindow IaaAugment CopyPaste TextCopyPaste ColorJitter PGProcessTrain"),
+        (CLASSIFIER, "RandomHalfTurn RandomSpan"),
+    ],
+)
+def test_an_evaluation_whose_samples_differ_each_time_is_refused(config_name, names):
+    recipe = config.read(config.locate(config_name))
+    decode, *others = recipe["Eval"]["dataset"]["transforms"]
+    for name in names.split():
+        recipe["Eval"]["dataset"]["transforms"] = [decode, {name: None}, *others]
+        assert (
+            f"Eval.dataset.transforms: {name} draws at random, so that each evaluation would judge other samples; leave"
+            " it out."
+        ) in list(find_conflicts(recipe))
+
+
+def test_a_transform_that_draws_may_train_and_one_that_does_not_may_judge():
+    for name in (RECOGNIZER, DETECTOR, CLASSIFIER, CML, PAIR):
+        assert not any("draws at random" in sentence for sentence in find_conflicts(config.read(config.locate(name))))
+
+
 def test_what_takes_pixels_comes_after_the_file_is_decoded():
     sentences = train_with(
         CLASSIFIER, ["RandomHalfTurn", "ClsLabelEncode", "DecodeImage", "TextLineResize", "KeepKeys"]

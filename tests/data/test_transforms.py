@@ -1,9 +1,21 @@
 """What each transform is: none is forgotten, and what stands for others is what they are."""
 
+import inspect
+
 import pytest
+import yaml
 
 from ppocrv2_ext import plugins  # noqa: F401  (importing them registers every transform)
-from ppocrv2_ext.data.transforms import ROLES, STANDS_FOR, SUBSTITUTES, Role, list_originals, plays, prepares_labels
+from ppocrv2_ext.data.transforms import (
+    ROLES,
+    STANDS_FOR,
+    SUBSTITUTES,
+    Role,
+    list_originals,
+    list_transforms,
+    plays,
+    prepares_labels,
+)
 from ppocrv2_ext.registry import TRANSFORMS
 
 NEWER_THAN_THE_WHEEL = {"RandomCrop", "RandomPerspective"}
@@ -19,6 +31,24 @@ def test_each_transform_of_this_package_has_roles(name):
 @pytest.mark.parametrize("name", NEED_NO_PICTURE)
 def test_a_transform_that_is_said_to_need_no_picture_works_without_one(name):
     assert TRANSFORMS[name](**NEED_NO_PICTURE[name])({"label": "ab"})["length"] == 2
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_of_this_package_draws_if_it_has_a_generator(name):
+    assert (Role.DRAWS in plays(name)) == ("Draws(" in inspect.getsource(TRANSFORMS[name]))
+
+
+def test_each_transform_that_augments_lines_or_moves_text_draws():
+    for name in ROLES:
+        assert Role.DRAWS in plays(name) or not plays(name) & {Role.AUGMENTS_LINE, Role.MOVES_TEXT}, name
+
+
+@pytest.mark.checkout
+def test_no_evaluation_of_paddleocrs_own_configs_draws(checkout):
+    configs = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (checkout / "configs").rglob("*.y*ml")]
+    names = {name for each in configs if each.get("Eval") for name, _ in list_transforms(each["Eval"]["dataset"])}
+    assert len(names) > 50
+    assert not [name for name in names if Role.DRAWS in plays(name)]
 
 
 def test_what_is_not_in_the_package_stands_for_nothing():
