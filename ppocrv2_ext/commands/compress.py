@@ -55,6 +55,7 @@ def compress(
         raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
     original = require_original(model, kind)
     _require_place(Path(output), original.file, [data, *list_model_files(model)])
+    _require_weights(original)
     (choosing, checking), problems = _open_halves(data, data_dir, original.kind, pictures)
     warn_first(problems)
     if not checking.pictures:
@@ -76,24 +77,32 @@ def require_original(model: str, kind: str | None) -> Original:
     Args:
         model, kind: as :func:`compress` takes them.
     Raises:
-        UserError: there is no such model, it is of another kind, it has no weights to compress, or they are broken.
+        UserError: there is no such model, or it is of another kind.
     """
     from ..checkpoints.onnx_files import load_model
     from ..deploy.models import find_model
-    from ..deploy.quantize import find_infinite_weight, list_weights
 
     is_official = model == published.KEYWORD
     found = find_model(model, kind if is_official else None)
     if kind not in (None, found.kind):
         raise UserError(f"{model} holds a model of the kind {found.kind}, not {kind}; leave --kind out.")
     file = found.onnx_file
-    content = load_model(file)
-    if not list_weights(content):
-        raise UserError(f"{file} has no weights to compress: none is float and large; is it compressed already?")
-    broken = find_infinite_weight(content)
+    return Original(found.kind, found.settings, file, load_model(file), _describe(found, is_official))
+
+
+def _require_weights(original: Original) -> None:
+    """Require weights to compress, all of them finite."""
+    from ..deploy.quantize import find_infinite_weight, list_weights
+
+    if not list_weights(original.content):
+        raise UserError(
+            f"{original.file} has no weights to compress: none is float and large; is it compressed already?"
+        )
+    broken = find_infinite_weight(original.content)
     if broken:
-        raise UserError(f"{file}: the weight {broken} holds NaN or infinity; export again, from another checkpoint.")
-    return Original(found.kind, found.settings, file, content, _describe(found, is_official))
+        raise UserError(
+            f"{original.file}: the weight {broken} holds NaN or infinity; export again, from another checkpoint."
+        )
 
 
 def _describe(found: Model, is_official: bool) -> str:
