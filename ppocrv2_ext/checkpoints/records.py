@@ -113,6 +113,17 @@ def read_run(checkpoint: PathLike) -> str | None:
     return None
 
 
+def are_of_two_trainings(checkpoint: PathLike, other: PathLike) -> bool:
+    """Whether two checkpoints are of different trainings, as their records say.
+
+    Weights alone, such as a mean or official ones, are of no training. A broken record says nothing.
+    """
+    with contextlib.suppress(UserError):
+        known = [read(each) or Path(f"{each}.states").is_file() for each in (checkpoint, other)]
+        return all(known) and read(checkpoint).get("run") != read(other).get("run")
+    return False
+
+
 def list_runs(folder: PathLike) -> set[str | None]:
     """What :func:`read_run` says of the checkpoints in ``folder``."""
     return {read_run(Path(folder) / name) for name in list_names(folder)}

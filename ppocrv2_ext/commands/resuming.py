@@ -34,7 +34,7 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
 
 
 def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
-    """Say that a training into ``folder`` replaces the checkpoints of an earlier one, if there are any.
+    """Say that a training into ``folder`` may replace the checkpoints of an earlier one, if there are any.
 
     Args:
         checkpoint: what the training goes on from. If that lies in ``folder``, the checkpoints there are its own.
@@ -45,9 +45,8 @@ def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
     epochs = [without_suffix(path.name) for path in folder.glob(f"iter_epoch_*{SUFFIX}")]
     if names or epochs:
         names += sorted(epochs, key=lambda name: (len(name), name))
-        where = ", except where it saves none of that name" if epochs else ""
         warn(
-            f"{folder} holds {_enumerate(names)} of an earlier training; this one replaces them by its own{where};"
+            f"{folder} holds {_enumerate(names)} of an earlier training; this one replaces each once it saves its own;"
             f" to go on with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
         )
 

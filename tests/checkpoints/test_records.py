@@ -26,6 +26,27 @@ def test_a_record_says_where_a_training_was_and_what_the_other_files_are(tmp_pat
     assert records.find_problem(tmp_path / "latest") is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "are"), [("a", "b", True), ("a", "a", False), (None, "a", True), (None, None, False)]
+)
+def test_two_checkpoints_are_of_two_trainings_if_their_records_name_two(tmp_path, one, other, are):
+    for name, run in (("latest", one), ("best_accuracy", other)):
+        record = {"position": Position(1, 1, 1, 9)._asdict(), **({"run": run} if run else {})}
+        (tmp_path / f"{name}.resume").write_text(json.dumps({"format": 1, "files": {}, **record}), encoding="utf-8")
+    assert records.are_of_two_trainings(tmp_path / "best_accuracy", tmp_path / "latest") == are
+
+
+def test_weights_without_a_record_are_of_another_training_only_if_a_training_saved_them(tmp_path):
+    record = {"format": 1, "files": {}, "position": Position(1, 1, 1, 9)._asdict(), "run": "a"}
+    (tmp_path / "latest.resume").write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / "best.pdparams").touch()
+    assert not records.are_of_two_trainings(tmp_path / "best", tmp_path / "latest")  # such as a mean
+    (tmp_path / "best.states").touch()  # PaddleOCR's trainer writes one with every checkpoint
+    assert records.are_of_two_trainings(tmp_path / "best", tmp_path / "latest")
+    (tmp_path / "latest.resume").write_text("{", encoding="utf-8")
+    assert not records.are_of_two_trainings(tmp_path / "best", tmp_path / "latest")
+
+
 def test_a_dictionary_beside_a_checkpoint_of_paddleocrs_own_is_not_read_as_one_of_its_files(tmp_path):
     save(tmp_path)
     (tmp_path / "latest.resume").unlink()

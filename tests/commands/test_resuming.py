@@ -101,8 +101,9 @@ def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capf
         (tmp_path / f"{name}.pdparams").touch()
     warn_of_earlier(tmp_path)
     assert capfd.readouterr().err == (
-        f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training; this one replaces them by its"
-        f" own; to go on with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
+        f"ppocrv2: {tmp_path} holds latest and best_accuracy of an earlier training; this one replaces each once it"
+        f" saves its own; to go on with the earlier one add --resume {tmp_path}, to keep it set another"
+        " Global.save_model_dir.\n"
     )
 
 
@@ -111,7 +112,7 @@ def test_a_new_training_is_told_of_checkpoints_that_stay_too(tmp_path, capfd):
         (tmp_path / f"iter_epoch_{epoch}.pdparams").touch()
     warn_of_earlier(tmp_path)
     end = (
-        "of an earlier training; this one replaces them by its own, except where it saves none of that name; to go on"
+        "of an earlier training; this one replaces each once it saves its own; to go on"
         f" with the earlier one add --resume {tmp_path}, to keep it set another Global.save_model_dir.\n"
     )
     names = "iter_epoch_5, iter_epoch_10, iter_epoch_15 and iter_epoch_20"

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import paddle
 import yaml
 
+from ...checkpoints import records
+from ...checkpoints.paths import SUFFIX, without_suffix
 from ...config.networks import networks
 from ...config.stopping import read_early_stop
 from ...errors import UserError
@@ -26,6 +28,7 @@ from ...report.page import FILE_NAME as PAGE_NAME
 from ...report.page import Samples, Subject, split_by_network, write_page
 from ...report.waiting import advise
 from ..training import ranks, watching
+from ..training.resume import BEST
 from .evaluated_samples import EvaluatedSamples
 from .progress import ProgressBar
 from .stopping import Budget, EarlyStopping, Place
@@ -104,6 +107,7 @@ class Recorder(watching.Observer):
         self._epoch_steps = 0
         self._collected: EvaluatedSamples | None = None
         self._samples: Samples | None = None
+        self._has_old_best = False
         self._has_warned = False
 
     def record(self, event: history.Event) -> None:
@@ -121,6 +125,7 @@ class Recorder(watching.Observer):
         self._interval = max(1, int(training.config["Global"]["print_batch_step"]))
         self._begun = monotonic()
         self._events = history.read_events(self._file)
+        self._has_old_best = self._is_best_of_another_training(training.config["Global"].get("checkpoints"))
         self._subject = _describe(training, self._description)
         versions = {**self._description.versions, "Paddle": paddle.__version__, "Python": platform.python_version()}
         time = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -196,13 +201,28 @@ class Recorder(watching.Observer):
         self.record(history.End(outcome.step, self._elapsed(), outcome.name, outcome.sentence))
         if outcome.name in ("stopped early", "budget spent"):
             self._training.logger.info(f"{outcome.sentence} The last checkpoint is {self._file.with_name('latest')}.")
-        is_complete = outcome.name in ("finished", "stopped early", "budget spent")
-        if is_complete and not any(isinstance(event, history.Evaluation) for event in self._events):
-            is_old = self._file.with_name("best_accuracy.pdparams").is_file()
-            best = "best_accuracy is of an earlier training" if is_old else "there is no best_accuracy"
-            self._training.logger.warning(f"There was no evaluation, so {best}; take latest.")
+        if not history.join_runs(self._events).evaluations:
+            self._tell_whose_best(outcome.name in ("finished", "stopped early", "budget spent"))
         if self._write_page():
             self._training.logger.info(f"The report of this training is {self._file.with_name(PAGE_NAME)}.")
+
+    def _is_best_of_another_training(self, checkpoint: str | None) -> bool:
+        """Whether the folder has a ``best_accuracy``, and not of the training that begins, or goes on from a file."""
+        best = self._file.with_name(BEST)
+        if not self._file.with_name(BEST + SUFFIX).is_file():
+            return False
+        return not checkpoint or records.are_of_two_trainings(best, without_suffix(checkpoint))
+
+    def _tell_whose_best(self, is_complete: bool) -> None:
+        """Say of a training without an evaluation that ``best_accuracy`` is of another one, or is not there."""
+        if self._has_old_best:
+            best = "best_accuracy is of an earlier training"
+        elif is_complete and not self._file.with_name(BEST + SUFFIX).is_file():
+            best = "there is no best_accuracy"
+        else:
+            return
+        advice = "; take latest" if is_complete else ""
+        self._training.logger.warning(f"There was no evaluation, so {best}{advice}.")
 
     def _elapsed(self) -> float:
         return round(self._before + monotonic() - self._begun, 3)

@@ -303,7 +303,7 @@ class Budget(Observer):
         reason = explain_missing(settings, steps_per_epoch, step, last_step)
         long_end = None if reason else explain_long_end(settings, steps_per_epoch, last_step)
         if reason and not self._is_evaluated:
-            training.logger.warning(f"there will be no evaluation and no best_accuracy: {reason}")
+            training.logger.warning(f"there will be no evaluation and no best_accuracy of this training: {reason}")
         elif long_end:
             training.logger.warning(long_end)
 

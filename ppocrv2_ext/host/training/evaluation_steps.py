@@ -100,7 +100,7 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
         if read_early_stop(settings):
             raise UserError(f"Global.early_stop needs an evaluation, and there will be none: {reason}")
         if ranks.is_first():
-            given["logger"].warning(f"there will be no evaluation and no best_accuracy: {reason}")
+            given["logger"].warning(f"there will be no evaluation and no best_accuracy of this training: {reason}")
     elif not reason and not settings.get("max_minutes") and ranks.is_first():  # a budget may change the last step
         long_end = explain_long_end(settings, start.steps_per_epoch, last_step)
         if long_end:

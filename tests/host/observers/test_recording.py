@@ -8,6 +8,7 @@ import pytest
 from drawn_words import draw_words
 from toy_training import run, toy
 
+from ppocrv2_ext.checkpoints import records, sets
 from ppocrv2_ext.report import history
 
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"
@@ -85,6 +86,52 @@ def test_a_training_that_was_never_evaluated_says_whose_best_is_there(recording,
     with caplog.at_level("WARNING", logger="toy"):
         record(recording, monkeypatch, eval_batch_step=[0, 21])
     assert caplog.messages[-1] == "There was no evaluation, so best_accuracy is of an earlier training; take latest."
+
+
+def test_the_best_of_a_training_before_in_the_same_folder_is_not_taken_for_its_own(recording, monkeypatch, caplog):
+    record(recording, monkeypatch)
+    recording.Path("out/best_accuracy.pdparams").touch()
+    with caplog.at_level("WARNING", logger="toy"):
+        record(recording, monkeypatch, eval_batch_step=[0, 21])
+    assert caplog.messages[-1] == "There was no evaluation, so best_accuracy is of an earlier training; take latest."
+
+
+def interrupt(recording, monkeypatch):
+    """Train in a folder with an earlier history, and stop in the second step."""
+
+    class Stop(recording.watching.Observer):
+        def step(self, step):
+            if step.number == 2:
+                raise KeyboardInterrupt
+
+    recorder = recording.Recorder(description(recording), recording.Path("out") / history.FILE_NAME)
+    with pytest.raises(KeyboardInterrupt):
+        run(toy(eval_batch_step=[0, 3]), [recorder, Stop()], monkeypatch)
+
+
+def test_a_training_that_is_interrupted_before_its_first_evaluation_says_whose_best_is_there(
+    recording, monkeypatch, caplog
+):
+    record(recording, monkeypatch)
+    with caplog.at_level("WARNING", logger="toy"):
+        interrupt(recording, monkeypatch)
+    assert "best_accuracy" not in caplog.text
+    recording.Path("out/best_accuracy.pdparams").touch()
+    with caplog.at_level("WARNING", logger="toy"):
+        interrupt(recording, monkeypatch)
+    assert caplog.messages[-1] == "There was no evaluation, so best_accuracy is of an earlier training."
+
+
+@pytest.mark.parametrize(("best", "said"), [("this one", 0), ("another", 1)])
+def test_the_best_of_a_resumed_training_is_its_own_if_its_record_says_so(recording, monkeypatch, caplog, best, said):
+    for name, run_name in (("latest", "this one"), ("best_accuracy", best)):
+        place = {"position": records.Position(2, 0, 4, 4)._asdict(), "run": run_name}
+        with sets.writing("out", name, place) as part:
+            (part / f"{name}.pdparams").touch()
+    options = {"before": {"start_epoch": 2}, "eval_batch_step": [0, 21], "checkpoints": "out/latest"}
+    with caplog.at_level("WARNING", logger="toy"):
+        record(recording, monkeypatch, **options)
+    assert sum("There was no evaluation" in message for message in caplog.messages) == said
 
 
 def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):

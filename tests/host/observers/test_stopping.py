@@ -248,8 +248,9 @@ def test_a_budget_that_ends_before_the_first_evaluation_is_named(
         train_for(stopping, monkeypatch, 100, interval=interval, is_evaluated=is_evaluated)
     warnings = [record.message for record in caplog.records if "no best_accuracy" in record.message]
     assert warnings == said * [
-        "there will be no evaluation and no best_accuracy: the training ends at step 100, and Global.eval_batch_step"
-        " asks for the next evaluation at step 101; set Global.eval_batch_step=[0,4] for one after every epoch."
+        "there will be no evaluation and no best_accuracy of this training: the training ends at step 100, and"
+        " Global.eval_batch_step asks for the next evaluation at step 101; set"
+        " Global.eval_batch_step=[0,4] for one after every epoch."
     ]
 
 

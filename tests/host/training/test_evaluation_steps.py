@@ -34,8 +34,9 @@ def warnings(evaluation_steps, caplog):
 
 def test_the_sentence_says_when_the_training_ends_and_what_to_set(warnings):
     assert warnings(toy(eval_batch_step=[0, 138])) == [
-        "there will be no evaluation and no best_accuracy: the training ends at step 20, and Global.eval_batch_step"
-        " asks for the next evaluation at step 138; set Global.eval_batch_step=[0,4] for one after every epoch."
+        "there will be no evaluation and no best_accuracy of this training: the training ends at step 20, and"
+        " Global.eval_batch_step asks for the next evaluation at step 138; set"
+        " Global.eval_batch_step=[0,4] for one after every epoch."
     ]
 
 
@@ -143,7 +144,7 @@ def test_a_training_says_it_and_with_early_stop_takes_no_step(ppocrv2, tmp_path,
     assert not (tmp_path / "out" / "history.jsonl").exists()
     done = ppocrv2("train", *options, paddleocr=either_host)
     assert done.returncode == 0, done.stdout + done.stderr
-    sentence = "there will be no evaluation and no best_accuracy: the training ends at step 4"
+    sentence = "there will be no evaluation and no best_accuracy of this training: the training ends at step 4"
     assert (done.stdout + done.stderr).count(sentence) == 1
     assert sentence in (tmp_path / "out" / "train.log").read_text(encoding="utf-8")
 
