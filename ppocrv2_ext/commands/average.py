@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..files import PathLike
 from . import requirements
 from .terminal import warn
+from .weights_sources import warn_of_other_training
 
 
 def average(files: Sequence[str], output: str, shares: Sequence[float] | None = None) -> None:
@@ -38,6 +39,8 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
     if target.resolve() in sources:
         raise UserError(f"--output {output}: that is one of the trainings; name another file.")
     dictionary = average.require_one_dictionary(files)
+    for file in files:
+        warn_of_other_training(file)
     for difference in average.list_differences(_read_configs(sources)):
         warn(difference)
     mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files}, shares)

@@ -16,6 +16,7 @@ from . import center_coverage, node, requirements
 from .inputs import list_config_inputs
 from .prepare import drop_broken_samples, prepare_config, with_room_for_batches
 from .terminal import warn
+from .weights_sources import warn_of_weights
 
 
 def centers(
@@ -45,6 +46,7 @@ def centers(
 
     host, config = prepare_config(name, overrides, directory, "centers")
     config = requirements.require_trained_network(config)
+    warn_of_weights(name, overrides, config)
     requirements.require_data(config, ("Train",))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
     parent = requirements.require_writable(Path(output).parent)

@@ -15,6 +15,7 @@ from ..data.transforms import list_originals, prepares_labels
 from ..errors import UserError
 from . import requirements
 from .prepare import prepare_config, run_host_script
+from .weights_sources import warn_of_weights
 
 
 def export(
@@ -43,6 +44,7 @@ def export(
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory, "export")
     config = _with_known_steps(requirements.require_trained_network(config))
+    warn_of_weights(name, overrides, config)
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
         raise UserError("the model needs a folder; name one with --output DIR.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .prepare import prepare_config, run_host_script
+from .weights_sources import warn_of_weights
 
 
 def run(script: str, arguments: Sequence[str], directory: str | None = None) -> None:
@@ -32,6 +33,8 @@ def run(script: str, arguments: Sequence[str], directory: str | None = None) -> 
         run_script(connect(directory), script, arguments)
     else:
         host, config = prepare_config(options.config, options.opt, directory, _find_command(script))
+        if Path(script).name != "train.py":
+            warn_of_weights(options.config, options.opt, config)
         picture = config["Global"].get("infer_img")
         if picture and Path(script).name.startswith("infer_") and not Path(picture).exists():
             raise UserError(f"Global.infer_img: there is no {picture}; name a picture or a folder of them.")

@@ -25,6 +25,7 @@ from ..files import printable
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 from .terminal import warn
+from .weights_sources import warn_of_weights
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -170,6 +171,7 @@ def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = N
     host, config = prepare_config(name, overrides, directory, "eval")
     requirements.require_data(config, ("Eval",))
     config = requirements.require_trained_network(config)
+    warn_of_weights(name, overrides, config)
     with tempfile.TemporaryDirectory() as folder:
         clean, counts = drop_broken_samples(host, config, ("Eval",), folder)
         requirements.require_batches(config, counts)

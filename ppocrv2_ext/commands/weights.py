@@ -14,6 +14,7 @@ from ..data.dictionary import read_dictionary
 from ..deploy.places import identify
 from ..errors import UserError
 from . import requirements
+from .weights_sources import warn_of_other_training
 
 if TYPE_CHECKING:
     from ..checkpoints.pdparams import Array
@@ -157,6 +158,7 @@ def _write_trained(model: _Model, file: str, network: str | None, output: str, d
     from ..checkpoints import loading, multi_head, pdparams
     from ..host import connect
 
+    warn_of_other_training(file)
     params = pdparams.read_network(file, _best_network(file, model.kind) if network is None else network)
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None

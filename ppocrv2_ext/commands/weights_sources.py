@@ -1,16 +1,49 @@
-"""Which command writes weights that a config names and that are not there."""
+"""Weights that a command takes: what writes those that are not there, and of which training the others are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import published
-from ..checkpoints.paths import without_any_suffix
+from ..checkpoints import published, records
+from ..checkpoints.paths import SUFFIX, without_any_suffix, without_suffix
 from ..config import yaml_files
+from .terminal import warn
 
 PARTS = ("Backbone", "Neck", "Head")  # of a network
+KEYS = ("Global.checkpoints", "Global.pretrained_model")  # of what PaddleOCR loads; the first one wins
+
+
+def warn_of_weights(name: str, overrides: Sequence[str], config: Mapping[str, Any]) -> None:
+    """Say that the weights of a command may not be those that its user means.
+
+    The ``resolved.yml`` of a training names the weights that the training began from.
+
+    Args:
+        name, overrides: as :func:`.prepare.prepare_config` takes them.
+        config: what that returned.
+    """
+    file = config["Global"].get("checkpoints") or config["Global"].get("pretrained_model")
+    if not file:
+        return
+    folder, named = yaml_files.locate(name).parent, {override.partition("=")[0] for override in overrides}
+    trained = [each for each in ("best_accuracy", "latest") if (folder / f"{each}{SUFFIX}").is_file()]
+    if trained and not named.intersection(KEYS) and Path(file).parent.resolve() != folder.resolve():
+        option = yaml_files.assignment(KEYS[1], folder / trained[0])
+        warn(
+            f"these are the weights that a training with {name} begins from, {without_suffix(file)};"
+            f" {folder} holds {' and '.join(trained)} of such a training: -o {option} takes the first."
+        )
+    warn_of_other_training(file)
+
+
+def warn_of_other_training(file: str) -> None:
+    """Say that a checkpoint is of another training than the ``latest`` beside it, where two went into one folder."""
+    checkpoint = Path(without_any_suffix(file))
+    latest = checkpoint.with_name("latest")
+    if latest.with_suffix(SUFFIX).is_file() and records.are_of_two_trainings(checkpoint, latest):
+        warn(f"{checkpoint} is of another training than {latest} beside it; name that one if you mean its training.")
 
 
 def describe_source(file: str, network: Mapping[str, Any] | None = None) -> str | None:

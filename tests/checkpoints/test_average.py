@@ -1,11 +1,14 @@
 """The mean of several trainings: of every weight, and only of trainings of one network and one dictionary."""
 
+import json
+
 import numpy as np
 import paddle
 import pytest
 import yaml
 from arrays import count_up
 
+from ppocrv2_ext.checkpoints import records
 from ppocrv2_ext.checkpoints.average import FAR, average_trainings, list_warnings
 from ppocrv2_ext.checkpoints.norm_merging import merge_norm
 from ppocrv2_ext.checkpoints.pdparams import read_arrays
@@ -221,6 +224,16 @@ def test_unrelated_trainings_and_different_statistics_lead_to_warnings(saved, tm
     warned = capsys.readouterr().err
     assert "too far apart" in warned
     assert "freeze_norm" in warned
+
+
+def test_a_file_of_another_training_than_the_latest_beside_it_is_named(saved, tmp_path, capsys):
+    best, latest = saved("best_accuracy", training(-0.1)), saved("latest", training(0.1))
+    place = {"position": records.Position(1, 1, 1, 9)._asdict()}
+    for file, run in ((best, "earlier"), (latest, "this one")):
+        record = {"format": 1, "files": {}, **place, "run": run}
+        (tmp_path / f"{file}.resume").write_text(json.dumps(record), encoding="utf-8")
+    average.average([best, latest], str(tmp_path / "mean"))
+    assert f"{best} is of another training than {latest} beside it" in capsys.readouterr().err
 
 
 def write_config(folder, **changes):
