@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 from ..data.dictionary import read_dictionary
-from ..errors import UserError
+from ..errors import UserError, first_few
 from ..files import PathLike
 from ..tables import render_lines
 from . import multi_head
@@ -256,9 +256,11 @@ def _move_rows(
         if shared:
             if old == characters:
                 return params
+            lost = [repr(character) for character in sorted({*old[1:]} - {*characters[1:]})]
+            left_out = f"; of the file's {len(old)} these are left out: {', '.join(first_few(lost))}" if lost else ""
             log(
                 f"The file was trained with the dictionary {path}, this model has another:"
-                f" {shared} of {len(characters)} classes (with blank) keep their rows."
+                f" {shared} of {len(characters)} classes (with blank) keep their rows{left_out}."
             )
             for name in filter(_counts_centers, state_dict.keys() & params.keys()):
                 before, after = (int((values[name] > 0).sum()) for values in (params, remapped))

@@ -55,7 +55,7 @@ def centers(
         # All processes of a machine have read the files by the time the first one ends: they add up their sums.
         folder = opened.enter_context(tempfile.TemporaryDirectory())
         drop = functools.partial(drop_broken_samples, host, config, ("Train",), folder)
-        config, _ = node.run_once(parent, "check", drop, opened)
+        config, *_ = node.run_once(parent, "check", drop, opened)
         config, notes = with_room_for_batches(config, ("Eval",))
         for note in notes:
             warn(note)

@@ -116,5 +116,5 @@ def _draw(host: Host, config: dict, count: int, seed: int) -> tuple[list, list]:
     from ..host.samples.draw_samples import draw
 
     with tempfile.TemporaryDirectory() as folder:
-        config, _ = drop_broken_samples(host, config, ("Train",), folder)
+        config, *_ = drop_broken_samples(host, config, ("Train",), folder)
         return draw(config, count, seed)

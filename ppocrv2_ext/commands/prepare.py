@@ -91,7 +91,7 @@ def check_samples(host: Host, config: dict, modes: Sequence[str]) -> Report:
 
 def drop_broken_samples(
     host: Host, config: dict, modes: Sequence[str], folder: str | Path
-) -> tuple[dict, dict[str, list[int]]]:
+) -> tuple[dict, dict[str, list[int]], list[str]]:
     """Check every sample of the data, and let ``config`` name label files without the broken ones.
 
     Standard error says what is dropped.
@@ -100,8 +100,8 @@ def drop_broken_samples(
         modes: sections to check, of "Train" and "Eval".
         folder: where the new label files go; a section without broken samples keeps its own.
     Returns:
-        (config, counts): counts are {section: numbers of usable samples, one for each label file or LMDB}. Another kind
-        of data set is not checked and has none.
+        (config, counts, remarks): counts are {section: numbers of usable samples, one for each label file or LMDB}.
+        Another kind of data set is not checked and has none. remarks are what to say beside the metrics.
     Raises:
         UserError: a section has no usable sample.
     """
@@ -110,7 +110,7 @@ def drop_broken_samples(
     report = check_samples(host, config, modes)
     clean.require_usable(report)
     check_report.warn(report)
-    return clean.with_clean_label_files(config, report, folder), report.counts
+    return clean.with_clean_label_files(config, report, folder), report.counts, check_report.list_remarks(report)
 
 
 def with_room_for_batches(config: dict, modes: Sequence[str]) -> tuple[dict, list[str]]:

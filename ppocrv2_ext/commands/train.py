@@ -90,7 +90,7 @@ def _train(
             resuming.lock(folder, rank, locks)
         drop = functools.partial(drop_broken_samples, host, config, ("Train", "Eval"), folder / "labels")
         given = config
-        config, counts = node.run_once(folder, "check", drop, locks)
+        config, counts, remarks = node.run_once(folder, "check", drop, locks)
         requirements.require_batches(given, counts, ranks)
         parts = list_parts(given, counts)
         checkpoint = config["Global"].get("checkpoints")
@@ -104,7 +104,7 @@ def _train(
                 warn(sentence)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
-            with _report(origin, host, [*describe_lines_left_out(written, counts), *parts]):
+            with _report(origin, host, [*describe_lines_left_out(written, counts), *parts], remarks):
                 run_host_script(host, "tools/train.py", without_start(config) if checkpoint else config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
@@ -141,12 +141,18 @@ def describe_lines_left_out(
     return sentences
 
 
-def _report(title: str, host: Host, warnings: Sequence[str]) -> AbstractContextManager[None]:
-    """A context in which a training leaves a report of itself. Its readers should know the ``warnings``."""
+def _report(
+    title: str, host: Host, warnings: Sequence[str], remarks: Sequence[str] = ()
+) -> AbstractContextManager[None]:
+    """A context in which a training leaves a report of itself. Its readers should know the ``warnings``.
+
+    Args:
+        remarks: what they should know of the metrics, which the log says after each evaluation too.
+    """
     from ..host.observers.recording import Description, command_line, reporting
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
-    return reporting(Description(printable(title), printable(command_line()), versions, warnings))
+    return reporting(Description(printable(title), printable(command_line()), versions, warnings, remarks))
 
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:
@@ -173,8 +179,10 @@ def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = N
     config = requirements.require_trained_network(config)
     warn_of_weights(name, overrides, config)
     with tempfile.TemporaryDirectory() as folder:
-        clean, counts = drop_broken_samples(host, config, ("Eval",), folder)
+        clean, counts, remarks = drop_broken_samples(host, config, ("Eval",), folder)
         requirements.require_batches(config, counts)
         for sentence in list_parts(config, counts):
             warn(sentence)
         run_host_script(host, "tools/eval.py", clean)
+    for remark in remarks:
+        warn(remark)

@@ -16,7 +16,7 @@ from rich.text import Text
 from ..files import PathLike, atomic_write
 from .advice import advise
 from .findings import Report, SetFindings, list_files, list_unknown_characters
-from .reasons import NOTHING_TO_DO, REASONS
+from .reasons import BOX, CHARACTER, IGNORED, NOTHING_TO_DO, REASONS
 
 PLACES_SHOWN = 3
 
@@ -49,6 +49,28 @@ def warn(report: Report) -> None:
         if lost:
             sentence = f"the metrics are of {usable} lines; {lost} broken ones are not counted."
             print(f"ppocrv2: Eval: {sentence}", file=sys.stderr)
+
+
+def list_remarks(report: Report) -> list[str]:
+    """What a reader of the metrics should know of the labels that they are of, a sentence for each."""
+    remarks = []
+    for data_set in (each for each in report.sets if each.mode == "Eval"):
+        usable = data_set.usable_samples
+        effects = [{data_set.effects[reason] for reason in sample.check.reasons} for sample in usable]
+        shortened = sum(CHARACTER in each for each in effects)
+        if shortened:
+            unknown = list_unknown_characters(data_set, PLACES_SHOWN)
+            remarks.append(
+                f"Eval: {shortened} of {len(usable)} labels lost characters that the dictionary lacks, {unknown}, and"
+                " count as right if the rest is read; name a dictionary that has them, or leave such lines out with -o"
+                " Global.unknown_characters=skip."
+            )
+        boxes = sum(data_set.effects[reason] in (BOX, IGNORED) for each in usable for reason in each.check.reasons)
+        if boxes:
+            remarks.append(
+                f"Eval: the metrics leave {boxes} of the boxes out, which are broken or ignored by the config."
+            )
+    return remarks
 
 
 def _describe_dictionaries(report: Report) -> Iterator[str]:

@@ -339,6 +339,15 @@ def test_with_a_new_dictionary_shared_characters_keep_their_rows(trained):
     assert "8 of the model's 8" in said[1]
 
 
+def test_characters_of_the_file_that_the_model_lacks_are_named(trained):
+    _, path = trained
+    _with_dictionary(path, "ab")
+    said = []
+    load_pretrained(_Network(classes=2), path, characters=["blank", "b"], log=said.append)
+    end = "2 of 2 classes (with blank) keep their rows; of the file's 3 these are left out: 'a'."
+    assert said[0].endswith(end)
+
+
 def test_the_same_characters_in_another_order_are_remapped(trained):
     values, path = trained
     _with_dictionary(path, "ab")

@@ -177,7 +177,34 @@ def test_evaluation_reports_how_many_lines_it_does_not_count_and_leaves_no_file(
     assert result.exit_code == 0, result.output
     assert host_inputs[0]["Eval"] == f"{SOUND}\n"
     assert "Eval: the metrics are of 1 lines; 1 broken ones are not counted." in result.output
+    assert "lost characters" not in result.output
     assert set(folder.iterdir()) == before
+
+
+def test_evaluation_ends_with_how_many_labels_the_dictionary_has_shortened(run, folder, host_inputs):
+    write(folder / "words.txt", SOUND, "a.png\tA☃", "a.png\t☃☃", "a.png\tB☃☃")
+    (folder / "best.pdparams").touch()
+    weights = overrides("words.txt", "Global.pretrained_model=best")
+    result = run("eval", "-c", FINETUNE, *weights)
+    assert host_inputs[0]["Eval"] == f"{SOUND}\na.png\tA☃\na.png\tB☃☃\n"
+    assert result.output.splitlines()[-1] == (
+        "ppocrv2: Eval: 2 of 3 labels lost characters that the dictionary lacks, '☃' (5 times), and count as right if"
+        " the rest is read; name a dictionary that has them, or leave such lines out with"
+        " -o Global.unknown_characters=skip."
+    )
+    result = run("eval", "-c", FINETUNE, *weights, "Global.unknown_characters=skip")
+    assert host_inputs[1]["Eval"] == f"{SOUND}\n"
+    assert "lost characters" not in result.output
+
+
+def test_evaluation_ends_with_how_many_boxes_it_does_not_count(run, folder, host_inputs):
+    corners = [[[10, 10], [30, 10], [30, 30], [10, 30]], [[10, 10], [30, 30], [30, 10], [10, 30]]]
+    write(folder / "boxes.txt", "a.png\t" + json.dumps([{"transcription": "EXIT", "points": each} for each in corners]))
+    (folder / "best.pdparams").touch()
+    weights = overrides("boxes.txt", "Global.pretrained_model=best")
+    result = run("eval", "-c", "det/ch_PP-OCRv2_det_student", *weights)
+    said = "ppocrv2: Eval: the metrics leave 1 of the boxes out, which are broken or ignored by the config."
+    assert result.output.splitlines()[-1] == said
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Description(NamedTuple):
     command: str
     versions: Mapping[str, str]
     warnings: Sequence[str] = ()
+    remarks: Sequence[str] = ()  # on the metrics of every evaluation
 
 
 @contextlib.contextmanager
@@ -137,7 +138,7 @@ class Recorder(watching.Observer):
                 versions,
                 read_commit(),
                 training.device.replace("Place", "").strip("()"),
-                list(self._description.warnings),
+                [*self._description.warnings, *self._description.remarks],
             )
         )
 
@@ -170,7 +171,9 @@ class Recorder(watching.Observer):
             self._training.logger.warning(f"the report will show no samples of this evaluation: {error!r}")
 
     def evaluation(self, evaluation: watching.Evaluation) -> None:
-        """Write a line, and the report as it is now."""
+        """Write a line, and the report as it is now. Beside the metrics the log says what they are of."""
+        for remark in self._description.remarks:
+            self._training.logger.warning(remark)
         position = (evaluation.step, evaluation.epoch)
         self.record(history.Evaluation(*position, self._elapsed(), evaluation.metrics, evaluation.best))
         if self._collected and self._collected.networks and (evaluation.best or self._samples is None):

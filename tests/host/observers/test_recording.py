@@ -134,6 +134,17 @@ def test_the_best_of_a_resumed_training_is_its_own_if_its_record_says_so(recordi
     assert sum("There was no evaluation" in message for message in caplog.messages) == said
 
 
+def test_every_evaluation_says_what_its_metrics_are_of_and_the_report_does_once(recording, monkeypatch, caplog):
+    about = description(recording)._replace(
+        warnings=["Train: one is broken."], remarks=["Eval: 2 of 3 lost a character."]
+    )
+    recorder = recording.Recorder(about, recording.Path("out") / history.FILE_NAME)
+    with caplog.at_level("WARNING", logger="toy"):
+        run(toy(), [recorder], monkeypatch)
+    assert caplog.messages.count("Eval: 2 of 3 lost a character.") == 10
+    assert recording.Path("out/report.html").read_text(encoding="utf-8").count("Eval: 2 of 3 lost a character.") == 1
+
+
 def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):
     first = record(recording, monkeypatch, epoch_num=2)
     second = record(recording, monkeypatch, before={"start_epoch": 2})
