@@ -216,7 +216,7 @@ def _render(
     if form == "json":
         return formats.as_json(lines, picture.path, picture.page, pixels.shape)
     if form == "pdf-text":
-        return formats.as_pdf_page(lines, pixels)
+        return formats.as_pdf_page(lines, pixels, picture.points)
     from ..preview.fonts import load_label_font
 
     place = target if picture.pages == 1 else target.with_name(f"{target.stem}-{picture.page}{target.suffix}")

@@ -80,23 +80,30 @@ def _draw_text(line: Line, load_font: Callable[[int], Any]) -> tuple[Image.Image
 
 
 class PdfPage(NamedTuple):
-    """A page of :func:`as_pdf`. A pixel becomes a point of 1/72 inch."""
+    """A page of :func:`as_pdf`."""
 
     image: bytes  # JPEG
     image_size: tuple[int, int]  # its width and height
     width: int  # pixels of the picture
     height: int
-    commands: str  # of PDF, that write the text
+    commands: str  # of PDF, that write the text, in pixels from the lower left corner
+    points: tuple[float, float]  # width and height on paper, 1/72 inch
 
 
-def as_pdf_page(lines: Sequence[Line], pixels: np.ndarray) -> PdfPage:
-    """A picture, (H, W, 3) uint8 BGR, and its text as a page."""
+def as_pdf_page(lines: Sequence[Line], pixels: np.ndarray, points: tuple[float, float] | None = None) -> PdfPage:
+    """A picture and its text as a page.
+
+    Args:
+        pixels: (H, W, 3) uint8 BGR.
+        points: width and height on paper, 1/72 inch; None for a point for each pixel.
+    """
     height, width = pixels.shape[:2]
     scale = min(1, LARGEST_JPEG / max(height, width))
     size = max(1, round(scale * width)), max(1, round(scale * height))
     shown = pixels if scale == 1 else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     image = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-    return PdfPage(image, size, width, height, "\n".join(_write_text(line, height) for line in lines))
+    text = "\n".join(_write_text(line, height) for line in lines)
+    return PdfPage(image, size, width, height, text, points or (width, height))
 
 
 def as_pdf(pages: Sequence[PdfPage]) -> bytes:
@@ -106,13 +113,14 @@ def as_pdf(pages: Sequence[PdfPage]) -> bytes:
     """
     objects: list[bytes] = [b"", b"", *_make_font()]  # the catalogue and the list of pages are written last
     kids = []
-    for image, (columns, rows), width, height, text in pages:
+    for image, (columns, rows), width, height, text, (across, down) in pages:
         header = f"/Type /XObject /Subtype /Image /Width {columns} /Height {rows} /ColorSpace /DeviceRGB"
         objects.append(_make_stream(f"{header} /BitsPerComponent 8 /Filter /DCTDecode", image))
-        commands = f"q {width} 0 0 {height} 0 0 cm /I Do Q\nBT 3 Tr\n{text}\nET"
+        scale = f"{across / width:.8f} 0 0 {down / height:.8f} 0 0 cm"  # pixels as points
+        commands = f"{scale}\nq {width} 0 0 {height} 0 0 cm /I Do Q\nBT 3 Tr\n{text}\nET"
         objects.append(_make_stream("/Filter /FlateDecode", zlib.compress(commands.encode())))
         resources = f"/XObject << /I {len(objects) - 1} 0 R >> /Font << /F 3 0 R >>"
-        page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Resources << {resources} >>"
+        page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {across:.8g} {down:.8g}] /Resources << {resources} >>"
         objects.append(f"<< {page} /Contents {len(objects)} 0 R >>".encode())
         kids.append(f"{len(objects)} 0 R")
     objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>"

@@ -20,6 +20,7 @@ PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
 POINTS_PER_INCH = 72  # the unit of PDF
 # Pillow counts as frames of these formats what is no picture to read: previews or second views, and layers.
 WITHOUT_FRAMES = ("MPO", "PSD")
+LARGEST_PAGE = 14400  # points of a side of a page that readers of PDF show
 LARGEST_PIXELS = 10**8  # of a drawn page; a larger page is drawn at less than PDF_RESOLUTION
 
 
@@ -32,6 +33,7 @@ class Picture(NamedTuple):
     pixels: np.ndarray | None  # (H, W, 3) uint8 BGR
     problem: str | None = None  # one sentence without the path
     frames: int = 1  # of an animation, of which this is the first
+    points: tuple[float, float] | None = None  # width and height on paper, 1/72 inch; None if the file does not say
 
     @property
     def name(self) -> str:
@@ -109,7 +111,8 @@ def _open_image(file: Path) -> Iterator[Picture]:
                 yield from _open_pages(file, image, pages)
                 return
         frames = _count_frames(image)
-    yield Picture(file, 1, 1, load_image(file), frames=frames)
+    pixels = load_image(file)
+    yield Picture(file, 1, 1, pixels, frames=frames, points=_measure_paper(image, pixels))
 
 
 def _open_pages(file: Path, image: Image.Image, pages: int) -> Iterator[Picture]:
@@ -121,7 +124,22 @@ def _open_pages(file: Path, image: Image.Image, pages: int) -> Iterator[Picture]
         except (OSError, ValueError, MemoryError) as error:
             yield Picture(file, page + 1, pages, None, explain(error))
         else:
-            yield Picture(file, page + 1, pages, pixels)
+            yield Picture(file, page + 1, pages, pixels, points=_measure_paper(image, pixels))
+
+
+def _measure_paper(image: Image.Image, pixels: np.ndarray) -> tuple[float, float] | None:
+    """``Picture.points`` by the resolution that an opened file states, if that is one of paper.
+
+    Args:
+        pixels: of the image, which may be turned by a quarter.
+    """
+    try:
+        width, height = (POINTS_PER_INCH * side / float(dots) for side, dots in zip(image.size, image.info["dpi"]))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not all(1 <= side <= LARGEST_PAGE for side in (width, height)):
+        return None
+    return (width, height) if image.size == pixels.shape[1::-1] else (height, width)
 
 
 def _count_frames(image: Image.Image) -> int:
@@ -148,11 +166,12 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
         document.init_forms()  # before any page is opened; without it what a form was filled with is not drawn
         for number in range(len(document)):
             try:
-                pixels = to_bgr(_draw_page(document[number]))
+                page = document[number]
+                pixels, points = to_bgr(_draw_page(page)), page.get_size()
             except (pdfium.PdfiumError, ValueError, MemoryError) as error:
                 yield Picture(file, number + 1, len(document), None, f"the page cannot be read ({explain(error)})")
             else:
-                yield Picture(file, number + 1, len(document), pixels)
+                yield Picture(file, number + 1, len(document), pixels, points=points)
     finally:
         document.close()
 

@@ -295,6 +295,55 @@ class TestFormats:
         assert (left, right) == (pytest.approx(10, abs=3), pytest.approx(110, abs=15))
         assert 100 - 45 < low < high < 100 - 15
 
+    def test_a_page_of_a_pdf_keeps_its_size_with_the_text_where_it_stood(self, tmp_path):
+        pdfium = pytest.importorskip("pypdfium2")
+        original = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595.28 841.89] >>"
+        pages = b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>"
+        (tmp_path / "a.pdf").write_bytes(make_pdf(b"<< /Type /Catalog /Pages 2 0 R >>", pages, original))
+        (picture,) = sources.open_pictures([tmp_path / "a.pdf"])
+        assert picture.pixels.shape[:2] == (2339, 1654)  # 200 dots an inch
+        box = np.array([(500, 1000), (1000, 1000), (1000, 1100), (500, 1100)], np.float32)
+        page = formats.as_pdf_page([Line(box, "Total", 0.9, False)], picture.pixels, picture.points)
+        (tmp_path / "b.pdf").write_bytes(formats.as_pdf([page]))
+        (written,) = pdfium.PdfDocument(tmp_path / "b.pdf")
+        assert written.get_size() == pytest.approx((595.28, 841.89), abs=0.01)
+        text = written.get_textpage()
+        assert text.count_rects() == 1
+        left, low, right, high = text.get_rect(0)
+        assert (left, right) == (pytest.approx(500 * 0.36, abs=2), pytest.approx(1000 * 0.36, abs=36))  # a character
+        assert 841.89 - 1150 * 0.36 < low < high < 841.89 - 950 * 0.36
+
+    @pytest.mark.parametrize(
+        ("name", "options", "size"),
+        [
+            ("a.png", {"dpi": (300, 150)}, (48, 48)),
+            ("a.tif", {"dpi": (300, 150)}, (48, 48)),
+            ("a.jpg", {"dpi": (300, 300)}, (48, 24)),
+            ("a.jpg", {}, (200, 100)),
+            ("a.png", {"dpi": (0.01, 300)}, (200, 100)),  # a resolution of nothing that is made of paper
+        ],
+    )
+    def test_a_picture_has_the_size_that_its_resolution_gives_it(self, tmp_path, name, options, size):
+        pdfium = pytest.importorskip("pypdfium2")
+        Image.new("RGB", (200, 100), "white").save(tmp_path / name, **options)
+        (picture,) = sources.open_pictures([tmp_path / name])
+        (tmp_path / "b.pdf").write_bytes(formats.as_pdf([formats.as_pdf_page([], picture.pixels, picture.points)]))
+        assert pdfium.PdfDocument(tmp_path / "b.pdf")[0].get_size() == pytest.approx(size, abs=0.02)
+
+    def test_a_picture_that_is_turned_by_its_exif_data_is_turned_on_paper_too(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.new("RGB", (200, 100), "white").save(tmp_path / "a.jpg", exif=exif, dpi=(144, 144))
+        (picture,) = sources.open_pictures([tmp_path / "a.jpg"])
+        assert picture.pixels.shape[:2] == (200, 100)
+        assert picture.points == pytest.approx((50, 100))
+
+    @pytest.mark.parametrize("dpi", [(0, 0), (float("nan"), 72), "ab", (72,), None, (1e9, 1e9)])
+    def test_a_resolution_that_is_none_is_passed_over(self, dpi):
+        image = Image.new("RGB", (200, 100))
+        image.info["dpi"] = dpi
+        assert sources._measure_paper(image, PIXELS) is None
+
     def test_a_picture_taller_than_jpeg_allows_keeps_its_size_in_a_pdf(self, tmp_path):
         pdfium = pytest.importorskip("pypdfium2")
         page = formats.as_pdf_page([], np.full((70000, 4, 3), 255, np.uint8))
