@@ -198,7 +198,8 @@ def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> 
     the weights it began from keeps most of what both can read; --shares says how much of each goes into it.
 
     All FILEs must have begun from one file. Differences between their networks and losses, as the resolved.yml beside
-    each FILE says, are printed. Class centers are left out. Restored BatchNorm is merged into its convolution.
+    each FILE says, are printed. Class centers are left out. Restored BatchNorm is merged into its convolution. The rows
+    of characters that only some FILEs know are the mean of those.
     """
     commands.average.average(files, output, shares)
 

@@ -16,7 +16,6 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -70,11 +69,10 @@ def main(
             raise UserError(f"--shares {','.join(map(str, shares))}: give numbers from 0 to 1.")
         if require_file("--start", start).samefile(require_file("--tuned", tuned)):
             raise UserError(f"--start and --tuned are one file, {start}; name the fine-tune and what it began from.")
-        dictionary = average.require_one_dictionary([start, tuned])
         _, config = prepare_config(name, overrides, directory, "eval")
         require_one_recognizer(config["Architecture"])
         configs = [with_set(config, folder, labels) for _, folder, labels in sets]
-        rows = list(read_means(configs, start, tuned, shares, dictionary))
+        rows = list(read_means(configs, start, tuned, shares))
     except UserError as error:
         click.echo(f"choose_share: {error}", err=True)
         sys.exit(2)
@@ -107,11 +105,12 @@ def with_set(config: dict, folder: str, labels: str) -> dict:
     return config
 
 
-def read_means(
-    configs: Sequence[dict], start: str, tuned: str, shares: Sequence[float], dictionary: Path | None
-) -> Iterator[list[str]]:
+def read_means(configs: Sequence[dict], start: str, tuned: str, shares: Sequence[float]) -> Iterator[list[str]]:
     """A row of the table for each share: the share, and the main metric of each config."""
-    files = {file: pdparams.read_arrays(file) for file in (start, tuned)}
+    arrays = {file: pdparams.read_arrays(file) for file in (start, tuned)}
+    files, dictionary, note = average.with_one_dictionary(arrays)
+    if note:
+        click.echo(note, err=True)
     with tempfile.TemporaryDirectory() as folder:
         for share in shares:
             click.echo(f"{share:g} of the fine-tune", err=True)

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.dictionary import read_dictionary
 from ..errors import MOST_LISTED, UserError, first_few, shorten
 from ..files import PathLike
+from .character_rows import read_trained_characters, remap_rows
 from .norm_merging import merge_norm
 from .paths import find_dictionary
 from .pdparams import list_broken_values
@@ -35,6 +35,14 @@ class Average(NamedTuple):
     distances: list[float]  # of each training from the mean, in lengths of the mean
     statistics_differ: bool  # whether BatchNorm's statistics differ between the trainings
     counters: list[str]  # parameters of whole numbers that differ; the mean holds the largest
+
+
+class Fitted(NamedTuple):
+    """Trainings of one dictionary."""
+
+    trainings: dict[PathLike, Mapping[str, np.ndarray]]  # {file: {name: array}}
+    dictionary: Path | None  # None if no file has one beside it
+    note: str | None  # a sentence, if class rows were moved
 
 
 def average_trainings(
@@ -112,24 +120,74 @@ def list_differences(configs: Mapping[PathLike, Mapping[str, Any]]) -> Iterator[
             yield f"{files[0]} and {file} differ in {', '.join(values)}{more}."
 
 
-def require_one_dictionary(files: Iterable[PathLike]) -> Path | None:
-    """The path of the dictionary that the files were trained with; None if no file has one beside it.
+def with_one_dictionary(
+    trainings: Mapping[PathLike, Mapping[str, np.ndarray]], shares: Sequence[float] | None = None
+) -> Fitted:
+    """Trainings with the class rows of one dictionary, where one of two has all characters of the other.
 
+    So it is with a fine-tune that has added characters to those of its start. The start gets the rows of the new ones
+    as they are in the mean of those that have them, so that the mean of all has the same.
+
+    Args:
+        trainings, shares: as :func:`average_trainings` takes them. What lies beside a file says its dictionary.
     Raises:
-        UserError: two files were trained with different characters.
+        UserError: there are more dictionaries, or neither of two has all characters of the other.
     """
-    dictionaries = {file: path for file in files if (path := find_dictionary(file))}
-    if not dictionaries:
-        return None
-    first, *others = dictionaries
-    characters = read_dictionary(dictionaries[first])
-    for other in others:
-        if read_dictionary(dictionaries[other]) != characters:
-            raise UserError(
-                f"{other} was trained with the characters of {dictionaries[other]}, {first} with those of"
-                f" {dictionaries[first]}; average trainings of one dictionary."
-            )
-    return dictionaries[first]
+    paths = {file: path for file in trainings if (path := find_dictionary(file))}
+    known = {file: read_trained_characters(trainings[file], path) for file, path in paths.items()}
+    widest = max(known, key=lambda file: len({*known[file]}), default=None)
+    narrow = [file for file in known if widest is not None and known[file] != known[widest]]
+    if widest is None or not narrow:
+        return Fitted(dict(trainings), paths.get(widest) if widest else None, None)
+    of_both = _require_nested(widest, narrow, known, paths)
+    share_of = dict(zip(trainings, _check_shares(shares, len(trainings)) or [1.0] * len(trainings)))
+    owners = [file for file in known if file not in narrow]
+    total = sum(share_of[file] for file in owners)
+    wide = average_trainings({file: trainings[file] for file in owners}, [share_of[file] / total for file in owners])
+    fitted = dict(trainings)
+    for file in narrow:
+        fitted[file], rows = remap_rows(trainings[file], wide.params, known[file], known[widest])
+        if not rows:
+            raise UserError(f"{of_both}, and no layer has a row for each; average trainings of one dictionary.")
+    new = [repr(character) for character in sorted({*known[widest]} - {*known[narrow[0]]})]
+    end = f"; the rows that it lacks, {', '.join(first_few(new))}, are those of {_join(owners)}" if new else ""
+    return Fitted(fitted, paths[widest], f"{_join(narrow)}: averaged by the characters of {paths[widest]}{end}.")
+
+
+def _require_nested(
+    widest: PathLike,
+    narrow: Sequence[PathLike],
+    known: Mapping[PathLike, Sequence[str]],
+    paths: Mapping[PathLike, Path],
+) -> str:
+    """Refuse more than two dictionaries, and two of which neither has all characters of the other.
+
+    Args:
+        widest: the training with the most characters.
+        narrow: those of other dictionaries.
+        known, paths: {training: its characters}, {training: its dictionary}
+    Returns:
+        What an error message says of the two dictionaries.
+    """
+    first, *others = narrow
+    of_both = f"{first} was trained with the characters of {paths[first]}, {widest} with those of {paths[widest]}"
+    third = next((file for file in others if known[file] != known[first]), None)
+    if third is not None:
+        raise UserError(
+            f"{of_both}, {third} with those of {paths[third]}; average trainings of two dictionaries first, and their"
+            " mean with the others."
+        )
+    lost = sorted({*known[first]} - {*known[widest]})
+    if lost:
+        raise UserError(
+            f"{of_both}, which lack {len(lost)} of the former, such as {lost[0]!r}; fine-tune with a dictionary of all"
+            " characters, and average that training."
+        )
+    return of_both
+
+
+def _join(files: Iterable[PathLike]) -> str:
+    return ", ".join(map(str, files))
 
 
 def _list_options(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

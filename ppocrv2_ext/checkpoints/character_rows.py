@@ -55,6 +55,20 @@ def find_other_dictionary(
     return TrainedDictionary(path, next(iter(fitting), None))
 
 
+def read_trained_characters(params: Mapping[str, Array], dictionary: Path) -> list[str]:
+    """The characters that weights have classes for, blank first. A dictionary does not say whether space is one.
+
+    Args:
+        params: {name: value} of the recognizers in a file.
+        dictionary: of their training.
+    """
+    with_space, without = (read_dictionary(dictionary, space) for space in (True, False))
+    fits, fits_without = (
+        bool(find_class_axes(params, params, len(characters), len(characters))) for characters in (with_space, without)
+    )
+    return without if fits_without and not fits else with_space
+
+
 def find_class_axes(
     params: Mapping[str, Array], state_dict: Mapping[str, Array], old_size: int, new_size: int
 ) -> dict[str, int]:

@@ -26,8 +26,8 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
         output: the checkpoint, with or without suffix, or a .safetensors file.
         shares: how much of each file, with a sum of 1; None for the same of each.
     Raises:
-        UserError: the files are not of one network and one dictionary, ``shares`` do not fit them, or ``output`` is one
-            of them.
+        UserError: the files are not of one network, or have characters that no dictionary has together; ``shares`` do
+            not fit them, or ``output`` is one of them.
     """
     from ..checkpoints import average, pdparams
 
@@ -38,12 +38,16 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
         raise UserError(f"--output {output} is a folder; name a file in it, such as {Path(output) / 'mean'}.")
     if target.resolve() in sources:
         raise UserError(f"--output {output}: that is one of the trainings; name another file.")
-    dictionary = average.require_one_dictionary(files)
+    trainings, dictionary, note = average.with_one_dictionary(
+        {file: pdparams.read_arrays(file) for file in files}, shares
+    )
+    if note:
+        warn(note)
     for file in files:
         warn_of_other_training(file)
     for difference in average.list_differences(_read_configs(sources)):
         warn(difference)
-    mean = average.average_trainings({file: pdparams.read_arrays(file) for file in files}, shares)
+    mean = average.average_trainings(trainings, shares)
     folder = requirements.require_writable(target.parent)
     name = target.name if target.suffix == SAFE_SUFFIX else target.stem
     written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
 from ..config.networks import networks, without_centers
@@ -18,9 +17,6 @@ from ..data.sources import require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
 from ..files import find_obstacle
-
-if TYPE_CHECKING:
-    from ..checkpoints.pdparams import Array
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, as centers may be missing
 WRITTEN_IN_PLACE = ("train.log", "config.yml", "history.jsonl")  # the first two by PaddleOCR
@@ -136,9 +132,9 @@ def require_known_characters(config: dict) -> None:
     dictionary = find_dictionary(file)
     if dictionary is None:
         return
-    from ..checkpoints import pdparams
+    from ..checkpoints import character_rows, pdparams
 
-    known = read_trained_characters(pdparams.read_arrays(file), dictionary)
+    known = character_rows.read_trained_characters(pdparams.read_arrays(file), dictionary)
     new = [character for character in read_characters(config) if character not in known]
     if new:
         raise UserError(
@@ -146,22 +142,6 @@ def require_known_characters(config: dict) -> None:
             f" {config['Global']['character_dict_path']}, such as {new[0]!r};"
             " export with the dictionary of the training."
         )
-
-
-def read_trained_characters(params: Mapping[str, Array], dictionary: Path) -> list[str]:
-    """The characters that weights have classes for, blank first. A dictionary does not say whether space is one.
-
-    Args:
-        params: {name: value} of the recognizers in a file.
-        dictionary: of their training.
-    """
-    from ..checkpoints.character_rows import find_class_axes
-
-    with_space, without = (read_dictionary(dictionary, space) for space in (True, False))
-    fits, fits_without = (
-        bool(find_class_axes(params, params, len(characters), len(characters))) for characters in (with_space, without)
-    )
-    return without if fits_without and not fits else with_space
 
 
 def require_centers(config: dict) -> None:

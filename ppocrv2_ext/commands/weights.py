@@ -155,14 +155,14 @@ def _write_published(model: _Model, source: str | None, output: str, directory: 
 
 
 def _write_trained(model: _Model, file: str, network: str | None, output: str, directory: str | None) -> None:
-    from ..checkpoints import loading, multi_head, pdparams
+    from ..checkpoints import character_rows, loading, multi_head, pdparams
     from ..host import connect
 
     warn_of_other_training(file)
     params = pdparams.read_network(file, _best_network(file, model.kind) if network is None else network)
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None
-    characters = requirements.read_trained_characters(params, dictionary) if dictionary else None
+    characters = character_rows.read_trained_characters(params, dictionary) if dictionary else None
     net = _build(model, host, characters)
     state = net.state_dict()
     params = _merge_branches(model, loading.fit_form(params, state), host, characters)

@@ -275,6 +275,64 @@ def test_trainings_without_configs_are_averaged_and_a_config_that_cannot_be_read
     assert str(tmp_path / "c" / "resolved.yml") in warned
 
 
+def recognizer(shift, classes):
+    """Weights with a last layer of so many classes, blank included: each class has its own number, plus ``shift``."""
+    head = np.array([1, *range(10, 10 * classes, 10)], np.float32) + np.float32(shift)
+    return {**training(shift), "head.fc.weight": np.stack([head, -head]), "head.fc.bias": head}
+
+
+def test_the_rows_of_a_character_that_a_fine_tune_added_are_its_own_in_the_mean(saved, tmp_path, capsys):
+    files = [saved("start", recognizer(-0.1, 3), "xy"), saved("tuned", recognizer(0.1, 4), "yzx")]
+    average.average(files, str(tmp_path / "mean"))
+    mean = read_arrays(tmp_path / "mean")
+    # blank, y, z, x: start has 1, 20, -, 10 less 0.1; tuned has 1, 10, 20, 30 plus 0.1
+    bias = [1, 15, 20.1, 20]
+    np.testing.assert_allclose(mean["head.fc.bias"], bias, rtol=1e-6)
+    np.testing.assert_allclose(mean["head.fc.weight"], [bias, np.negative(bias)], rtol=1e-6)
+    np.testing.assert_allclose(mean["backbone.weight"], count_up(2, 3), atol=1e-7)
+    assert (tmp_path / "mean.dict.txt").read_text() == "y\nz\nx\n"
+    assert capsys.readouterr().err == (
+        f"ppocrv2: {files[0]}: averaged by the characters of {files[1]}.dict.txt; the rows that it lacks, 'z', are"
+        f" those of {files[1]}.\n"
+    )
+
+
+def test_of_several_that_have_a_character_each_counts_by_its_share(saved, tmp_path):
+    files = [saved("start", recognizer(0, 3), "xy"), saved("a", recognizer(1, 4), "xyz")]
+    files += [saved("b", recognizer(2, 4), "xyz")]
+    average.average(files, str(tmp_path / "mean"), [0.5, 0.3, 0.2])
+    shared, new = 0.3 * 1 + 0.2 * 2, (0.3 * 1 + 0.2 * 2) / 0.5
+    expected = [1 + shared, 10 + shared, 20 + shared, 30 + new]
+    np.testing.assert_allclose(read_arrays(tmp_path / "mean")["head.fc.bias"], expected, rtol=1e-6)
+
+
+def test_a_space_that_one_training_had_is_a_character_too(saved, tmp_path):
+    files = [saved("without", recognizer(0, 3), "xy"), saved("with", recognizer(1, 4), "xy")]
+    average.average(files, str(tmp_path / "mean"))
+    np.testing.assert_allclose(read_arrays(tmp_path / "mean")["head.fc.bias"], [1.5, 10.5, 20.5, 31])
+
+
+def test_the_same_characters_in_another_order_are_averaged_by_character(saved, tmp_path):
+    files = [saved("a", recognizer(0, 3), "xy"), saved("b", recognizer(0, 3), "yx")]
+    average.average(files, str(tmp_path / "mean"))
+    np.testing.assert_allclose(read_arrays(tmp_path / "mean")["head.fc.bias"], [1, 15, 15])
+
+
+def test_three_dictionaries_are_averaged_in_two_steps(saved, tmp_path):
+    files = [saved(name, recognizer(0, len(name) + 1), name) for name in ("x", "xy", "xyz")]
+    with pytest.raises(UserError, match=r"average trainings of two dictionaries first, and their mean with the others"):
+        average.average(files, str(tmp_path / "mean"))
+    average.average(files[:2], str(tmp_path / "mean"))
+    average.average([str(tmp_path / "mean"), files[2]], str(tmp_path / "all"))
+    np.testing.assert_allclose(read_arrays(tmp_path / "all")["head.fc.bias"], [1, 10, 20, 30])
+
+
+def test_characters_that_no_dictionary_has_together_are_refused(saved, tmp_path):
+    files = [saved("a", recognizer(0, 3), "xy"), saved("b", recognizer(0, 3), "xz")]
+    with pytest.raises(UserError, match=r"which lack 1 of the former, such as 'z'; fine-tune with a dictionary of all"):
+        average.average(files, str(tmp_path / "mean"))
+
+
 def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
     a, b, c = saved("a", training(), "xy"), saved("b", training(), "xz"), saved("c", training())
     output = str(tmp_path / "mean")
