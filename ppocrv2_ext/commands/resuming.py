@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..checkpoints import folder_lock, records, sets, states
-from ..checkpoints.paths import SUFFIX, without_suffix
+from ..checkpoints.paths import SUFFIX, with_suffix, without_suffix
 from ..config import yaml_files
 from ..errors import UserError
 from .terminal import warn
@@ -31,6 +31,22 @@ def lock(folder: str | Path, rank: int, locks: contextlib.ExitStack) -> None:
     if rank == 0 and Path(folder).is_dir():
         locks.enter_context(folder_lock.hold(folder))
         sets.tidy(folder)
+
+
+def require_folder(resume: str) -> None:
+    """Refuse a ``--resume`` that is no folder, such as the name of a checkpoint.
+
+    Raises:
+        UserError: it is none.
+    """
+    if Path(resume).is_dir():
+        return
+    if with_suffix(resume).is_file():
+        raise UserError(
+            f"--resume {resume}: it takes the folder of a training, {Path(resume).parent}; to go on from this very"
+            f" checkpoint give -o {yaml_files.assignment('Global.checkpoints', without_suffix(resume))} in its place."
+        )
+    raise UserError(f"--resume {resume}: there is no such folder; name the Global.save_model_dir of a training.")
 
 
 def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
@@ -64,9 +80,11 @@ def list_overrides(folder: str | Path) -> list[str]:
     If that is not the newest one, stderr says which it is.
 
     Raises:
-        UserError: no checkpoint is whole.
+        UserError: no checkpoint is whole, or none is there.
     """
     name, left_out = sets.find_last_good(folder)
+    if not with_suffix(Path(folder) / name).is_file() and not (Path(folder) / name).is_dir():
+        raise UserError(f"--resume {folder}: no checkpoint is in it; start the training anew, without --resume.")
     if left_out:
         warn(f"{'; '.join(left_out)}; going on from {Path(folder) / name}.")
     values = {"Global.checkpoints": Path(folder) / name, "Global.save_model_dir": folder}

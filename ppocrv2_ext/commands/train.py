@@ -69,6 +69,7 @@ def _train(
     origin, changes = resuming.read_origin(name, resume)
     with contextlib.ExitStack() as locks:
         if resume:
+            resuming.require_folder(resume)
             resuming.lock(resume, rank, locks)
             overrides = [*node.run_once(resume, "resume", lambda: resuming.list_overrides(resume), locks), *overrides]
         host, config = prepare_config(name, overrides, directory)

@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from ppocrv2_ext.checkpoints import records, sets
+from ppocrv2_ext.commands import train
 from ppocrv2_ext.commands.resuming import (
     advise_after_stop,
     describe_checkpoint,
@@ -92,6 +93,24 @@ def test_an_average_of_an_older_version_goes_on_only_as_it_was(tmp_path):
     file.write_bytes(pickle.dumps({**average, "share_of_start": 0.9}, protocol=2))
     for other in others:
         resume(tmp_path, before, config(tmp_path, use_ema=True, **other))
+
+
+@pytest.mark.parametrize("name", ["latest", "latest.pdparams"])
+def test_the_name_of_a_checkpoint_is_no_folder_to_resume(tmp_path, name):
+    (tmp_path / "latest.pdparams").touch()
+    with pytest.raises(UserError) as caught:
+        train.train(FIRST, resume=str(tmp_path / name))
+    assert str(caught.value) == (
+        f"--resume {tmp_path / name}: it takes the folder of a training, {tmp_path}; to go on from this very checkpoint"
+        f" give -o Global.checkpoints={tmp_path / 'latest'} in its place."
+    )
+
+
+def test_a_folder_to_resume_that_is_not_there_or_holds_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"--resume .*/none: there is no such folder; name the Global.save_model_dir"):
+        train.train(FIRST, resume=str(tmp_path / "none"))
+    with pytest.raises(UserError, match=r"--resume .*: no checkpoint is in it; start the training anew"):
+        train.train(FIRST, resume=str(tmp_path))
 
 
 def test_a_new_training_in_a_used_folder_is_told_what_it_replaces(tmp_path, capfd):
