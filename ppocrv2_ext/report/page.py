@@ -64,7 +64,7 @@ def render_page(subject: Subject, history: History, samples: Samples | None) -> 
     return render(
         "page.html",
         subject=subject,
-        run=history.runs[-1] if history.runs else None,
+        runs=history.runs,
         run_facts=list_run_facts(subject, history),
         end=history.end or End(history.step, history.seconds, "running", "The training had not ended by this report."),
         best=best,

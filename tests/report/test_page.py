@@ -99,6 +99,16 @@ def test_the_page_says_how_the_training_ran_and_what_came_out():
         assert expected in text, expected
 
 
+def test_the_page_shows_the_commands_of_all_runs_of_a_training():
+    again = RUN._replace(
+        step=1000, time="2026-01-02 00:00:00", command="ppocrv2 train -c out/resolved.yml --resume out"
+    )
+    text = text_of(page.render_page(SUBJECT, HISTORY._replace(runs=[RUN, again]), None))
+    assert f"2026-01-01 00:00:00, from step 0: {RUN.command}" in text
+    assert f"2026-01-02 00:00:00, from step 1,000: {again.command}" in text
+    assert "from step" not in text_of(page.render_page(SUBJECT, HISTORY, None))
+
+
 def test_text_from_the_data_cannot_become_markup():
     html = page.render_page(SUBJECT, HISTORY, line_samples())
     assert "<i>" not in html.partition("Samples of")[2].replace("<i style", "")
