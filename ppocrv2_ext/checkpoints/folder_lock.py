@@ -53,6 +53,20 @@ def hold(folder: PathLike, name: str = NAME, use: str = TRAINING, keep: bool = T
                     file.unlink()  # before the lock is free
 
 
+@contextlib.contextmanager
+def removing_if_empty(folder: PathLike) -> Iterator[None]:
+    """A context after which a folder that was made in it is gone if nothing is in it, and so are those above it."""
+    missing = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        for path in missing:
+            with contextlib.suppress(OSError):  # it was not made, or something is in it
+                if os.listdir(path) == [NAME]:
+                    (path / NAME).unlink()
+                path.rmdir()
+
+
 def _lock(file: Path, use: str) -> TextIO:
     try:
         stream = file.open("a+", encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ..checkpoints.folder_lock import removing_if_empty
 from ..config import networks, yaml_files
 from ..data.transforms import list_originals, prepares_labels
 from ..errors import UserError
@@ -48,8 +49,10 @@ def export(
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
         raise UserError("the model needs a folder; name one with --output DIR.")
-    folder = requirements.require_writable(config["Global"]["save_inference_dir"])
-    with tempfile.TemporaryDirectory() as scratch, writing_model(folder) as part:
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(removing_if_empty(config["Global"]["save_inference_dir"]))
+        folder = requirements.require_writable(config["Global"]["save_inference_dir"])
+        scratch, part = opened.enter_context(tempfile.TemporaryDirectory()), opened.enter_context(writing_model(folder))
         config = {**config, "Global": {**config["Global"], "save_inference_dir": str(part)}}
         config = with_clean_dictionary(config, scratch)
         if "Models" in config["Architecture"]:

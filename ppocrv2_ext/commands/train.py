@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import __version__, interrupts
+from ..checkpoints import folder_lock
 from ..config import yaml_files
 from ..config.networks import without_start
 from ..data.batches import list_parts
@@ -86,6 +87,8 @@ def _train(
         requirements.require_weights(config, training=True)
         save_load.require_same_dictionary(config)
         requirements.require_centers(config)
+        if rank == 0:
+            locks.enter_context(folder_lock.removing_if_empty(config["Global"]["save_model_dir"]))
         folder = requirements.require_output_folder(config["Global"]["save_model_dir"])
         if not (resume and folder.samefile(resume)):
             resuming.lock(folder, rank, locks)

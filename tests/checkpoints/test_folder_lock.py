@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ppocrv2_ext.checkpoints.folder_lock import hold
+from ppocrv2_ext.checkpoints.folder_lock import hold, removing_if_empty
 from ppocrv2_ext.errors import UserError
 
 HOLD = "import sys, os; from ppocrv2_ext.checkpoints.folder_lock import hold\nwith hold(sys.argv[1]): {}"
@@ -36,6 +36,17 @@ def test_a_folder_is_free_again_after_the_context(tmp_path):
     with hold(tmp_path):
         assert "is in use" in in_another_process("pass", tmp_path).stderr
     assert in_another_process("pass", tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("file", [None, "latest.pdparams"])
+def test_a_folder_in_which_only_its_lock_was_left_is_removed(tmp_path, file):
+    folder = tmp_path / "a" / "b"
+    with removing_if_empty(folder):
+        folder.mkdir(parents=True)
+        with hold(folder):
+            if file:
+                (folder / file).touch()
+    assert (tmp_path / "a").exists() == folder.exists() == bool(file)
 
 
 def test_a_child_process_does_not_hold_the_folder_of_its_parent(tmp_path):

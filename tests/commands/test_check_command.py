@@ -225,6 +225,17 @@ def test_training_that_cannot_go_well_is_refused(run, folder, host_inputs, lines
     assert not host_inputs
 
 
+@pytest.mark.parametrize("place", ["out", "out/below"])
+def test_a_training_that_is_refused_leaves_no_folder_that_it_made(run, folder, host_inputs, place):
+    write(folder / "words.txt", BROKEN, BROKEN)
+    arguments = ["train", "-c", FINETUNE, *overrides("words.txt", UNTRAINED, f"Global.save_model_dir={place}")]
+    assert "none of the 2 lines" in run(*arguments).output
+    assert not (folder / "out").exists()
+    (folder / "out").mkdir()  # that of another is left
+    assert run(*arguments).exit_code == 2
+    assert (folder / "out").is_dir()
+
+
 @pytest.mark.parametrize(("more", "code"), [((), 1), (("Global.outside_images=allow",), 0)])
 def test_check_names_images_outside_data_dir_unless_they_are_allowed(run, folder, more, code):
     (folder / "inside").mkdir()

@@ -50,6 +50,15 @@ def test_an_export_that_stops_after_its_first_file_leaves_the_old_model(wheel, f
     assert hashes(folder / "exported") == before
 
 
+def test_an_export_that_is_refused_leaves_no_folder_that_it_made(wheel, folder, monkeypatch):
+    def stop(host, script, config):
+        raise UserError("PaddleOCR stopped")
+
+    monkeypatch.setattr(export, "run_host_script", stop)
+    assert CliRunner().invoke(main, [*ARGUMENTS[:-1], "new/model"]).exit_code == 2
+    assert not (folder / "new").exists()
+
+
 def run_on_a_full_disk(arguments, largest):
     """The command where no file may have more than so many bytes."""
     return subprocess.run(
