@@ -303,7 +303,8 @@ def export(
 ) -> None:
     """Export a trained network as an inference model, with PaddleOCR's tools/export_model.py.
 
-    -o Global.pretrained_model=PATH names its weights.
+    -o Global.pretrained_model=PATH names its weights. An ONNX file of an earlier export into DIR is removed where
+    --onnx does not write a new one: what reads the folder would take it for this model.
     """
     commands.export.export(name, overrides, directory, output, onnx, network)
 
