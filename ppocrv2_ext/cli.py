@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -106,8 +107,20 @@ def read_shares(_: click.Context, __: click.Parameter, value: str | None) -> lis
         raise click.BadParameter(f"{value!r} is not numbers with commas between them, such as 0.4,0.6.") from None
 
 
-# Decorators for an option and for an argument that is a path.
+def require_promised_suffix(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Callback that refuses an empty path, and one without the suffix of the metavar: FILE.json takes no labels.txt.
+
+    What is written would take the place of a file of another format.
+    """
+    suffix = Path(str(parameter.metavar)).suffix
+    if refuse_empty(context, parameter, value) and Path(str(value)).suffix.lower() != suffix:
+        raise UserError(f"{parameter.opts[-1]} {value}: the file must end in {suffix}; name another file.")
+    return value
+
+
+# Decorators for an option and for an argument that is a path, and for an option that is a file to write.
 path_option = functools.partial(click.option, callback=refuse_empty)
+file_option = functools.partial(click.option, callback=require_promised_suffix)
 path_argument = functools.partial(click.argument, callback=refuse_empty)
 
 host_option = path_option(
@@ -206,7 +219,9 @@ def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")
 @config_options
-@path_option("--json", "report_file", metavar="FILE", help="Also write all findings, each with its places, to FILE.")
+@file_option(
+    "--json", "report_file", metavar="FILE.json", help="Also write all findings, each with its places, to this file."
+)
 @path_option("--fix", "fix_folder", metavar="DIR", help="Write label files without the broken samples into DIR.")
 def check(
     name: str, overrides: tuple[str, ...], directory: str | None, report_file: str | None, fix_folder: str | None
@@ -240,7 +255,7 @@ def preview(
 
 @main.command(cls=ConfigCommand, short_help="Write the class means of a trained recognizer, for Head.centers.")
 @config_options
-@path_option("--output", required=True, metavar="FILE.npz", help="The file to write.")
+@file_option("--output", required=True, metavar="FILE.npz", help="The file to write.")
 @click.option(
     "--network", metavar="NAME", help="Which network of Architecture.Models to take. [default: the first student]"
 )
@@ -398,7 +413,7 @@ def ocr(
 @engine_option
 @click.option("--ignore-case", is_flag=True, help="Compare texts without case.")
 @click.option("--ignore-space", is_flag=True, help="Compare texts without spaces.")
-@path_option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
+@file_option("--output", "page", metavar="FILE.html", help="Also write a page with the pictures of what changed.")
 def compare(
     before: str,
     after: str,
@@ -507,7 +522,9 @@ def verify(
     show_default=True,
     help="How many of the worst pictures to list.",
 )
-@path_option("--json", "report_file", metavar="FILE", help="Also write all numbers, of each picture too, to FILE.")
+@file_option(
+    "--json", "report_file", metavar="FILE.json", help="Also write all numbers, of each picture too, to this file."
+)
 def eval_system(
     det: str | None,
     rec: str | None,

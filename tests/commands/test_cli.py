@@ -113,11 +113,11 @@ def test_a_config_that_runs_code_is_refused(run, tmp_path):
         (["verify", "model", ""], "an argument is empty; give PICTURE, or leave it out."),
         (["verify", "model", "a.png", "--python", ""], "--python is empty; give PATH, or leave it out."),
         (["eval-system", "--data", "a.txt", "--rec", ""], "--rec is empty; give DIR, or leave it out."),
-        (["eval-system", "--data", "a.txt", "--json", ""], "--json is empty; give FILE, or leave it out."),
+        (["eval-system", "--data", "a.txt", "--json", ""], "--json is empty; give FILE.json, or leave it out."),
         (["eval-system", "--data", "a.txt", "--data-dir", ""], "--data-dir is empty; give DIR, or leave it out."),
         (["ocr", "a.png", "--output", ""], "--output is empty; give DIR, or leave it out."),
         (["check", "-c", FINETUNE, "--fix", ""], "--fix is empty; give DIR, or leave it out."),
-        (["check", "-c", FINETUNE, "--json", ""], "--json is empty; give FILE, or leave it out."),
+        (["check", "-c", FINETUNE, "--json", ""], "--json is empty; give FILE.json, or leave it out."),
         (["check", "-c", FINETUNE, "--paddleocr", ""], "--paddleocr is empty; give DIR, or leave it out."),
         (["export", "-c", FINETUNE, "--output", ""], "--output is empty; give DIR, or leave it out."),
         (["verify", "model", "--data", ""], "--data is empty; give LABELS, or leave it out."),
@@ -126,6 +126,22 @@ def test_a_config_that_runs_code_is_refused(run, tmp_path):
 )
 def test_an_empty_path_is_refused_and_is_not_the_working_directory(run, arguments, sentence):
     refused(run(*arguments), sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suffix"),
+    [
+        (["check", "-c", FINETUNE, "--json", "labels.txt"], ".json"),
+        (["eval-system", "--data", "pages.txt", "--json", "labels.txt"], ".json"),
+        (["compare", "official", "official", "--data", "words.txt", "--output", "labels.txt"], ".html"),
+        (["centers", "-c", FINETUNE, "--output", "labels.txt"], ".npz"),
+        (["preview", "-c", FINETUNE, "--output", "labels.txt"], ".png or .jpg"),
+    ],
+)
+def test_a_file_of_another_format_is_not_written_over(run, tmp_path, arguments, suffix):
+    (tmp_path / "labels.txt").write_text("a.png\tabc\n", encoding="utf-8")
+    refused(run(*arguments), f"{arguments[-2]} labels.txt: ", f" must end in {suffix}")
+    assert (tmp_path / "labels.txt").read_text(encoding="utf-8") == "a.png\tabc\n"
 
 
 def test_an_incomplete_clone_of_paddleocr_is_refused(tmp_path, monkeypatch):

@@ -24,13 +24,22 @@ OF_A_CONFIG = [
     "words/words.txt",
     "link.png",
 ]
+OF_COMPARE = ["words/words.txt", "link.png", "exported/inference.onnx"]
+OF_EVAL = ["pages.txt", "link.png", "exported/inference.yml"]
+# Second names, with the suffix that the option demands.
+LINKS = {
+    **{f"{file}{suffix}": file for file in OF_A_CONFIG for suffix in (".npz", ".json")},
+    **{f"{file}.html": file for file in OF_COMPARE},
+    **{f"{file}.json": file for file in OF_EVAL},
+    "centers.json": "centers.npz",
+}
 CASES = [
-    *(["centers", *CONFIG, "--output", file] for file in OF_A_CONFIG),
-    *(["check", *CONFIG, "--json", file] for file in OF_A_CONFIG),
-    ["check", *CONFIG, "Architecture.Head.centers=centers.npz", "--json", "centers.npz"],
+    *(["centers", *CONFIG, "--output", f"{file}.npz"] for file in OF_A_CONFIG),
+    *(["check", *CONFIG, "--json", f"{file}.json"] for file in OF_A_CONFIG),
+    ["check", *CONFIG, "Architecture.Head.centers=centers.npz", "--json", "centers.json"],
     ["preview", *CONFIG, "--output", "link.png"],
-    *([*COMPARE, "--output", file] for file in ("words/words.txt", "link.png", "exported/inference.onnx")),
-    *([*EVAL, "--json", file] for file in ("pages.txt", "link.png", "exported/inference.yml")),
+    *([*COMPARE, "--output", f"{file}.html"] for file in OF_COMPARE),
+    *([*EVAL, "--json", f"{file}.json"] for file in OF_EVAL),
     ["weights", "rec", "--from", "pair/ch_PP-OCRv2_rec.pdparams", "--network", "Student", "--output", "pair"],
     ["weights", "rec", "--from", "pair/ch_PP-OCRv2_rec", "--network", "Student", "--output", "pair"],
     ["weights", "rec", "--from", "pair/a.safetensors", "--output", "pair/a.safetensors"],
@@ -62,6 +71,8 @@ def folder(wheel, tmp_path, monkeypatch):
     os.symlink("../store/pages-2.png", "links/second.png")
     shutil.copy("exported/inference.onnx", "several/Student")
     shutil.copy("exported/inference.yml", "several")
+    for name, file in LINKS.items():
+        os.symlink(os.path.basename(file), name)
     return tmp_path
 
 
@@ -90,12 +101,13 @@ def test_a_second_page_is_not_written_over_a_picture_that_is_read(folder):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--json", "words"], "--json words is a folder, a device or a pipe; name a file."),
+        (["--json", "words.json"], "--json words.json is a folder, a device or a pipe; name a file."),
         (["--json", "/proc/a.json"], "cannot write /proc/a.json: "),
         (["--fix", "config.yml"], "cannot write to --fix config.yml: it is no folder; name another place."),
     ],
 )
 def test_check_knows_before_it_starts_that_it_cannot_write(folder, options, sentence):
+    os.makedirs("words.json")
     result = CliRunner().invoke(main, ["check", *CONFIG, *options])
     assert result.exit_code == 2
     assert sentence in result.output

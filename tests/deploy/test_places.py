@@ -109,9 +109,12 @@ class TestFilesToWrite:
 class TestCommands:
     def test_labels_are_not_replaced_by_a_report(self, model_dir, labels):
         before = labels.read_text()
+        page, numbers = (labels.with_suffix(suffix) for suffix in (".html", ".json"))
+        for link in (page, numbers):
+            link.symlink_to(labels)
         for arguments in (
-            ["compare", str(model_dir), str(model_dir), "--data", str(labels), "--output", str(labels)],
-            ["eval-system", "--data", str(labels), "--json", str(labels)],
+            ["compare", str(model_dir), str(model_dir), "--data", str(labels), "--output", str(page)],
+            ["eval-system", "--data", str(labels), "--json", str(numbers)],
         ):
             result = CliRunner().invoke(main, arguments)
             assert result.exit_code == 2
