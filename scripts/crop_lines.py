@@ -29,6 +29,7 @@ from ppocrv2_ext.data.labels import IGNORED_TEXTS
 from ppocrv2_ext.data.polygons import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.deploy.detect import order_corners
+from ppocrv2_ext.deploy.labelled import require_pictures
 from ppocrv2_ext.deploy.lines import cut_line
 from ppocrv2_ext.deploy.pictures import explain, open_image
 from ppocrv2_ext.errors import UserError, shorten
@@ -169,6 +170,7 @@ def _find_prefix(output: Path, base: Path | None) -> str:
 def _cut(file: Path, data_dir: Path | None, output: Path, prefix: str) -> int:
     """Write the lines and their labels; how many pictures and boxes are broken, each of them said."""
     pages = read_pages(file, data_dir)
+    require_pictures(file, data_dir)
     rows: list[str] = []
     names: set[str] = set()
     problems = 0
@@ -191,9 +193,12 @@ def _cut(file: Path, data_dir: Path | None, output: Path, prefix: str) -> int:
                 (part / image).write_bytes(cv2.imencode(".png", line)[1].tobytes())
                 rows.append(f"{prefix}{image}\t{text}\n")
         if not rows:
-            raise UserError(
-                f"{file} has no line to cut, so nothing is written; it needs a sound box with a known text."
+            reason = (
+                "it needs a sound box with a known text"
+                if names
+                else "none of its pictures can be read, as said above; mend them"
             )
+            raise UserError(f"{file} has no line to cut, so nothing is written; {reason}.")
         (part / LABELS).write_bytes("".join(rows).encode("utf-8"))
     click.echo(f"{output / LABELS}: {len(rows)} lines of {len(names)} pictures")
     return problems

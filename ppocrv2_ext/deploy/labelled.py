@@ -139,9 +139,11 @@ def _require_there(labels: PathLike, folder: Path, entries: Iterable[Entry]) -> 
     first = names[0]
     several = len(names) > 1
     what = f"none of its {len(names)} pictures is" if several else "its only picture is not"
-    above = next((each for each in folder.parents if not _is_missing(each, first)), None)
+    above = next((each for each in folder.absolute().parents if not _is_missing(each, first)), None)
+    if above and not folder.is_absolute():
+        above = Path(os.path.relpath(above))
     advice = (
-        f"{first} is in {above}, so give --data-dir {above}"
+        f"{first} is in {above}, so give `--data-dir {above}`"
         if above
         else f"name the folder that {first} is relative to with --data-dir"
     )

@@ -50,7 +50,7 @@ def test_labels_whose_pictures_are_elsewhere_are_refused_in_one_sentence(command
     assert result.exit_code == 2
     assert result.output == (
         f"ppocrv2: {labels}: none of its 20 pictures is in {labels.parent}, where they are looked for; "
-        f"word_1.png is in {above}, so give --data-dir {above}.\n"
+        f"word_1.png is in {above}, so give `--data-dir {above}`.\n"
     )
 
 
@@ -60,7 +60,7 @@ def test_with_the_folder_that_is_named_the_pictures_are_read(command, model_dir,
     ((text, _),) = read_texts([load_image(labels.parent.parent / NAMES[0])], engine, settings)
     labels.write_text("".join(f"{name}\t{text}\n" for name in NAMES), encoding="utf-8")
     said = run(command, model_dir, "--data", labels).output
-    (folder,) = re.findall(r"give --data-dir (.*)\.\n", said)
+    (folder,) = re.findall(r"give `--data-dir (.*)`\.\n", said)
     assert run(command, model_dir, "--data", labels, "--data-dir", folder).exit_code == 0
 
 
@@ -86,6 +86,14 @@ def test_pictures_that_are_nowhere_near_are_asked_for(labels):
     labels.write_text("far/a.png\tabc\nfar/b.png\tabc\n")
     with pytest.raises(UserError, match=r"; name the folder that far/a.png is relative to with --data-dir\.$"):
         require_pictures(labels, None)
+
+
+@pytest.mark.parametrize(("inside", "above"), [("", "."), ("deep", "..")])
+def test_the_folder_above_is_named_from_the_working_directory(labels, monkeypatch, inside, above):
+    folder = labels.parent.relative_to(labels.parent.parent)
+    monkeypatch.chdir(labels.parent if inside else labels.parent.parent)
+    with pytest.raises(UserError, match=re.escape(f", so give `--data-dir {above}`.")):
+        require_pictures(labels.name if inside else folder / labels.name, None)
 
 
 def test_a_folder_that_was_named_and_has_none_is_said(labels, tmp_path):

@@ -213,6 +213,20 @@ class TestMain:
         assert f"box 1 ({text!r}) is left out" in result.output
         assert (tmp_path / "cut" / "labels.txt").read_text() == "page_2.png\ttotal\n"
 
+    def test_the_folder_above_is_named_where_the_names_of_the_pictures_begin_there(self, labelled, tmp_path):
+        labelled.write_text(labelled.read_text().replace("page.png", f"{tmp_path.name}/page.png"))
+        result = run(labelled, "--output", tmp_path / "cut")
+        assert result.exit_code == 2
+        assert result.output.count("\n") == 1
+        assert f"so give `--data-dir {tmp_path.parent}`." in result.output
+        assert run(labelled, "--data-dir", tmp_path.parent, "--output", tmp_path / "cut").exit_code == 0
+
+    def test_pictures_that_cannot_be_read_are_the_reason_where_all_of_them_are_so(self, labelled, tmp_path):
+        (tmp_path / "page.png").write_bytes(b"no picture")
+        result = run(labelled, "--output", tmp_path / "cut")
+        assert result.exit_code == 2
+        assert "so nothing is written; none of its pictures can be read" in result.output
+
     @pytest.mark.parametrize("texts", [["###"], ["*", ""], [None], []])
     def test_without_a_line_to_cut_nothing_is_written(self, labelled, tmp_path, texts):
         labelled.write_text(label_of(*((text, UPRIGHT_BOX) for text in texts)))
