@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 from experiments.folders import write_new
 
+from ppocrv2_ext.data.advice import advise_tabs
 from ppocrv2_ext.data.label_files import list_images, read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.errors import UserError
@@ -92,13 +93,19 @@ def read_label_lines(file: Path) -> list[str]:
     """The lines of a label file without their ends, as the training reads them. Blank ones are left out.
 
     Raises:
-        UserError: the file cannot be read, or a line is not UTF-8.
+        UserError: the file cannot be read, or a line is not UTF-8 or has no tab.
     """
     entries = read_entries(file)
     for entry in entries:
         if "not-utf8" in entry.reasons:
             reason = REASONS["not-utf8"]
             raise UserError(f"{entry.place}: {reason.rule}; {reason.advice}.")
+    without_tab = [entry for entry in entries if "no-tab" in entry.reasons]
+    if without_tab:
+        raise UserError(
+            f"{without_tab[0].place}: {REASONS['no-tab'].rule}, and {len(without_tab)} of {len(entries)} lines have no"
+            f" tab; {advise_tabs([entry.text for entry in without_tab])}."
+        )
     return [entry.text for entry in entries if not entry.is_blank]
 
 

@@ -141,7 +141,7 @@ def render_data(folder: Path) -> Path:
 
 def read_labels(file: Path) -> list[tuple[str, str]]:
     """The (image, text) pairs of a label file."""
-    pairs = (line.partition("\t") for line in read_label_lines(file) if "\t" in line)
+    pairs = (line.partition("\t") for line in read_label_lines(file))
     return [(image, text) for image, _, text in pairs]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import shorten
@@ -17,6 +18,9 @@ from .frames import suggest_width
 from .reasons import DOUBTFUL, NOTHING_TO_DO, REASONS
 
 SHOWN = 5  # characters or classes named in one sentence
+# The name of an image, and what stands between it and its label where no tab does.
+NAME_WITHOUT_TAB = re.compile(r'"?[^ ,;|"]+\.(?:bmp|gif|jpe?g|png|tiff?|webp)"?([ ,;|])("?)', re.IGNORECASE)
+SEPARATORS = {" ": "space", ",": "comma", ";": "semicolon", "|": "bar"}
 
 
 def advise(data_set: SetFindings, reason: str) -> str:
@@ -27,6 +31,24 @@ def advise(data_set: SetFindings, reason: str) -> str:
     if reason not in ADVICE:
         return REASONS[reason].advice
     return f"in {len(samples)} of {len(data_set.samples)} lines {ADVICE[reason](data_set, samples)}"
+
+
+def advise_tabs(lines: Sequence[str]) -> str:
+    """How lines without a tab get one: half a sentence, with a command if most have the same sign in its place."""
+    matches = list(filter(None, map(NAME_WITHOUT_TAB.match, lines)))
+    signs = {match[1] for match in matches}
+    if len(signs) != 1 or 2 * len(matches) < len(lines):
+        return "put a tab between the image and its label"
+    (sign,) = signs
+    command = f"sed '/\\t/! s/{sign} */\\t/' OLD > NEW"
+    if any(match[2] for match in matches):  # quotes around what may have the sign in it
+        dialect = f"csv.reader(sys.stdin, delimiter='{sign}')"
+        command = f"""python -c "import csv, sys; [print(*row, sep='\\t') for row in {dialect}]" < OLD > NEW"""
+    return f"write a tab in place of the first {SEPARATORS[sign]} of each line, such as by `{command}`"
+
+
+def _no_tab(data_set: SetFindings, samples: list[Sample]) -> str:
+    return f"there is no tab; {advise_tabs([sample.entry.text for sample in samples])}"
 
 
 def _long_label(data_set: SetFindings, samples: list[Sample]) -> str:
@@ -154,6 +176,7 @@ def _unknown_class(data_set: SetFindings, samples: list[Sample]) -> str:
 
 # {reason: the rest of a sentence that begins with "in N of M lines"}
 ADVICE: dict[str, Callable[[SetFindings, list[Sample]], str]] = {
+    "no-tab": _no_tab,
     "long-label": _long_label,
     "few-frames": _few_frames,
     "narrow-line": _narrow_line,

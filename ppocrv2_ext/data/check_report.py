@@ -95,7 +95,7 @@ def _describe_set(data_set: SetFindings) -> Group:
 
 
 def _list_advice(data_set: SetFindings) -> Iterator[str]:
-    """A line for each finding that asks for something: ``  no-tab: put a tab between the image and its label.``"""
+    """A line for each finding that asks for something: ``  empty-image: copy the file again; it has 0 bytes.``"""
     for reason in data_set.places:
         advice = advise(data_set, reason)
         if advice != NOTHING_TO_DO:

@@ -53,7 +53,7 @@ REASONS: dict[str, Reason] = {
         MENDED,
         "save the file as UTF-8 without a byte-order mark",
     ),
-    "no-tab": Reason("a line must be `image<TAB>label`", LINE, "put a tab between the image and its label"),
+    "no-tab": Reason("a line must be `image<TAB>label`", LINE),
     "no-size": Reason(
         "with ds_width, a line must be `image<TAB>label<TAB>width<TAB>height`",
         LINE,

@@ -1,17 +1,51 @@
 """What a report says about a finding: the next step, with the value to set."""
 
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 from small_sets import counts, lcnet, train_set, words, write
 
 from ppocrv2_ext.data import clean, findings
-from ppocrv2_ext.data.advice import ADVICE, advise
+from ppocrv2_ext.data.advice import ADVICE, advise, advise_tabs
 from ppocrv2_ext.data.reasons import REASONS
 
 
 def test_every_reason_has_a_next_step():
     assert [name for name, reason in REASONS.items() if not reason.advice and name not in ADVICE] == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "advice"),
+    [
+        (["crops/a.jpg,one", "b.JPG,a, b"], "comma of each line, such as by `sed '/\\t/! s/, */\\t/' OLD > NEW`"),
+        (["image,text", "a.png;one", "b.png;two"], "semicolon of each line, such as by `sed '/\\t/! s/; */\\t/' "),
+        (["a.png  one", "b.png two"], "space of each line, such as by `sed '/\\t/! s/  */\\t/' OLD > NEW`"),
+        (["a.png,one", "b.png two"], "put a tab between the image and its label"),
+        (["EXIT", "NORTH"], "put a tab between the image and its label"),
+    ],
+)
+def test_the_advice_on_lines_without_a_tab_says_how_they_get_one(folder, lines, advice):
+    said = advise(train_set(words(folder, *lines)), "no-tab")
+    assert said.startswith(f"in {len(lines)} of {len(lines)} lines there is no tab; ")
+    assert advice in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "written"),
+    [
+        (["a.png,one", "b.png, a, b", "c.png\td, e"], ["a.png\tone", "b.png\ta, b", "c.png\td, e"]),
+        (["a.png one", "b.png  two words"], ["a.png\tone", "b.png\ttwo words"]),
+        (['a.png,"one, two"', '"b.png","say ""hi"""'], ["a.png\tone, two", 'b.png\tsay "hi"']),
+    ],
+)
+def test_the_command_of_that_advice_writes_a_label_file(tmp_path, lines, written):
+    (tmp_path / "OLD").write_text("".join(f"{line}\n" for line in lines))
+    (command,) = re.findall("`(.*)`", advise_tabs([line for line in lines if "\t" not in line]))
+    subprocess.run(command.replace("python", sys.executable), shell=True, cwd=tmp_path, check=True)
+    assert (tmp_path / "NEW").read_text().splitlines() == written
 
 
 def test_the_advice_on_long_texts_gives_the_value_to_set(folder):

@@ -165,6 +165,15 @@ class TestCommand:
         assert f"{tmp_path / 'labels.txt'}:2: a label file must be UTF-8 text; save the file as UTF-8" in done.output
         assert not (tmp_path / "split").exists()
 
+    @pytest.mark.parametrize("separator", [",", " "])
+    def test_lines_without_a_tab_are_refused_with_the_command_that_gives_them_one(self, tmp_path, separator):
+        (tmp_path / "labels.txt").write_text(f"a.png\tone\nb.png{separator}two\nc.png{separator}three\n")
+        done = run(tmp_path / "labels.txt", "--output", tmp_path / "split")
+        assert done.exit_code == 2
+        assert f"{tmp_path / 'labels.txt'}:2: a line must be `image<TAB>label`, and 2 of 3 lines" in done.output
+        assert f"`sed '/\\t/! s/{separator} */\\t/' OLD > NEW`" in done.output
+        assert not (tmp_path / "split").exists()
+
     def test_the_command_says_how_many_lines_each_file_has(self, label_file, tmp_path):
         said = run(label_file, "--share", 0.2, "--group", PAGE, "--output", tmp_path / "split").output
         assert said.splitlines() == [
