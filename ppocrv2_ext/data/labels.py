@@ -168,6 +168,7 @@ def check_recognition_label(
     rules = {
         "decomposed": label != written or (bool(unknown) and _has_fewer(unknown, label, alphabet)),
         "empty-label": not label,
+        "outer-space": label.strip() not in ("", label),
         "long-label": (longest is not None and len(label) > longest)
         or (most_known is not None and len(known) > most_known),
         "unknown-character": bool(unknown),

@@ -153,6 +153,11 @@ REASONS: dict[str, Reason] = {
         " exports with the cut-out lines, and its folder",
     ),
     "empty-label": Reason("the text must not be empty", LINE, "write the text, or delete the line"),
+    "outer-space": Reason(
+        "a space at an end of the text is learnt like a letter, though nobody sees it in the picture",
+        KEPT,
+        "take it out of the label",
+    ),
     "long-label": Reason("the text must not be longer than Global.max_text_length", LINE),
     "decomposed": Reason("the text has letters and accents apart, which the dictionary has together", KEPT),
     "unknown-character": Reason("every character must be in the dictionary", CHARACTER),

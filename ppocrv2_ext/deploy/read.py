@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checkpoints import published
 from ..errors import UserError
 from ..files import PathLike
 from .engine import Engine, load_engine, read_metadata
 from .lines import read_texts
 from .model_folder import ONNX_FILE, has_description
+from .models import find_model
 from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .pictures import ImageSource, explain, open_line, require_several
 from .places import has_file, has_folder
@@ -39,8 +41,8 @@ def read_lines(
 
     Args:
         images: paths, (H, W[, 1, 3 or 4]) BGR arrays, or images of Pillow, which are turned by their EXIF data.
-        model: the folder of an exported recognizer; for all engines but Paddle also an ONNX file with its dictionary
-            inside, which does not say how the pictures of its evaluation were prepared.
+        model: the folder of an exported recognizer, or "official". For all engines but Paddle also an ONNX file with
+            its dictionary inside, which does not say how the pictures of its evaluation were prepared.
         engine: one of :data:`.engine.ENGINES`, or "onnx" for "onnxruntime".
         batch_size: how many lines run together, at least 1.
     Returns:
@@ -53,8 +55,13 @@ def read_lines(
     require_several(images)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
-    run = load_engine(model, OTHER_NAMES.get(engine, engine))
-    return _read(iter(images), run, _find_settings(Path(model)), batch_size)
+    if model == published.KEYWORD:
+        _, path, settings = find_model(model, "rec")
+        run = load_engine(path, OTHER_NAMES.get(engine, engine))
+    else:
+        run = load_engine(model, OTHER_NAMES.get(engine, engine))
+        settings = _find_settings(Path(model))
+    return _read(iter(images), run, settings, batch_size)
 
 
 def _find_settings(model: Path) -> LineSettings:

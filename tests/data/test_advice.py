@@ -64,6 +64,12 @@ def test_the_advice_on_few_frames_gives_the_width_to_set(folder):
     assert not train_set(config, frames=lcnet(96)).places
 
 
+def test_a_space_at_an_end_of_a_text_is_kept_and_named(folder):
+    data_set = train_set(words(folder, "a.png\tab ", "a.png\ta b", "a.png\t\u3000a", use_space_char=True))
+    assert [place.rpartition(":")[2] for place in data_set.places["outer-space"]] == ["1", "3"]
+    assert data_set.usable_samples[0].check.label == "ab "
+
+
 def test_a_missing_space_asks_for_use_space_char(folder):
     assert "set Global.use_space_char=true" in advise(train_set(words(folder, "a.png\ta b")), "unknown-character")
 

@@ -52,6 +52,12 @@ def test_the_kind_that_a_folder_was_named_for_is_told(tmp_path):
             find_model(tmp_path / "gone", kind)
 
 
+def test_of_a_file_the_folder_is_named(model_dir):
+    sentence = f"rec {model_dir}/inference.onnx is a file; name the folder that it lies in, {model_dir}."
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        find_model(model_dir / "inference.onnx", "rec")
+
+
 @pytest.mark.parametrize("kind", [None, "rec"])
 def test_a_folder_without_a_model_is_none(tmp_path, kind):
     with pytest.raises(UserError, match="is not an exported model: it has no inference.json or"):

@@ -17,6 +17,7 @@ from PIL import Image
 from ppocrv2_ext import cli
 from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, settings
 from ppocrv2_ext.deploy.pictures import load_image
+from ppocrv2_ext.deploy.read import read_lines
 from ppocrv2_ext.errors import UserError
 
 DETECTOR = settings.official_settings("det")
@@ -335,6 +336,27 @@ class TestOfficialModels:
     def test_a_file_that_is_none_is_named_with_its_path(self, tmp_path, kind):
         with pytest.raises(kind, match=r"absent\.jpg: No such file or directory\.$"):
             reader().read(tmp_path / "absent.jpg")
+
+    @pytest.mark.parametrize("name", ["two.PDF", "pages"])
+    def test_of_what_holds_several_pictures_it_is_said_how_they_are_read(self, tmp_path, name):
+        (tmp_path / "two.PDF").write_bytes(b"%PDF-1.4")
+        (tmp_path / "pages").mkdir()
+        with pytest.raises(ocr.PictureError, match=f"{name}: .*; read the pages of PDF files .* with read_in_order of"):
+            reader().read(tmp_path / name)
+        (answer,) = reader().read_many([str(tmp_path / name)])
+        assert isinstance(answer, ValueError)
+        assert "with read_in_order of ppocrv2_ext.deploy.pages" in str(answer)
+
+    def test_the_official_models_can_be_named_in_each_place_that_takes_a_folder(self, scenes):
+        named = ocr.OCR("official", "official", "official").read(scenes[0])
+        assert [line.text for line in named] == [line.text for line in reader().read(scenes[0])]
+        (reading,) = read_lines([scenes[0]], "official")
+        assert reading.problem is None
+
+    def test_a_text_has_no_spaces_at_its_ends(self, scenes, monkeypatch):
+        texts = [(" a  b \u3000", 0.9), *[(" ", 0.9)] * 50]  # of the first line, and of all others
+        monkeypatch.setattr(ocr, "read_texts", lambda lines, *_: texts[: len(lines)])
+        assert [line.text for line in reader().read(scenes[0])] == ["a  b"]
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (40, 40, 4)])
     def test_an_odd_picture_has_no_lines(self, shape):
