@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ..data.transforms import list_transforms
+from ..data.transforms import list_originals, list_transforms
 from ..errors import did_you_mean, shorten
 from .names import GLOBAL_KEYS
 from .networks import name_section, networks
@@ -182,7 +182,9 @@ def _check_arguments(
         close = difflib.get_close_matches(key, proposed, n=1, cutoff=0.75)
         is_slip = close and not _adds_a_word(key, close[0])
         if is_slip or all(signature.is_complete for signature in signatures):
-            sentence = f"{component.where}: {kind} {name!r} takes no {key!r}{did_you_mean(key, proposed)}"
+            originals = list_originals(name)  # `-o` may have named one
+            stands = f", which stands for {' and '.join(originals)}," if originals != (name,) else ""
+            sentence = f"{component.where}: {kind} {name!r}{stands} takes no {key!r}{did_you_mean(key, proposed)}"
             yield Problem(sentence, OF_STAND_IN if on_wheel and name in catalog.names_in_clone(kind) else WRONG)
         elif not any(signature.passes_on for signature in signatures):
             yield Problem(f"{component.where}: {kind} {name!r} does not read {key!r}; it has no effect.", LEFTOVER)

@@ -210,7 +210,8 @@ def _find_entry(entries: list, step: str, where: str) -> tuple[int, Any]:
     if not indexes and step.isdigit() and int(step) < len(entries):
         indexes = [int(step)]
     if not indexes:
-        raise LookupError(f"{where} has no entry {step!r}{did_you_mean(step, set(names) - {None})}")
+        documented = {original for original, ours in SUBSTITUTES.items() if not set(ours).isdisjoint(names)}
+        raise LookupError(f"{where} has no entry {step!r}{did_you_mean(step, documented.union(names) - {None})}")
     if len(indexes) > 1:
         numbers = " or ".join(map(str, indexes))
         raise LookupError(f"{where} has several entries {step!r}; name one by its number, {numbers}.")

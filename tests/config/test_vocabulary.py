@@ -104,7 +104,7 @@ def test_an_older_clone_is_to_be_updated_and_none_is_asked_for(catalog, recipe, 
         ("Train.loader.batch_size_per_crd=8", "did you mean 'batch_size_per_card'"),
         (
             "Train.dataset.transforms.RecAug.tia_prb=0.1",
-            "transform 'TextLineAugment' takes no 'tia_prb'; did you mean 'tia_prob'",
+            "transform 'TextLineAugment', which stands for RecAug, takes no 'tia_prb'; did you mean 'tia_prob'",
         ),
         ("Train.dataset.transforms.RecResizeImg.image_shap=1", "did you mean 'image_shape'"),
     ],

@@ -161,6 +161,13 @@ def test_an_override_that_leads_nowhere_says_so(assignment, message):
         config.override({**TRANSFORMS, "Global": {"epoch_num": 1}}, [assignment])
 
 
+@pytest.mark.parametrize("slip", ["RecResizImg", "RecResizeIm"])
+def test_a_slip_in_the_documented_name_of_a_transform_suggests_that_name(slip):
+    ours = {"Train": {"dataset": {"transforms": [{"TextLineResize": None}, {"KeepKeys": None}]}}}
+    with pytest.raises(UserError, match=f"has no entry '{slip}'; did you mean 'RecResizeImg'"):
+        config.override(ours, [f"Train.dataset.transforms.{slip}.image_shape=1"])
+
+
 def test_a_written_config_reads_back_equal_with_paddleocrs_own_loader(tmp_path):
     recipe = config.read(config.locate("rec/ch_PP-OCRv2_rec"))
     config.write(recipe, tmp_path / "b.yml", "made by\na test")
