@@ -41,7 +41,7 @@ def check(
     from ..data import batches, check_report, clean, findings
     from ..deploy.places import require_file_place, require_folder_place
 
-    host, config = prepare_config(name, overrides, directory)
+    host, config = prepare_config(name, overrides, directory, "check")
     requirements.require_data(config, ("Train", "Eval"))
     if report_file:
         require_file_place("--json", report_file, list_config_inputs(name, config))

@@ -25,10 +25,12 @@ ENDS_OF_LOADERS = ("DataLoader process", "Blocking queue is killed")  # what Pad
 
 # Sections of a config whose components a command does not build. It runs where PaddleOCR lacks these: the wheel lacks
 # most schedules of the learning rate, and many losses and metrics.
-NOT_BUILT = {
+NOT_BUILT: dict[str, tuple[str, ...]] = {
+    "check": (),
     "eval": ("Loss", "Optimizer"),
     **dict.fromkeys(("centers", "export", "infer", "preview"), ("Loss", "Metric", "Optimizer")),
 }
+WITHOUT_DEVICE = ("check", "export", "preview")  # commands that neither train nor evaluate a network
 
 if TYPE_CHECKING:
     from ..data.findings import Report
@@ -60,7 +62,7 @@ def prepare_config(
     host = connect(directory)
     warnings = vocabulary.check(config, catalog, host.root, NOT_BUILT[command] if command else ())
     config, notes = resolve(config, host.root, host.defaults)
-    for line in [*doubled, *warnings, *notes]:
+    for line in [*doubled, *warnings, *(() if command in WITHOUT_DEVICE else notes)]:
         warn(line)
     return host, with_settings_of_loading(config)
 

@@ -49,22 +49,27 @@ def require_folder(resume: str) -> None:
     raise UserError(f"--resume {resume}: there is no such folder; name the Global.save_model_dir of a training.")
 
 
-def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> None:
+def warn_of_earlier(folder: Path, checkpoint: str | None = None) -> str | None:
     """Say that a training into ``folder`` may replace the checkpoints of an earlier one, if there are any.
 
     Args:
         checkpoint: what the training goes on from. If that lies in ``folder``, the checkpoints there are its own.
+    Returns:
+        What was said; None if there are none.
     """
     if checkpoint and folder.resolve() in Path(checkpoint).resolve().parents:
-        return
+        return None
     names = [name for name in ("latest", "best_accuracy") if (folder / f"{name}{SUFFIX}").is_file()]
     epochs = [without_suffix(path.name) for path in folder.glob(f"iter_epoch_*{SUFFIX}")]
     if names or epochs:
         names += sorted(epochs, key=lambda name: (len(name), name))
-        warn(
+        sentence = (
             f"{folder} holds {_enumerate(names)} of an earlier training; this one replaces each once it saves its own;"
             f" to go on with the earlier one add --resume {folder}, to keep it set another Global.save_model_dir."
         )
+        warn(sentence)
+        return sentence
+    return None
 
 
 def _enumerate(names: Sequence[str]) -> str:

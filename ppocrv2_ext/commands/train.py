@@ -99,16 +99,18 @@ def _train(
         parts = list_parts(given, counts)
         checkpoint = config["Global"].get("checkpoints")
         earlier = resuming.list_earlier(folder, checkpoint)
+        reminder = None
         if rank == 0:
             if resume:
                 resuming.require_state(config, Path(resume))
-            resuming.warn_of_earlier(folder, checkpoint)
+            reminder = resuming.warn_of_earlier(folder, checkpoint)
             _advise_numba(config)
             for sentence in parts:
                 warn(sentence)
             _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
         try:
-            with _report(origin, host, [*describe_lines_left_out(written, counts), *parts], remarks):
+            left_out = describe_lines_left_out(written, counts)
+            with _report(origin, host, [*left_out, *parts], remarks, reminder):
                 run_host_script(host, "tools/train.py", without_start(config) if checkpoint else config)
         except FloatingPointError as error:
             raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
@@ -146,17 +148,19 @@ def describe_lines_left_out(
 
 
 def _report(
-    title: str, host: Host, warnings: Sequence[str], remarks: Sequence[str] = ()
+    title: str, host: Host, warnings: Sequence[str], remarks: Sequence[str] = (), reminder: str | None = None
 ) -> AbstractContextManager[None]:
     """A context in which a training leaves a report of itself. Its readers should know the ``warnings``.
 
     Args:
         remarks: what they should know of the metrics, which the log says after each evaluation too.
+        reminder: what is said again before the first step.
     """
     from ..host.observers.recording import Description, command_line, reporting
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
-    return reporting(Description(printable(title), printable(command_line()), versions, warnings, remarks))
+    about = Description(printable(title), printable(command_line()), versions, warnings, remarks, reminder)
+    return reporting(about)
 
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:

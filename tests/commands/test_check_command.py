@@ -70,6 +70,15 @@ def test_the_exit_code_of_check_is_1_for_broken_lines_and_2_for_no_lines(run, fo
     assert (folder / "check.json").exists() == (code != 2)
 
 
+@pytest.mark.parametrize(("command", "said"), [("check", 0), ("preview", 0), ("eval", 1), ("train", 1)])
+def test_that_there_is_no_gpu_is_said_once_where_a_network_runs(run, folder, host_inputs, command, said):
+    write(folder / "words.txt", *[SOUND] * 4)
+    arguments = [word for word in overrides("words.txt", UNTRAINED) if "use_gpu" not in word]
+    more = ["--output", "sheet.png"] if command == "preview" else []
+    result = run(command, "-c", FINETUNE, *arguments, *more)
+    assert result.output.count("Global.use_gpu is off") == said
+
+
 def test_check_finds_a_set_in_which_all_text_is_ignored(run, folder):
     write(folder / "scenes.txt", "a.png\t" + json.dumps([{"transcription": "###", "points": [[1, 1], [9, 1], [9, 9]]}]))
     result = run("check", "-c", "det/ch_PP-OCRv2_det_student", *overrides("scenes.txt"))

@@ -45,6 +45,7 @@ class Description(NamedTuple):
     versions: Mapping[str, str]
     warnings: Sequence[str] = ()
     remarks: Sequence[str] = ()  # on the metrics of every evaluation
+    reminder: str | None = None  # to say again before the first step: PaddleOCR's log of the config hid it
 
 
 @contextlib.contextmanager
@@ -141,6 +142,8 @@ class Recorder(watching.Observer):
                 [*self._description.warnings, *self._description.remarks],
             )
         )
+        if self._description.reminder:
+            training.logger.warning(self._description.reminder)
 
     def step(self, step: watching.Step) -> None:
         """Write a line for every ``Global.print_batch_step`` steps."""

@@ -145,6 +145,14 @@ def test_every_evaluation_says_what_its_metrics_are_of_and_the_report_does_once(
     assert recording.Path("out/report.html").read_text(encoding="utf-8").count("Eval: 2 of 3 lost a character.") == 1
 
 
+def test_what_the_log_of_the_config_hid_is_said_again_before_the_first_step(recording, monkeypatch, caplog):
+    said = description(recording)._replace(reminder="out holds latest of an earlier training.")
+    with caplog.at_level("INFO", logger="toy"):
+        run(toy(), [recording.Recorder(said, recording.Path("out") / history.FILE_NAME)], monkeypatch)
+    assert caplog.messages[0] == "out holds latest of an earlier training."
+    assert caplog.messages.count(caplog.messages[0]) == 1
+
+
 def test_a_resumed_training_goes_on_with_the_curves_and_the_time(recording, monkeypatch):
     first = record(recording, monkeypatch, epoch_num=2)
     second = record(recording, monkeypatch, before={"start_epoch": 2})
