@@ -21,6 +21,7 @@ from .graph import read_graph
 from .memory import NoMemoryError, lacks_memory
 from .model_folder import ONNX_FILE, find_model_files
 from .places import has_file, has_folder
+from .quantize import OF_INT8
 
 Engine = Callable[[np.ndarray], np.ndarray]
 OPENVINO_PRECISIONS = {"openvino": "f32", "openvino-bf16": "bf16"}  # {engine: in which OpenVINO computes}
@@ -173,8 +174,10 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
     core = openvino.Core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise UserError("the engine openvino-bf16 needs a CPU that computes in bfloat16; choose the engine openvino.")
-    # One stream for each caller of one thread; 0 leaves the number of threads open.
-    hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "AUTO" if threads == 1 else "1"}
+    # One stream for each caller of one thread; 0 leaves the number of threads open. In several streams, OpenVINO 2026.4
+    # makes nonsense of int8 weights.
+    has_streams = threads == 1 and OF_INT8.encode() not in content
+    hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "AUTO" if has_streams else "1"}
     try:
         model = core.compile_model(core.read_model(content), "CPU", hints)
     except Exception as error:  # OpenVINO raises RuntimeError for all it cannot do

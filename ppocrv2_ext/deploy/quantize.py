@@ -20,6 +20,7 @@ from ..checkpoints.onnx_files import list_tensors
 
 LEAST_NUMBERS = 1024  # smaller tensors stay as they are: they save less than their scales and operators take
 LARGEST = 127  # of int8, with as many negative numbers
+OF_INT8 = ".int8"  # ends the names of tensors that are stored so
 BYTES_SAVED = 3  # of the four of a float32
 
 # Which axes of a weight have their own scale, by the operator that reads it: those of its outputs.
@@ -120,9 +121,9 @@ def store_as_int8(model: Any, names: Sequence[str]) -> Any:
     for name in names:
         axes = SCALED_AXES.get(weights[name].operator, DEFAULT_AXES)
         numbers, scales = quantize(numpy_helper.to_array(tensors[name]), axes)
-        graph.initializer.append(numpy_helper.from_array(numbers, f"{name}.int8"))
+        graph.initializer.append(numpy_helper.from_array(numbers, name + OF_INT8))
         graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scale"))
-        nodes.append(helper.make_node("Cast", [f"{name}.int8"], [f"{name}.float"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Cast", [name + OF_INT8], [f"{name}.float"], to=TensorProto.FLOAT))
         nodes.append(helper.make_node("Mul", [f"{name}.float", f"{name}.scale"], [name]))
     replaced = set(names)
     kept = [node for node in graph.node if not (node.op_type == "Constant" and node.output[0] in replaced)]

@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from ppocrv2_ext import cli
-from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, settings
+from ppocrv2_ext.deploy import detect, engine, graph, lines, memory, ocr, quantize, settings
 from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.deploy.read import read_lines
 from ppocrv2_ext.errors import UserError
@@ -423,6 +423,24 @@ class TestOpenVINO:
         np.testing.assert_allclose(
             output, load_engine(published.locate(published.find("cls")), "onnxruntime", 1)(inputs), atol=difference
         )
+
+    @needs_official_models
+    def test_int8_weights_are_read_alike_by_callers_of_one_thread(self, samples, tmp_path):
+        pytest.importorskip("openvino")
+        onnx = pytest.importorskip("onnx")
+        from ppocrv2_ext.checkpoints import published
+        from ppocrv2_ext.deploy.engine import load_engine
+
+        model = onnx.load(published.locate(published.find("rec")))
+        small = quantize.store_as_int8(model, [weight.name for weight in quantize.list_weights(model)])
+        onnx.save(small, tmp_path / "inference.onnx")
+        pictures = list(map(load_image, sorted((samples / "icdar2015_words" / "test").glob("*.png"))[:8]))
+        rules = settings.official_settings("rec")
+        texts = [
+            [text for text, _ in lines.read_texts(pictures, load_engine(tmp_path / "inference.onnx", name, 1), rules)]
+            for name in ("onnxruntime", "openvino")
+        ]
+        assert texts[0] == texts[1]
 
     @needs_official_models
     def test_bfloat16_is_refused_on_a_cpu_without(self, monkeypatch):
