@@ -11,6 +11,7 @@ import click
 from ..checkpoints import published
 from ..errors import UserError, pluralize
 from ..files import PathLike
+from .compare import ONE_SPACE
 from .inputs import list_model_files
 from .shrinking import Half, Original, Result, shrink
 from .terminal import make_table, print_table, warn, warn_first
@@ -154,6 +155,8 @@ def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) 
 def print_result(kind: str, result: Result) -> None:
     """Print what the int8 weights cost, how many there are, and those that cost most."""
     _print_rows(("", "before", "after", ""), describe_costs(kind, result))
+    if kind == "rec":
+        click.echo(f"Case and spaces count. {ONE_SPACE}")
     count, shown = len(result.sensitivities), describe_weights(result)
     click.echo(f"{len(result.names)} of {count} weights are int8, {count - len(result.names)} stay float.")
     click.echo("Each weight alone as int8, the largest change for each byte saved first:")

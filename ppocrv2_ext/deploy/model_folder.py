@@ -40,6 +40,11 @@ def find_model_files(model_dir: PathLike) -> tuple[Path, Path]:
     folder = Path(model_dir)
     program = next((folder / name for name in PROGRAMS if has_file(folder / name)), None)
     if program is None:
+        if has_file(folder / ONNX_FILE):
+            raise UserError(
+                f"{folder} holds {ONNX_FILE} alone, which onnxruntime and OpenVINO run, and Paddle needs"
+                f" {' or '.join(PROGRAMS)}; choose another engine, or export the model."
+            )
         networks = find_exported_models(folder)
         hint = f"give one of {', '.join(map(str, networks))}" if networks else "export one with `ppocrv2 export`"
         raise UserError(f"{folder} is not an exported model: it has no {' or '.join(PROGRAMS)}; {hint}.")

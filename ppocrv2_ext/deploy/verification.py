@@ -109,7 +109,8 @@ def read_with_paddle(model: Model, pictures: Sequence[np.ndarray]) -> Outcome:
         return Outcome("Paddle", [], "it is not installed", was_tried=False)
     title = f"Paddle {version}"
     if not model.has_program:
-        return Outcome(title, [], f"the folder has no {' or '.join(PROGRAMS)}", was_tried=False)
+        problem = f"the folder holds {ONNX_FILE} alone, which onnxruntime and OpenVINO run; Paddle needs {PROGRAMS[0]}"
+        return Outcome(title, [], problem, was_tried=False)
     try:
         return Outcome(title, read_here(model, pictures, "paddle"))
     except UserError as error:

@@ -51,6 +51,15 @@ def run(*arguments):
     return CliRunner().invoke(main, ["verify", *map(str, arguments)])
 
 
+def test_of_a_compressed_model_it_is_said_that_paddle_does_not_run_it(model_dir, words, tmp_path):
+    for name in ("inference.onnx", "inference.yml"):
+        (tmp_path / "small").mkdir(exist_ok=True)
+        (tmp_path / "small" / name).write_bytes((model_dir / name).read_bytes())
+    result = run(tmp_path / "small", "--data", words, "--pictures", 2)
+    assert result.exit_code == 0, result.output
+    assert ": the folder holds inference.onnx alone, which onnxruntime and OpenVINO run; Paddle needs" in result.output
+
+
 def test_plain_onnxruntime_reads_the_same_and_what_is_not_there_is_no_finding(model_dir, words):
     result = run(model_dir, "--data", words)
     assert result.exit_code == 0, result.output

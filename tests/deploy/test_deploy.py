@@ -231,6 +231,11 @@ class TestFolders:
         with pytest.raises(UserError, match=r"no inference.json or inference.pdmodel"):
             model_folder.find_model_files(tmp_path)
 
+    def test_of_a_folder_with_an_onnx_file_alone_it_is_said_what_runs_it(self, tmp_path):
+        (tmp_path / "inference.onnx").touch()
+        with pytest.raises(UserError, match=r"onnx alone, which onnxruntime and OpenVINO run, and Paddle needs"):
+            model_folder.find_model_files(tmp_path)
+
     def test_a_refused_folder_lists_the_models_in_it(self, tmp_path):
         (tmp_path / "Student").mkdir()
         (tmp_path / "Student" / "inference.json").touch()
