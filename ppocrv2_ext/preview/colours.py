@@ -5,7 +5,7 @@ WRONG = "#c62828"
 
 TEXT, IGNORED, PASTED = "#00e5ff", "#ffc400", "#ff3df2"  # outlines in a scene
 CORE, BORDER, UNSEEN = "#35d07f", "#ff9a3c", "#b8b8b8"  # maps of a scene
-USED, DROPPED = "#1e88e5", WRONG  # of a line
+USED, EMPTY, DROPPED = "#1e88e5", "#808080", WRONG  # of a line; padding is 0, which pictures of lines show in this grey
 
 SCENE_LEGEND = (
     (TEXT, "cyan: text"),
@@ -17,6 +17,6 @@ SCENE_LEGEND = (
 )
 LINE_LEGEND = (
     (USED, "blue: used width"),
-    (RULE, "grey: padding"),
+    (EMPTY, "grey: padding"),
     (DROPPED, "red: in the file's label, dropped from what the network gets"),
 )

@@ -8,7 +8,7 @@ from typing import Union
 from PIL import Image, ImageDraw
 
 from ..errors import UserError
-from .colours import INK, LINE_LEGEND, QUIET, SCENE_LEGEND
+from .colours import INK, LINE_LEGEND, PASTED, QUIET, SCENE_LEGEND
 from .fonts import load_font, load_label_font
 from .samples import LineSample, SceneSample
 from .tiles import GAP, LABEL, NAME, PADDING, draw_line_tile, draw_scene_tile, draw_text
@@ -49,7 +49,10 @@ def draw_sheet(samples: Samples, title: str, note: str = "") -> Image.Image:
 
 def choose_legend(samples: Samples) -> Legend:
     """The colours of the sheet of these samples, and what they mean."""
-    return SCENE_LEGEND if isinstance(samples[0], SceneSample) else LINE_LEGEND
+    if isinstance(samples[0], LineSample):
+        return LINE_LEGEND
+    has_pasted = any(sample.pasted.any() for sample in samples if isinstance(sample, SceneSample))
+    return [entry for entry in SCENE_LEGEND if has_pasted or entry[0] != PASTED]
 
 
 def find_missing_font(samples: Samples) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
-from .colours import BORDER, CORE, DROPPED, IGNORED, INK, PASTED, QUIET, RULE, TEXT, UNSEEN, USED
+from .colours import BORDER, CORE, DROPPED, EMPTY, IGNORED, INK, PASTED, QUIET, TEXT, UNSEEN, USED
 from .fonts import load_label_font
 from .samples import LineSample, SceneSample
 
@@ -50,7 +50,7 @@ def draw_line_tile(sample: LineSample) -> Image.Image:
     size = tuple(max(1, round(side * factor)) for side in source.size)
     tile.paste(source.resize(size, Image.Resampling.BICUBIC), (0, (height - size[1]) // 2))
     tile.paste(Image.fromarray(_enlarge(sample.image, zoom)), (left, 0))
-    for colour, columns in ((RULE, w), (USED, sample.width)):
+    for colour, columns in ((EMPTY, w), (USED, sample.width)):
         draw.rectangle((left, height + GAP // 2, left + columns * zoom - 1, height + GAP), colour)
     top = height + 2 * GAP
     draw_text(draw, (0, top + LABEL - NAME), sample.name, QUIET, NAME, SOURCE_WIDTH)
@@ -152,7 +152,7 @@ def _describe_counts(sample: SceneSample) -> str:
     return (
         f"{boxes} {'box' if boxes == 1 else 'boxes'}, {ignored} ignored"
         + (f" ({small} too small)" if small else "")
-        + f", {pasted} pasted"
+        + (f", {pasted} pasted" if pasted else "")
     )
 
 

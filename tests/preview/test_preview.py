@@ -116,8 +116,26 @@ class TestPictures:
         sizes = [sheet.draw_sheet([line()] * count, "title").size for count in (1, 3, 4)]
         assert sizes[0][1] > sizes[1][1] < sizes[2][1]  # alone, the legend takes more lines
         assert sizes[0][0] < sizes[1][0] == sizes[2][0]
-        page = sheet.draw_sheet([scene(flags=())], "title")
+        page = sheet.draw_sheet([scene(flags=[(False, True)])], "title")
         assert all(has(page, colour).any() for colour, _ in colours.SCENE_LEGEND)
+
+    def test_what_was_pasted_is_told_of_sheets_with_something_pasted(self):
+        one, none = scene([(False, True)]), scene()
+        assert sheet.choose_legend([none, one]) == list(colours.SCENE_LEGEND)
+        assert [colour for colour, _ in sheet.choose_legend([none])] == [
+            colour for colour, _ in colours.SCENE_LEGEND if colour != colours.PASTED
+        ]
+        assert not has(sheet.draw_sheet([none], "title"), colours.PASTED).any()
+        assert [tiles._describe_counts(each) for each in (none, one)] == [
+            "1 box, 0 ignored",
+            "1 box, 0 ignored, 1 pasted",
+        ]
+
+    def test_padding_has_the_colour_of_its_legend(self):
+        zeros = np.zeros((3, 32, 8), np.float32)
+        shown = denormalise(zeros, 1 / 255, 0.5, 0.5)
+        assert (shown == ImageColor.getrgb(colours.EMPTY)).all()
+        assert has(tiles.draw_line_tile(line(width=64)), colours.EMPTY).any()
 
     def test_a_sheet_without_samples_is_refused(self):
         with pytest.raises(ValueError, match="must not be empty"):
