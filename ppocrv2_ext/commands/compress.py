@@ -54,8 +54,8 @@ def compress(
     """
     if not 0 <= max_drop <= 100:  # NaN would refuse every result
         raise UserError(f"--max-drop must be a number from 0 to 100, got {max_drop}.")
+    _require_place(Path(output), model, [data, *list_model_files(model)])
     original = require_original(model, kind)
-    _require_place(Path(output), original.file, [data, *list_model_files(model)])
     _require_weights(original)
     (choosing, checking), problems = _open_halves(data, data_dir, original.kind, pictures)
     warn_first(problems)
@@ -118,11 +118,11 @@ def _describe(found: Model, is_official: bool) -> str:
     return find_description(found.path).read_text(encoding="utf-8")
 
 
-def _require_place(output: Path, file: Path, inputs: Sequence[PathLike]) -> None:
+def _require_place(output: Path, model: str, inputs: Sequence[PathLike]) -> None:
     """Require a folder that can be written, without a model in it.
 
     Args:
-        file: of the original.
+        model: the folder of the original, or "official".
         inputs: the files that are read.
     Raises:
         UserError: it holds a model, it cannot be written, or an input would be written over.
@@ -131,7 +131,7 @@ def _require_place(output: Path, file: Path, inputs: Sequence[PathLike]) -> None
     from ..deploy.places import is_there, require_file_place, require_folder_place
 
     require_folder_place("--output", output)
-    if output.resolve() == file.resolve().parent:
+    if model != published.KEYWORD and output.resolve() == Path(model).resolve():
         raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
     held = [str(output / name) for name in (*PROGRAMS, ONNX_FILE) if is_there(output / name)]
     if held:
