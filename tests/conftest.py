@@ -86,6 +86,17 @@ def ppocrv2(tmp_path):
 
 
 @pytest.fixture
+def ppocrv2_here(ppocrv2, tmp_path):
+    """As ``ppocrv2``, but in the process of the tests if there is no clone. For claims that are not about processes."""
+    from in_process import run_here
+
+    def run(*arguments, paddleocr=None, cwd=tmp_path):
+        return ppocrv2(*arguments, paddleocr=paddleocr, cwd=cwd) if paddleocr else run_here(*arguments, cwd=cwd)
+
+    return run
+
+
+@pytest.fixture
 def two_processes(tmp_path):
     """Run a script in two processes of one training: ``two_processes(script, ...)`` is what they said."""
 

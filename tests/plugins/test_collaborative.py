@@ -83,12 +83,12 @@ def test_a_teacher_that_is_not_frozen_may_be_the_first_of_two_equal_networks(whe
 
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 def test_training_logs_every_term_and_leaves_the_teacher_bit_equal(
-    ppocrv2, scenes, tmp_path, wheel, on_checkout, request
+    ppocrv2_here, scenes, tmp_path, wheel, on_checkout, request
 ):
     host = request.getfixturevalue("checkout") if on_checkout else None
     teacher = model(wheel).Teacher
     paddle.save(teacher.state_dict(), str(tmp_path / "teacher.pdparams"))
-    trained = ppocrv2(
+    trained = ppocrv2_here(
         "train", "-c", CML, "-o", *scenes, "Architecture.Models.Teacher.pretrained=teacher", paddleocr=host
     )
     log = trained.stdout + trained.stderr
@@ -103,8 +103,8 @@ def test_training_logs_every_term_and_leaves_the_teacher_bit_equal(
 
 
 @pytest.mark.parametrize("config", ["det/ch_PP-OCRv2_det_student", "det/ch_PP-OCRv2_det_dml"])
-def test_the_other_detectors_train_on_real_scenes(ppocrv2, scenes, config):
-    trained = ppocrv2("train", "-c", config, "-o", *(option for option in scenes if "Teacher" not in option))
+def test_the_other_detectors_train_on_real_scenes(ppocrv2_here, scenes, config):
+    trained = ppocrv2_here("train", "-c", config, "-o", *(option for option in scenes if "Teacher" not in option))
     log = trained.stdout + trained.stderr
     assert trained.returncode == 0, log
     assert len(re.findall(r"global_step: \d+, .*\bloss: [0-9.]+", log)) == 2

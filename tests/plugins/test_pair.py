@@ -24,9 +24,9 @@ def words(short_training):
 
 @pytest.mark.parametrize("on_checkout", [False, pytest.param(True, marks=pytest.mark.checkout)])
 @pytest.mark.parametrize("config", CONFIGS)
-def test_the_recipe_trains_and_logs_every_term(ppocrv2, words, config, on_checkout, request, tmp_path):
+def test_the_recipe_trains_and_logs_every_term(ppocrv2_here, words, config, on_checkout, request, tmp_path):
     host = request.getfixturevalue("checkout") if on_checkout else None
-    trained = ppocrv2("train", "-c", config, "-o", *words, paddleocr=host)
+    trained = ppocrv2_here("train", "-c", config, "-o", *words, paddleocr=host)
     log = trained.stdout + trained.stderr
     assert trained.returncode == 0, log
     for term in [*CONFIGS[config], "loss"]:

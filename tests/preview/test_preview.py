@@ -377,11 +377,11 @@ class TestCommand:
         run("-c", REC, "-n", 2, "--output", "b.png", "--seed", 7, *real_words)
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
-    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2, samples, tmp_path, either_host):
+    def test_real_scenes_are_drawn_on_either_host(self, ppocrv2_here, samples, tmp_path, either_host):
         folder = samples / "icdar2015_scenes"
         data = [f"Train.dataset.data_dir={folder}", f"Train.dataset.label_file_list=[{folder / 'train.txt'}]"]
         size = "Train.dataset.transforms.EastRandomCropData.size=[480,480]"
-        done = ppocrv2(
+        done = ppocrv2_here(
             "preview", "-c", CML, "-n", "3", "--output", "new/a.png", "-o", *data, size, paddleocr=either_host
         )
         assert done.returncode == 0, done.stderr

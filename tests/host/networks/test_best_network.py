@@ -146,7 +146,7 @@ def test_a_checkpoint_of_several_networks_records_which_is_the_best(tmp_path, re
     ("name", "image"), [("rec/ch_PP-OCRv2_rec_udml_center", (3, 32, 64)), ("det/ch_PP-OCRv2_det_dml", (3, 64, 64))]
 )
 def test_the_exported_model_is_the_better_network_inside_the_trained_one(
-    ppocrv2, wheel, tmp_path, name, image, either_host
+    ppocrv2_here, wheel, tmp_path, name, image, either_host
 ):
     from ppocr.modeling.architectures import build_model
 
@@ -164,7 +164,7 @@ def test_the_exported_model_is_the_better_network_inside_the_trained_one(
     file.with_suffix(".states").write_bytes(pickle.dumps({"best_model_dict": record}))
     overrides = ["Global.pretrained_model=trained", "Global.save_inference_dir=out", "Global.use_gpu=false"]
     overrides += ["Global.character_dict_path=ppocr/utils/en_dict.txt"] if name.startswith("rec") else []
-    done = ppocrv2("export", "-c", name, "-o", *overrides, paddleocr=either_host)
+    done = ppocrv2_here("export", "-c", name, "-o", *overrides, paddleocr=either_host)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Exporting {best}, the better" in done.stdout
     networks.eval()

@@ -225,11 +225,11 @@ def test_a_folder_without_git_has_no_commit(recording, tmp_path):
     assert recording.read_commit() is None
 
 
-def test_a_whole_training_of_two_networks_reports_itself_and_goes_on_when_resumed(ppocrv2, tmp_path, either_host):
+def test_a_whole_training_of_two_networks_reports_itself_and_goes_on_when_resumed(ppocrv2_here, tmp_path, either_host):
     options = ["-c", UDML_CENTER, "-o", *draw_words(tmp_path), "Global.eval_batch_step=[0,2]"]
-    first = ppocrv2("train", *options, paddleocr=either_host)
+    first = ppocrv2_here("train", *options, paddleocr=either_host)
     assert first.returncode == 0, first.stdout + first.stderr
-    second = ppocrv2("train", *options, "Global.epoch_num=3", "--resume", "out", paddleocr=either_host)
+    second = ppocrv2_here("train", *options, "Global.epoch_num=3", "--resume", "out", paddleocr=either_host)
     assert second.returncode == 0, second.stdout + second.stderr
     assert f"The report of this training is {Path('out/report.html')}." in second.stdout + second.stderr
     out = tmp_path / "out"

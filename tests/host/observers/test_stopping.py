@@ -353,10 +353,12 @@ def test_the_fit_is_said_once(stopping, monkeypatch, caplog):
 
 
 def test_a_training_that_stops_early_says_so_keeps_its_checkpoint_and_exits_with_0(
-    ppocrv2, words, tmp_path, either_host
+    ppocrv2_here, words, tmp_path, either_host
 ):
     early = ["Global.epoch_num=50", "Global.eval_batch_step=[0,1]", "Global.early_stop={patience: 2}"]
-    run = ppocrv2("train", "-c", UDML_CENTER, "-o", *words, *early, "Optimizer.lr.values=[0,0]", paddleocr=either_host)
+    run = ppocrv2_here(
+        "train", "-c", UDML_CENTER, "-o", *words, *early, "Optimizer.lr.values=[0,0]", paddleocr=either_host
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     out = tmp_path / "out"
     lines = [json.loads(line) for line in (out / "history.jsonl").read_text(encoding="utf-8").splitlines()]

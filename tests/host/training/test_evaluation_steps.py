@@ -136,13 +136,13 @@ def test_only_the_first_rank_says_it(warnings, evaluation_steps, monkeypatch):
     assert warnings(toy(eval_batch_step=[0, 138])) == []
 
 
-def test_a_training_says_it_and_with_early_stop_takes_no_step(ppocrv2, tmp_path, either_host):
+def test_a_training_says_it_and_with_early_stop_takes_no_step(ppocrv2_here, tmp_path, either_host):
     options = ["-c", UDML_CENTER, "-o", *draw_words(tmp_path), "Global.eval_batch_step=[0,5]"]
-    refused = ppocrv2("train", *options, "Global.early_stop={patience: 1}", paddleocr=either_host)
+    refused = ppocrv2_here("train", *options, "Global.early_stop={patience: 1}", paddleocr=either_host)
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert refused.stderr.count("ppocrv2: Global.early_stop needs an evaluation, and there will be none") == 1
     assert not (tmp_path / "out" / "history.jsonl").exists()
-    done = ppocrv2("train", *options, paddleocr=either_host)
+    done = ppocrv2_here("train", *options, paddleocr=either_host)
     assert done.returncode == 0, done.stdout + done.stderr
     sentence = "there will be no evaluation and no best_accuracy of this training: the training ends at step 4"
     assert (done.stdout + done.stderr).count(sentence) == 1

@@ -27,10 +27,10 @@ def digest(file):
 
 @pytest.mark.parametrize("workers", [2, pytest.param(0, marks=pytest.mark.slow)])
 def test_training_stops_at_a_nan_loss_names_term_and_files_and_keeps_the_checkpoint(
-    ppocrv2, words, tmp_path, workers, either_host
+    ppocrv2_here, words, tmp_path, workers, either_host
 ):
     explode = ["Optimizer.lr.decay_epochs=[1]", "Optimizer.lr.values=[0.0001,1.0e+12]"]
-    run = ppocrv2(
+    run = ppocrv2_here(
         "train", "-c", UDML_CENTER, "-o", *words, *explode, f"Train.loader.num_workers={workers}", paddleocr=either_host
     )  # fmt: skip
     assert run.returncode == 2, run.stdout + run.stderr
@@ -54,9 +54,9 @@ def test_the_message_says_if_there_is_no_checkpoint_yet(wheel, words, tmp_path, 
     assert "training stopped: the loss term 'ctc' is nan; no checkpoint of this training was in out yet" in run.output
 
 
-def test_the_best_checkpoint_is_named_if_it_was_saved_within_the_first_epoch(ppocrv2, words, tmp_path):
+def test_the_best_checkpoint_is_named_if_it_was_saved_within_the_first_epoch(ppocrv2_here, words, tmp_path):
     explode = ["Optimizer.lr.decay_epochs=[1]", "Optimizer.lr.values=[1.0e+12,0]", "Global.eval_batch_step=[0,1]"]
-    run = ppocrv2("train", "-c", UDML_CENTER, "-o", *words, *explode)
+    run = ppocrv2_here("train", "-c", UDML_CENTER, "-o", *words, *explode)
     assert run.returncode == 2, run.stdout + run.stderr
     assert [file.stem for file in (tmp_path / "out").glob("*.pdparams")] == ["best_accuracy"]
     said = run.stderr.splitlines()[-1]
