@@ -15,6 +15,7 @@ import paddle
 import pytest
 from arrays import draw_normal
 from drawn_words import draw_words
+from in_process import run_here
 
 from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.checkpoints.records import Position
@@ -288,12 +289,13 @@ def run(tmp_path_factory, request):
     options = ["Train.dataset.label_file_list=[mat.txt]", "Global.eval_batch_step=[0,1]", "Global.use_ema=true"]
 
     def run_command(command, host, *overrides):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        if host == "checkout":
-            environment["PADDLEOCR_HOME"] = str(request.getfixturevalue("checkout"))
         arguments = [command, "-c", UDML_CENTER, "-o", *words, *options, *overrides]
-        command = [sys.executable, "-m", "ppocrv2_ext", *arguments]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        if host == "wheel":
+            done = run_here(*arguments, cwd=folder)
+        else:
+            clone = {"PADDLEOCR_HOME": str(request.getfixturevalue("checkout")), "PYTHONPATH": str(ROOT)}
+            command = [sys.executable, "-m", "ppocrv2_ext", *map(str, arguments)]
+            done = subprocess.run(command, cwd=folder, env={**os.environ, **clone}, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return Run(folder, done.stdout + done.stderr)
 
