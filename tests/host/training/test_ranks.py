@@ -1,12 +1,9 @@
-"""The ranks of a training wait for each other, however long, and end together when one is lost.
+"""The ranks of a training wait for each other, however long, and end together when one is lost."""
 
-Run as a script by these tests: one rank, which does what its argument says.
-"""
-
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -77,7 +74,6 @@ def lose_rank_1_while_its_workers_live_on(ranks):
     ranks.meet()
     if ranks.rank == 1:
         if os.fork() == 0:
-            os.closerange(1, 3)  # this test reads until they are closed
             time.sleep(20)
             os._exit(0)
         end(signal.SIGKILL)
@@ -98,6 +94,10 @@ def rank_1_fails(ranks):
     ranks.meet()
 
 
+# Rank 0 notices sooner that the other is silent. Whether that one starves or is stopped, it is called silent.
+TIMEOUTS = {(rank_1_falls_silent, 0): 4}  # {(script, rank): seconds}, in place of TIMEOUT
+
+
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
@@ -106,53 +106,84 @@ def free_ports(count):
     return ports
 
 
+def be_rank(script, environment, *files):
+    """One rank, which does what a script says. Its standard output and its errors go to two files."""
+    os.environ.update(environment)
+    for stream, file in zip((sys.stdout, sys.stderr), files):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream.fileno())
+
+    import paddle
+
+    from ppocrv2_ext.host.training.ranks import connect_ranks
+
+    paddle.set_device("cpu")
+    paddle.distributed.init_parallel_env()
+    with connect_ranks(TIMEOUTS.get((script, paddle.distributed.get_rank()), TIMEOUT)) as this:
+        script(this)
+
+
 @pytest.fixture
-def start(tmp_path):
-    """A function that starts the ranks of one training with Gloo: ``start(2, arguments)``, a process for each."""
+def start(tmp_path, monkeypatch):
+    """A function that starts the ranks of one training with Gloo: ``start(2, script)``, a process for each.
+
+    They are forked from one process that has imported Paddle. :func:`said_by` is for what they say.
+    """
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["ppocrv2_ext.host.training.ranks"])
     processes = []
 
-    def start_ranks(count, *arguments):
+    def start_ranks(count, script):
         endpoints = [f"127.0.0.1:{port}" for port in free_ports(count)]
         for rank, endpoint in enumerate(endpoints):
             environment = {
-                **{**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
                 **{"PADDLE_TRAINER_ID": str(rank), "PADDLE_TRAINERS_NUM": str(count)},
                 **{"PADDLE_TRAINER_ENDPOINTS": ",".join(endpoints), "PADDLE_CURRENT_ENDPOINT": endpoint},
                 **{"PADDLE_MASTER": endpoints[0], "PADDLE_DISTRI_BACKEND": "gloo"},
             }
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-            command = [sys.executable, *map(str, arguments)]
-            processes.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes))
+            files = [tmp_path / f"{stream}_{rank}" for stream in ("output", "errors")]
+            processes.append(forks.Process(target=be_rank, args=(script, environment, *files)))
+            processes[-1].files = files
+            processes[-1].start()
         return processes
 
     yield start_ranks
     for process in processes:
         process.kill()
-        process.communicate()
+        process.join()
+
+
+def wait_for(process):
+    """Wait until a rank has ended, for a generous time."""
+    process.join(120)
+    assert process.exitcode is not None, "it takes too long"
 
 
 def said_by(process):
-    """(stdout, stderr) of a rank that ends within a generous time."""
-    return process.communicate(timeout=120)
+    """(stdout, stderr) of a rank when it has ended."""
+    wait_for(process)
+    return [file.read_text(encoding="utf-8", errors="replace") for file in process.files]
 
 
 def assert_names(process, lost, why):
     _, errors = said_by(process)
-    assert process.returncode == 2, errors
+    assert process.exitcode == 2, errors
     assert f"ppocrv2: training stopped: rank {lost} is lost, {why}; its log may say more" in errors
 
 
 def test_a_rank_waits_for_an_evaluation_outside_gloo(start):
-    for process in start(2, __file__, wait_for_a_slow_evaluation.__name__):
+    for process in start(2, wait_for_a_slow_evaluation):
         output, errors = said_by(process)
-        assert process.returncode == 0, errors
+        assert process.exitcode == 0, errors
         assert float(output.split("waited ")[1].split()[0]) > SLEEP - 1
 
 
 def test_the_ranks_part_together_after_the_last_checkpoint(start):
-    for process in start(3, __file__, wait_for_the_last_checkpoint.__name__):
+    for process in start(3, wait_for_the_last_checkpoint):
         _, errors = said_by(process)
-        assert process.returncode == 0, errors
+        assert process.exitcode == 0, errors
         assert "lost" not in errors
 
 
@@ -167,26 +198,26 @@ def test_the_ranks_part_together_after_the_last_checkpoint(start):
     ],
 )
 def test_a_rank_that_is_killed_ends_the_others_at_once(start, script, lost):
-    processes = start(2, __file__, script.__name__)
-    processes[lost].wait(timeout=120)
+    processes = start(2, script)
+    wait_for(processes[lost])
     killed = time.monotonic()
     assert_names(processes[1 - lost], lost, "its process has ended")
     assert time.monotonic() - killed < 30
 
 
 def test_every_rank_names_the_one_that_was_lost(start):
-    processes = start(3, __file__, lose_rank_1_while_its_workers_live_on.__name__)
+    processes = start(3, lose_rank_1_while_its_workers_live_on)
     for rank in (0, 2):
         assert_names(processes[rank], 1, "its process has ended")
 
 
 def test_a_rank_that_falls_silent_ends_the_others_after_the_timeout(start):
-    processes = start(2, __file__, rank_1_falls_silent.__name__)
-    assert_names(processes[0], 1, f"it has been silent for {TIMEOUT} s")
+    processes = start(2, rank_1_falls_silent)
+    assert_names(processes[0], 1, f"it has been silent for {TIMEOUTS[rank_1_falls_silent, 0]} s")
 
 
 def test_a_rank_that_fails_says_why_and_ends_the_others(start):
-    processes = start(2, __file__, rank_1_fails.__name__)
+    processes = start(2, rank_1_fails)
     _, errors = said_by(processes[1])
     assert "ValueError: what is wrong here" in errors
     assert "lost" not in errors
@@ -221,14 +252,3 @@ def test_a_training_survives_an_evaluation_longer_than_gloo_waits(two_processes,
     said = two_processes("slow.py", "train", *clone, "-c", UDML_CENTER, "-o", *words, *steps)
     assert "cur metric" in said
     assert "global_step: 3" in said
-
-
-if __name__ == "__main__":
-    import paddle
-
-    from ppocrv2_ext.host.training.ranks import connect_ranks
-
-    paddle.set_device("cpu")
-    paddle.distributed.init_parallel_env()
-    with connect_ranks(TIMEOUT) as this:
-        globals()[sys.argv[1]](this)
