@@ -12,10 +12,8 @@ import paddle
 import pytest
 from click.testing import CliRunner
 
-from ppocrv2_ext.checkpoints import folder_lock
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import export
-from ppocrv2_ext.deploy.model_writing import LOCK
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,15 +57,20 @@ def test_an_export_that_is_refused_leaves_no_folder_that_it_made(wheel, folder, 
     assert not (folder / "new").exists()
 
 
-def run_on_a_full_disk(arguments, largest):
-    """The command where no file may have more than so many bytes."""
-    return subprocess.run(
-        [sys.executable, "-m", "ppocrv2_ext", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def on_a_full_disk(ppocrv2_here, monkeypatch):
+    """Run the command where no file may have more than so many bytes: ``on_a_full_disk(16_000, "export", ...)``."""
+
+    def run(largest, *arguments):
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module that is cut would be read by later tests
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+        try:
+            return ppocrv2_here(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return run
 
 
 def sentence_of(done):
@@ -77,15 +80,15 @@ def sentence_of(done):
     return sentence
 
 
-def test_an_export_on_a_full_disk_leaves_the_old_model(folder):
+def test_an_export_on_a_full_disk_leaves_the_old_model(folder, on_a_full_disk):
     before = hashes(folder / "exported")
-    done = run_on_a_full_disk(ARGUMENTS, 16_000)
+    done = on_a_full_disk(16_000, *ARGUMENTS)
     assert "is the disk full? Make room, and " in sentence_of(done)
     assert hashes(folder / "exported") == before
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pdparams"])
-def test_an_average_on_a_full_disk_is_refused_and_leaves_the_old_one(folder, suffix):
+def test_an_average_on_a_full_disk_is_refused_and_leaves_the_old_one(folder, suffix, on_a_full_disk):
     pytest.importorskip("safetensors")
     target = folder / f"mean{suffix}"
     target.write_bytes(b"old")
@@ -93,22 +96,33 @@ def test_an_average_on_a_full_disk_is_refused_and_leaves_the_old_one(folder, suf
     shutil.copy("characters.txt", "recognizer.dict.txt")
     shutil.copy("characters.txt", "other.dict.txt")
     arguments = ["average", "recognizer.pdparams", "other.pdparams", "--output", target.name]
-    assert f"cannot write {target.name}: File too large" in sentence_of(run_on_a_full_disk(arguments, 16_000))
+    assert f"cannot write {target.name}: File too large" in sentence_of(on_a_full_disk(16_000, *arguments))
     assert target.read_bytes() == b"old"
 
 
-def test_two_exports_into_one_folder_do_not_mix(wheel, folder):
-    with folder_lock.hold("exported", LOCK):
-        script = "import sys; from ppocrv2_ext.cli import main; main()"
-        command = [sys.executable, "-c", script, *ARGUMENTS]
-        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+HOLD = """
+import sys
+from ppocrv2_ext.checkpoints import folder_lock
+from ppocrv2_ext.deploy.model_writing import LOCK
+
+with folder_lock.hold("exported", LOCK):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_exports_into_one_folder_do_not_mix(folder, ppocrv2_here):
+    environment, pipes = {**os.environ, "PYTHONPATH": str(ROOT)}, {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD], env=environment, **pipes) as other:  # which ends with its input
+        assert other.stdout.readline() == b"held\n"
+        done = ppocrv2_here(*ARGUMENTS)
     assert "exported is in use" in sentence_of(done)
 
 
-def test_the_log_and_the_converter_name_the_folder_of_the_model(folder, ppocrv2):
+def test_the_log_and_the_converter_name_the_folder_of_the_model(folder, ppocrv2_here):
     pytest.importorskip("paddle2onnx")
     (folder / "exported" / "notes.txt").write_text("mine")
-    done = ppocrv2(*ARGUMENTS, "--onnx")
+    done = ppocrv2_here(*ARGUMENTS, "--onnx")
     assert done.returncode == 0, done.stderr
     assert "inference model is saved to exported/inference\n" in done.stdout
     assert "\nexported/inference.onnx: " in done.stdout
