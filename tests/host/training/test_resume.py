@@ -430,6 +430,12 @@ def read_rates(folder, first_step):
     return [rates[step] for step in sorted(rates) if step >= first_step]
 
 
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory):
+    """The folder of trainings that were stopped after two of four epochs, each by the name of its schedule."""
+    return tmp_path_factory.mktemp("half_done")
+
+
 @pytest.mark.parametrize(
     ("before", "now", "steps_per_epoch", "epochs"),
     [
@@ -454,12 +460,17 @@ def read_rates(folder, first_step):
     ],
 )
 def test_the_rates_of_a_resumed_training_are_those_of_its_options_at_the_same_epochs(
-    before, now, steps_per_epoch, epochs, run, tmp_path
+    before, now, steps_per_epoch, epochs, run, half_done, tmp_path
 ):
     from ppocrv2_ext.host.training.schedule import build_schedule
 
-    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), before)
-    places = stop_and_go_on(run, recognizer, *now, signal_at=4)  # two of the epochs are done
+    recognizer = (RECOGNIZER, *words(tmp_path, RECOGNIZER), "Global.save_epoch_step=100", "Global.epoch_num=4", before)
+    if not (half_done / before).is_dir():
+        with pytest.raises(SystemExit):
+            run(*recognizer, signal_at=4)
+        (tmp_path / "out").replace(half_done / before)
+    shutil.copytree(half_done / before, tmp_path / "out")
+    places = run(*recognizer, *now, resume="out")
     assert [place[-2:] for place in places] == [(e, s) for e in range(3, epochs + 1) for s in range(steps_per_epoch)]
     schedule = build_schedule(read(tmp_path / "out" / "resolved.yml")["Optimizer"], epochs, steps_per_epoch)
     expected = []
