@@ -24,8 +24,8 @@ def code_blocks(language):
 def clone(tmp_path_factory):
     """A copy of the package and its tests in which the files of the guide are written."""
     clone = tmp_path_factory.mktemp("clone")
-    for folder in ("ppocrv2_ext", "configs", "tests"):
-        shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("ppocrv2_ext", "configs", "tests"):  # with the kernels that numba has compiled, which takes seconds
+        shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("*.pyc*", "*.tmp.*"))
     shutil.copy(ROOT / "setup.cfg", clone)
     for target, code in code_blocks("python"):
         append = target.startswith(">> ")
