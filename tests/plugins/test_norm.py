@@ -184,7 +184,9 @@ class _OwnForward(nn.BatchNorm2D):
 @pytest.mark.parametrize("build", [nn.SyncBatchNorm, _OwnForward])
 def test_a_batch_norm_that_cannot_be_frozen_is_refused_and_nothing_is_changed(build):
     first = nn.BatchNorm2D(3)
-    with pytest.raises(UserError, match=rf"cannot keep {build.__name__} on its running statistics: .* set `Global.use_sync_bn: false`"):
+    with pytest.raises(
+        UserError, match=rf"cannot keep {build.__name__} on its running statistics: .* set `Global.use_sync_bn: false`"
+    ):
         freeze_norm(nn.Sequential(first, build(3)))
     assert not first._use_global_stats
 

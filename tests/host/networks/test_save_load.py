@@ -23,7 +23,9 @@ def test_a_checkpoint_with_restored_batch_norm_does_not_go_on_without(tmp_path):
     paddle.save(trained.state_dict(), str(tmp_path / "latest.pdparams"))
     load = save_load.check_load(lambda config, model, optimizer=None: {})
     config = {"Global": {"checkpoints": str(tmp_path / "latest")}, "Architecture": {}}
-    with pytest.raises(UserError, match=r"latest\.pdparams has BatchNorm that this one lacks; set `Architecture.restore_norm: true`"):
+    with pytest.raises(
+        UserError, match=r"latest\.pdparams has BatchNorm that this one lacks; set `Architecture.restore_norm: true`"
+    ):
         load(config, build())
 
 
