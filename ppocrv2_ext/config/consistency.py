@@ -232,6 +232,10 @@ def _check_order_of_transforms(config: dict) -> Iterator[str]:
         entries = [name for name, _ in list_transforms(config[mode]["dataset"])]
         if "KeepKeys" in entries and entries[-1] != "KeepKeys":
             yield f"{mode}.dataset.transforms must end in KeepKeys, which makes the batch, got {entries[-1]}."
+        resizers = [name for name in entries if Role.RESIZES_SCENE in plays(name)]
+        if resizers and any(Role.MAKES_MAPS in plays(name) for name in entries):
+            yield f"{mode}.dataset.transforms: {resizers[0]} resizes no maps of where text is; leave it out."
+            continue
         for index, name in enumerate(entries):
             for sentence in itertools.islice(_find_misplacements(name, entries[:index]), 1):
                 yield f"{mode}.dataset.transforms: {sentence}"
@@ -242,8 +246,8 @@ def _check_evaluation_repeats(config: dict) -> Iterator[str]:
     for name in _map_transforms(config, "Eval"):
         if Role.DRAWS in plays(name):
             yield (
-                f"Eval.dataset.transforms: {name} draws at random, so that each evaluation would judge other samples;"
-                " leave it out."
+                f"Eval.dataset.transforms: {name} is for training: it may draw at random, and samples must be the same"
+                " in each evaluation; leave it out."
             )
 
 
@@ -332,7 +336,7 @@ def _check_resizing_set(config: dict) -> Iterator[str]:
         dataset = config[mode]["dataset"].get("name")
         for name in _map_transforms(config, mode) if dataset in MULTI_SCALE_SETS else ():
             if plays(name) & {Role.NORMALISES, Role.PUTS_CHANNELS_FIRST}:
-                yield f"{mode}.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
+                yield f"{mode}.dataset.transforms: {dataset} resizes and normalises lines itself; leave {name} out."
 
 
 def _check_batch_memory(config: dict) -> Iterator[str]:

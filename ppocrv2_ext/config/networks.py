@@ -91,9 +91,8 @@ def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]
     indicator = config["Metric"].get("main_indicator")
     scores = {name: recorded[f"{name}_{indicator}"] for name in names if f"{name}_{indicator}" in recorded}
     if len(scores) < len(names):
-        return names[
-            0
-        ], f"{names[0]}, the first network: the checkpoint does not record {indicator} for each of {names}."
+        first = names[0]
+        return first, f"{first}, the first network: the checkpoint does not record {indicator} for each of {names}."
     best = max(names, key=lambda name: scores[name])
     listed = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
     return best, f"{best}, the better by its recorded {indicator} ({listed})."

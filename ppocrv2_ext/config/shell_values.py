@@ -30,6 +30,8 @@ def read_value(text: str, key: str) -> Any:
     """
     value, _ = parse(text, f"-o {key}")
     root = yaml.compose(text, yaml.SafeLoader)
+    if _has_comment(text) and isinstance(root, yaml.CollectionNode):
+        raise UserError(f"-o {key}: YAML takes what follows # in {shorten(text)} for a comment; leave it out.")
     if _has_comment(text) or _loses_marks(root, text.strip(SPACES)):
         quoted = shlex.quote(f"{key}={json.dumps(text.strip(SPACES), ensure_ascii=False)}")
         raise UserError(f"-o {key}: YAML reads {shorten(text)} as {shorten(value)}; for the text, write {quoted}.")

@@ -18,8 +18,9 @@ from .frames import suggest_width
 from .reasons import DOUBTFUL, NOTHING_TO_DO, REASONS
 
 SHOWN = 5  # characters or classes named in one sentence
+SUFFIX = r"\.(?:bmp|gif|jpe?g|png|tiff?|webp)"
 # The name of an image, and what stands between it and its label where no tab does.
-NAME_WITHOUT_TAB = re.compile(r'"?[^ ,;|"]+\.(?:bmp|gif|jpe?g|png|tiff?|webp)"?([ ,;|])("?)', re.IGNORECASE)
+NAME_WITHOUT_TAB = re.compile(rf'"?[^ ,;|"]+{SUFFIX}"?([ ,;|])("?)', re.IGNORECASE)
 SEPARATORS = {" ": "space", ",": "comma", ";": "semicolon", "|": "bar"}
 
 
@@ -34,10 +35,14 @@ def advise(data_set: SetFindings, reason: str) -> str:
 
 
 def advise_tabs(lines: Sequence[str]) -> str:
-    """How lines without a tab get one: half a sentence, with a command if most have the same sign in its place."""
+    """How lines without a tab get one: half a sentence, with a command if all have the same sign in its place.
+
+    The first one may be a header, which names no image.
+    """
     matches = list(filter(None, map(NAME_WITHOUT_TAB.match, lines)))
     signs = {match[1] for match in matches}
-    if len(signs) != 1 or 2 * len(matches) < len(lines):
+    has_header = not re.search(SUFFIX, lines[0], re.IGNORECASE)
+    if len(signs) != 1 or len(matches) < len(lines) - has_header:
         return "put a tab between the image and its label"
     (sign,) = signs
     command = f"sed '/\\t/! s/{sign} */\\t/' OLD > NEW"

@@ -24,7 +24,7 @@ def explain_empty_share(config: Mapping[str, Any], mode: str, counts: Sequence[i
         if number and not count_taken(number, ratio):
             return (
                 f"{mode}.dataset.ratio_list: the share {ratio:g} takes none of the {number} samples of {place};"
-                f" make it {_find_share(number):g} or more, or leave {place.name} out."
+                f" make it larger, such as {_find_share(number):g}, or leave {place.name} out."
             )
     return None
 
@@ -62,8 +62,8 @@ def list_parts(config: Mapping[str, Any], counts: Counts) -> list[str]:
     count = sum(map(count_taken, counts["Eval"], list_ratios("Eval", dataset)))
     rest = count % size
     sentence = (
-        f"Eval: the metrics are of {count - rest} of {count} samples of {_name(dataset)}: {rest} do not fill a batch of"
-        f" {size}; set Eval.loader.drop_last=false to judge all."
+        f"Eval: the metrics count {count - rest} of the {count} samples of {_name(dataset)}; the rest does not fill a"
+        f" batch of {size}: set Eval.loader.drop_last=false to judge all."
     )
     return [sentence] if 0 < rest < count else []
 

@@ -168,7 +168,8 @@ def check_recognition_label(
     rules = {
         "decomposed": label != written or (bool(unknown) and _has_fewer(unknown, label, alphabet)),
         "empty-label": not label,
-        "outer-space": label.strip() not in ("", label),
+        "outer-space": label.strip() not in ("", label)
+        and any(end.isspace() and end in alphabet for end in (label[0], label[-1])),
         "long-label": (longest is not None and len(label) > longest)
         or (most_known is not None and len(known) > most_known),
         "unknown-character": bool(unknown),

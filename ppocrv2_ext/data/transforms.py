@@ -68,7 +68,7 @@ ROLES: dict[str, set[Role]] = {
     "ColorJitter": {*PIXELS, Role.DRAWS},
     # lines
     "RandomHalfTurn": {*PIXELS, Role.SETS_CLASS, Role.DRAWS},
-    "HalfTurnByName": {*PIXELS, Role.SETS_CLASS},
+    "HalfTurnByName": {Role.TAKES_PICTURE, Role.SETS_CLASS},
     "RandomSpan": {*PIXELS, Role.DRAWS},
     "RecConAug": {*PIXELS, Role.JOINS_LINES, Role.DRAWS},
     "RecAug": DRAWN_LINE,
@@ -103,7 +103,7 @@ ROLES: dict[str, set[Role]] = {
     "KeepVisibleText": {Role.TAKES_PICTURE, Role.READS_OUTLINES},
     "MakeBorderMap": MAP,
     "MakeShrinkMap": MAP,
-    "DetResizeForTest": {*PIXELS, Role.RESIZES_SCENE},
+    "DetResizeForTest": {Role.TAKES_PICTURE, Role.RESIZES_SCENE},
     # those of PaddleOCR's other networks
     "DRRGTargets": {Role.DRAWS},
     "EASTProcessTrain": {Role.DRAWS},

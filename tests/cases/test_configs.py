@@ -146,7 +146,7 @@ PARTS = [
             "Train.dataset.name=MultiScaleDataSet",
             "Train.sampler={{name: MultiScaleSampler, scales: [[320,32]], first_bs: 8}}",
         ],
-        "MultiScaleDataSet resizes lines itself; leave TextLineResize out",
+        "MultiScaleDataSet resizes and normalises lines itself; leave TextLineResize out",
     ),
     (REC, ["Train.dataset.name=SimpleDataset"], "no data set 'SimpleDataset'; did you mean 'SimpleDataSet'"),
     (REC, ["Train.loader.collate_fn=DictColator"], "did you mean 'DictCollator'"),

@@ -126,7 +126,7 @@ def test_an_evaluation_set_of_which_a_part_is_judged_is_named_by_every_command(r
     options = ("Global.pretrained_model=best", "Eval.loader.drop_last=true", "Eval.loader.batch_size_per_card=2")
     result = run(command, "-c", FINETUNE, *overrides("words.txt", *options))
     assert result.exit_code == (1 if command == "check" else 0), result.output
-    sentence = "Eval: the metrics are of 2 of 3 samples of words.txt: 1 do not fill a batch of 2; set Eval.loader.drop"
+    sentence = "Eval: the metrics count 2 of the 3 samples of words.txt; the rest does not fill a batch of 2: set Eval"
     assert result.output.count(sentence) == 1
 
 

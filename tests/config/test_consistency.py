@@ -117,11 +117,23 @@ def test_a_line_must_be_turned_and_cut_before_it_is_resized(name, resize):
             "DetResizeForTest DetResizeForTest",
             "DetResizeForTest follows another, and an evaluation knows only the last resize; leave one of them out.",
         ),
+        (
+            "DetResizeForTest RandomSceneWindow TextShrinkMap",
+            "DetResizeForTest resizes no maps of where text is; leave it out.",
+        ),
+        (
+            "TextShrinkMap DetResizeForTest",
+            "DetResizeForTest resizes no maps of where text is; leave it out.",
+        ),
     ],
 )
 def test_an_order_of_transforms_that_makes_wrong_samples_is_refused_in_one_sentence(transforms, expected):
     sentences = train_with(RECOGNIZER, ["DecodeImage", *transforms.split(), "KeepKeys"])
     assert sentences == [f"Train.dataset.transforms: {expected}"]
+
+
+def test_an_evaluation_may_normalise_a_scene_before_it_is_resized():
+    assert train_with(RECOGNIZER, ["DecodeImage", "NormalizeImage", "DetResizeForTest", "ToCHWImage", "KeepKeys"]) == []
 
 
 @pytest.mark.parametrize(
@@ -138,14 +150,16 @@ def test_an_evaluation_whose_samples_differ_each_time_is_refused(config_name, na
     for name in names.split():
         recipe["Eval"]["dataset"]["transforms"] = [decode, {name: None}, *others]
         assert (
-            f"Eval.dataset.transforms: {name} draws at random, so that each evaluation would judge other samples; leave"
-            " it out."
+            f"Eval.dataset.transforms: {name} is for training: it may draw at random, and samples must be the same in"
+            " each evaluation; leave it out."
         ) in list(find_conflicts(recipe))
 
 
 def test_a_transform_that_draws_may_train_and_one_that_does_not_may_judge():
     for name in (RECOGNIZER, DETECTOR, CLASSIFIER, CML, PAIR):
-        assert not any("draws at random" in sentence for sentence in find_conflicts(config.read(config.locate(name))))
+        assert not any(
+            "may draw at random" in sentence for sentence in find_conflicts(config.read(config.locate(name)))
+        )
 
 
 def test_what_takes_pixels_comes_after_the_file_is_decoded():
@@ -220,7 +234,7 @@ def test_a_data_set_that_resizes_lines_itself_takes_no_resized_ones(dataset, nam
     transforms = ["DecodeImage", "TextLineAugment", "TextLineEncode", "KeepKeys"]
     assert train_with(RECOGNIZER, transforms, name=dataset) == []
     transforms.insert(3, name)
-    sentence = f"Train.dataset.transforms: {dataset} resizes lines itself; leave {name} out."
+    sentence = f"Train.dataset.transforms: {dataset} resizes and normalises lines itself; leave {name} out."
     assert train_with(RECOGNIZER, transforms, name=dataset) == [sentence]
 
 

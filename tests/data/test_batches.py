@@ -18,8 +18,8 @@ def make_eval(size=1, drop_last=False, **dataset):
 
 def test_a_share_that_takes_no_line_of_a_file_is_named_with_one_that_does():
     assert explain_empty_share(make_eval(ratio_list=[1.0, 0.1]), "Eval", [24, 4]) == (
-        "Eval.dataset.ratio_list: the share 0.1 takes none of the 4 samples of b.txt; make it 0.25 or more, or leave"
-        " b.txt out."
+        "Eval.dataset.ratio_list: the share 0.1 takes none of the 4 samples of b.txt; make it larger, such as 0.25, or"
+        " leave b.txt out."
     )
     assert explain_empty_share(make_eval(ratio_list=[1.0, 0.25]), "Eval", [24, 4]) is None
 
@@ -27,7 +27,7 @@ def test_a_share_that_takes_no_line_of_a_file_is_named_with_one_that_does():
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 7, 120, 999, 1000, 1001, 5000])
 def test_the_share_to_set_takes_at_least_one_line(number):
     sentence = explain_empty_share(make_eval(label_file_list=["a.txt"], ratio_list=0.00001), "Eval", [number])
-    share = float(sentence.partition("make it ")[2].partition(" ")[0])
+    share = float(sentence.partition("such as ")[2].partition(", or")[0])
     assert share <= 1
     assert count_taken(number, share) >= 1
 
@@ -39,7 +39,9 @@ def test_a_file_without_a_usable_line_is_not_the_fault_of_its_share():
 def test_the_share_of_lmdbs_is_held_to_each_of_them(folder):
     config, place = lmdb_words(folder, *[("abc", "a.png")] * 4)
     config["Train"]["dataset"]["ratio_list"] = 0.1
-    assert f"takes none of the 4 samples of {place}; make it 0.25" in explain_empty_share(config, "Train", [4])
+    assert f"takes none of the 4 samples of {place}; make it larger, such as 0.25" in explain_empty_share(
+        config, "Train", [4]
+    )
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -54,8 +56,8 @@ def test_what_is_said_to_be_judged_is_what_batches_hold(seed):
     said = list_parts(config, {"Eval": counts})
     assert bool(said) == (0 < judged < taken)
     if said:
-        assert said[0].startswith(f"Eval: the metrics are of {judged} of {taken} samples of a.txt, b.txt: ")
-        assert said[0].endswith(f" do not fill a batch of {size}; set Eval.loader.drop_last=false to judge all.")
+        assert said[0].startswith(f"Eval: the metrics count {judged} of the {taken} samples of a.txt, b.txt; ")
+        assert said[0].endswith(f" does not fill a batch of {size}: set Eval.loader.drop_last=false to judge all.")
 
 
 def test_without_drop_last_a_batch_that_is_not_full_is_judged_too():

@@ -66,3 +66,13 @@ def test_what_is_stored_or_passed_to_something_unknown_may_be_read(component):
 
 def test_only_without_kwargs_is_any_other_argument_an_error():
     assert [arguments(each).is_complete for each in (Strict, Branch, Head)] == [True, False, False]
+
+
+class Tree:
+    def __init__(self, depth=2, leaf="a", **kwargs):
+        self.left = Tree(depth - 1, **kwargs) if depth else None
+
+
+def test_a_component_that_makes_others_of_its_kind_reads_what_it_names():
+    assert arguments(Tree).names >= {"depth", "leaf"}
+    assert not arguments(Tree).passes_on

@@ -137,7 +137,8 @@ def arguments(component: Callable) -> Arguments:
         if not take_any_key[-1]:
             break
         names |= {c for c in function.__code__.co_consts if isinstance(c, str) and c.isidentifier()}
-        readers = [None if reader is None else arguments(reader) for reader in _find_readers(function)]
+        others = (reader for reader in _find_readers(function) if reader is not component)  # one may make its own kind
+        readers = [None if reader is None else arguments(reader) for reader in others]
         names |= {name for reader in readers if reader for name in reader.names}
         passes_on = passes_on or any(reader is None or reader.passes_on for reader in readers)
     # If the first constructor takes any key, the next one may refuse it, or it may never get there.

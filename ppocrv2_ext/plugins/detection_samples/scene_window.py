@@ -19,7 +19,7 @@ from .warp import warp
 
 @TRANSFORMS.register
 class RandomSceneWindow:
-    """Does the work of IaaAugment, KeepVisibleText and RandomTextWindow, with their arguments and distribution.
+    """Does the work of IaaAugment and RandomTextWindow, with their arguments and distribution.
 
     It comes before the maps, which TextBorderMap and TextShrinkMap then make for the window alone. The maps equal those
     that RandomTextWindow cuts out of the maps of the whole picture. KeepVisibleText, after the maps, drops other text.
