@@ -453,7 +453,7 @@ def compare(
     "--pictures",
     type=click.IntRange(2),
     metavar="N",
-    help="How many pictures of LABELS to read."
+    help="How many pictures of LABELS to read at most."
     " [default: 1000 lines for a recognizer, 600 for a classifier, 40 whole pictures for a detector]",
 )
 def compress(

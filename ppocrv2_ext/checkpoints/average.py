@@ -150,8 +150,9 @@ def with_one_dictionary(
         if not rows:
             raise UserError(f"{of_both}, and no layer has a row for each; average trainings of one dictionary.")
     new = [repr(character) for character in sorted({*known[widest]} - {*known[narrow[0]]})]
-    end = f"; the rows that it lacks, {', '.join(first_few(new))}, are those of {_join(owners)}" if new else ""
-    return Fitted(fitted, paths[widest], f"{_join(narrow)}: averaged by the characters of {paths[widest]}{end}.")
+    end = f"; the rows of {', '.join(first_few(new))} are those of {_join(owners)} alone" if new else ""
+    moved = f"{_join(narrow)}: the rows were moved to the characters of {paths[widest]}"
+    return Fitted(fitted, paths[widest], f"{moved}{end}.")
 
 
 def _require_nested(

@@ -55,7 +55,7 @@ def hold(folder: PathLike, name: str = NAME, use: str = TRAINING, keep: bool = T
 
 @contextlib.contextmanager
 def removing_if_empty(folder: PathLike) -> Iterator[None]:
-    """A context after which a folder that was made in it is gone if nothing is in it, and so are those above it."""
+    """A context that removes at its end the folders that were made in it, if nothing but a lock is in them."""
     missing = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
     try:
         yield

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..config import vocabulary, yaml_files
 from ..config.networks import with_settings_of_loading
-from ..config.resolve import resolve
+from ..config.resolve import NO_GPU, resolve
 from ..errors import UserError, summarise
 from .terminal import warn
 
@@ -62,8 +62,9 @@ def prepare_config(
     host = connect(directory)
     warnings = vocabulary.check(config, catalog, host.root, NOT_BUILT[command] if command else ())
     config, notes = resolve(config, host.root, host.defaults)
-    for line in [*doubled, *warnings, *(() if command in WITHOUT_DEVICE else notes)]:
-        warn(line)
+    for line in [*doubled, *warnings, *notes]:
+        if line != NO_GPU or command not in WITHOUT_DEVICE:
+            warn(line)
     return host, with_settings_of_loading(config)
 
 

@@ -85,7 +85,7 @@ def shrink(original: Original, choosing: Half, checking: Half, max_drop: float) 
     points = [measure(engine, half) for half in halves]
     if not all(shows_losses(original.kind, half, right) for half, right in zip(halves, points)):
         raise UserError(
-            "--data: the model reads nothing right in one half of the pictures, so no loss could be seen; give "
+            "--data: the model has nothing right in one half of the pictures, so no loss could be seen; give "
             "labels of what it was trained for, or more pictures."
         )
     sensitivities = _measure_sensitivities(original.content, engine, prepare(choosing, TRIED))

@@ -16,6 +16,7 @@ LABEL_ENCODER, COPY_PASTE = "DetLabelEncode", "TextCopyPaste"
 ACCELERATORS = ("gpu", "xpu", "npu", "mlu", "gcu", "metax_gpu", "iluvatar_gpu")  # of Global.use_gpu and so on
 
 # Keys whose default holds if they are null, as after `-o Global.seed=`. PaddleOCR would take null for a value and stop.
+NO_GPU = "Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one)."
 LEFT_OUT_IF_NULL = {"Global": ("seed",), "Optimizer": ("clip_norm", "clip_norm_global")}
 LOADER_FLAGS = ("shuffle", "drop_last")  # Paddle's samplers take true and false alone, no 0, 1 or null
 
@@ -52,7 +53,7 @@ def resolve(config: dict, root: Path, defaults: Mapping[str, Any] = MappingProxy
         )
     if settings.get("use_gpu") and not paddle.is_compiled_with_cuda():
         settings["use_gpu"] = False
-        notes.append("Global.use_gpu is off: this Paddle has no CUDA (README.md, Install, says how to get one).")
+        notes.append(NO_GPU)
     if settings.get("use_amp") and not any(settings.get(f"use_{device}") for device in ACCELERATORS):
         notes.append("Global.use_amp has no effect on a CPU: everything is computed in float32.")
     dictionary = settings.get("character_dict_path")

@@ -14,6 +14,5 @@
 - ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
 - ``verification``: whether other programs read the same. ``peers``: a file that their interpreters run.
-  ``answers``: checks what it prints.
 - ``quantize``: the weights of an ONNX model as int8.
 """

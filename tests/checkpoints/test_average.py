@@ -292,8 +292,8 @@ def test_the_rows_of_a_character_that_a_fine_tune_added_are_its_own_in_the_mean(
     np.testing.assert_allclose(mean["backbone.weight"], count_up(2, 3), atol=1e-7)
     assert (tmp_path / "mean.dict.txt").read_text() == "y\nz\nx\n"
     assert capsys.readouterr().err == (
-        f"ppocrv2: {files[0]}: averaged by the characters of {files[1]}.dict.txt; the rows that it lacks, 'z', are"
-        f" those of {files[1]}.\n"
+        f"ppocrv2: {files[0]}: the rows were moved to the characters of {files[1]}.dict.txt; the rows of 'z' are"
+        f" those of {files[1]} alone.\n"
     )
 
 

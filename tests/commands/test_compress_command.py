@@ -61,7 +61,7 @@ def test_labels_of_which_the_model_has_none_right_measure_nothing(model_dir, lab
     labels.write_text("\n".join(lines), encoding="utf-8")
     result = run(model_dir, "--data", labels, "--output", tmp_path / "small")
     assert result.exit_code == 2
-    assert "the model reads nothing right in one half of the pictures, so no loss could be seen" in result.stderr
+    assert "the model has nothing right in one half of the pictures, so no loss could be seen" in result.stderr
     assert not (tmp_path / "small").exists()
 
 
