@@ -125,7 +125,7 @@ def _require_place(output: Path, model: str, inputs: Sequence[PathLike]) -> None
         model: the folder of the original, or "official".
         inputs: the files that are read.
     Raises:
-        UserError: it holds a model, it cannot be written, or an input would be written over.
+        UserError: it holds a model, it cannot be written, or an input would be overwritten.
     """
     from ..deploy.model_folder import ONNX_FILE, PROGRAMS
     from ..deploy.places import is_there, require_file_place, require_folder_place

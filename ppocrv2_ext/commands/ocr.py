@@ -92,7 +92,7 @@ class _Record:
     Args:
         form: a key of SUFFIXES.
         targets: {file: what is written for it}; without a target it is standard output.
-        inputs: the files that are read, identified: none of them is written over.
+        inputs: the files that are read, identified: none of them is overwritten.
         shows_names: whether a text on standard output has the name of its file above it.
     """
 

@@ -45,7 +45,7 @@ def require_file_place(option: str, file: PathLike, inputs: Iterable[PathLike] =
     Args:
         option: that names the file, for the sentence.
         file: what lies above it may be missing.
-        inputs: files that are read, and must not be written over. They are looked at only if ``file`` is there.
+        inputs: files that are read, and must not be overwritten. They are looked at only if ``file`` is there.
     Raises:
         UserError: there is a folder, a device or a pipe, one of the inputs, or no permission to write.
     """
