@@ -75,9 +75,10 @@ def test_what_other_interpreters_run_knows_nothing_of_the_package_and_is_not_imp
     assert importers == []
 
 
-def test_no_plugin_imports_the_seam():
+@pytest.mark.parametrize("room", ["host", "config"])
+def test_no_plugin_imports_the_seam_or_what_reads_configs(room):
     for path in (PACKAGE / "plugins").rglob("*.py"):
-        assert [name for name in list_imports(path) if name.startswith("ppocrv2_ext.host")] == [], path.name
+        assert [name for name in list_imports(path) if name.startswith(f"ppocrv2_ext.{room}")] == [], path.name
 
 
 def test_every_room_of_tests_belongs_to_a_room_of_the_package():

@@ -8,7 +8,7 @@
 - ``values``: the type and the range of each value, as ``rules``. ``expressions``: texts that PaddleOCR would evaluate.
 - ``consistency``: do the parts fit together?
 - ``resolve``: what a config leaves open, filled in for one PaddleOCR.
-- ``networks``, ``stopping``, ``numbers``, ``names``: what a config says about each of these.
+- ``networks``, ``stopping``, ``names``: what a config says about each of these.
 """
 
 from .yaml_files import BUILT_IN, assignment, built_in, locate, override, read, write

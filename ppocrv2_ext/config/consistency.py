@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..data.line_shapes import FIRST_BATCH, SAMPLER, Lines, list_line_shapes
+from ..data.sample_keys import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, RECOGNITION_BATCH
 from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import Role, list_originals, list_players, list_transforms, plays
 from ..errors import did_you_mean
 from .components import list_components
-from .names import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, LINE_BACKBONES, RECOGNITION_BATCH
+from .names import LINE_BACKBONES
 from .networks import name_section, networks
 from .without_effect import find_settings_without_effect
 

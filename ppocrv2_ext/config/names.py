@@ -1,16 +1,8 @@
-"""The names that configs and losses have to agree on, each stated once."""
+"""The names of a config's keys, each stated once."""
 
 from __future__ import annotations
 
 from ..data.reasons import CHOICES
-
-# What MakeBorderMap and MakeShrinkMap add to a detector's sample. DBLoss and CMLLoss unpack a batch in this order.
-DB_MAPS = ("threshold_map", "threshold_mask", "shrink_map", "shrink_mask")
-
-# What KeepKeys keeps of a sample, in the order in which losses, post-processes and metrics unpack the batch.
-DETECTION_TRAIN_BATCH = ("image", *DB_MAPS)
-DETECTION_EVAL_BATCH = ("image", "shape", "polys", "ignore_tags")
-RECOGNITION_BATCH = ("image", "label", "length")
 
 # The keys of Global that say which class is which character.
 DICTIONARY_KEYS = ("character_dict_path", "use_space_char")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .numbers import is_number, is_whole
+from ..arguments import is_number, is_whole
 
 LARGEST_NUMBER = 1e12  # for an argument without a range of its own
 LONGEST_PATH, LONGEST_NAME = 4_096, 255  # bytes, of Linux

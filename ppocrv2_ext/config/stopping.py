@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..arguments import non_negative, whole_number
 from ..errors import UserError, did_you_mean
-from .numbers import non_negative, whole_number
 
 
 class EarlyStop(NamedTuple):

@@ -12,8 +12,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from ..arguments import is_number, is_whole
 from ..errors import shorten
-from .numbers import is_number, is_whole
 from .rules import (
     ANY_PATH,
     FLAG,

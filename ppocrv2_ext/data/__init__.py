@@ -7,7 +7,8 @@
 - ``reasons``: the table of everything that can be wrong, and what is then done.
 - ``sources``: where a data set reads from: label files or ``lmdbs``. ``batches``: how many of its samples are used, and
   whether they fill a batch.
-- ``transforms``: what each transform is, and stands for; the one table of it.
+- ``transforms``: what each transform is, and stands for; the one table of it. ``sample_keys``: the keys of a sample
+  that transforms, losses and configs have to agree on.
 - ``label_rules``: which check the labels of a data set get.
 - ``line_shapes``: the shapes of the lines that a data set hands to a network. ``frames``: how many frames it makes of
   them. ``line_pixels``: a line as the input of a network.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ..config.numbers import is_whole
+from ..arguments import is_whole
 from ..config.yaml_loader import count_values
 from ..errors import UserError, shorten, summarise
 from ..files import PathLike, read_regular

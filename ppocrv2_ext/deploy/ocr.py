@@ -18,8 +18,8 @@ from typing import NamedTuple, Union
 import cv2
 import numpy as np
 
+from ..arguments import is_number, is_whole
 from ..checkpoints import published
-from ..config.numbers import is_number, is_whole
 from ..errors import UserError, did_you_mean, finish
 from ..files import PathLike
 from .detect import Detector, shrunk_shape

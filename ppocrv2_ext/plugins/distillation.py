@@ -7,7 +7,7 @@ from typing import Any, Optional
 import paddle
 from paddle import nn
 
-from ..config.numbers import positive
+from ..arguments import positive
 from ..errors import UserError, did_you_mean
 
 

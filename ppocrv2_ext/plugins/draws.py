@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from paddle.io import get_worker_info
 
-from ..config.numbers import whole_number
+from ..arguments import whole_number
 
 
 class Draws:

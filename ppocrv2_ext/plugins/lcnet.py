@@ -13,7 +13,7 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import KaimingNormal
 from paddle.regularizer import L2Decay
 
-from ..config.numbers import positive, share, whole_number
+from ..arguments import positive, share, whole_number
 from ..registry import BACKBONES, HEADS
 from .fast_cpu.norm import norm_hardswish
 

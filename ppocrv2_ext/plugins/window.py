@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config.names import DB_MAPS
-from ..config.numbers import number, whole_number
+from ..arguments import number, whole_number
+from ..data.sample_keys import DB_MAPS
 from ..errors import UserError
 from ..registry import TRANSFORMS
 from .compact import Compact
@@ -130,7 +130,7 @@ class RandomTextWindow:
 
         Args:
             data: a sample with `image` (H, W, 3), `polys` (N, P, 2), `ignore_tags`, perhaps `texts`, and the four maps
-                (H, W) of :data:`~ppocrv2_ext.config.names.DB_MAPS`.
+                (H, W) of :data:`~ppocrv2_ext.data.sample_keys.DB_MAPS`.
         Raises:
             UserError: the sample has no maps yet.
         """

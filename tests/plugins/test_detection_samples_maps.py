@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from text_scenes import BAND
 
-from ppocrv2_ext.config.names import DB_MAPS
+from ppocrv2_ext.data.sample_keys import DB_MAPS
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.detection_samples.border_map import (
     LARGE,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppocrv2_ext.config.names import DB_MAPS
+from ppocrv2_ext.data.sample_keys import DB_MAPS
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.window import KeepVisibleText, RandomTextWindow, choose_corner, cut
 

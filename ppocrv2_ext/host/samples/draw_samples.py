@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...config.names import DB_MAPS
+from ...data.sample_keys import DB_MAPS
 from ...errors import UserError, did_you_mean
 from ...preview.costs import Cost
 from ...preview.samples import LineSample, SceneSample, denormalise, measure_used_width

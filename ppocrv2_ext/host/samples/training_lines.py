@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from ...config.names import RECOGNITION_BATCH
+from ...data.sample_keys import RECOGNITION_BATCH
 from ...errors import UserError, did_you_mean
 from .datasets import SampleError
 

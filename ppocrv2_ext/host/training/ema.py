@@ -27,10 +27,10 @@ from typing import Any
 
 import paddle
 
+from ...arguments import positive, share
 from ...checkpoints import loading, pdparams, records
 from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
-from ...config.numbers import positive, share
 from ...errors import UserError, did_you_mean
 from ...files import atomic_write
 from ...plugins.norm import BATCH_NORMS

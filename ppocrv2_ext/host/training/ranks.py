@@ -36,7 +36,7 @@ from typing import Any
 import paddle
 import paddle.distributed as dist
 
-from ...config.numbers import positive
+from ...arguments import positive
 
 HEARTBEAT = 0.5
 TIMEOUT = 60  # seconds of silence after which a rank is lost, if `Global.rank_timeout` says nothing

@@ -12,8 +12,8 @@ from paddle import ParamAttr, Tensor, nn
 from paddle.nn.initializer import Uniform
 from paddle.regularizer import L2Decay
 
+from ...arguments import whole_number
 from ...checkpoints.centers_file import make_empty_centers, read_centers
-from ...config.numbers import whole_number
 from ...registry import HEADS
 from ..ctc.frames import to_float32
 

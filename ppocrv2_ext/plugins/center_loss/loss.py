@@ -14,7 +14,7 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
-from ...config.numbers import non_negative, number
+from ...arguments import non_negative, number
 from ...errors import UserError
 from ...registry import LOSSES
 from ..ctc.alignment import align

@@ -14,8 +14,8 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
-from ...config.names import DB_MAPS
-from ...config.numbers import non_negative, positive, share, whole_number
+from ...arguments import non_negative, positive, share, whole_number
+from ...data.sample_keys import DB_MAPS
 from ...errors import UserError, did_you_mean
 from ...registry import LOSSES
 from ..terms import choose, weighted_sum
@@ -176,7 +176,7 @@ def _read_teacher_map(predicts: Any, name: str, mask: Tensor) -> Tensor:
 
 
 def _read_labels(batch: Any, outputs: Mapping[str, Tensor]) -> list[Tensor]:
-    """The four label maps, float32, in the order of :data:`~ppocrv2_ext.config.names.DB_MAPS`."""
+    """The four label maps, float32, in the order of :data:`~ppocrv2_ext.data.sample_keys.DB_MAPS`."""
     if not isinstance(batch, (list, tuple)) or len(batch) != 5:
         got = len(batch) if isinstance(batch, (list, tuple)) else type(batch).__name__
         raise UserError(f"CMLLoss needs KeepKeys to keep image, {', '.join(DB_MAPS)} in this order; got {got} entries.")

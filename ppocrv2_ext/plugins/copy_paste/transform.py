@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import number, whole_number
+from ...arguments import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
 from .late import PastedPicture

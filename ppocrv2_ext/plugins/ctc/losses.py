@@ -16,7 +16,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ...config.numbers import non_negative, positive
+from ...arguments import non_negative, positive
 from ...errors import UserError
 from ...registry import LOSSES
 from ..fast_cpu import ctc as fast_ctc

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...config.numbers import number, share
+from ...arguments import number, share
 from ...registry import TRANSFORMS
 from ..compact import Compact, Widen, widen_mask
 from ..fast_cpu.memory import has_numba

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
-from ...config.numbers import number, positive
+from ...arguments import number, positive
 from ...errors import UserError
 from ...registry import TRANSFORMS
 from ..compact import Compact, Widen

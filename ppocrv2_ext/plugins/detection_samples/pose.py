@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...config.numbers import number
+from ...arguments import number
 
 PADDLEOCR_AUGMENTERS = (  # what IaaAugment does when a config gives it no list
     {"type": "Fliplr", "args": {"p": 0.5}},

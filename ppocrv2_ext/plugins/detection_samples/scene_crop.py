@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import number, whole_number
+from ...arguments import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
 from ..window import are_visible, read_size, select_text

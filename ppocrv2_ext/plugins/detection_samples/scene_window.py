@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import non_negative, number
+from ...arguments import non_negative, number
 from ...registry import TRANSFORMS
 from ..draws import Draws
 from ..window import are_visible, choose_corner, read_size, select_text

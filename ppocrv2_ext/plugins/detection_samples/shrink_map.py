@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import non_negative, number
+from ...arguments import non_negative, number
 from ...registry import TRANSFORMS
 from ..compact import Compact, Widen, widen_mask
 from ..polygons import areas, perimeters, signed_areas

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import number
+from ...arguments import number
 from ...errors import UserError
 from ...registry import TRANSFORMS
 from ..draws import Draws

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ...config.numbers import number
+from ...arguments import number
 from ...errors import UserError
 from ...registry import TRANSFORMS
 from ..draws import Draws

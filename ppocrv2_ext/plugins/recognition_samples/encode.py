@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import whole_number
+from ...arguments import whole_number
 from ...data.dictionary import BLANK, read_dictionary
 from ...registry import TRANSFORMS
 

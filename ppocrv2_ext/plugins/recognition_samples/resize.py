@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config.numbers import whole_number
+from ...arguments import whole_number
 from ...data.line_pixels import natural_width, resize_line
 from ...errors import UserError
 from ...registry import TRANSFORMS

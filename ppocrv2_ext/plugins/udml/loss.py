@@ -10,7 +10,7 @@ from typing import Any
 
 from paddle import Tensor, nn
 
-from ...config.numbers import non_negative, positive
+from ...arguments import non_negative, positive
 from ...errors import UserError
 from ...registry import LOSSES
 from ..ctc.frames import to_float32

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ppocrv2_ext.arguments import is_number
 from ppocrv2_ext.checkpoints.paths import with_suffix
 from ppocrv2_ext.commands.requirements import weights_file
 from ppocrv2_ext.config import vocabulary, yaml_files
 from ppocrv2_ext.config.networks import networks, trainable_networks
-from ppocrv2_ext.config.numbers import is_number
 from ppocrv2_ext.data.label_files import read_entries
 from ppocrv2_ext.data.transforms import SUBSTITUTES
 from ppocrv2_ext.errors import UserError

@@ -1,7 +1,7 @@
-"""Numbers that a config gives, checked against the range of their argument.
+"""Checks of arguments: numbers that a config or a caller gives, against the range of their argument.
 
 A function that takes an ``argument`` returns the number, or raises a ValueError with the argument, its range and what
-the config gave.
+was given.
 """
 
 from __future__ import annotations
