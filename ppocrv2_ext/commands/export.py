@@ -44,7 +44,7 @@ def export(
     if output:
         overrides = [*overrides, yaml_files.assignment("Global.save_inference_dir", output)]
     host, config = prepare_config(name, overrides, directory, "export")
-    config = _with_known_steps(requirements.require_trained_network(config))
+    config = with_known_steps(requirements.require_trained_network(config))
     warn_of_weights(name, overrides, config)
     requirements.require_known_characters(config)
     if not config["Global"].get("save_inference_dir"):
@@ -85,7 +85,7 @@ def _log_of(part: Path, folder: Path) -> Iterator[None]:
         logger.removeFilter(rename)
 
 
-def _with_known_steps(config: dict) -> dict:
+def with_known_steps(config: dict) -> dict:
     """``config`` with the transforms of Eval as PaddleOCR calls them, and without those that prepare labels.
 
     The exporter copies them into ``inference.yml``. PaddleOCR 3 refuses a model with a step it does not know.

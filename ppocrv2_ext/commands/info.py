@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 import click
 
 from .. import __version__
+from ..packages import find_version
 from ..registry import REGISTRIES
 
 PACKAGES = ("numpy", "opencv-python", "albumentations", "onnxruntime", "paddle2onnx")
@@ -29,10 +29,7 @@ def info(directory: str | None = None) -> None:
     click.echo(f"PaddleOCR    {host.kind} {host.version}, {host.root}")
     click.echo(f"Paddle       {paddle.__version__}, {devices}")
     for package in PACKAGES:
-        try:
-            click.echo(f"{package:12} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            click.echo(f"{package:12} not installed")
+        click.echo(f"{package:12} {find_version(package) or 'not installed'}")
     if host.missing_packages:
         click.echo(f"completed    {', '.join(host.missing_packages)}")
     for registry in REGISTRIES:

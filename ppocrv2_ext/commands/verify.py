@@ -14,7 +14,7 @@ from .terminal import make_table, print_table, warn_first
 if TYPE_CHECKING:
     from ..deploy.models import Model
     from ..deploy.sources import Picture
-    from ..deploy.verification import Outcome, Reading
+    from ..deploy.verification import Outcome, PictureReading
 
 PICTURES = {"det": 20, "rec": 200, "cls": 200}  # looked at, unless the user says otherwise
 SHOWN = 5  # pictures of a reader that differ
@@ -45,7 +45,7 @@ def verify(
         UserError: a file of the model, all pictures or all of the label file are missing, or an interpreter cannot be
             used.
     """
-    from ..deploy import verification
+    from ..deploy import peer_processes, verification
 
     model = verification.open_model(folder)
     files, broken_lines = _find_files(paths, data, data_dir)
@@ -54,7 +54,7 @@ def verify(
     pixels = [picture.pixels for picture in pictures if picture.pixels is not None]
     names = [picture.name for picture in pictures]
     ours = verification.read_here(model, pixels)
-    plain, *others = verification.read_with_peers(model, pixels, pythons)
+    plain, *others = peer_processes.read_with_peers(model, pixels, pythons)
     outcomes = [plain, verification.read_with_paddle(model, pixels), *others]
     warn_first(problems)
     if model.kind == "rec":
@@ -117,7 +117,7 @@ def _refuse_long(picture: Picture) -> Picture:
     return picture
 
 
-def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> None:
+def _print_long_lines(model: Model, pixels: list, ours: Sequence[PictureReading]) -> None:
     """Say what `ocr` reads differently from all readers of single lines, as it gives a long line an empty end."""
     from ..deploy.engine import load_engine
     from ..deploy.lines import EMPTY_END, read_texts, reading_width
@@ -135,7 +135,7 @@ def _print_long_lines(model: Model, pixels: list, ours: Sequence[Reading]) -> No
     )
 
 
-def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome]) -> None:
+def _print_table(count: int, ours: Sequence[PictureReading], outcomes: Sequence[Outcome]) -> None:
     from ..deploy.verification import is_same
 
     table = make_table(f"{pluralize(count, 'picture')} in", "the same", "other", "not read")
@@ -149,7 +149,7 @@ def _print_table(count: int, ours: Sequence[Reading], outcomes: Sequence[Outcome
     print_table(table)
 
 
-def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Reading]) -> None:
+def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[PictureReading]) -> None:
     """Print why a reader was not used, what it had to be told, and the first pictures that it reads differently."""
     from ..deploy.verification import is_same
 
@@ -162,7 +162,7 @@ def _print_outcome(outcome: Outcome, names: Sequence[str], ours: Sequence[Readin
         click.echo(f"{outcome.reader}: and {len(rows) - SHOWN} more.")
 
 
-def _describe_difference(here: Reading, there: Reading) -> str:
+def _describe_difference(here: PictureReading, there: PictureReading) -> str:
     from ..deploy.verification import find_single_boxes
 
     if there.problem:

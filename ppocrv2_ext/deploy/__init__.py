@@ -13,6 +13,7 @@
 - ``labelled``: what label files say, and their pictures.
 - ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
-- ``verification``: whether other programs read the same. ``peers``: a file that their interpreters run.
+- ``verification``: whether others read the same. ``peer_processes``: other programs, in processes of their own.
+  ``peers``: the file that their interpreters run.
 - ``quantize``: the weights of an ONNX model as int8.
 """

@@ -108,6 +108,13 @@ def read_yaml(path: Path) -> Any:
     return content
 
 
+def read_model_name(model_dir: PathLike) -> str | None:
+    """``Global.model_name`` of ``inference.yml``."""
+    section = read_yaml(find_description(model_dir)).get("Global")
+    name = section.get("model_name") if isinstance(section, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def clean_characters(dictionary: Any) -> list[str]:
     """The characters of ``PostProcess.character_dict``. PaddleOCR's exporter leaves a "\\r" that training drops.
 

@@ -4,7 +4,7 @@
     python peers.py READER < JOB
 
 This file is run, never imported. ``versions`` prints {package: version} of what the interpreter has. A reader gets its
-job, as :func:`.verification.describe_job` makes it, and prints lines of JSON. {"note"} says what it had to be told,
+job, as :func:`.peer_processes.describe_job` makes it, and prints lines of JSON. {"note"} says what it had to be told,
 {"limit"} that it is not made for such a model, {"failure"} why it cannot use the model. Otherwise each picture has one
 line: {"text", "score"} of a recognizer or a classifier, {"boxes"} of a detector, or {"problem"}.
 """

@@ -6,11 +6,11 @@ import json
 import os
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ppocrv2_ext.files import PathLike, atomic_write
+from ppocrv2_ext.packages import find_version
 
 
 def write_json(path: PathLike, content: Any) -> None:
@@ -35,16 +35,9 @@ def provenance() -> dict:
     here = Path(__file__).resolve().parent
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
     changes = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True)
-    versions = {name: _version(name) for name in ("paddlepaddle", "paddlepaddle-gpu", "paddleocr")}
+    versions = {name: find_version(name) for name in ("paddlepaddle", "paddlepaddle-gpu", "paddleocr")}
     return {
         "commit": commit.stdout.strip() + ("+changes" if changes.stdout.strip() else ""),
         "versions": {name: version for name, version in versions.items() if version},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

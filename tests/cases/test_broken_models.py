@@ -175,7 +175,7 @@ def test_a_line_that_would_fill_the_memory_is_refused(model_dir):
 
 @pytest.mark.parametrize("section", ["text", ["a"], {"model_name": ["a"]}])
 def test_the_name_of_a_model_may_be_anything(section, model_dir):
-    from ppocrv2_ext.deploy.verification import open_model, read_name
+    from ppocrv2_ext.deploy.model_folder import read_model_name
 
     (model_dir / "inference.yml").write_text(yaml.safe_dump({**DESCRIPTION, "Global": section}))
-    assert read_name(open_model(model_dir)) is None
+    assert read_model_name(model_dir) is None

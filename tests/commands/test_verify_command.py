@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from tiny_recognizer import DESCRIPTION
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands.export import _with_known_steps
+from ppocrv2_ext.commands.export import with_known_steps
 from ppocrv2_ext.config import built_in, locate, read
-from ppocrv2_ext.deploy import verification
+from ppocrv2_ext.deploy import peer_processes
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -72,7 +72,7 @@ def test_plain_onnxruntime_reads_the_same_and_what_is_not_there_is_no_finding(mo
 
 def test_an_installed_paddleocr_2_is_told_with_its_version(monkeypatch, model_dir, words):
     installed = {"paddleocr": "2.10.0"}
-    monkeypatch.setattr(verification, "_find_version", lambda *packages: installed.get(packages[0]))
+    monkeypatch.setattr(peer_processes, "find_version", lambda *packages: installed.get(packages[0]))
     result = run(model_dir, "--data", words, "--pictures", 1)
     assert result.exit_code == 0, result.output
     expected = "PaddleOCR: version 3 is not installed here (2.10.0 is); name an interpreter that has it with --python."
@@ -201,7 +201,7 @@ def test_a_call_without_a_readable_picture_is_refused(model_dir, tmp_path):
 def test_paddleocr_3_knows_every_step_that_is_exported(name):
     config = read(locate(name))
     kind = config["Architecture"]["model_type"]
-    exported = [next(iter(step)) for step in _with_known_steps(config)["Eval"]["dataset"]["transforms"]]
+    exported = [next(iter(step)) for step in with_known_steps(config)["Eval"]["dataset"]["transforms"]]
     assert not [step for step in exported if step.endswith("LabelEncode")]
     if kind in KNOWN_TO_PADDLEOCR_3:
         assert set(exported) <= KNOWN_TO_PADDLEOCR_3[kind]
@@ -211,7 +211,7 @@ def test_transforms_of_this_package_are_exported_by_the_names_that_other_program
     means = {"mean": [0.5, 0.5, 0.5]}
     steps = [{"TextLineEncode": None}, {"HalfTurnByName": None}, {"TextLineResize": {"image_shape": [3, 32, 320]}}]
     config = {"Eval": {"dataset": {"transforms": [*steps, {"NormalizeToCHW": means}, {"KeepKeys": None}]}}}
-    assert _with_known_steps(config)["Eval"]["dataset"]["transforms"] == [
+    assert with_known_steps(config)["Eval"]["dataset"]["transforms"] == [
         {"RecResizeImg": {"image_shape": [3, 32, 320]}},
         {"NormalizeImage": means},
         {"ToCHWImage": None},

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.deploy import accuracy, places, sources, verification
+from ppocrv2_ext.deploy import accuracy, peer_processes, places, sources, verification
 from ppocrv2_ext.errors import UserError
 
 TOO_LONG = "x" * 5000
@@ -137,10 +137,10 @@ class TestCommands:
         def fail(path, content):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(verification, "find_peers", lambda pythons: {})
+        monkeypatch.setattr(peer_processes, "find_peers", lambda pythons: {})
         monkeypatch.setattr(type(tmp_path), "write_bytes", fail)
         with pytest.raises(UserError, match="No space left on device; free space there, or name another .* TMPDIR"):
-            verification.read_with_peers(verification.open_model(model_dir), [np.zeros((9, 9, 3), np.uint8)], [])
+            peer_processes.read_with_peers(verification.open_model(model_dir), [np.zeros((9, 9, 3), np.uint8)], [])
 
     def test_int8_is_tried_without_temporary_files(self, model_dir, labels, monkeypatch, tmp_path):
         def refuse(*arguments, **options):

@@ -1,7 +1,5 @@
-"""Other programs: the plain reference equals what is read here, boxes are paired by their overlap, and answers that are
-none are refused."""
+"""Other programs: the plain reference equals what is read here, and boxes are paired by their overlap."""
 
-import json
 import runpy
 
 import numpy as np
@@ -9,11 +7,11 @@ import pytest
 from test_ocr import DETECTOR, blobs
 from tiny_recognizer import write_tiny_recognizer
 
-from ppocrv2_ext.deploy import detect, verification
+from ppocrv2_ext.deploy import detect, peer_processes, verification
 from ppocrv2_ext.deploy.settings import LineSettings
-from ppocrv2_ext.deploy.verification import Outcome, Reading, find_single_boxes, parse_answer, parse_versions
+from ppocrv2_ext.deploy.verification import Outcome, PictureReading, find_single_boxes
 
-PEERS = runpy.run_path(str(verification.PEERS_FILE))
+PEERS = runpy.run_path(str(peer_processes.PEERS_FILE))
 BOX = np.array([(0, 0), (100, 0), (100, 20), (0, 20)], float)
 
 
@@ -110,9 +108,9 @@ class TestBoxes:
 
 
 def test_a_picture_that_was_not_read_is_not_the_same():
-    assert verification.is_same(Reading("a"), Reading("a"))
-    assert not verification.is_same(Reading("a"), Reading("b"))
-    assert not verification.is_same(Reading(""), Reading(problem="too large"))
+    assert verification.is_same(PictureReading("a"), PictureReading("a"))
+    assert not verification.is_same(PictureReading("a"), PictureReading("b"))
+    assert not verification.is_same(PictureReading(""), PictureReading(problem="too large"))
 
 
 def test_a_known_problem_is_explained():
@@ -127,56 +125,3 @@ def test_a_model_without_a_program_is_not_tried_with_paddle(tmp_path):
     outcome = verification.read_with_paddle(model, [])
     assert isinstance(outcome, Outcome)
     assert not outcome.was_tried
-
-
-class TestAnswers:
-    """What another interpreter prints is used as it stands, or refused with what was printed."""
-
-    CORNERS = BOX.tolist()
-
-    def test_versions_are_texts_by_package(self):
-        versions = {"onnxruntime": "1.32.0", "paddlepaddle": "3.4.0.dev1+cu118"}
-        assert parse_versions(json.dumps(versions).encode()) == versions
-
-    @pytest.mark.parametrize("answer", [[], 5, None, "3.0", {"onnxruntime": 5}, {"a": ["1.0"]}])
-    def test_versions_of_another_shape_are_refused(self, answer):
-        with pytest.raises(ValueError, match="it printed"):
-            parse_versions(json.dumps(answer).encode())
-
-    @pytest.mark.parametrize(
-        ("kind", "answer", "meaning"),
-        [
-            ("rec", {"text": "a", "score": 0.5}, Reading("a", 0.5)),
-            ("cls", {"text": "180", "score": 1}, Reading("180", 1.0)),
-            ("det", {"problem": "too large"}, Reading(problem="too large")),
-            *(("rec", {name: "told"}, {name: "told"}) for name in verification.REMARKS),
-        ],
-    )
-    def test_a_line_is_what_was_found_or_a_remark(self, kind, answer, meaning):
-        assert parse_answer(json.dumps(answer).encode(), kind) == meaning
-
-    @pytest.mark.parametrize("count", [0, 2])
-    def test_a_line_of_a_detector_is_its_boxes(self, count):
-        found = parse_answer(json.dumps({"boxes": [self.CORNERS] * count}).encode(), "det")
-        assert np.array(found.boxes).tolist() == [self.CORNERS] * count
-
-    @pytest.mark.parametrize(
-        ("kind", "answer"),
-        [
-            *(("rec", answer) for answer in ([], 5, None, {}, {"rapidocr": "3.0"}, {"text": "a"}, {"boxes": []})),
-            *(("rec", {"text": "a", "score": score}) for score in ("high", 10**400, None)),
-            ("det", {"text": "a", "score": 0.5}),
-            *(("det", {"boxes": boxes}) for boxes in ({}, [CORNERS[:3]], [CORNERS[:3]] * 4, [[[0, 0, 0]] * 4])),
-            *(("det", {"boxes": [[[x, 0]] * 4]}) for x in (float("nan"), float("inf"), 10**400, None)),
-        ],
-    )
-    def test_a_line_of_another_shape_is_refused(self, kind, answer):
-        with pytest.raises(ValueError, match="it printed"):
-            parse_answer(json.dumps(answer).encode(), kind)
-
-    @pytest.mark.parametrize("output", [b"", b"usage: ls", b'{"text": "a"', b"[" * 100000, b"\xff"])
-    def test_what_is_no_json_is_refused(self, output):
-        with pytest.raises(ValueError, match="it printed"):
-            parse_versions(output)
-        with pytest.raises(ValueError, match="it printed"):
-            parse_answer(output, "rec")
