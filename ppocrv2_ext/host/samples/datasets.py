@@ -61,7 +61,7 @@ class Failure(NamedTuple):
         return f"{self.file or 'a line of the label file'}: {self.reason}"
 
 
-class Reading(NamedTuple):
+class LoadedSample(NamedTuple):
     """What a dataset gives for one index."""
 
     sample: Any  # None if there is none
@@ -97,18 +97,18 @@ class ReportingDataSet(paddle.io.Dataset):
         Raises:
             SampleError: there is none. In training ``TRIES`` samples have failed by then.
         """
-        reading = self.read(index)
-        if reading.sample is None:
-            raise SampleError(failure_message(reading.failures))
-        self.log_failures([*reading.failures, *reading.other_failures])
-        return reading.sample
+        loaded = self.read(index)
+        if loaded.sample is None:
+            raise SampleError(failure_message(loaded.failures))
+        self.log_failures([*loaded.failures, *loaded.other_failures])
+        return loaded.sample
 
     @property
     def is_training(self) -> bool:
         """Whether another sample replaces one that fails."""
         return self.mode == "train"
 
-    def read(self, index: Any) -> Reading:
+    def read(self, index: Any) -> LoadedSample:
         """As ``self[index]``, but a failure is returned, and not logged. So a worker can send it to the trainer.
 
         Args:
@@ -124,9 +124,9 @@ class ReportingDataSet(paddle.io.Dataset):
                 index = self._next_index(index)
             sample, failure = _try_sample(self, super().__getitem__, index)
             if failure is None:
-                return Reading(sample, self.file, failures, self.other_failures)
+                return LoadedSample(sample, self.file, failures, self.other_failures)
             failures.append(failure)
-        return Reading(None, None, failures, self.other_failures)
+        return LoadedSample(None, None, failures, self.other_failures)
 
     def get_ext_data(self) -> list[dict]:
         """Other samples for the first transform that has ``ext_data_num``: as many as it says, or fewer.

@@ -19,7 +19,7 @@ from ... import interrupts
 from ...data.labels import count_needed_frames
 from ...errors import UserError, pluralize, summarise
 from ...plugins.compact import Compact, Widen
-from .datasets import Failure, Reading, ReportingDataSet, SampleError, failure_message, seed_generators
+from .datasets import Failure, LoadedSample, ReportingDataSet, SampleError, failure_message, seed_generators
 from .steps import PlacedDataSet, PlacedSampler
 from .worker_memory import keep_freed_memory
 
@@ -100,7 +100,7 @@ class Loader:
         self._widen = _list_byte_columns(self._compact, dataset)
         collate = _Collate(collate_fn or default_collate_fn, _find_text_columns(dataset), sorted(self._widen))
         self._loader = paddle.io.DataLoader(
-            dataset=PlacedDataSet(_Readings(dataset), dataset),
+            dataset=PlacedDataSet(_LoadedSamples(dataset), dataset),
             collate_fn=collate,
             worker_init_fn=self._start_worker,
             **options,
@@ -182,8 +182,8 @@ class Loader:
                 self._loader._iterator = None
 
 
-class _Readings(paddle.io.Dataset):
-    """A dataset as the workers see it: each item is a :class:`Reading`."""
+class _LoadedSamples(paddle.io.Dataset):
+    """A dataset as the workers see it: each item is a :class:`LoadedSample`."""
 
     def __init__(self, dataset: Any):
         super().__init__()
@@ -192,17 +192,17 @@ class _Readings(paddle.io.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: Any) -> Reading:
+    def __getitem__(self, index: Any) -> LoadedSample:
         if isinstance(self.dataset, ReportingDataSet):
             return self.dataset.read(index)
         try:
-            return Reading(self.dataset[index], None, [], [])
+            return LoadedSample(self.dataset[index], None, [], [])
         except Exception as error:  # it would leave the training waiting
-            return Reading(None, None, [Failure(None, summarise(error))], [])
+            return LoadedSample(None, None, [Failure(None, summarise(error))], [])
 
 
 class _Collate:
-    """Collates the samples of the readings that have one, and lists the failures, as plain lists for Paddle's queue.
+    """Collates the samples that there are, and lists the failures, as plain lists for Paddle's queue.
 
     Args:
         collate_samples: Paddle's or PaddleOCR's function.
@@ -215,21 +215,21 @@ class _Collate:
     ):
         self.collate_samples, self.text_columns, self.byte_columns = collate_samples, text_columns, byte_columns
 
-    def __call__(self, readings: list[Reading]) -> dict[str, Any]:
-        usable = [reading for reading in readings if reading.sample is not None]
-        failures = [list(map(list, reading.failures)) for reading in readings]
+    def __call__(self, loaded: list[LoadedSample]) -> dict[str, Any]:
+        usable = [each for each in loaded if each.sample is not None]
+        failures = [list(map(list, each.failures)) for each in loaded]
         batch, error = self._collate(usable) if usable else (np.zeros(1), "")
         return {
             # Paddle takes a batch that holds no tensor for the end of the data.
             "batch": batch,
             # An exception here would be one in Paddle's reader thread.
             "error": error,
-            "files": [reading.file for reading in usable],
-            "frames_needed": [self._count_frames(reading.sample) for reading in usable] if self.text_columns else [],
+            "files": [each.file for each in usable],
+            "frames_needed": [self._count_frames(each.sample) for each in usable] if self.text_columns else [],
             "failures": list(itertools.chain.from_iterable(failures)),
-            "other_failures": [list(failure) for reading in readings for failure in reading.other_failures],
+            "other_failures": [list(failure) for each in loaded for failure in each.other_failures],
             # In training these end the run: all the samples tried for one place of the batch.
-            "fatal": next((each for each, reading in zip(failures, readings) if reading.sample is None), []),
+            "fatal": next((failed for failed, each in zip(failures, loaded) if each.sample is None), []),
         }
 
     def _count_frames(self, sample: Sequence[Any]) -> int:
@@ -238,15 +238,15 @@ class _Collate:
             return 0  # the sample of another task; an exception would leave the training waiting
         return count_needed_frames(np.asarray(classes)[: int(length)].tolist())
 
-    def _collate(self, usable: list[Reading]) -> tuple[Any, str]:
+    def _collate(self, usable: list[LoadedSample]) -> tuple[Any, str]:
         """(the batch, "") or (anything, why the samples make none)."""
         for column in self.byte_columns:
-            by_type = {reading.sample[column].dtype.name: reading.file for reading in usable}
+            by_type = {each.sample[column].dtype.name: each.file for each in usable}
             if len(by_type) > 1:  # as one type, some bytes would look finished
                 files = ", ".join(f"{file} has {dtype}" for dtype, file in sorted(by_type.items()))
                 return np.zeros(1), f"entry {column} of KeepKeys has several types: {files}; save all pictures alike."
         try:
-            return self.collate_samples([reading.sample for reading in usable]), ""
+            return self.collate_samples([each.sample for each in usable]), ""
         except Exception as error:
             return np.zeros(1), _explain_collation(usable, error)
 
@@ -274,10 +274,10 @@ def _find_text_columns(dataset: Any) -> tuple[int, int] | None:
     return (keys.index(classes), keys.index("length")) if classes and "length" in keys else None
 
 
-def _explain_collation(readings: Sequence[Reading], error: Exception) -> str:
+def _explain_collation(loaded: Sequence[LoadedSample], error: Exception) -> str:
     """The sentence for samples that make no batch. Usually their images have several sizes."""
-    first = readings[0]
-    for other in readings[1:]:
+    first = loaded[0]
+    for other in loaded[1:]:
         for position, (ours, theirs) in enumerate(zip(first.sample, other.sample)):
             if np.shape(ours) != np.shape(theirs):
                 return (
@@ -285,4 +285,4 @@ def _explain_collation(readings: Sequence[Reading], error: Exception) -> str:
                     f" {np.shape(ours)} and {np.shape(theirs)}; resize or cut all images to one size, or set"
                     " batch_size_per_card to 1."
                 )
-    return f"{describe_files([reading.file for reading in readings])} make no batch: {type(error).__name__}: {error}"
+    return f"{describe_files([each.file for each in loaded])} make no batch: {type(error).__name__}: {error}"
