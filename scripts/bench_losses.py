@@ -36,8 +36,8 @@ from ppocrv2_ext.config import read
 from ppocrv2_ext.host import Host, connect
 from ppocrv2_ext.plugins.center_loss.loss import center_loss, class_sums, update_centers
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
+from ppocrv2_ext.plugins.ctc import cpu_paths
 from ppocrv2_ext.plugins.ctc.alignment import align
-from ppocrv2_ext.plugins.fast_cpu import paths
 from ppocrv2_ext.plugins.fast_cpu.memory import paddle_only
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl
 
@@ -111,8 +111,8 @@ def run_align(way: str, case: dict[str, Any]) -> Any:
     """The alignment of all lines in one of the ways of :data:`ALIGN`."""
     _, without, operators = ALIGN
     only = paddle_only() if way == operators else contextlib.nullcontext()
-    numba = mock.patch.object(paths, "has_numba", return_value=False) if way == without else contextlib.nullcontext()
-    with only, numba:
+    no_numba = mock.patch.object(cpu_paths, "has_numba", return_value=False)
+    with only, no_numba if way == without else contextlib.nullcontext():
         return align(case["logits"], case["labels"], case["lengths"])
 
 

@@ -13,7 +13,7 @@
 - ``distillation``: several networks in one model, some of them frozen
 - ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
 - ``restored_norm``: BatchNorm put back into a network whose published file has it merged
-- ``fast_cpu/``: kernels for training on a CPU, each beside the operator of Paddle that it stands in for
+- ``fast_cpu/``: layers for training on a CPU, each beside the operator of Paddle that it stands in for
 - ``draws``, ``terms``, ``polygons``: what random transforms share, what losses share, and geometry
 - ``compact``: fields of a sample that travel to the training as bytes
 

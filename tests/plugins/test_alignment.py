@@ -6,8 +6,9 @@ import numpy as np
 import paddle
 import pytest
 
+from ppocrv2_ext.plugins.ctc import cpu_paths
 from ppocrv2_ext.plugins.ctc.alignment import align, is_feasible
-from ppocrv2_ext.plugins.fast_cpu import memory, paths
+from ppocrv2_ext.plugins.fast_cpu import memory
 
 C = 4
 
@@ -76,7 +77,7 @@ def test_the_path_matches_a_slow_viterbi_on_long_lines():
 def _way(request, monkeypatch):
     """Run a test by the compiled loop, and as if numba was missing."""
     if request.param == "NumPy":
-        monkeypatch.setattr(paths, "has_numba", lambda: False)
+        monkeypatch.setattr(cpu_paths, "has_numba", lambda: False)
     elif not memory.has_numba():
         pytest.skip("numba is not installed")
 

@@ -7,10 +7,9 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 
-from ppocrv2_ext.plugins.ctc import losses
-from ppocrv2_ext.plugins.fast_cpu import ctc as fast_ctc
+from ppocrv2_ext.plugins.ctc import cpu_loss, losses
+from ppocrv2_ext.plugins.ctc.cpu_loss import ctc_losses
 from ppocrv2_ext.plugins.fast_cpu import memory
-from ppocrv2_ext.plugins.fast_cpu.ctc import ctc_losses
 
 
 def _paddles(logits, labels, lengths):
@@ -71,7 +70,7 @@ def test_the_likelihood_is_the_sum_over_all_paths():
 def test_the_shares_of_a_frame_sum_to_one():
     rng = np.random.default_rng(1)
     states = np.array([[0, 3, 0, 3, 0], [0, 2, 0, 0, 0]])
-    values, shares = fast_ctc.align_states(np.log(rng.uniform(0.01, 1, (2, 7, 5))), states, np.array([2, 1]))
+    values, shares = cpu_loss.align_states(np.log(rng.uniform(0.01, 1, (2, 7, 5))), states, np.array([2, 1]))
     np.testing.assert_allclose(shares.sum(axis=2), 1, rtol=1e-12)
     assert values.shape == (2,)
 
@@ -133,6 +132,6 @@ def test_the_losses_of_this_package_use_it_and_agree_with_paddles(monkeypatch):
 
 
 def test_double_precision_takes_paddles_operator(monkeypatch):
-    monkeypatch.setattr(fast_ctc, "ctc_losses", None)
+    monkeypatch.setattr(cpu_loss, "ctc_losses", None)
     values, _ = losses.ctc_losses(paddle.randn([1, 5, 4], "float64"), paddle.to_tensor([[1]]), paddle.to_tensor([1]))
     assert values.dtype == paddle.float64

@@ -6,11 +6,10 @@ import pytest
 
 from ppocrv2_ext.plugins.center_loss.head import CenterCTCHead
 from ppocrv2_ext.plugins.center_loss.loss import CTCCenterLoss
-from ppocrv2_ext.plugins.cml import maps
+from ppocrv2_ext.plugins.cml import cpu_maps, maps
 from ppocrv2_ext.plugins.cml.loss import CMLLoss
 from ppocrv2_ext.plugins.ctc import alignment
 from ppocrv2_ext.plugins.ctc import losses as ctc_losses
-from ppocrv2_ext.plugins.fast_cpu import maps as fast_maps
 from ppocrv2_ext.plugins.terms import find_broken_term
 from ppocrv2_ext.plugins.udml.loss import UDMLLoss
 
@@ -20,7 +19,7 @@ READS = ("numpy", "tolist", "item", "__bool__", "__float__", "__int__", "__index
 @pytest.fixture
 def reads(monkeypatch):
     """The names of the calls that bring a tensor to the host, when no tensor counts as one of the CPU."""
-    parts = ((maps, "can_view"), (fast_maps, "can_use"), (ctc_losses, "on_cpu"), (ctc_losses, "can_view"))
+    parts = ((maps, "can_view"), (cpu_maps, "can_use"), (ctc_losses, "on_cpu"), (ctc_losses, "can_view"))
     for module, name in (*parts, (alignment, "can_view")):
         monkeypatch.setattr(module, name, lambda *tensors: False)
     calls = []

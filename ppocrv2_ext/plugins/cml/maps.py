@@ -7,7 +7,7 @@ text and a mask hold 0 and 1. Half precision is computed in float32. Every loss 
 batch that is repeated n times has the same loss, and each of its pixels gets 1 / n of the gradient.
 
 The formulas here are the reference. They use Paddle's operators and run on every device. On a CPU the loops of
-:mod:`~ppocrv2_ext.plugins.fast_cpu.maps` compute the same, several times faster.
+:mod:`~.cpu_maps` compute the same, several times faster.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from ..fast_cpu import maps as fast
 from ..fast_cpu.memory import can_view
+from . import cpu_maps
+from .epsilons import MIN_PROBABILITY, STOCK_EPS
 
 
 def _to_float32(*maps: Tensor) -> list[Tensor]:
@@ -30,7 +31,7 @@ def _to_float32(*maps: Tensor) -> list[Tensor]:
 
 def _clamp(p: Tensor) -> Tensor:
     # Without `max`, clip would hide infinity.
-    return p.clip(min=fast.MIN_PROBABILITY, max=math.inf)
+    return p.clip(min=MIN_PROBABILITY, max=math.inf)
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -83,8 +84,8 @@ def balanced_bce(p: Tensor, gt: Tensor, mask: Tensor, ohem_ratio: float = 3.0) -
         Scalar >= 0, mean in nats per selected pixel. 0 if no image has text.
     """
     p, gt, mask = _to_float32(p, gt, mask)
-    if fast.can_compare(p, gt, mask):
-        return fast.balanced_bce(p, gt, mask, ohem_ratio)
+    if cpu_maps.can_compare(p, gt, mask):
+        return cpu_maps.balanced_bce(p, gt, mask, ohem_ratio)
     argument = _clamp((1 - gt - p).abs())  # p where gt is 1, 1 - p where it is 0
     text, background = gt * mask > 0.5, (1 - gt) * mask > 0.5
     text_count, background_count = (pixels.sum().astype("float64") for pixels in (text, background))
@@ -106,8 +107,8 @@ def dice_loss(p: Tensor, gt: Tensor, mask: Tensor) -> Tensor:
         and the gradient is 0.
     """
     p, gt, mask = _to_float32(p, gt, mask)
-    if fast.can_compare(p, gt, mask):
-        return fast.dice_loss(p, gt, mask)
+    if cpu_maps.can_compare(p, gt, mask):
+        return cpu_maps.dice_loss(p, gt, mask)
     text = (gt * mask).sum()
     overlap = 2 * (p * gt * mask).sum() / ((p * mask).sum() + text).clip(min=1e-6)
     return (1 - overlap) * (text > 0).astype("float32")
@@ -131,8 +132,8 @@ def masked_l1(threshold: Tensor, gt: Tensor, mask: Tensor) -> Tensor:
         Scalar in [0, 1]; 0 if the mask is empty.
     """
     threshold, gt, mask = _to_float32(threshold, gt, mask)
-    if fast.can_compare(threshold, gt, mask):
-        return fast.masked_l1(threshold, gt, mask)
+    if cpu_maps.can_compare(threshold, gt, mask):
+        return cpu_maps.masked_l1(threshold, gt, mask)
     return _weighted_mean((threshold - gt).abs(), mask)
 
 
@@ -194,8 +195,8 @@ def bernoulli_kl(p: Tensor, q: Tensor) -> Tensor:
         Scalar >= 0, mean over all pixels in nats per pixel. 0 iff the maps are equal.
     """
     p, q = _to_float32(p, q)
-    if fast.can_compare_both(p, q):
-        return fast.bernoulli_kl(p, q)
+    if cpu_maps.can_compare_both(p, q):
+        return cpu_maps.bernoulli_kl(p, q)
     odds_ratio = _clamp(p) * _clamp(1 - q) / (_clamp(q) * _clamp(1 - p))  # in [2^-50, 2^50]
     return 0.5 * ((p - q) * paddle.log(odds_ratio)).mean()
 
@@ -212,9 +213,9 @@ def stock_mutual(p: Tensor, q: Tensor) -> Tensor:
         Scalar, mean over all pixels.
     """
     p, q = _to_float32(p, q)
-    if fast.can_compare_both(p, q):
-        return fast.stock_mutual(p, q)
-    eps = fast.STOCK_EPS
+    if cpu_maps.can_compare_both(p, q):
+        return cpu_maps.stock_mutual(p, q)
+    eps = STOCK_EPS
     p_to_q = p * paddle.log((p + eps) / (q + eps) + eps)
     q_to_p = q * paddle.log((q + eps) / (p + eps) + eps)
     return 0.5 * (p_to_q + q_to_p).mean()
@@ -248,7 +249,7 @@ def teacher_text(p: Tensor, threshold: float = 0.3, dilation: int = 2) -> Tensor
     """
     p = p.detach().astype("float32")
     if can_view(p):
-        return fast.teacher_text(p, threshold, dilation)
+        return cpu_maps.teacher_text(p, threshold, dilation)
     return dilate((p > threshold).astype("float32"), dilation)
 
 

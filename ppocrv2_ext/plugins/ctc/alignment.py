@@ -3,7 +3,7 @@
 Shape legend: B lines, T frames, C classes, L >= 1 the longest label, S = 2 L + 1 states: blank, first character,
 blank, second character, ..., blank. Class 0 is the blank. CTC is by Graves et al., ICML 2006.
 
-On a CPU a compiled loop does it, or NumPy where numba is missing (:mod:`~..fast_cpu.paths`). Elsewhere Paddle's
+On a CPU a compiled loop does it, or NumPy where numba is missing (:mod:`~.cpu_paths`). Elsewhere Paddle's
 operators do, and find the same paths.
 """
 
@@ -13,10 +13,9 @@ import paddle
 from paddle import Tensor
 
 from ..fast_cpu.memory import can_view, view
-from ..fast_cpu.paths import trace_paths
+from .cpu_paths import trace_paths
 from .frames import gather_classes, length_mask, to_float32
-
-UNREACHABLE = -1e30  # far below the score of any path, and finite: the sum of two must not be NaN
+from .path_rules import LEAST, UNREACHABLE
 
 
 def is_feasible(labels: Tensor, lengths: Tensor, frames: int | Tensor) -> Tensor:
@@ -78,7 +77,7 @@ def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
     log_probs = to_float32(log_probs)
     characters = gather_classes(log_probs, labels)
     blanks = log_probs[:, :, :1].expand(characters.shape)
-    emissions = _interleave_blanks(blanks, characters).clip(min=-1e9)  # a probability may be 0, its log -inf
+    emissions = _interleave_blanks(blanks, characters).clip(min=LEAST)
     return (emissions - emissions.max(axis=-1, keepdim=True)).transpose([1, 0, 2])
 
 

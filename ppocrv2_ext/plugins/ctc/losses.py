@@ -19,9 +19,9 @@ from paddle import Tensor, nn
 from ...arguments import non_negative, positive
 from ...errors import UserError
 from ...registry import LOSSES
-from ..fast_cpu import ctc as fast_ctc
 from ..fast_cpu.memory import can_view
 from ..terms import logits_of, on_cpu, output_of, weighted_sum
+from . import cpu_loss
 from .alignment import is_feasible
 from .frames import gather_classes, length_mask, log_softmax, to_float32
 
@@ -29,7 +29,7 @@ from .frames import gather_classes, length_mask, log_softmax, to_float32
 def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Negative log-likelihood of each label: minus the log of the summed probability of all paths that CTC reads as it.
 
-    On a CPU :mod:`~..fast_cpu.ctc` computes it. Elsewhere Paddle's kernel limits what a single frame can add to about
+    On a CPU :mod:`~.cpu_loss` computes it. Elsewhere Paddle's kernel limits what a single frame can add to about
     87 nats.
 
     Args:
@@ -49,7 +49,7 @@ def ctc_losses(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor,
     fits = is_feasible(labels, lengths, frames)
     lengths = paddle.where(fits, lengths, paddle.zeros_like(lengths))
     if can_view(logits):
-        return fast_ctc.ctc_losses(logits, labels, lengths), fits
+        return cpu_loss.ctc_losses(logits, labels, lengths), fits
     # Paddle's kernel ends the process when every label is empty. So one more line has a label; its loss is left out.
     logits = paddle.concat([logits, paddle.zeros_like(logits[:1])])
     labels = paddle.concat([labels, paddle.ones_like(labels[:1])])

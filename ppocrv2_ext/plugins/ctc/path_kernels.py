@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compilation import compiled_as_written
-from .paths import LEAST, UNREACHABLE
+from ..fast_cpu.compilation import compiled_as_written
+from . import path_rules
+
+UNREACHABLE, LEAST = np.float32(path_rules.UNREACHABLE), np.float32(path_rules.LEAST)
 
 
 @compiled_as_written  # of two paths that are nearly equal, Paddle's operators must choose the same one

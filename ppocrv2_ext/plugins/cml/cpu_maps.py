@@ -1,4 +1,4 @@
-"""The losses of :mod:`ppocrv2_ext.plugins.cml.maps` on a CPU, each in one or two passes over memory.
+"""The losses of :mod:`~.maps` on a CPU, each in one or two passes over memory.
 
 Each function takes and returns what the one of the same name there does, to rounding.
 Shape legend: B batch, H height, W width.
@@ -16,13 +16,10 @@ import paddle
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from .memory import can_use, run_in_parts, view
+from ..fast_cpu.memory import can_use, run_in_parts, view
+from .epsilons import MIN_PROBABILITY
 
-# The smallest probability inside a logarithm: half the gap below 1 in float32. Of the numbers near 1 only 1 itself is
-# clamped. A sure mistake costs 17.3 nats and gets no gradient; its sigmoid would have none to pass on.
-MIN_PROBABILITY = 2.0**-25
 SMALLEST = np.float32(MIN_PROBABILITY)  # as the kernels take it
-STOCK_EPS = 1e-5  # PaddleOCR adds it inside and outside of the quotient: against 0 / 0 and against log 0
 
 
 def can_compare(prediction: Tensor, *targets: Tensor) -> bool:

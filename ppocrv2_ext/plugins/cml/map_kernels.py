@@ -10,11 +10,11 @@ import math
 
 import numpy as np
 
-from . import maps
-from .compilation import HALF, ONE, ZERO, compiled, inlined
+from ..fast_cpu.compilation import HALF, ONE, ZERO, compiled, inlined
+from . import epsilons
 
 TWO = np.float32(2)
-STOCK_EPS = np.float32(maps.STOCK_EPS)
+STOCK_EPS = np.float32(epsilons.STOCK_EPS)
 # The logarithm of Cephes for float32: the polynomial is of m - 1, where x = m 2^e and m is in [1/sqrt 2, sqrt 2).
 MANTISSA, ONE_BITS, EXPONENT_SHIFT, EXPONENT_BIAS = (np.int32(bits) for bits in (0x7FFFFF, 0x3F800000, 23, 127))
 # A bucket holds the float32 numbers that share their first 16 bits; those in [0, 1] fill so many.

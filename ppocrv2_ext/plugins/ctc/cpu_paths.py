@@ -7,26 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .memory import has_numba, run_in_parts
-
-# Logarithms of probabilities, for the compiled search and for that of NumPy.
-UNREACHABLE = np.float32(-1e30)  # of a path that there is not
-LEAST = np.float32(-1e9)  # of a class: a probability may be 0, its log -inf
-
-
-def can_skip_blanks(states: np.ndarray) -> np.ndarray:
-    """(B, S) booleans: a path may come to the state from two before it, over the blank between different characters.
-
-    Args:
-        states: (B, S) classes.
-    """
-    can_skip = np.zeros(states.shape, bool)
-    can_skip[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
-    return can_skip
+from ..fast_cpu.memory import has_numba, run_in_parts
+from .path_rules import LEAST, UNREACHABLE, can_skip_blanks
 
 
 def trace_paths(log_probs: np.ndarray, states: np.ndarray, lengths: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """The classes of the frames on the best path, (B, T), as :mod:`~ppocrv2_ext.plugins.ctc.alignment` finds them.
+    """The classes of the frames on the best path, (B, T), as :mod:`~.alignment` finds them.
 
     Args:
         log_probs: (B, T, C), float32.

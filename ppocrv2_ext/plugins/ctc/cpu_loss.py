@@ -11,8 +11,8 @@ import paddle
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-from .memory import run_in_parts, view
-from .paths import can_skip_blanks
+from ..fast_cpu.memory import run_in_parts, view
+from .path_rules import can_skip_blanks
 
 
 class _CTC(PyLayer):
