@@ -231,7 +231,7 @@ def check(
     It exits with 1 if a training would leave samples out of what it learns or evaluates, keep doubtful ones, or have no
     text to learn or to evaluate.
     """
-    sys.exit(commands.data.check(name, overrides, directory, report_file, fix_folder))
+    sys.exit(commands.check.check(name, overrides, directory, report_file, fix_folder))
 
 
 @main.command(cls=ConfigCommand, short_help="Draw training samples as the network gets them.")
@@ -250,7 +250,7 @@ def preview(
     name: str, overrides: tuple[str, ...], directory: str | None, count: int, seed: int | None, output: str
 ) -> None:
     """Draw training samples as the network gets them, and print what each transform costs."""
-    commands.data.preview(name, output, overrides, directory, count, seed)
+    commands.preview.preview(name, output, overrides, directory, count, seed)
 
 
 @main.command(cls=ConfigCommand, short_help="Write the class means of a trained recognizer, for Head.centers.")
@@ -301,7 +301,7 @@ def evaluate(name: str, overrides: tuple[str, ...], directory: str | None) -> No
 
     -o Global.pretrained_model=PATH names its weights.
     """
-    commands.train.evaluate(name, overrides, directory)
+    commands.evaluate.evaluate(name, overrides, directory)
 
 
 @main.command(cls=ConfigCommand, short_help="Export an inference model, and ONNX.")

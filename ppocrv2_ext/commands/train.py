@@ -1,4 +1,4 @@
-"""`train` and `eval`: PaddleOCR's own loops on a checked config."""
+"""`train`: PaddleOCR's own training of a checked config."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import contextlib
 import functools
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -26,7 +25,6 @@ from ..files import printable
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 from .terminal import warn
-from .weights_sources import warn_of_weights
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -59,65 +57,100 @@ def train(name: str, overrides: Sequence[str] = (), directory: str | None = None
         sys.exit(128 + signals.number)
 
 
+class Training(NamedTuple):
+    """A training that can start: its config and its data are checked, and its output folder is locked."""
+
+    host: Host
+    config: dict  # without the samples that are broken
+    folder: Path
+    title: str
+    warnings: list[str]  # what the readers of its report should know
+    remarks: list[str]  # what the log says after each evaluation
+    reminder: str | None  # what is said again before the first step
+    earlier: set[str | None]  # trainings whose checkpoints are in the folder
+
+
 def _train(
+    name: str, overrides: Sequence[str], directory: str | None, resume: str | None, signals: interrupts.Interrupts
+) -> None:
+    with contextlib.ExitStack() as locks:
+        training = _prepare_training(name, overrides, directory, resume, signals, locks)
+        if training:
+            _run_training(training, signals)
+
+
+def _prepare_training(
     name: str,
     overrides: Sequence[str],
     directory: str | None,
     resume: str | None,
     signals: interrupts.Interrupts,
-) -> None:
+    locks: contextlib.ExitStack,
+) -> Training | None:
+    """Check all that a training needs, and lock and fill its output folder; None if it is finished already."""
     rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
     origin, changes = resuming.read_origin(name, resume)
-    with contextlib.ExitStack() as locks:
+    if resume:
+        resuming.require_folder(resume)
+        resuming.lock(resume, rank, locks)
+        overrides = [*node.run_once(resume, "resume", lambda: resuming.list_overrides(resume), locks), *overrides]
+    host, given = prepare_config(name, overrides, directory)
+    signals.install()  # again: Paddle is imported now
+    if resume and resuming.is_finished(given, rank):
+        return None
+    written = _require_all(given, ranks)
+    if rank == 0:
+        locks.enter_context(folder_lock.removing_if_empty(given["Global"]["save_model_dir"]))
+    folder = requirements.require_output_folder(given["Global"]["save_model_dir"])
+    if not (resume and folder.samefile(resume)):
+        resuming.lock(folder, rank, locks)
+    drop = functools.partial(drop_broken_samples, host, given, ("Train", "Eval"), folder / "labels")
+    config, counts, remarks = node.run_once(folder, "check", drop, locks)
+    requirements.require_batches(given, counts, ranks)
+    parts = list_parts(given, counts)
+    checkpoint = config["Global"].get("checkpoints")
+    earlier = resuming.list_earlier(folder, checkpoint)
+    reminder = None
+    if rank == 0:
         if resume:
-            resuming.require_folder(resume)
-            resuming.lock(resume, rank, locks)
-            overrides = [*node.run_once(resume, "resume", lambda: resuming.list_overrides(resume), locks), *overrides]
-        host, config = prepare_config(name, overrides, directory)
-        signals.install()  # again: Paddle is imported now
-        from ..host.networks import save_load
+            resuming.require_state(config, Path(resume))
+        reminder = resuming.warn_of_earlier(folder, checkpoint)
+        _advise_numba(config)
+        for sentence in parts:
+            warn(sentence)
+        _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
+    warnings = [*describe_lines_left_out(written, counts), *parts]
+    return Training(host, config, folder, origin, warnings, remarks, reminder, earlier)
 
-        if resume and resuming.is_finished(config, rank):
-            return
-        requirements.require_data(config, ("Train", "Eval"))
-        # Dropping samples only lowers the count: too few lines are refused before a folder is made and all is read.
-        written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
-        requirements.require_batches(config, written, ranks)
-        requirements.require_numpy(config)
-        requirements.require_weights(config, training=True)
-        save_load.require_same_dictionary(config)
-        requirements.require_centers(config)
-        if rank == 0:
-            locks.enter_context(folder_lock.removing_if_empty(config["Global"]["save_model_dir"]))
-        folder = requirements.require_output_folder(config["Global"]["save_model_dir"])
-        if not (resume and folder.samefile(resume)):
-            resuming.lock(folder, rank, locks)
-        drop = functools.partial(drop_broken_samples, host, config, ("Train", "Eval"), folder / "labels")
-        given = config
-        config, counts, remarks = node.run_once(folder, "check", drop, locks)
-        requirements.require_batches(given, counts, ranks)
-        parts = list_parts(given, counts)
-        checkpoint = config["Global"].get("checkpoints")
-        earlier = resuming.list_earlier(folder, checkpoint)
-        reminder = None
-        if rank == 0:
-            if resume:
-                resuming.require_state(config, Path(resume))
-            reminder = resuming.warn_of_earlier(folder, checkpoint)
-            _advise_numba(config)
-            for sentence in parts:
-                warn(sentence)
-            _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
-        try:
-            left_out = describe_lines_left_out(written, counts)
-            with _report(origin, host, [*left_out, *parts], remarks, reminder):
-                run_host_script(host, "tools/train.py", without_start(config) if checkpoint else config)
-        except FloatingPointError as error:
-            raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
-        except interrupts.Interrupted:
-            signals.report = "the last step was not finished"
-        if signals.report:
-            signals.report += f"; {resuming.describe_checkpoint(folder, earlier)}"
+
+def _require_all(config: dict, ranks: int) -> dict[str, list[int] | None]:
+    """Refuse a config that lacks something; {section: numbers of lines in its label files} of its data."""
+    from ..host.networks import save_load
+
+    requirements.require_data(config, ("Train", "Eval"))
+    # Dropping samples only lowers the count: too few lines are refused before a folder is made and all is read.
+    written = {mode: count_samples(config, mode) for mode in ("Train", "Eval")}
+    requirements.require_batches(config, written, ranks)
+    requirements.require_numpy(config)
+    requirements.require_weights(config, training=True)
+    save_load.require_same_dictionary(config)
+    requirements.require_centers(config)
+    return written
+
+
+def _run_training(training: Training, signals: interrupts.Interrupts) -> None:
+    """Train. If a signal ends it, ``signals.report`` says what is kept."""
+    config, folder, earlier = training.config, training.folder, training.earlier
+    config = without_start(config) if config["Global"].get("checkpoints") else config
+    try:
+        with _report(training.title, training.host, training.warnings, training.remarks, training.reminder):
+            run_host_script(training.host, "tools/train.py", config)
+    except FloatingPointError as error:
+        raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
+    except interrupts.Interrupted:
+        signals.report = "the last step was not finished"
+    if signals.report:
+        signals.report += f"; {resuming.describe_checkpoint(folder, earlier)}"
 
 
 def _advise_numba(config: dict) -> None:
@@ -172,25 +205,3 @@ def _record(config: dict, folder: Path, source: str, host: Host) -> None:
     versions = f"ppocrv2-ext {__version__} on PaddleOCR {host.kind} {host.version}"
     yaml_files.write(anew, folder / "resolved.yml", f"{versions}\n{printable(source)}")
     add_log_file(folder / "train.log")
-
-
-def evaluate(name: str, overrides: Sequence[str] = (), directory: str | None = None) -> None:
-    """Evaluate with PaddleOCR's ``tools/eval.py``, which logs the metrics.
-
-    Args:
-        name, overrides, directory: as :func:`.prepare.prepare_config` takes them.
-    Raises:
-        UserError: the config names no weights, or something else that the evaluation needs is missing.
-    """
-    host, config = prepare_config(name, overrides, directory, "eval")
-    requirements.require_data(config, ("Eval",))
-    config = requirements.require_trained_network(config)
-    warn_of_weights(name, overrides, config)
-    with tempfile.TemporaryDirectory() as folder:
-        clean, counts, remarks = drop_broken_samples(host, config, ("Eval",), folder)
-        requirements.require_batches(config, counts)
-        for sentence in list_parts(config, counts):
-            warn(sentence)
-        run_host_script(host, "tools/eval.py", clean)
-    for remark in remarks:
-        warn(remark)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from ppocrv2_ext import config, interrupts
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import train
+from ppocrv2_ext.commands import evaluate, train
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -346,7 +346,7 @@ def test_a_script_finds_its_arguments_in_argv_which_is_then_as_before(run, tmp_p
 def test_overrides_of_several_o_are_applied_in_the_order_given():
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "evaluate", lambda name, overrides, directory: seen.extend(overrides))
+        patch.setattr(evaluate, "evaluate", lambda name, overrides, directory: seen.extend(overrides))
         done = CliRunner().invoke(main, ["eval", "-c", "x", "-o", "a=1", "b=2", "-o", "a=3", "--paddleocr", "D"])
     assert done.exit_code == 0, done.output
     assert seen == ["a=1", "b=2", "a=3"]
