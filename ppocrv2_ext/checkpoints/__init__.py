@@ -5,7 +5,6 @@
   ``pickles``, which runs nothing that a file names.
 - ``records``: what a checkpoint says of itself: where its training was, and whether its files are as they were saved.
 - ``sets``: saves the files of a checkpoint all together or not at all, and finds the one to go on from.
-- ``folder_lock``: one training, or one export, at a time in a folder.
 - ``loading``: loads weights into a network, and reports which of its parameters the file holds.
 - ``multi_head``, ``norm_merging``: give the tensors of a file the names and the form that a network has.
 - ``character_rows``: moves the rows of a recognizer's last layer when its dictionary changes.

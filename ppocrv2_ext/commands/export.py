@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from ..checkpoints.folder_lock import removing_if_empty
 from ..config import networks, yaml_files
 from ..data.transforms import list_originals, prepares_labels
 from ..errors import UserError
+from ..folder_lock import removing_if_empty
 from . import requirements
 from .prepare import prepare_config, run_host_script
 from .weights_sources import warn_of_weights

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from ..checkpoints import folder_lock, records, sets, states
+from .. import folder_lock
+from ..checkpoints import records, sets, states
 from ..checkpoints.paths import SUFFIX, with_suffix, without_suffix
 from ..config import yaml_files
 from ..errors import UserError

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from .. import __version__, interrupts
-from ..checkpoints import folder_lock
+from .. import __version__, folder_lock, interrupts
 from ..config import yaml_files
 from ..config.networks import without_start
 from ..data.batches import list_parts

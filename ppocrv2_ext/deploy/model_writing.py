@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from ..checkpoints import folder_lock
+from .. import folder_lock
 from ..errors import UserError
 from ..files import PathLike, find_obstacle, synchronize
 from .engine import load_paddle_engine

@@ -102,7 +102,7 @@ def test_an_average_on_a_full_disk_is_refused_and_leaves_the_old_one(folder, suf
 
 HOLD = """
 import sys
-from ppocrv2_ext.checkpoints import folder_lock
+from ppocrv2_ext import folder_lock
 from ppocrv2_ext.deploy.model_writing import LOCK
 
 with folder_lock.hold("exported", LOCK):

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from ..errors import UserError
-from ..files import PathLike
+from .errors import UserError
+from .files import PathLike
 
 try:
     import fcntl

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from ppocrv2_ext.checkpoints.folder_lock import hold, removing_if_empty
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.folder_lock import hold, removing_if_empty
 
-HOLD = "import sys, os; from ppocrv2_ext.checkpoints.folder_lock import hold\nwith hold(sys.argv[1]): {}"
+HOLD = "import sys, os; from ppocrv2_ext.folder_lock import hold\nwith hold(sys.argv[1]): {}"
 
 
 def in_another_process(action, folder):
