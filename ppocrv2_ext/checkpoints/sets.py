@@ -4,12 +4,9 @@ A checkpoint is ``latest.pdparams``, ``.pdopt``, ``.states``, with an average of
 recognizer also ``.dict.txt``, and ``latest.resume``. The first four have PaddleOCR's names, and PaddleOCR can read
 them. ``.dict.txt`` is a copy of the dictionary that the classes were trained with. :mod:`.records` has ``.resume``.
 
-Files are written in three steps, and a process may be killed in any of them:
-
-1. ``.saving-latest`` is a folder with the new files. It is removed if the training does not come to step 2.
-2. It is renamed to ``.whole-latest``. From here on the new checkpoint counts.
-3. Its files take the places of the old ones. Old ones that have no successor are removed, such as a ``.pdema`` where
-   the new checkpoint holds no average. :func:`tidy` does so if the training did not.
+They are written in the three steps of :mod:`~ppocrv2_ext.staged_folders`, with ``.saving-latest`` as the part and
+``.whole-latest`` as the whole. In step 3, old files that have no successor are removed, such as a ``.pdema`` where the
+new checkpoint holds no average. :func:`tidy` finishes what a killed training has begun.
 
 No Paddle is needed here.
 """
@@ -23,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..files import PathLike, synchronize
+from ..files import PathLike
+from ..staged_folders import list_files, move_files, remove_links, staging
 from . import records
 from .paths import DICTIONARY_SUFFIX, SUFFIX
 
@@ -42,26 +40,16 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
         UserError: the disk is full or the folder is gone. What was in ``folder`` is as it was.
     """
     folder = Path(folder)
-    part, whole = folder / f"{PART}{prefix}", folder / f"{WHOLE}{prefix}"
     try:
-        shutil.rmtree(part, ignore_errors=True)
         with contextlib.suppress(FileExistsError):
             folder.mkdir()  # not its parents: a folder that is gone does not come again on another disk
-        part.mkdir()
-        yield part
-        records.write(part, prefix, record)
-        _synchronize(part)
-        if whole.exists():
-            _move(whole, folder)
-        part.rename(whole)
-        synchronize(folder)
-        _move(whole, folder)
+        with staging(folder / f"{PART}{prefix}", folder / f"{WHOLE}{prefix}", _move) as part:
+            yield part
+            records.write(part, prefix, record)
     except OSError as error:
         raise UserError(
             f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder, record)}."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _advise(folder: Path, record: Mapping[str, Any]) -> str:
@@ -90,9 +78,7 @@ def tidy(folder: PathLike) -> None:
         UserError: the folder cannot be written to.
     """
     try:
-        for link in (path for path in Path(folder).glob(".*") if path.name.startswith((PART, WHOLE))):
-            if link.is_symlink():  # no training makes one, and what it names is somebody else's
-                link.unlink()
+        remove_links(path for path in Path(folder).glob(".*") if path.name.startswith((PART, WHOLE)))
         for whole in Path(folder).glob(f"{WHOLE}*"):
             _move(whole, Path(folder))
         for part in Path(folder).glob(f"{PART}*"):
@@ -170,19 +156,12 @@ def _age(checkpoint: Path) -> float:
     return -Path(f"{checkpoint}{SUFFIX}").stat().st_mtime * 1e-12  # after those with a record
 
 
-def _list_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
 def _move(whole: Path, folder: Path) -> None:
     """Let the files of a whole checkpoint take their places. It can be done again after it was cut short."""
     _remove_without_successor(whole, folder)
     # The record goes last: as long as it is in `whole`, so is the checkpoint.
-    for path in sorted(_list_files(whole), key=lambda path: (path.suffix == records.RECORD_SUFFIX, path)):
-        target = folder / path.relative_to(whole)
-        target.parent.mkdir(exist_ok=True)
-        path.replace(target)
-        synchronize(target.parent)
+    files = sorted(list_files(whole), key=lambda path: (path.suffix == records.RECORD_SUFFIX, path))
+    move_files(files, whole, folder)
     shutil.rmtree(whole)
 
 
@@ -199,9 +178,3 @@ def _remove_without_successor(whole: Path, folder: Path) -> None:
             if f"{stem}{suffix}" not in names:
                 with contextlib.suppress(FileNotFoundError):
                     (folder / f"{stem}{suffix}").unlink()
-
-
-def _synchronize(folder: Path) -> None:
-    files = _list_files(folder)
-    for path in [*files, *{folder, *(each.parent for each in files)}]:
-        synchronize(path)
