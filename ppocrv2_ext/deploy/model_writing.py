@@ -1,10 +1,7 @@
 """The model in a folder, written as a whole: a reader finds the old one, the new one or none, and never a mixture.
 
-Files are written in three steps, as those of a checkpoint, and a process may be killed in any of them:
-
-1. ``.exporting`` is a folder with the new files. It is removed if they do not come to step 2.
-2. It is renamed to ``.exported``. From here on the new model counts.
-3. Its files take the places of the old ones. The next writer does so if this one did not.
+Its files are written in the three steps of :mod:`~ppocrv2_ext.staged_folders`, with ``.exporting`` as the part and
+``.exported`` as the whole.
 
 In step 3 the old programs and ONNX files go first, so that the folder holds no model. The new ones come last, the ONNX
 file after the program, because readers take it first. Other files in the folder stay.
@@ -23,6 +20,7 @@ import click
 from .. import folder_lock
 from ..errors import UserError
 from ..files import PathLike, find_obstacle, synchronize
+from ..staged_folders import list_files, move_files, remove_links, staging
 from .engine import load_paddle_engine
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
 from .places import has_file
@@ -49,18 +47,10 @@ def writing_model(folder: PathLike) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with folder_lock.hold(folder, LOCK, "writes a model into it; wait for it, or name another folder", keep=False):
-            try:
-                _tidy(folder)
-                part.mkdir()
+            _tidy(folder)
+            with staging(part, whole, _move):
                 yield part
                 _refuse_obstacles(part, folder)
-                for path in (*part.rglob("*"), part):
-                    synchronize(path)
-                part.rename(whole)
-                synchronize(folder)
-                _move(whole, folder)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise UserError(
             f"cannot write the model to {folder}: {error.strerror or error}; make room, or name another folder."
@@ -145,16 +135,14 @@ def _read_number(content: bytes, place: int) -> tuple[int, int]:
 
 def _tidy(folder: Path) -> None:
     """Finish what a process that was killed has begun: a whole model takes its place, a part is removed."""
-    for path in (folder / PART, folder / WHOLE):
-        if path.is_symlink():  # no export makes one, and what it names is somebody else's
-            path.unlink()
+    remove_links((folder / PART, folder / WHOLE))
     shutil.rmtree(folder / PART, ignore_errors=True)
     if (folder / WHOLE).is_dir():
         _move(folder / WHOLE, folder)
 
 
 def _refuse_obstacles(source: Path, folder: Path) -> None:
-    for path in _list_files(source):
+    for path in list_files(source):
         target = folder / path.relative_to(source)
         obstacle = find_obstacle(target, devices=False)
         if obstacle:
@@ -163,7 +151,7 @@ def _refuse_obstacles(source: Path, folder: Path) -> None:
 
 def _move(whole: Path, folder: Path) -> None:
     """Let the files of a whole model take their places. It can be done again after it was cut short."""
-    files = _list_files(whole)
+    files = list_files(whole)
     for place in sorted({path.parent for path in files}):
         names = [path.name for path in files if path.parent == place]
         target = folder / place.relative_to(whole)
@@ -176,11 +164,6 @@ def _move(whole: Path, folder: Path) -> None:
                     if mark not in names:
                         click.echo(f"Removed {target / mark}, which held the model of an earlier export.")
             synchronize(target)
-        for name in sorted(names, key=lambda name: (MARKS.index(name) + 1 if name in MARKS else 0, name)):
-            (place / name).replace(target / name)
-            synchronize(target)
+        order = sorted(names, key=lambda name: (MARKS.index(name) + 1 if name in MARKS else 0, name))
+        move_files((place / name for name in order), whole, folder)
     shutil.rmtree(whole)
-
-
-def _list_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

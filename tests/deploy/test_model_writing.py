@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import paddle
 import pytest
 
+from ppocrv2_ext import staged_folders
 from ppocrv2_ext.deploy import model_folder, model_writing
 from ppocrv2_ext.deploy.model_writing import require_whole_model, writing_model
 from ppocrv2_ext.errors import UserError
@@ -34,7 +36,7 @@ class Killed(BaseException):
 @pytest.fixture
 def killed_at(monkeypatch):
     """Let the process be killed when it changes the name of a file for the n-th time, and with it what would tidy."""
-    replace, remove = Path.replace, model_writing.shutil.rmtree
+    replace, remove = Path.replace, shutil.rmtree
 
     def arrange(n):
         calls = []
@@ -46,11 +48,11 @@ def killed_at(monkeypatch):
             return replace(self, target)
 
         monkeypatch.setattr(Path, "replace", stop)
-        monkeypatch.setattr(model_writing.shutil, "rmtree", lambda *_, **__: None)
+        monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
 
     def revive():
         monkeypatch.setattr(Path, "replace", replace)
-        monkeypatch.setattr(model_writing.shutil, "rmtree", remove)
+        monkeypatch.setattr(shutil, "rmtree", remove)
 
     return arrange, revive
 
@@ -153,7 +155,7 @@ def test_a_disk_that_is_found_full_at_the_end_leaves_the_old_model(tmp_path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     write(tmp_path, "old")
-    monkeypatch.setattr(model_writing, "synchronize", fail)
+    monkeypatch.setattr(staged_folders, "synchronize", fail)
     with pytest.raises(UserError, match="No space left on device; make room, or name"), writing_model(tmp_path) as part:
         write(part, "new")
     assert read(tmp_path) == dict.fromkeys(FILES, "old")
