@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 import click
 import cv2
 import numpy as np
-from experiments.folders import fill_folder
 
 from ppocrv2_ext.data.label_files import NO_SAMPLE, Entry, read_entries
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
@@ -33,6 +32,7 @@ from ppocrv2_ext.deploy.labelled import require_pictures
 from ppocrv2_ext.deploy.lines import cut_line
 from ppocrv2_ext.deploy.pictures import explain, open_image
 from ppocrv2_ext.errors import UserError, shorten
+from ppocrv2_ext.staged_folders import fill_folder
 
 LABELS = "labels.txt"
 ONE_LINE = str.maketrans("\t\r\n", "   ")  # a label file has a line for each image, and a tab before its label

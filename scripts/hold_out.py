@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from experiments.folders import write_new
 
 from ppocrv2_ext.data.advice import advise_tabs
 from ppocrv2_ext.data.label_files import list_images, read_entries
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.staged_folders import write_new
 
 NAMES = ("train.txt", "val.txt")
 

@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 
 import click
-from experiments.folders import fill_folder
 from experiments.synthetic.lines import PALETTES, render_words
 from experiments.synthetic.typefaces import FONTS
 from experiments.synthetic.words import ALPHABETS
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.staged_folders import fill_folder
 
 COUNT = click.IntRange(1, 1_000_000)
 

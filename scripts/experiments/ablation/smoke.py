@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from ppocrv2_ext.config.networks import networks
-
-from ..folders import write_new
+from ppocrv2_ext.staged_folders import write_new
 
 FOLDER = "smoke_data"  # of the drawn images, in that of the ablation
 STEPS, BATCH = 2, 2

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from experiments.folders import fill_folder
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.staged_folders import fill_folder
 
 
 def fill(folder, error=None):
