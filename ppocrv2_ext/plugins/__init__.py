@@ -8,8 +8,8 @@
 - ``center_loss/``: CTC with center loss, and the head that holds the centers
 - ``ctc/``: CTC losses, and the alignment of a label with the frames of its line
 - ``direction/``: a classifier that says which way up a line of text is
-- ``detection_samples/``: crops and windows of scenes with their maps, faster than PaddleOCR makes them
-- ``window``: training windows for detection, at the scale of evaluation
+- ``detection_samples/``: crops and windows of scenes with their maps, faster than PaddleOCR makes them, at the scale of
+  evaluation
 - ``distillation``: several networks in one model, some of them frozen
 - ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
 - ``restored_norm``: BatchNorm put back into a network whose published file has it merged
@@ -23,12 +23,12 @@ Nothing here knows PaddleOCR. :mod:`ppocrv2_ext.host` puts the components where 
 # Python's zlib has to be loaded before Paddle 2.6, which brings another one: pyclipper cannot be imported after that.
 import zlib  # noqa: F401  isort: skip
 
-from . import lcnet, window  # noqa: F401
+from . import lcnet  # noqa: F401
 from .center_loss import head, loss  # noqa: F401
 from .cml import loss as cml_loss  # noqa: F401
 from .copy_paste import transform  # noqa: F401
 from .ctc import losses  # noqa: F401
-from .detection_samples import border_map, normalise, scene_crop, scene_window, shrink_map  # noqa: F401
+from .detection_samples import border_map, normalise, scene_crop, scene_window, shrink_map, text_window, visible_text  # noqa: F401
 from .direction import classifier, span, turning  # noqa: F401
 from .recognition_samples import augment, encode, resize  # noqa: F401
 from .udml import loss as udml_loss  # noqa: F401

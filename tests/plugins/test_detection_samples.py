@@ -254,7 +254,8 @@ def test_samples_have_paddleocrs_distribution_of_boxes_scales_angles_and_brightn
 
 
 def test_windows_have_the_distribution_of_paddleocrs_maps_that_are_cut(stock):
-    from ppocrv2_ext.plugins.window import KeepVisibleText, RandomTextWindow
+    from ppocrv2_ext.plugins.detection_samples.text_window import RandomTextWindow
+    from ppocrv2_ext.plugins.detection_samples.visible_text import KeepVisibleText
 
     ours = RandomSceneWindow([96, 128], DRAWN, seed=1)
     steps = [stock.IaaAugment(DRAWN), KeepVisibleText(), stock.MakeBorderMap(), stock.MakeShrinkMap()]

@@ -19,7 +19,8 @@ from ppocrv2_ext.plugins.detection_samples.border_map import (
 )
 from ppocrv2_ext.plugins.detection_samples.outlines import Frame
 from ppocrv2_ext.plugins.detection_samples.shrink_map import TextShrinkMap
-from ppocrv2_ext.plugins.window import are_visible, cut
+from ppocrv2_ext.plugins.detection_samples.visible_text import are_visible
+from ppocrv2_ext.plugins.detection_samples.window import cut
 
 RECTANGLE = np.array([[[20, 30], [60, 30], [60, 50], [20, 50]]], float)
 

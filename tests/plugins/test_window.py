@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from ppocrv2_ext.data.sample_keys import DB_MAPS
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.plugins.window import KeepVisibleText, RandomTextWindow, choose_corner, cut
+from ppocrv2_ext.plugins.detection_samples.text_window import RandomTextWindow
+from ppocrv2_ext.plugins.detection_samples.visible_text import KeepVisibleText
+from ppocrv2_ext.plugins.detection_samples.window import choose_corner, cut
 
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], dtype=np.float32)
 

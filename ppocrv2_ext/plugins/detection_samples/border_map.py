@@ -16,8 +16,8 @@ from ...registry import TRANSFORMS
 from ..compact import Compact, Widen, widen_mask
 from ..fast_cpu.memory import has_numba
 from ..polygons import areas, next_points, perimeters
-from ..window import pad
 from .outlines import Frame, fill, frame_of, offset, read_outlines
+from .window import pad
 
 LARGE = 4096  # pixels of a box from which on an outline is drawn by itself
 MOST_TOGETHER = 64  # outlines drawn at once

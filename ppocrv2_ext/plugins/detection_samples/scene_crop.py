@@ -10,11 +10,12 @@ import numpy as np
 from ...arguments import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, read_size, select_text
 from .crop import choose_crop
 from .outlines import read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, scale_by, shift_by
+from .visible_text import are_visible, select_text
 from .warp import warp
+from .window import read_size
 
 
 @TRANSFORMS.register

@@ -10,11 +10,12 @@ import numpy as np
 from ...arguments import non_negative, number
 from ...registry import TRANSFORMS
 from ..draws import Draws
-from ..window import are_visible, choose_corner, read_size, select_text
 from .outlines import Frame, read_outlines
 from .pose import choose_steps, map_points, place, read_augmenters, shift_by
 from .shrink_map import are_too_small, clip_outlines
+from .visible_text import are_visible, select_text
 from .warp import warp
+from .window import choose_corner, read_size
 
 
 @TRANSFORMS.register

@@ -13,8 +13,8 @@ from ...arguments import non_negative, number
 from ...registry import TRANSFORMS
 from ..compact import Compact, Widen, widen_mask
 from ..polygons import areas, perimeters, signed_areas
-from ..window import pad
 from .outlines import Frame, fill, frame_of, offset, read_outlines
+from .window import pad
 
 
 def clip_outlines(outlines: np.ndarray, frame: Frame) -> np.ndarray:

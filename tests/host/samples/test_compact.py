@@ -9,7 +9,8 @@ from ppocrv2_ext.host.samples.loader import Loader
 from ppocrv2_ext.plugins.detection_samples.border_map import TextBorderMap
 from ppocrv2_ext.plugins.detection_samples.normalise import NormalizeToCHW
 from ppocrv2_ext.plugins.detection_samples.shrink_map import TextShrinkMap
-from ppocrv2_ext.plugins.window import KeepVisibleText, RandomTextWindow
+from ppocrv2_ext.plugins.detection_samples.text_window import RandomTextWindow
+from ppocrv2_ext.plugins.detection_samples.visible_text import KeepVisibleText
 
 KEYS = ["image", "threshold_map", "threshold_mask", "shrink_map", "shrink_mask"]
 SIDE = 64
