@@ -23,9 +23,9 @@ import click
 import cv2
 import numpy as np
 
+from ppocrv2_ext.data.box_checks import check_polygon
 from ppocrv2_ext.data.label_files import NO_SAMPLE, Entry, read_entries
 from ppocrv2_ext.data.labels import IGNORED_TEXTS
-from ppocrv2_ext.data.polygons import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
 from ppocrv2_ext.deploy.detect import order_corners
 from ppocrv2_ext.deploy.labelled import require_pictures

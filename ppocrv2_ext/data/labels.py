@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ..errors import shorten, summarise
-from .polygons import are_finite, check_polygon, read_corners
+from .box_checks import are_finite, check_polygon, read_corners
 from .reasons import REASONS
 
 LONGEST_SHAPE = 50  # a scene may be this many times as long as wide

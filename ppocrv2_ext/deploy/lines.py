@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
+from ..data.large_pictures import MOST_WARPED, cut_surroundings
 from ..data.line_pixels import resize_line
 from ..errors import UserError
 from .decoding import decode
@@ -28,7 +29,6 @@ TURN_SCORE = 0.9  # the least probability of the class "180" for which a line is
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.
 EMPTY_END = 64
 LEAST_ALONE = 2048  # pixels; a line that is read at more takes memory enough to run alone
-MOST_WARPED = 32_766  # pixels of a side that OpenCV 4 warps
 MARGIN = 4  # pixels around a box; a cubic warp looks two pixels further
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
 DIRECTIONS = ("0", "180")  # degrees: what the classes of a classifier are called in labels
@@ -69,24 +69,13 @@ def cut_line(image: np.ndarray, box: np.ndarray) -> np.ndarray:
         box: (4, 2) float32, clockwise from the upper left corner.
     """
     if max(image.shape[:2]) > MOST_WARPED:
-        image, box = _cut_surroundings(image, box)
+        image, corner, scale = cut_surroundings(image, box.astype(np.float64), MARGIN)
+        box = ((box - corner) * scale).astype(np.float32)
     width, height = measure_box(box)
     target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     warp = cv2.getPerspectiveTransform(np.ascontiguousarray(box, np.float32), target)
     line = cv2.warpPerspective(image, warp, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
     return np.ascontiguousarray(np.rot90(line)) if is_upright(box) else line
-
-
-def _cut_surroundings(image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a picture that a box lies in, at most MOST_WARPED pixels on each side, and the box in it."""
-    size = np.array(image.shape[1::-1])
-    low = np.clip(np.floor(box.min(0)).astype(int) - MARGIN, 0, size - 1)
-    high = np.clip(np.ceil(box.max(0)).astype(int) + MARGIN + 1, low + 1, size)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    new_size = np.minimum(high - low, MOST_WARPED)
-    if (new_size < high - low).any():
-        part = cv2.resize(part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA)
-    return part, ((box - low) * (new_size / (high - low))).astype(np.float32)
 
 
 def begin_at_text(box: np.ndarray, turned: bool) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..data.polygons import are_finite
+from ..data.box_checks import are_finite
 from ..errors import UserError, shorten
 from ..packages import find_version
 from .model_folder import read_model_name

@@ -14,8 +14,8 @@ from workers import load_two_epochs
 
 from ppocrv2_ext.plugins.copy_paste import pasting
 from ppocrv2_ext.plugins.copy_paste.pasting import Paste, Scene, choose, paste
-from ppocrv2_ext.plugins.copy_paste.polygons import areas
 from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste, read_scene
+from ppocrv2_ext.plugins.polygons import areas
 
 CASES = 600
 
@@ -274,7 +274,7 @@ def test_text_has_the_same_pixels_in_its_surroundings_as_in_the_whole_picture():
         target, other = random_sample(rng, "target"), random_sample(rng, "other")
         pastes = choose(rng, read_scene(target), read_scene(other), TextCopyPaste(**limits).settings)
         found = target["image"]
-        for part, one in (pasting.cut_surroundings(other["image"], one) for one in pastes):
+        for part, one in (pasting.cut_object(other["image"], one) for one in pastes):
             found = paste(found, part, [one])
             count += part.size < other["image"].size
         difference = np.abs(paste(target["image"], other["image"], pastes).astype(int) - found)
@@ -286,7 +286,7 @@ def test_text_has_the_same_pixels_in_its_surroundings_as_in_the_whole_picture():
 
 def test_an_ordinary_picture_is_warped_as_a_whole(monkeypatch):
     # Its pixels are then bit by bit what they were before larger pictures were cut.
-    monkeypatch.setattr(pasting, "cut_surroundings", None)
+    monkeypatch.setattr(pasting, "cut_object", None)
     longest = plain_image(20, 32_766, 255)
     assert paste(plain_image(), longest, [Paste(0, np.eye(2, 3), np.array(SQUARE))]).any()
 

@@ -6,8 +6,8 @@ import yaml
 from text_scenes import SQUARE, grid_of_boxes, plain_image, sample, with_other
 
 from ppocrv2_ext.plugins.copy_paste.pasting import Scene, choose
-from ppocrv2_ext.plugins.copy_paste.polygons import areas, short_sides
 from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste
+from ppocrv2_ext.plugins.polygons import areas, short_sides
 from ppocrv2_ext.registry import TRANSFORMS
 
 

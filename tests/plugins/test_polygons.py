@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from text_scenes import BAND, SQUARE
 
-from ppocrv2_ext.plugins.copy_paste.polygons import Obstacles, are_simple, areas, coverages, pad_polygons, short_sides
+from ppocrv2_ext.plugins.copy_paste.obstacles import Obstacles
+from ppocrv2_ext.plugins.polygons import are_simple, areas, coverages, pad_polygons, short_sides
 
 
 def test_area_and_height_match_values_by_hand():

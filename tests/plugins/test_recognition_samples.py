@@ -204,7 +204,7 @@ def test_opencv_interpolates_as_the_plain_formula_does():
 
 def test_a_picture_too_long_for_opencv_is_deformed_too():
     rng = np.random.default_rng(5)
-    image = rng.integers(0, 256, (20, deformations.LARGEST_REMAP + 10, 3), dtype=np.uint8)
+    image = rng.integers(0, 256, (20, deformations.MOST_WARPED + 10, 3), dtype=np.uint8)
     result = TextLineAugment(tia_prob=1, seed=0, **dict.fromkeys(CHANGES[1:], 0))({"image": image})["image"]
     assert result.shape == image.shape
     assert (result != image).any()

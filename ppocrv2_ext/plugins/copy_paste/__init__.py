@@ -6,5 +6,5 @@ the method is by Ghiasi et al., CVPR 2021.
 - ``transform``: the component TextCopyPaste
 - ``late``: pictures that are decoded and pasted into only where a crop shows them
 - ``pasting``: ``choose`` draws what is pasted where, ``paste`` applies it to the pixels
-- ``polygons``: plane geometry, and the search for a free place
+- ``obstacles``: the search for a free place
 """

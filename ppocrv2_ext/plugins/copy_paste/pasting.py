@@ -13,9 +13,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .polygons import Obstacles, are_simple, coverages, short_sides
-
-MOST_WARPED = 32_766  # pixels of a side that OpenCV 4 warps
+from ...data.large_pictures import MOST_WARPED, cut_surroundings
+from ..polygons import are_simple, coverages, short_sides
+from .obstacles import Obstacles
 
 
 class Scene(NamedTuple):
@@ -149,7 +149,7 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
         return image
     parts: Sequence[np.ndarray] = [other_image] * len(pastes)
     if max(other_image.shape[:2]) > MOST_WARPED:  # smaller ones are not cut: OpenCV 5 would round some pixels otherwise
-        parts, pastes = zip(*(cut_surroundings(other_image, one) for one in pastes))
+        parts, pastes = zip(*(cut_object(other_image, one) for one in pastes))
     polygons, matrices = (np.array([getattr(one, name) for one in pastes]) for name in ("polygon", "matrix"))
     corners = np.floor(polygons.min(axis=1))
     # A strong reduction would alias: sample more finely, then average.
@@ -172,10 +172,8 @@ def paste(image: np.ndarray, other_image: np.ndarray, pastes: Sequence[Paste]) -
     return image
 
 
-def cut_surroundings(image: np.ndarray, one: Paste) -> tuple[np.ndarray, Paste]:
-    """The part of a picture that an object lies in, and the object in it.
-
-    No side of the part is longer than MOST_WARPED. The part with a longer object is reduced to that.
+def cut_object(image: np.ndarray, one: Paste) -> tuple[np.ndarray, Paste]:
+    """The part of a picture that an object lies in, with no side longer than MOST_WARPED, and the object in it.
 
     Args:
         image: (H, W, 3), the picture that the object comes from. The part may be a view of it.
@@ -183,17 +181,9 @@ def cut_surroundings(image: np.ndarray, one: Paste) -> tuple[np.ndarray, Paste]:
     """
     linear, shift = one.matrix[:, :2], one.matrix[:, 2]
     inverse = np.linalg.inv(linear)
-    outline = (one.polygon - shift) @ inverse.T
     # A pasted pixel reaches less than two of its own sides beyond the outline, and its interpolation one pixel further.
     margin = 2 * np.abs(inverse).sum(axis=1) + 2
-    size = np.array(image.shape[1::-1])
-    low = np.clip(np.floor(outline.min(axis=0) - margin).astype(int), 0, size - 1)
-    high = np.clip(np.ceil(outline.max(axis=0) + margin).astype(int) + 1, low + 1, size)
-    part, old_size = image[low[1] : high[1], low[0] : high[0]], high - low
-    new_size = old_size
-    if old_size.max() > MOST_WARPED:
-        new_size = np.maximum(np.rint(old_size * (MOST_WARPED / old_size.max())), 1).astype(int)
-        part = cv2.resize(part, (int(new_size[0]), int(new_size[1])), interpolation=cv2.INTER_AREA)
-    step = old_size / new_size  # sides of a pixel of the part, in pixels of the picture
+    part, low, scale = cut_surroundings(image, (one.polygon - shift) @ inverse.T, margin)
+    step = 1 / scale  # sides of a pixel of the part, in pixels of the picture
     matrix = np.column_stack([linear * step, shift + linear @ (low + (step - 1) / 2)])
     return part, one._replace(matrix=matrix)

@@ -11,9 +11,9 @@ import numpy as np
 from ...arguments import number, whole_number
 from ...registry import TRANSFORMS
 from ..draws import Draws
+from ..polygons import pad_polygons
 from .late import PastedPicture
 from .pasting import Scene, Settings, choose
-from .polygons import pad_polygons
 
 
 @TRANSFORMS.register

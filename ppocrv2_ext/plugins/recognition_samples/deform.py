@@ -16,8 +16,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ...data.large_pictures import MOST_WARPED
+
 GRID = 100  # pixels
-LARGEST_REMAP = 32766  # pixels; OpenCV's remap takes no longer side
 
 
 class ControlPoints(NamedTuple):
@@ -86,7 +87,7 @@ def deform(image: np.ndarray, points: ControlPoints) -> np.ndarray:
     """
     height, width = image.shape[:2]
     x, y = find_sources(height, width, points)
-    interpolate = cv2_interpolate if max(height, width) <= LARGEST_REMAP else interpolate_plainly
+    interpolate = cv2_interpolate if max(height, width) <= MOST_WARPED else interpolate_plainly
     result = interpolate(image, x, y)
     return np.floor(result, out=result)
 
@@ -149,7 +150,7 @@ def cv2_interpolate(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarr
     """:func:`interpolate_plainly` by OpenCV. Up to OpenCV 4 the places are rounded to 1/32 of a pixel.
 
     Args:
-        image: no side longer than ``LARGEST_REMAP``.
+        image: no side longer than ``MOST_WARPED``.
     """
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 

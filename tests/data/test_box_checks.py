@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import Polygon, box
 
-from ppocrv2_ext.data import polygons
-from ppocrv2_ext.data.polygons import check_polygon
+from ppocrv2_ext.data import box_checks
+from ppocrv2_ext.data.box_checks import check_polygon
 from ppocrv2_ext.data.reasons import REASONS
 
 SIZE = (100, 60)
@@ -90,7 +90,7 @@ def test_a_box_that_passes_at_a_glance_passes_the_thorough_check(monkeypatch):
         (rng.uniform(0, 90, 2) + rng.choice([0.3, 1, 4]) * rng.normal(size=(4, 2)) + np.array(SQUARE) - 20).tolist()
         for _ in range(3000)
     ]
-    plain = [points for points in boxes if polygons._is_plain_quadrangle(points, SIZE)]
+    plain = [points for points in boxes if box_checks._is_plain_quadrangle(points, SIZE)]
     assert len(plain) > 500
-    monkeypatch.setattr(polygons, "_is_plain_quadrangle", lambda *_: False)
+    monkeypatch.setattr(box_checks, "_is_plain_quadrangle", lambda *_: False)
     assert all(check_polygon(points, SIZE) == (None, points) for points in plain)
