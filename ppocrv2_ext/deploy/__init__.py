@@ -1,7 +1,7 @@
 """Exported models, and reading pictures with them. PaddleOCR and a training config are not needed here.
 
 - ``model_folder``: the files of an exported model, and the description of its input. ``model_writing``: writes all of
-  them or none.
+  them or none. ``params_file``: whether the file of parameters is whole.
 - ``settings``: what that description says about each stage of reading.
 - ``models``: a model by its folder, or an official one: its kind, its path and its settings.
 - ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +22,11 @@ from ..files import PathLike, find_obstacle, synchronize
 from ..staged_folders import list_files, move_files, remove_links, staging
 from .engine import load_paddle_engine
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
+from .params_file import is_whole
 from .places import has_file
 
 PART, WHOLE, LOCK = ".exporting", ".exported", ".exporting.lock"
 MARKS = (*PROGRAMS, ONNX_FILE)  # without one of them a folder holds no model; in the order in which they are written
-# {number of a type in Paddle's VarType: bytes of a value}
-VALUE_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2, 23: 8, 24: 16}
 
 
 @contextlib.contextmanager
@@ -70,7 +68,7 @@ def require_whole_model(folder: PathLike) -> None:
     description = Path(folder) / "inference.yml"
     if not has_file(description):
         raise UserError(f"{description} was not written; {advice}.")
-    if not _is_whole(params):
+    if not is_whole(params):
         raise UserError(f"{params} was not written to its end; {advice}.")
     try:
         load_paddle_engine(folder)
@@ -78,59 +76,6 @@ def require_whole_model(folder: PathLike) -> None:
         raise UserError(
             f"the model that was written cannot be read; {advice}. Paddle says of {program}: {error}"
         ) from error
-
-
-def _is_whole(params: Path) -> bool:
-    """Whether a file of parameters ends where its last tensor does. Paddle itself reads zeros where values are missing.
-
-    Each tensor is: 4 bytes, the number of levels (8 bytes), for each level its size (8) and its content; 4 bytes, the
-    size of a description (4), the description; the values. A type that is not known here is taken for whole.
-    """
-    content = params.read_bytes()
-    place = 0
-    try:
-        while place < len(content):
-            (levels,) = struct.unpack_from("<Q", content, place + 4)
-            place += 12
-            for _ in range(levels):
-                place += 8 + struct.unpack_from("<Q", content, place)[0]
-            (size,) = struct.unpack_from("<i", content, place + 4)
-            kind, count = _read_description(content[place + 8 : place + 8 + size])
-            if kind not in VALUE_BYTES:
-                return True
-            place += 8 + size + count * VALUE_BYTES[kind]
-    except (struct.error, IndexError):
-        return False
-    return place == len(content) > 0
-
-
-def _read_description(content: bytes) -> tuple[int, int]:
-    """(the type, the number of values) of a tensor: the fields 1 and 2 of a protobuf message of whole numbers."""
-    kind, count, place = -1, 1, 0
-    while place < len(content):
-        key, place = _read_number(content, place)
-        value, place = _read_number(content, place)
-        if key == 8:  # field 1, one number
-            kind = value
-        elif key == 16:  # field 2, one of several numbers
-            count *= value
-        elif key == 18:  # field 2, all numbers together in so many bytes
-            end = place + value
-            while place < end:
-                value, place = _read_number(content, place)
-                count *= value
-    return kind, count
-
-
-def _read_number(content: bytes, place: int) -> tuple[int, int]:
-    """(a whole number of a protobuf message, where the next one begins): 7 bits in each byte, the lowest first."""
-    value = shift = 0
-    while True:
-        byte = content[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return value, place
 
 
 def _tidy(folder: Path) -> None:

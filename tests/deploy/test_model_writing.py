@@ -13,6 +13,7 @@ import pytest
 from ppocrv2_ext import staged_folders
 from ppocrv2_ext.deploy import model_folder, model_writing
 from ppocrv2_ext.deploy.model_writing import require_whole_model, writing_model
+from ppocrv2_ext.deploy.params_file import is_whole
 from ppocrv2_ext.errors import UserError
 
 EXPORTED = Path(__file__).resolve().parents[1] / "golden" / "exported"
@@ -174,7 +175,7 @@ class TestWholeModels:
         return tmp_path
 
     def test_a_whole_model_is_accepted(self, model):
-        assert model_writing._is_whole(model / "inference.pdiparams")
+        assert is_whole(model / "inference.pdiparams")
         if paddle.__version__.startswith("3"):  # Paddle 2 reads no program of 3
             require_whole_model(model)
 
