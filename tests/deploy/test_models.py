@@ -1,4 +1,4 @@
-"""Models by what a user names: the folder of an exported one, or `official`."""
+"""Models by what a user names: the folder of an exported one, its ONNX file, or `official`."""
 
 import importlib.util
 import re
@@ -8,7 +8,8 @@ import yaml
 from tiny_recognizer import DESCRIPTION
 
 from ppocrv2_ext.deploy.models import find_model, read_folder
-from ppocrv2_ext.deploy.settings import official_settings, read_settings
+from ppocrv2_ext.deploy.onnx_metadata import describe_lines
+from ppocrv2_ext.deploy.settings import LineSettings, official_settings, read_settings
 from ppocrv2_ext.errors import UserError
 
 needs_official_models = pytest.mark.skipif(
@@ -56,6 +57,62 @@ def test_of_a_file_the_folder_is_named(model_dir):
     sentence = f"rec {model_dir}/inference.onnx is a file; name the folder that it lies in, {model_dir}."
     with pytest.raises(UserError, match=re.escape(sentence)):
         find_model(model_dir / "inference.onnx", "rec")
+
+
+def add_metadata(file, metadata):
+    """Write metadata into an ONNX file."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(file))
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, str(file))
+
+
+@pytest.mark.parametrize("kind", [None, "rec"])
+def test_an_onnx_file_with_its_dictionary_inside_is_a_recognizer(model_dir, kind):
+    file = model_dir / "inference.onnx"
+    add_metadata(file, describe_lines(["a", "本", " "], [3, 48, 320]))
+    assert find_model(file, kind) == ("rec", file, LineSettings(48, 320, ["a", "本", " "]))
+    assert find_model(file, kind).onnx_file == file
+    with pytest.raises(UserError, match="det .* is a file; name the folder"):
+        find_model(file, "det")
+
+
+def test_a_description_is_preferred_to_what_the_onnx_file_says(model_dir):
+    add_metadata(model_dir / "inference.onnx", describe_lines(["a"], [3, 48, 320]))
+    described = read_settings(model_dir, "rec")
+    assert find_model(model_dir).settings == described
+    (model_dir / "inference.yml").unlink()
+    assert find_model(model_dir).settings == LineSettings(48, 320, ["a"])
+
+
+def test_a_recognizer_of_grey_images_is_refused(model_dir):
+    add_metadata(model_dir / "inference.onnx", describe_lines(["a"], [1, 48, 320]))
+    with pytest.raises(UserError, match="is not a recognizer of colour images with a dictionary: it takes .1, 48, 320"):
+        find_model(model_dir / "inference.onnx")
+
+
+@pytest.mark.parametrize("shape", ["", "3,48", "3,48,wide", "3,48,320,1"])
+def test_an_image_shape_that_is_none_is_refused(model_dir, shape):
+    add_metadata(model_dir / "inference.onnx", {"character": "a", "image_shape": shape})
+    with pytest.raises(UserError, match="inference.onnx is not a whole ONNX file"):
+        find_model(model_dir / "inference.onnx")
+
+
+def test_every_cut_of_an_onnx_file_is_read_or_refused(model_dir):
+    file = model_dir / "inference.onnx"
+    add_metadata(file, describe_lines(["a"], [3, 48, 320]))
+    content = file.read_bytes()
+    for size in (*range(0, len(content), 97), len(content) - 1):
+        file.write_bytes(content[:size])
+        with pytest.raises(UserError):
+            find_model(file)
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"\xff" * 50, b"\x72\xff\xff\x0f", b"\x72\x04\x0a\x02\xff\xfe"])
+def test_what_is_no_onnx_file_is_refused(tmp_path, content):
+    (tmp_path / "broken.onnx").write_bytes(content)
+    with pytest.raises(UserError, match="broken.onnx is (not a whole ONNX file|a file; name the folder)"):
+        find_model(tmp_path / "broken.onnx")
 
 
 @pytest.mark.parametrize("kind", [None, "rec"])
