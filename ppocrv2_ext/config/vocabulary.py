@@ -28,6 +28,7 @@ from .components import (
 )
 from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
+from .misplaced_keys import find_place, suggest_key
 from .names import (
     GLOBAL_KEYS,
     LOADER_KEYS,
@@ -37,7 +38,6 @@ from .names import (
     SINGLE_NETWORK_KEYS,
     list_dataset_keys,
 )
-from .places import find_place, suggest_key
 from .stopping import read_early_stop
 from .unread import find_unread_keys
 from .values import NETWORK_SETTINGS, find_unusable_numbers, find_wrong_settings, find_wrong_values
