@@ -130,6 +130,9 @@ host_option = path_option(
     help="The clone of PaddleOCR to use."
     " [default: PADDLEOCR_HOME, else the working directory if it is a clone, else the wheel]",
 )
+data_dir_option = path_option(
+    "--data-dir", metavar="DIR", help="The folder that the images are relative to. [default: that of LABELS]"
+)
 config_option = click.option(
     "-c", "--config", "name", required=True, metavar="CONFIG", help="A config file, or a name that `configs` lists."
 )
@@ -215,6 +218,59 @@ def average(files: tuple[str, ...], output: str, shares: list[float] | None) -> 
     of characters that only some FILEs know are the mean of those.
     """
     commands.average.average(files, output, shares)
+
+
+@main.command(short_help="Cut the labelled lines out of whole pictures.")
+@path_argument("labels", metavar="LABELS")
+@path_option("--output", required=True, metavar="DIR", help="The new or empty folder to write into.")
+@data_dir_option
+@path_option(
+    "--relative-to",
+    metavar="FOLDER",
+    help="The folder that the images in labels.txt are relative to. It must hold DIR. To train on other lines too, give"
+    " their data_dir. [default: DIR]",
+)
+def crop(labels: str, output: str, data_dir: str | None, relative_to: str | None) -> None:
+    """Cut the labelled lines out of whole pictures, so that the labels of a detector train a recognizer too.
+
+    LABELS is a label file of whole pictures, image<TAB>[{transcription, points}, ...]. DIR gets PICTURE_NUMBER.png for
+    each line, and labels.txt with image<TAB>text. NUMBER counts the boxes of a picture from 1.
+
+    A line is straightened, and turned by a quarter if it is upright, as `ocr` does it. Boxes without a text, or with
+    the text ### or *, are left out. The command also leaves out broken boxes and pictures that cannot be read. Then it
+    says which, and exits with 1.
+    """
+    sys.exit(commands.crop.crop(labels, output, data_dir, relative_to))
+
+
+@main.command(short_help="Split a label file into lines for training and for validation.")
+@path_argument("labels", metavar="LABELS")
+@path_option("--output", required=True, metavar="DIR", help="The folder to write train.txt and val.txt into.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    default=0.1,
+    show_default=True,
+    help="How much of LABELS goes into val.txt.",
+)
+@click.option(
+    "--group",
+    metavar="PATTERN",
+    default="(.*)",
+    show_default=True,
+    help="A regular expression. Lines stay together if its first (...) finds the same text in the names of their"
+    " images: '(.*)_\\d+' keeps the lines together that `crop` cuts out of one picture. --share counts such groups.",
+)
+@click.option("--seed", type=int, metavar="N", default=1, show_default=True, help="Another number draws other lines.")
+def split(labels: str, output: str, share: float, group: str, seed: int) -> None:
+    """Split the label file LABELS into DIR/train.txt and DIR/val.txt.
+
+    The lines of val.txt choose the checkpoint of a training, so that a test set is read once, at the end. All lines of
+    one image are in one file. The names of the images stay as they are, so data_dir stays too. Neither file is
+    overwritten.
+    """
+    commands.split.split(labels, output, share, seed, group)
 
 
 @main.command(cls=ConfigCommand, short_help="Say which samples of a config's data are broken.")
@@ -349,9 +405,6 @@ min_score_option = click.option(
     default=0.5,
     show_default=True,
     help="Leave out lines that are read with a lower score, from 0 to 1.",
-)
-data_dir_option = path_option(
-    "--data-dir", metavar="DIR", help="The folder that the images are relative to. [default: that of LABELS]"
 )
 
 

@@ -19,11 +19,12 @@ import click
 import numpy as np
 from experiments import quickstart_report as report
 from experiments.synthetic.lines import render_lines
-from hold_out import NAMES, read_label_lines, split_lines
 from rich.console import Console
 
+from ppocrv2_ext.commands.split import NAMES
 from ppocrv2_ext.config import assignment
 from ppocrv2_ext.data.dictionary import read_dictionary
+from ppocrv2_ext.data.splitting import read_label_lines, split_lines
 from ppocrv2_ext.deploy.lines import reading_width
 from ppocrv2_ext.deploy.pictures import load_image
 from ppocrv2_ext.deploy.read import read_lines
@@ -35,7 +36,7 @@ DICTIONARY = "ppocr/utils/ppocr_keys_v1.txt"  # of the official recognizer; Padd
 LINE_COUNTS, DATA_SEED = {"train": 416, "test": 100}, 0
 EPOCHS = {"rendered": 3, "own": 4}
 BATCH = 32
-HELD_OUT, SPLIT_SEED = 0.1, 1  # as in hold_out.py
+HELD_OUT, SPLIT_SEED = 0.1, 1  # the defaults of `ppocrv2 split`
 LEAST_IMAGES = 36  # a batch is left when a tenth is held out
 COLUMN_SECONDS = 0.019  # of a training step, for each column of the image, on one CPU core
 PICTURE_LINES = 16

@@ -1,8 +1,8 @@
 """What the commands do, as functions.
 
-- One module for each command of its name: ``weights``, ``average``, ``check``, ``preview``, ``centers``, ``train``,
-  ``export``, ``ocr``, ``compare``, ``compress``, ``verify``, ``eval_system``, ``configs``, ``run``, ``info``; and
-  ``evaluate`` for eval.
+- One module for each command of its name: ``weights``, ``average``, ``crop``, ``split``, ``check``, ``preview``,
+  ``centers``, ``train``, ``export``, ``ocr``, ``compare``, ``compress``, ``verify``, ``eval_system``, ``configs``,
+  ``run``, ``info``; and ``evaluate`` for eval.
 - ``prepare``: what all commands do to a config. ``requirements``: what must be true before Paddle starts.
 - ``inputs``: which files a command reads and must not write over. ``weights_sources``: which command writes
   missing weights, and of which training others are.
@@ -19,6 +19,7 @@ from . import (
     compare,
     compress,
     configs,
+    crop,
     eval_system,
     evaluate,
     export,
@@ -26,6 +27,7 @@ from . import (
     ocr,
     preview,
     run,
+    split,
     train,
     verify,
     weights,
@@ -38,6 +40,7 @@ __all__ = [
     "compare",
     "compress",
     "configs",
+    "crop",
     "eval_system",
     "evaluate",
     "export",
@@ -45,6 +48,7 @@ __all__ = [
     "ocr",
     "preview",
     "run",
+    "split",
     "train",
     "verify",
     "weights",

@@ -16,5 +16,5 @@
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
 - ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.
 - ``matching``: which boxes of a detector match labelled ones.
-- ``clean``: writes label files without what is broken.
+- ``clean``: writes label files without what is broken. ``splitting``: a label file in two, to learn and to validate.
 """

@@ -149,8 +149,8 @@ REASONS: dict[str, Reason] = {
     "detection-label": Reason(
         "the label is one of detection (PPOCRLabel's Label.txt), and a recognizer reads texts",
         LINE,
-        "cut the lines out with scripts/crop_lines.py and name its labels.txt, or name the rec_gt.txt that PPOCRLabel"
-        " exports with the cut-out lines, and its folder",
+        "cut the lines out with `ppocrv2 crop` and name its labels.txt, or name the rec_gt.txt that PPOCRLabel exports"
+        " with the cut-out lines, and its folder",
     ),
     "empty-label": Reason("the text must not be empty", LINE, "write the text, or delete the line"),
     "outer-space": Reason(

@@ -27,7 +27,7 @@ COMMANDS = {
 
 @pytest.fixture
 def labels(tmp_path):
-    """A label file in words/split, as scripts/hold_out.py writes one: its pictures are in words."""
+    """A label file in words/split, as `split` writes one: its pictures are in words."""
     file = tmp_path / "words" / "split" / "train.txt"
     file.parent.mkdir(parents=True)
     for name in NAMES:

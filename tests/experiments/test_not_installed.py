@@ -1,6 +1,7 @@
 """The experiments lie in a clone of the repository. The installed package neither holds nor needs them."""
 
 import configparser
+import re
 
 import pytest
 from imports import PACKAGE, list_imports
@@ -18,7 +19,7 @@ def setup():
 
 
 def test_the_names_of_the_scripts_and_experiments_are_found():
-    assert {"scripts", "experiments", "ablate", "hold_out"} <= EXPERIMENTS
+    assert {"scripts", "experiments", "ablate", "quickstart"} <= EXPERIMENTS
 
 
 def test_nothing_in_the_package_imports_an_experiment_or_a_script():
@@ -35,6 +36,16 @@ def test_nothing_in_the_package_names_the_folder_of_the_experiments():
     # An import by name, or a path: both would fail where only the package is installed.
     texts = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
     assert [path.name for path, text in texts.items() if "scripts/experiments" in text or '"experiments' in text] == []
+
+
+def test_nothing_in_the_package_sends_its_user_to_a_script():
+    script = re.compile(rf"\bscripts/\w|\b({'|'.join(sorted(EXPERIMENTS))})\.(py|sh)\b")
+    found = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (found := script.search(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
 
 
 def test_setup_installs_no_package_of_experiments(setup):

@@ -1,30 +1,17 @@
-"""Split a label file into lines for training and lines for validation, so that a test set is read once, at the end.
-
-    python scripts/hold_out.py words/train.txt --output words/split
-    python scripts/hold_out.py receipts/lines/train.txt --group '(.*)_\\d+' --output receipts/split
-
-Writes DIR/train.txt and DIR/val.txt in UTF-8, and overwrites neither. The names of the images stay as they are, so
-`data_dir` stays too.
-"""
+"""The lines of a label file, split into those that a training learns and those that choose its checkpoint."""
 
 from __future__ import annotations
 
 import os
 import random
 import re
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-import click
-
-from ppocrv2_ext.data.advice import advise_tabs
-from ppocrv2_ext.data.label_files import list_images, read_entries
-from ppocrv2_ext.data.reasons import REASONS
-from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.staged_folders import write_new
-
-NAMES = ("train.txt", "val.txt")
+from ..errors import UserError
+from ..files import PathLike
+from .advice import advise_tabs
+from .label_files import list_images, read_entries
+from .reasons import REASONS
 
 
 def split_lines(lines: Sequence[str], share: float, seed: int, pattern: str) -> tuple[list[str], list[str]]:
@@ -69,10 +56,10 @@ def _find_groups(lines: Sequence[str], pattern: str) -> list[str]:
         return match[1] if match and match[1] is not None else image
 
     images = [map(os.path.normpath, list_images(line.partition("\t")[0])) for line in lines]
-    return _join([list(map(find_group, names)) for names in images])
+    return _join_groups([list(map(find_group, names)) for names in images])
 
 
-def _join(groups: Sequence[Sequence[str]]) -> list[str]:
+def _join_groups(groups: Sequence[Sequence[str]]) -> list[str]:
     """One group for each line, from those of its images: the least of all that are joined with them by any line."""
     above: dict[str, str] = {}  # {group: a lesser one that it is joined with}
 
@@ -89,7 +76,7 @@ def _join(groups: Sequence[Sequence[str]]) -> list[str]:
     return [find_least(first) for first, *_ in groups]
 
 
-def read_label_lines(file: Path) -> list[str]:
+def read_label_lines(file: PathLike) -> list[str]:
     """The lines of a label file without their ends, as the training reads them. Blank ones are left out.
 
     Raises:
@@ -107,27 +94,3 @@ def read_label_lines(file: Path) -> list[str]:
             f" tab; {advise_tabs([entry.text for entry in without_tab])}."
         )
     return [entry.text for entry in entries if not entry.is_blank]
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.1, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option(
-    "--group", default="(.*)", show_default=True, help="Pattern: lines whose first group is equal stay together."
-)
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR")
-def main(file: Path, share: float, seed: int, group: str, output: Path) -> None:
-    """Split FILE into DIR/train.txt and DIR/val.txt."""
-    try:
-        parts = dict(zip(NAMES, split_lines(read_label_lines(file), share, seed, group)))
-        write_new({output / name: "".join(f"{line}\n" for line in part).encode() for name, part in parts.items()})
-    except UserError as error:
-        click.echo(f"hold_out: {error}", err=True)
-        sys.exit(2)
-    for name, part in parts.items():
-        click.echo(f"{output / name}: {len(part)} lines")
-
-
-if __name__ == "__main__":
-    main()
