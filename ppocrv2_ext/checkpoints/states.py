@@ -47,19 +47,3 @@ def _is_record(value: Any) -> bool:
 def read_best_metrics(path: PathLike) -> dict[str, Any]:
     """{name: value} of the best evaluation of the training so far; empty if none was recorded."""
     return read_states(path).get("best_model_dict", {})
-
-
-def find_best_network(path: PathLike, indicator: str) -> str | None:
-    """The name of the best network of several, by the metrics recorded beside their checkpoint.
-
-    A training of several networks records the value of each as ``<network>_<indicator>``, and the best of them as
-    ``<indicator>``.
-
-    Args:
-        indicator: the metric that decides, such as ``acc``.
-    Returns:
-        None if no metrics were recorded, or if they are those of a single network.
-    """
-    values, ending = read_best_metrics(path), f"_{indicator}"
-    best = values.get(indicator)
-    return next((name[: -len(ending)] for name in values if name.endswith(ending) and values[name] == best), None)

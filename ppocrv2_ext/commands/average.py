@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..files import PathLike
 from . import requirements
 from .terminal import warn
-from .weights_sources import warn_of_other_training
+from .weights_sources import read_resolved, warn_of_other_training
 
 
 def average(files: Sequence[str], output: str, shares: Sequence[float] | None = None) -> None:
@@ -60,13 +60,6 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
 
 def _read_configs(files: Sequence[Path]) -> dict[PathLike, dict]:
     """{file: config} of the ``resolved.yml`` beside the files. Standard error says why one cannot be read."""
-    from ..config import yaml_files
-
-    configs: dict[PathLike, dict] = {}
-    for config in dict.fromkeys(file.with_name("resolved.yml") for file in files):
-        try:
-            if config.is_file():
-                configs[config] = yaml_files.read(config)
-        except UserError as error:
-            warn(str(error))
-    return configs
+    folders = dict.fromkeys(file.parent for file in files)
+    configs = {folder / "resolved.yml": read_resolved(folder) for folder in folders}
+    return {file: config for file, config in configs.items() if config is not None}

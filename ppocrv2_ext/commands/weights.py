@@ -14,7 +14,7 @@ from ..data.dictionary import read_dictionary
 from ..deploy.places import identify
 from ..errors import UserError
 from . import requirements
-from .weights_sources import warn_of_other_training
+from .weights_sources import read_resolved, warn_of_other_training
 
 if TYPE_CHECKING:
     from ..checkpoints.pdparams import Array
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # Global.pretrained_min_matched for a backbone alone. An LCNet has 143 of a recognizer's 179 tensors, 181 with centers.
 BACKBONE_SHARE = 0.75
 
-INDICATORS = {"det": "hmean", "rec": "acc", "cls": "acc"}  # which of several networks of a training is the best
+# What decides which of several networks is the best, where no config beside the weights says it.
+INDICATORS = {"det": "hmean", "rec": "acc", "cls": "acc"}
 
 
 class _Model(NamedTuple):
@@ -54,7 +55,7 @@ def weights(
             suffix. None for the ONNX in the package that carries it. For "v2", the ONNX file must be the official one.
             For others, a file of the same network will do, whoever trained it.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
-            record beside the file; without a record, Student.
+            record beside the file, of those that the config there trains; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
         version: of PP-OCR, as in :data:`ppocrv2_ext.checkpoints.published.PUBLISHED`.
     Raises:
@@ -159,7 +160,7 @@ def _write_trained(model: _Model, file: str, network: str | None, output: str, d
     from ..host import connect
 
     warn_of_other_training(file)
-    params = pdparams.read_network(file, _best_network(file, model.kind) if network is None else network)
+    params = pdparams.read_network(file, best_network(file, model.kind) if network is None else network)
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None
     characters = character_rows.read_trained_characters(params, dictionary) if dictionary else None
@@ -266,11 +267,43 @@ def _refuse_source(output: str, name: str, source: str | None) -> None:
         raise UserError(f"--output {output}: {target} is read, and would be overwritten; name another place.")
 
 
-def _best_network(file: str | Path, kind: str) -> str | None:
-    """The network with the best metric in the record beside ``file``, announced; None without a record."""
-    from ..checkpoints import states
+def best_network(file: str | Path, kind: str) -> str | None:
+    """The best network of several by the record beside ``file``, announced; None without a record of several.
 
-    name = states.find_best_network(file, INDICATORS[kind])
-    if name:
-        click.echo(f"Taking {name}, the better by the metrics beside {file}.")
-    return name
+    The config beside the file says which of them are trained.
+
+    Raises:
+        UserError: there is no such config, and two networks are the best by the record.
+    """
+    from ..checkpoints import states
+    from ..config import networks
+
+    recorded, config = states.read_best_metrics(file), _read_config_of_several(Path(file).parent)
+    indicator = config["Metric"].get("main_indicator") if config else INDICATORS[kind]
+    ending = f"_{indicator}"
+    of_each = {name[: -len(ending)]: value for name, value in recorded.items() if name.endswith(ending)}
+    if config and of_each:
+        name, reason = networks.best_network(config, recorded)
+        click.echo(f"Taking {reason}")
+        return name
+    best = [name for name, value in of_each.items() if value == recorded.get(indicator)]
+    if len(best) > 1:
+        raise UserError(
+            f"{' and '.join(best)} are equal by the metrics beside {file}; name one of them with --network."
+        )
+    if best:
+        click.echo(f"Taking {best[0]}, the better by the metrics beside {file}.")
+    return best[0] if best else None
+
+
+def _read_config_of_several(folder: Path) -> dict | None:
+    """The config of the training in a folder; None if there is none, or one of a single network or of no training."""
+    from ..config.vocabulary import check_settings
+
+    config = read_resolved(folder)
+    try:
+        if config:
+            check_settings(config)
+    except UserError:
+        return None
+    return config if config and "Models" in config["Architecture"] else None

@@ -9,6 +9,7 @@ from typing import Any
 from ..checkpoints import published, records
 from ..checkpoints.paths import SUFFIX, without_any_suffix, without_suffix
 from ..config import yaml_files
+from ..errors import UserError
 from .terminal import warn
 
 PARTS = ("Backbone", "Neck", "Head")  # of a network
@@ -44,6 +45,16 @@ def warn_of_other_training(file: str) -> None:
     latest = checkpoint.with_name("latest")
     if latest.with_suffix(SUFFIX).is_file() and records.are_of_two_trainings(checkpoint, latest):
         warn(f"{checkpoint} is of another training than {latest} beside it; name that one if you mean its training.")
+
+
+def read_resolved(folder: Path) -> dict | None:
+    """The ``resolved.yml`` of the training in a folder; None without it. Standard error says if it is broken."""
+    file = folder / "resolved.yml"
+    try:
+        return yaml_files.read(file) if file.is_file() else None
+    except UserError as error:
+        warn(str(error))
+        return None
 
 
 def describe_source(file: str, network: Mapping[str, Any] | None = None) -> str | None:

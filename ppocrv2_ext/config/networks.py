@@ -80,15 +80,18 @@ def select_network(architecture: dict, name: str | None = None) -> str | None:
 
 
 def best_network(config: dict, recorded: Mapping[str, float]) -> tuple[str, str]:
-    """The network to export: of those that are trained, the one with the best metric.
+    """Of several networks that are trained, the one with the best metric; of those that are equal, the first.
 
     Args:
-        recorded: {metric: number} from the checkpoint, such as {"Student2_hmean": 0.6}; it may be empty.
+        recorded: {metric: number} of an evaluation, such as {"Student2_hmean": 0.6}; it may be empty. What has no name
+            of a network is of the one that PaddleOCR's own metric of several names as its key.
     Returns:
         (name, reason). The reason is a sentence. The first network is taken if one of them has no number.
     """
-    names = cast("list[str]", trainable_networks(config["Architecture"]))  # each of several networks has a name
-    indicator = config["Metric"].get("main_indicator")
+    names = cast("list[str]", trainable_networks(config["Architecture"]))  # of a single one this is [None]
+    indicator, main = config["Metric"].get("main_indicator"), config["Metric"].get("key")
+    if indicator in recorded:
+        recorded = {f"{main}_{indicator}": recorded[indicator], **recorded}
     scores = {name: recorded[f"{name}_{indicator}"] for name in names if f"{name}_{indicator}" in recorded}
     if len(scores) < len(names):
         first = names[0]

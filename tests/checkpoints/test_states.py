@@ -34,9 +34,3 @@ def test_without_a_file_the_record_is_empty(tmp_path):
 def test_what_a_training_would_not_have_written_is_refused(record, tmp_path):
     with pytest.raises(UserError, match=r"latest.states is not a record of a training"):
         states.read_states(write(tmp_path, record))
-
-
-def test_the_best_network_is_the_one_with_the_best_metric(tmp_path):
-    best = {"acc": 0.7, "Student_acc": 0.6, "Teacher_acc": 0.7}
-    assert states.find_best_network(write(tmp_path, {"best_model_dict": best}), "acc") == "Teacher"
-    assert states.find_best_network(write(tmp_path, {"best_model_dict": {"acc": 0.7}}), "acc") is None

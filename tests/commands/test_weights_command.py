@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -179,6 +180,47 @@ def test_a_network_of_a_training_with_another_dictionary_is_written(wheel, tmp_p
     assert done.exit_code == 0, done.output
     assert pdparams.read_params("out/ch_PP-OCRv2_rec").keys() == state.keys()
     assert Path("out/ch_PP-OCRv2_rec.dict.txt").read_text() == "\n".join(LETTERS)
+
+
+TIED = {"hmean": 0.6, "Teacher_hmean": 0.6, "Student_hmean": 0.6, "Student2_hmean": 0.5}
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Write what a training of CML leaves, without its weights: ``trained(metrics, config)``."""
+
+    def write(metrics, content=None):
+        if content is not None:
+            config.write(content, tmp_path / "resolved.yml")
+        (tmp_path / "latest.states").write_bytes(pickle.dumps({"best_model_dict": metrics}))
+        return str(tmp_path / "latest")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("metrics", "name"),
+    [
+        (TIED, "Student"),
+        ({**TIED, "Student2_hmean": 0.7}, "Student2"),
+        ({**TIED, "Teacher_hmean": 0.9}, "Student"),
+        ({"hmean": 0.6}, None),
+        ({}, None),
+    ],
+)
+def test_the_best_network_that_the_config_beside_the_weights_trains_is_taken(trained, capsys, metrics, name):
+    assert weights.best_network(trained(metrics, config.read(config.locate("det/ch_PP-OCRv2_det_cml"))), "det") == name
+    assert capsys.readouterr().out.startswith(f"Taking {name}, the better by its recorded hmean (" if name else "")
+
+
+@pytest.mark.parametrize("content", [None, {"Global": {}}, {"Architecture": {"Models": 5}, "Metric": []}])
+def test_without_the_config_of_the_training_its_record_says_which_network_is_the_best(trained, content):
+    assert weights.best_network(trained({**TIED, "Teacher_hmean": 0.9}, content), "det") == "Student"
+    assert weights.best_network(trained({"hmean": 0.6}), "det") is None
+    with pytest.raises(
+        UserError, match="Teacher and Student are equal by the metrics beside .*; name one of them with"
+    ):
+        weights.best_network(trained(TIED), "det")
 
 
 PAIR = """

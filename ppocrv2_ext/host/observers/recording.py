@@ -20,12 +20,12 @@ import yaml
 
 from ...checkpoints import records
 from ...checkpoints.paths import SUFFIX, without_suffix
-from ...config.networks import networks
+from ...config.networks import best_network, networks
 from ...config.stopping import read_early_stop
 from ...errors import UserError
 from ...report import history
 from ...report.page import FILE_NAME as PAGE_NAME
-from ...report.page import Samples, Subject, split_by_network, write_page
+from ...report.page import Samples, Subject, write_page
 from ...report.waiting import advise
 from ..training import ranks, watching
 from ..training.resume import BEST
@@ -251,9 +251,9 @@ class Recorder(watching.Observer):
         )
 
     def _choose_network(self, metrics: Mapping[str, float], collected: list[str | None]) -> str | None:
-        """The best of several networks by the main indicator; the first one if they are equal."""
-        of_each = split_by_network(metrics, self._subject.networks, self._subject.main_network)
-        return max(collected, key=lambda name: of_each.get(name or "", {}).get(self._training.indicator, -1.0))
+        """The network that would be exported now, if samples of it were collected; else the first."""
+        name, _ = best_network(self._training.config, metrics)
+        return name if name in collected else collected[0]
 
     def _write_page(self) -> bool:
         """Write the report, and return whether it is there. One that cannot be written must not end a training."""

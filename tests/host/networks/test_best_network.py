@@ -13,7 +13,7 @@ import pytest
 
 from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
-from ppocrv2_ext.checkpoints.states import find_best_network, read_best_metrics
+from ppocrv2_ext.checkpoints.states import read_best_metrics
 from ppocrv2_ext.config.names import FORM_OPTIONS
 from ppocrv2_ext.config.networks import best_network, single_network_config
 from ppocrv2_ext.errors import UserError
@@ -89,6 +89,19 @@ def test_a_frozen_network_is_never_exported():
     assert best_network(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student2"
 
 
+def test_of_networks_with_the_same_value_a_frozen_teacher_is_none_and_the_first_is_exported():
+    recorded = {"hmean": 0.6, "Teacher_hmean": 0.6, "Student_hmean": 0.6, "Student2_hmean": 0.5}
+    assert best_network(built_in("det/ch_PP-OCRv2_det_cml"), recorded)[0] == "Student"
+    assert best_network(built_in("det/ch_PP-OCRv2_det_cml"), {**recorded, "Student2_hmean": 0.6})[0] == "Student"
+
+
+@pytest.mark.parametrize(("student", "best"), [(0.7, "Student"), (0.6, "Student2")])
+def test_a_value_without_a_name_is_that_of_the_network_that_paddleocrs_metric_names(student, best):
+    cml = built_in("det/ch_PP-OCRv2_det_cml")
+    settings = {**cml, "Metric": {"name": "DistillationMetric", "key": "Student", "main_indicator": "hmean"}}
+    assert best_network(settings, {"hmean": student, "Student2_hmean": 0.65, "Teacher_hmean": 0.9})[0] == best
+
+
 def test_without_recorded_values_the_first_trainable_network_is_exported_and_the_reason_given():
     name, why = best_network(built_in("det/ch_PP-OCRv2_det_cml"), {})
     assert name == "Student"
@@ -124,19 +137,6 @@ def test_the_config_of_a_single_network_keeps_what_decides_its_tensors(pair):
 def test_an_unknown_network_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match=r"no such network in Architecture.Models; did you mean 'Student2'"):
         single_network_config(built_in("det/ch_PP-OCRv2_det_cml"), "Studnet2")
-
-
-@pytest.mark.parametrize(
-    ("recorded", "expected"),
-    [
-        ({"hmean": 0.6, "Student_hmean": 0.5, "Student2_hmean": 0.6, "Teacher_hmean": 0.9}, "Student2"),
-        ({"hmean": 0.6}, None),  # of a single network, or of PaddleOCR's metric of several
-        ({}, None),
-    ],
-)
-def test_a_checkpoint_of_several_networks_records_which_is_the_best(tmp_path, recorded, expected):
-    (tmp_path / "a.states").write_bytes(pickle.dumps({"best_model_dict": recorded}))
-    assert find_best_network(tmp_path / "a", "hmean") == expected
 
 
 # ---- through the command
