@@ -37,7 +37,7 @@ from .networks import (  # noqa: F401  (two of them only register)
     network_options,
     save_load,
 )
-from .samples import datasets, lmdb_datasets, loader
+from .samples import datasets, lmdb_datasets, loader, scene_size
 from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, schedule, watching
 from .training.loop import surround
 
@@ -89,7 +89,10 @@ CLASSES = (
     ("ppocr.data", "LMDBDataSet", lmdb_datasets.extend_lmdb),
 )
 # Methods of PaddleOCR's classes: module, class, method, and what makes ours from PaddleOCR's.
-METHODS = (("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),)
+METHODS = (
+    ("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),
+    ("ppocr.data.imaug.operators", "DetResizeForTest", "resize_image_type0", scene_size.limit_side),
+)
 # What is around the training loop, from the outermost context to the innermost. They end in reverse order.
 AROUND_TRAINING = (
     evaluation_steps.require_evaluation,
