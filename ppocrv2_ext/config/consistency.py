@@ -14,7 +14,7 @@ from typing import Any
 from ..data.line_shapes import FIRST_BATCH, SAMPLER, Lines, list_line_shapes
 from ..data.sample_keys import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, RECOGNITION_BATCH
 from ..data.sources import MULTI_SCALE_SETS
-from ..data.transforms import Role, list_originals, list_players, list_transforms, plays
+from ..data.transforms import DIRECTIONS, Role, list_originals, list_players, list_transforms, plays
 from ..errors import did_you_mean
 from .components import list_components
 from .names import LINE_BACKBONES
@@ -28,7 +28,7 @@ UDML_PAIR = ("Student", "Teacher")  # UDMLLoss.pair by default
 NETWORK_ARGUMENTS = ("pair", "students", "network", "teacher")  # arguments of losses that name networks
 CLASS_LABELLERS: dict[str, list[str] | None] = {  # transforms that make the labels of a classifier: their default
     "ClsLabelEncode": None,
-    **{name: ["0", "180"] for name in list_players(Role.SETS_CLASS)},
+    **{name: list(DIRECTIONS) for name in list_players(Role.SETS_CLASS)},
 }
 CTC_BATCHES = {  # how a batch begins, by the transform that encodes its texts for CTC
     "CTCLabelEncode": RECOGNITION_BATCH,

@@ -10,8 +10,8 @@
 - ``transforms``: what each transform is, and stands for; the one table of it. ``sample_keys``: the keys of a sample
   that transforms, losses and configs have to agree on.
 - ``label_rules``: which check the labels of a data set get.
-- ``line_shapes``: the shapes of the lines that a data set hands to a network. ``frames``: how many frames it makes of
-  them. ``line_pixels``: a line as the input of a network.
+- ``line_shapes``: the shapes of the lines that a data set hands to a network. ``line_frames``: how many frames it
+  makes of them. ``line_pixels``: a line as the input of a network.
 - ``large_pictures``: the parts of pictures that OpenCV cannot warp as a whole.
 - ``check``: looks at every sample of a config's data sets. ``findings``: what it found.
 - ``advice``: what to do about a finding. ``check_report``: the findings as tables and as JSON.

@@ -14,7 +14,7 @@ from ..errors import shorten
 from .characters import quote_character
 from .dictionary import is_one_row
 from .findings import Sample, SetFindings, list_unknown_characters
-from .frames import suggest_width
+from .line_frames import suggest_width
 from .reasons import DOUBTFUL, NOTHING_TO_DO, REASONS
 
 SHOWN = 5  # characters or classes named in one sentence

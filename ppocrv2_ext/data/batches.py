@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .line_shapes import SAMPLER
-from .sources import LABEL_FILE_SETS, count_taken, list_label_files, list_places, list_ratios
+from .sources import LABEL_FILE_SETS, count_taken, list_label_files, list_paths, list_ratios
 
 Counts = Mapping[str, Sequence[int]]  # {section: numbers of usable samples, one for each label file or LMDB}
 
@@ -20,11 +20,11 @@ def explain_empty_share(config: Mapping[str, Any], mode: str, counts: Sequence[i
         counts: numbers of usable samples, one for each label file or LMDB.
     """
     dataset = config[mode]["dataset"]
-    for place, number, ratio in zip(list_places(mode, dataset), counts, list_ratios(mode, dataset)):
+    for path, number, ratio in zip(list_paths(mode, dataset), counts, list_ratios(mode, dataset)):
         if number and not count_taken(number, ratio):
             return (
-                f"{mode}.dataset.ratio_list: the share {ratio:g} takes none of the {number} samples of {place};"
-                f" make it larger, such as {_find_share(number):g}, or leave {place.name} out."
+                f"{mode}.dataset.ratio_list: the share {ratio:g} takes none of the {number} samples of {path};"
+                f" make it larger, such as {_find_share(number):g}, or leave {path.name} out."
             )
     return None
 

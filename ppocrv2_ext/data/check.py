@@ -18,11 +18,11 @@ from rich.progress import track
 
 from .dictionary import check_dictionary
 from .findings import DictionaryReport, Report, Sample, SetFindings
-from .frames import Frames
 from .images import ImageCheck
 from .label_files import Entry
 from .label_rules import LabelChecker, choose_label_checker
 from .labels import LabelCheck
+from .line_frames import Frames
 from .line_shapes import find_batch_ratios
 from .reasons import DOUBTFUL, UNUSABLE, list_effects
 from .sources import CHECKED_SETS, Source, list_ratios, read_sources

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from .characters import quote_character
 from .dictionary import DictionaryFinding
-from .frames import Frames
 from .images import MOST_PIXELS
 from .label_files import Entry
 from .labels import LabelCheck
+from .line_frames import Frames
 from .reasons import DOUBTFUL, DROPS, REASONS, REWRITES
 from .sources import count_taken
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from .dictionary import read_dictionary
 from .findings import Rules
-from .frames import Frames
 from .images import MOST_PIXELS
 from .labels import Form, LabelCheck, check_class_label, check_detection_label, check_recognition_label
+from .line_frames import Frames
 from .transforms import Role, list_originals, list_players, list_transforms
 
 # The characters of PaddleOCR's recognizers whose config names no dictionary.

@@ -109,7 +109,7 @@ def list_ratios(mode: str, dataset: Mapping[str, Any]) -> list[float]:
         UserError: a share is no number above 0 and up to 1, or there is not one for each label file.
     """
     if dataset.get("name") in LMDB_SETS:
-        return [_lmdb_share(mode, dataset)] * len(list_places(mode, dataset))
+        return [_lmdb_share(mode, dataset)] * len(list_paths(mode, dataset))
     files, ratios = list_label_files(dataset), dataset.get("ratio_list", 1.0)
     ratios = ratios if isinstance(ratios, list) else [ratios] * len(files)
     if not all(map(_is_share, ratios)) or len(ratios) != len(files):
@@ -125,7 +125,7 @@ def count_taken(number: int, ratio: float) -> int:
     return round(number * ratio)
 
 
-def list_places(mode: str, dataset: Mapping[str, Any]) -> list[Path]:
+def list_paths(mode: str, dataset: Mapping[str, Any]) -> list[Path]:
     """The label files or LMDBs of a data set, in the order of :func:`list_ratios` and :func:`count_samples`."""
     return list_lmdbs(mode, dataset["data_dir"]) if dataset.get("name") in LMDB_SETS else list_label_files(dataset)
 
@@ -150,7 +150,7 @@ def count_samples(config: Mapping[str, Any], mode: str) -> list[int] | None:
     """Numbers of samples, one for each label file (lines that are not blank) or LMDB; None for another kind of set."""
     dataset = config[mode]["dataset"]
     if dataset.get("name") in LMDB_SETS:
-        return [count_lmdb(folder) for folder in list_places(mode, dataset)]
+        return [count_lmdb(folder) for folder in list_paths(mode, dataset)]
     if "label_file_list" not in dataset:
         return None
     return [_count_lines(file) for file in list_label_files(dataset)]

@@ -26,6 +26,7 @@ STANDS_FOR = {
 SUBSTITUTES = {  # the other way round: what may stand in a config in place of a transform, so that `-o` finds it
     theirs: tuple(ours for ours, work in STANDS_FOR.items() if theirs in work) for theirs in chain(*STANDS_FOR.values())
 }
+DIRECTIONS = ("0", "180")  # degrees: the classes of the transforms that set one, and of an exported classifier
 
 
 class Role(Enum):

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from ..data.line_pixels import resize_line
+from ..data.transforms import DIRECTIONS
 from .detect import Detector
 from .engine import Engine
 from .evaluation import Counts, count_matches, normalize_text
-from .lines import DIRECTIONS, find_turned, read_texts, reading_width
+from .lines import find_turned, read_texts, reading_width
 
 
 def prepare_inputs(kind: str, settings: Any, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:

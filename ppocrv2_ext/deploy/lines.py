@@ -17,6 +17,7 @@ import numpy as np
 
 from ..data.large_pictures import MOST_WARPED, cut_surroundings
 from ..data.line_pixels import resize_line
+from ..data.transforms import DIRECTIONS
 from ..errors import UserError
 from .decoding import decode
 from .engine import Engine, require_rank
@@ -31,7 +32,6 @@ EMPTY_END = 64
 LEAST_ALONE = 2048  # pixels; a line that is read at more takes memory enough to run alone
 MARGIN = 4  # pixels around a box; a cubic warp looks two pixels further
 BATCH_SIZE = 4  # lines; more gain nothing on a CPU, and take memory
-DIRECTIONS = ("0", "180")  # degrees: what the classes of a classifier are called in labels
 
 Map = Callable[[Callable, Iterable], Iterator]  # such as the built-in map, or that of a pool of threads
 

@@ -14,12 +14,13 @@ import numpy as np
 import shapely
 
 from ..data.line_pixels import resize_line
+from ..data.transforms import DIRECTIONS
 from ..errors import UserError
 from ..files import PathLike
 from ..packages import find_version
 from .detect import Detector
 from .engine import load_engine
-from .lines import DIRECTIONS, classify, read_texts
+from .lines import classify, read_texts
 from .model_folder import ONNX_FILE, PROGRAMS
 from .models import Model, read_folder
 from .places import has_file, has_folder

@@ -11,7 +11,7 @@
 - ``detection_samples/``: crops and windows of scenes with their maps, faster than PaddleOCR makes them, at the scale of
   evaluation
 - ``distillation``: several networks in one model, some of them frozen
-- ``norm``: BatchNorm that keeps its running statistics, for fine-tuning
+- ``frozen_norm``: BatchNorm that keeps its running statistics, for fine-tuning
 - ``restored_norm``: BatchNorm put back into a network whose published file has it merged
 - ``fast_cpu/``: layers for training on a CPU, each beside the operator of Paddle that it stands in for
 - ``draws``, ``terms``, ``polygons``: what random transforms share, what losses share, and geometry

@@ -37,15 +37,15 @@ class Draws:
             self._process, self._generator = process, np.random.default_rng([seed, *self._stream, *process])
         return self._generator
 
-    def restart(self, place: Sequence[int]) -> None:
-        """Begin anew, with the draws of one place in a training.
+    def restart(self, step: Sequence[int]) -> None:
+        """Begin anew, with the draws of one step of a training.
 
         Args:
-            place: whole numbers >= 0. The first is the seed of the training; if the transform has a seed, that counts.
+            step: whole numbers >= 0. The first is the seed of the training; if the transform has a seed, that counts.
         """
-        seed = place[0] if self.seed is None else self.seed
+        seed = step[0] if self.seed is None else self.seed
         self._process = _describe_process()
-        self._generator = np.random.default_rng([seed, *self._stream, *place[1:]])
+        self._generator = np.random.default_rng([seed, *self._stream, *step[1:]])
 
 
 def _describe_process() -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from ..errors import UserError
 from .colours import INK, LINE_LEGEND, PASTED, QUIET, SCENE_LEGEND
 from .fonts import load_font, load_label_font
-from .samples import LineSample, SceneSample
 from .tiles import GAP, LABEL, NAME, PADDING, draw_line_tile, draw_scene_tile, draw_text
+from .training_samples import LineSample, SceneSample
 
 Samples = Union[Sequence[SceneSample], Sequence[LineSample]]
 Legend = Sequence[tuple[str, str]]  # of (colour, what it means)

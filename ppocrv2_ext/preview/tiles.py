@@ -12,7 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from .colours import BORDER, CORE, DROPPED, EMPTY, IGNORED, INK, PASTED, QUIET, TEXT, UNSEEN, USED
 from .fonts import load_label_font
-from .samples import LineSample, SceneSample
+from .training_samples import LineSample, SceneSample
 
 PANEL = 480  # side of the two panels of a scene, pixels
 LINE_WIDTH, SOURCE_WIDTH = 640, 200  # most pixels for a line as the network gets it, and as it is in the file

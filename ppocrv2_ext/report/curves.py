@@ -61,7 +61,7 @@ class Axes(NamedTuple):
     y: tuple[float, float]
     logarithmic: bool
 
-    def place(self, x: float, y: float) -> tuple[float, float]:
+    def project(self, x: float, y: float) -> tuple[float, float]:
         """Where a point lies, in the units of the chart."""
         (left, right), (low, high) = self.x, self.y
         height = math.log10(y) if self.logarithmic else y
@@ -100,10 +100,10 @@ def draw_chart(
     axes = choose_axes(points, percent, logarithmic)
     parts = [*_draw_axes(axes, percent)]
     if marked is not None and axes.x[0] <= marked <= axes.x[1]:
-        x, _ = axes.place(marked, points[0][1])
+        x, _ = axes.project(marked, points[0][1])
         parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
     for index, each in enumerate(drawn):
-        parts += _draw_curve([axes.place(x, y) for x, y in each], COLOURS[index % len(COLOURS)])
+        parts += _draw_curve([axes.project(x, y) for x, y in each], COLOURS[index % len(COLOURS)])
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, quote=True)}">'
         f"{''.join(parts)}</svg>"
@@ -114,20 +114,20 @@ def _draw_axes(axes: Axes, percent: bool) -> Iterator[str]:
     """Lines of the grid with their values, and the steps."""
     ticks = choose_ticks(*axes.y, 4)
     for tick in (10.0**exponent for exponent in ticks) if axes.logarithmic else ticks:
-        _, y = axes.place(axes.x[0], tick)
+        _, y = axes.project(axes.x[0], tick)
         text = f"{100 * tick:.4g}%" if percent else format_number(tick)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{text}</text>'
     for tick in choose_ticks(*axes.x, 5):
-        x, _ = axes.place(tick, 1.0)
+        x, _ = axes.project(tick, 1.0)
         yield f'<text x="{x:.1f}" y="{HEIGHT - 10}" text-anchor="middle">{format_number(tick)}</text>'
 
 
-def _draw_curve(places: Sequence[tuple[float, float]], colour: str) -> Iterator[str]:
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+def _draw_curve(points: Sequence[tuple[float, float]], colour: str) -> Iterator[str]:
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     yield f'<polyline class="curve" stroke="{colour}" points="{line}"/>'
-    if len(places) <= MOST_DOTS:
-        for x, y in places:
+    if len(points) <= MOST_DOTS:
+        for x, y in points:
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{colour}"/>'
 
 

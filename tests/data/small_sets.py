@@ -3,7 +3,7 @@
 import json
 
 from ppocrv2_ext.data.check import check_data
-from ppocrv2_ext.data.frames import Frames
+from ppocrv2_ext.data.line_frames import Frames
 
 SQUARE = [[10, 10], [80, 10], [80, 40], [10, 40]]
 

@@ -13,7 +13,7 @@ from paddle import nn
 
 from ppocrv2_ext.plugins.fast_cpu import memory, norm
 from ppocrv2_ext.plugins.fast_cpu.norm import norm_hardswish
-from ppocrv2_ext.plugins.norm import freeze_norm
+from ppocrv2_ext.plugins.frozen_norm import freeze_norm
 
 MODES = ("frozen", "training", "evaluation")
 

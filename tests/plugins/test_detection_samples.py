@@ -11,8 +11,8 @@ from ppocrv2_ext.plugins.detection_samples.normalise import NormalizeToCHW
 from ppocrv2_ext.plugins.detection_samples.pose import (
     Step,
     choose_steps,
+    compose,
     map_points,
-    place,
     read_augmenters,
     scale_by,
     shift_by,
@@ -76,7 +76,7 @@ def test_one_warp_gives_the_pixels_of_five_steps_in_500_random_cases():
     for _ in range(500):
         height, width = rng.integers(60, 120, 2).tolist()
         image, steps = smooth_picture(rng, height, width), choose_steps(rng, augmenters)
-        pose = place(steps, width, height)
+        pose = compose(steps, width, height)
         # Away from the border of the frame, where five steps blend the black of the corners differently.
         x, y = int(0.2 * pose.width), int(0.2 * pose.height)
         crop = x, y, max(1, int(rng.uniform(0.2, 0.6) * pose.width)), max(1, int(rng.uniform(0.2, 0.6) * pose.height))
@@ -93,7 +93,7 @@ def test_a_point_moves_with_the_pixel_under_it():
         image = np.zeros((60, 90), np.float32)
         x, y = int(rng.integers(20, 70)), int(rng.integers(15, 45))
         image[y, x] = 1
-        pose = place(choose_steps(rng, read_augmenters(None)), 90, 60)
+        pose = compose(choose_steps(rng, read_augmenters(None)), 90, 60)
         matrix = scale_by(3, 3) @ pose.matrix
         shown = warp(image, matrix, 3 * pose.width, 3 * pose.height)
         rows, columns = np.nonzero(shown)
@@ -104,7 +104,7 @@ def test_a_point_moves_with_the_pixel_under_it():
 def test_the_identity_changes_nothing():
     image = np.random.default_rng(2).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     np.testing.assert_array_equal(warp(image, np.eye(3), 50, 40), image)
-    pose = place([], 50, 40)
+    pose = compose([], 50, 40)
     assert (pose.width, pose.height, pose.detail) == (50, 40, 1)
     np.testing.assert_array_equal(pose.matrix, np.eye(3))
 
@@ -120,7 +120,7 @@ def test_a_picture_made_much_smaller_is_averaged_where_paddleocr_skips_pixels():
 def test_a_picture_scaled_down_and_up_again_loses_detail_as_in_paddleocr():
     noise = np.random.default_rng(4).integers(0, 256, (200, 300), dtype=np.uint8)
     steps = [Step("Resize", 0.5)]
-    pose = place(steps, 300, 200)
+    pose = compose(steps, 300, 200)
     blurred = warp(noise, scale_by(2, 2) @ pose.matrix, 300, 200, pose.detail)
     expected = warp_in_steps(noise, steps, (0, 0, 150, 100), (300, 200))
     np.testing.assert_allclose(blurred[2:-2, 2:-2].astype(float), expected[2:-2, 2:-2], atol=6)
@@ -173,7 +173,7 @@ def test_steps_move_outlines_as_paddleocrs_do(stock):
         values = {"Fliplr": lambda v: v, "Affine": lambda v: [v, v], "Resize": lambda v: [v, v]}
         augmenter_args = [{"type": kind, "args": {keys[kind]: values[kind](value)}} for kind, value in steps]
         data = scene()
-        pose = place(choose_steps(np.random.default_rng(0), read_augmenters(augmenter_args)), 320, 180)
+        pose = compose(choose_steps(np.random.default_rng(0), read_augmenters(augmenter_args)), 320, 180)
         scale = pose.width / 320
         theirs = stock.IaaAugment(augmenter_args)(copy(data))
         assert theirs["image"].shape[:2] == (pose.height, pose.width)

@@ -16,7 +16,7 @@ from ppocrv2_ext.cli import main
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.preview import colours, fonts, sheet, tiles
 from ppocrv2_ext.preview.costs import Cost, tabulate_costs
-from ppocrv2_ext.preview.samples import LineSample, SceneSample, denormalise, measure_used_width
+from ppocrv2_ext.preview.training_samples import LineSample, SceneSample, denormalise, measure_used_width
 
 CML, REC = "det/ch_PP-OCRv2_det_cml", "rec/ch_PP-OCRv2_rec"
 COLOUR = (0x30, 0x50, 0x70)

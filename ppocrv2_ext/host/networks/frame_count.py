@@ -20,8 +20,8 @@ from paddle import nn
 
 from ...config.names import MEMBER_OPTIONS
 from ...config.networks import networks, trainable_networks, without_centers
-from ...data.frames import Frames
 from ...data.label_rules import is_read_by_ctc
+from ...data.line_frames import Frames
 from ...data.line_shapes import Lines, list_line_shapes
 from ...errors import UserError, summarise
 from ...plugins.fast_cpu.memory import paddle_only

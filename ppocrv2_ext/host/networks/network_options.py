@@ -17,7 +17,7 @@ from ...config.names import FORM_OPTIONS
 from ...config.networks import name_section, networks
 from ...errors import UserError
 from ...plugins.fast_cpu.layers import speed_up
-from ...plugins.norm import freeze_norm
+from ...plugins.frozen_norm import freeze_norm
 from ...registry import ARCHITECTURES
 from .frames_by_width import follow_width
 from .merging import merge

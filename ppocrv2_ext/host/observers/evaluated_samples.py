@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...preview.samples import denormalise, measure_used_width
+from ...preview.training_samples import denormalise, measure_used_width
 from ...report.samples import LineSamples, SceneSamples
 from ..samples.draw_samples import OF_LINES, find_normalisation
 

@@ -14,7 +14,7 @@ import numpy as np
 from ...data.sample_keys import DB_MAPS
 from ...errors import UserError, did_you_mean
 from ...preview.costs import Cost
-from ...preview.samples import LineSample, SceneSample, denormalise, measure_used_width
+from ...preview.training_samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
 from .worker_memory import keep_freed_memory
 

@@ -33,7 +33,7 @@ from ...checkpoints.average import CENTERS
 from ...checkpoints.paths import without_suffix
 from ...errors import UserError, did_you_mean
 from ...files import atomic_write
-from ...plugins.norm import BATCH_NORMS
+from ...plugins.frozen_norm import BATCH_NORMS
 from ..networks.save_load import naming
 from .loop import replace_names, unwrap
 

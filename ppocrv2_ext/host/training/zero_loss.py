@@ -16,8 +16,8 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from ...data.frames import suggest_width
 from ...data.label_rules import is_read_by_ctc
+from ...data.line_frames import suggest_width
 from ..networks.frame_count import find_frames, measure_frames
 
 # Names of terms of CTC here and in PaddleOCR. Others with "ctc" in them may begin with 0: some compare networks, which

@@ -99,7 +99,7 @@ def choose_steps(rng: np.random.Generator, augmenters: Sequence[Augmenter]) -> l
     ]
 
 
-def place(steps: Sequence[Step], width: int, height: int) -> Pose:
+def compose(steps: Sequence[Step], width: int, height: int) -> Pose:
     """The pose of a picture of ``width`` x ``height`` pixels after the steps, one after another.
 
     A mirrored or turned picture keeps its frame, so turning cuts corners off. A scaled frame has its sides rounded

@@ -12,7 +12,7 @@ from ...registry import TRANSFORMS
 from ..draws import Draws
 from .crop import choose_crop
 from .outlines import read_outlines
-from .pose import choose_steps, map_points, place, read_augmenters, scale_by, shift_by
+from .pose import choose_steps, compose, map_points, read_augmenters, scale_by, shift_by
 from .visible_text import are_visible, select_text
 from .warp import warp
 from .window import read_size
@@ -66,7 +66,7 @@ class RandomSceneCrop:
         """
         image, outlines, ignored = data["image"], read_outlines(data["polys"]), np.asarray(data["ignore_tags"], bool)
         rng = self.draws.generator()
-        pose = place(choose_steps(rng, self.augmenters), image.shape[1], image.shape[0])
+        pose = compose(choose_steps(rng, self.augmenters), image.shape[1], image.shape[0])
         crop = choose_crop(
             rng,
             pose.width,

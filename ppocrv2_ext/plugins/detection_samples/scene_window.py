@@ -11,7 +11,7 @@ from ...arguments import non_negative, number
 from ...registry import TRANSFORMS
 from ..draws import Draws
 from .outlines import Frame, read_outlines
-from .pose import choose_steps, map_points, place, read_augmenters, shift_by
+from .pose import choose_steps, compose, map_points, read_augmenters, shift_by
 from .shrink_map import are_too_small, clip_outlines
 from .visible_text import are_visible, select_text
 from .warp import warp
@@ -61,7 +61,7 @@ class RandomSceneWindow:
         """
         image, ignored = data["image"], np.asarray(data["ignore_tags"], bool)
         rng = self.draws.generator()
-        pose = place(choose_steps(rng, self.augmenters), image.shape[1], image.shape[0])
+        pose = compose(choose_steps(rng, self.augmenters), image.shape[1], image.shape[0])
         outlines = map_points(pose.matrix, read_outlines(data["polys"]))
         visible = are_visible(outlines, pose.height, pose.width)
         clipped = clip_outlines(outlines, Frame(0, 0, pose.width, pose.height))

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from ...arguments import number
+from ...data.transforms import DIRECTIONS
 from ...errors import UserError
 from ...registry import TRANSFORMS
 from ..draws import Draws
 
-UPRIGHT, UPSIDE_DOWN = "0", "180"  # degrees; the two classes in PaddleOCR's `Global.label_list`
+UPRIGHT, UPSIDE_DOWN = DIRECTIONS  # the two classes in PaddleOCR's `Global.label_list`
 
 
 def half_turn(image: np.ndarray) -> np.ndarray:

@@ -37,14 +37,14 @@ class Shift(NamedTuple):
         """(R, Q) of an input of (H, W)."""
         return tuple(s + 2 * p - k + 1 for s, p, k in zip((height, width), self.padding, self.window))  # type: ignore
 
-    def place(self, products: np.ndarray, first: int, out: np.ndarray) -> None:
+    def scatter(self, products: np.ndarray, first: int, out: np.ndarray) -> None:
         """Add the products (K, L, O, N, W) of the rows from ``first`` on to ``out`` (O, R, Q)."""
         for k, j in np.ndindex(self.window):
             rows, out_rows = _overlap(k - self.padding[0], first, products.shape[3], out.shape[1])
             columns, out_columns = _overlap(j - self.padding[1], 0, products.shape[4], out.shape[2])
             out[:, out_rows, out_columns] += products[k, j][:, rows, columns]
 
-    def collect(self, out: np.ndarray, height: int, width: int) -> np.ndarray:
+    def gather(self, out: np.ndarray, height: int, width: int) -> np.ndarray:
         """A view (K, L, O, H, W): for each product the number of ``out`` that it is added to, 0 where there is none."""
         margins = [(k - 1 - p, k - 1 - p) for k, p in zip(self.window, self.padding)]
         padded = np.pad(out, [(0, 0), *margins])
@@ -61,12 +61,12 @@ class Spread(NamedTuple):
         """(R, Q) of an input of (H, W)."""
         return height * self.window[0], width * self.window[1]
 
-    def place(self, products: np.ndarray, first: int, out: np.ndarray) -> None:
+    def scatter(self, products: np.ndarray, first: int, out: np.ndarray) -> None:
         """Add the products (K, L, O, N, W) of the rows from ``first`` on to ``out`` (O, R, Q)."""
         cells = self._cells(out)[:, first : first + products.shape[3]]
         cells += products.transpose(2, 3, 0, 4, 1)
 
-    def collect(self, out: np.ndarray, height: int, width: int) -> np.ndarray:
+    def gather(self, out: np.ndarray, height: int, width: int) -> np.ndarray:
         """A view (K, L, O, H, W): for each product the number of ``out`` that it is added to."""
         return self._cells(out).transpose(2, 4, 0, 1, 3)
 
@@ -91,34 +91,34 @@ def _parts(rows: int, width: int, products: int) -> Iterator[tuple[int, int]]:
 
 class _Convolution(PyLayer):
     @staticmethod
-    def forward(ctx, x, weight, bias, places, output_axis):
+    def forward(ctx, x, weight, bias, layout, output_axis):
         ctx.wanted = [not each.stop_gradient for each in (x, weight)]
         ctx.wanted += [] if bias is None else [not bias.stop_gradient]
         x = x.contiguous()
         ctx.save_for_backward(x, weight)
-        ctx.places, ctx.output_axis = places, output_axis
+        ctx.layout, ctx.output_axis = layout, output_axis
         pixels, rows = view(x), _weight_rows(weight, output_axis)
         height, width = pixels.shape[2:]
         channels = weight.shape[output_axis]
-        out = paddle.empty([len(pixels), channels, *places.out_size(height, width)])
+        out = paddle.empty([len(pixels), channels, *layout.out_size(height, width)])
         outputs = view(out)
         outputs[:] = 0 if bias is None else view(bias)[:, None, None]
         for image, output in zip(pixels, outputs):
             for first, last in _parts(height, width, len(rows)):
                 products = rows @ image[:, first:last].reshape(len(image), -1)
-                places.place(products.reshape(*places.window, channels, last - first, width), first, output)
+                layout.scatter(products.reshape(*layout.window, channels, last - first, width), first, output)
         return out
 
     @staticmethod
     def backward(ctx, out_grad):
         x, weight = ctx.saved_tensor()
-        places, wanted, out_grad = ctx.places, ctx.wanted, out_grad.contiguous()
+        layout, wanted, out_grad = ctx.layout, ctx.wanted, out_grad.contiguous()
         pixels, rows, grads = view(x), _weight_rows(weight, ctx.output_axis), view(out_grad)
         height, width = pixels.shape[2:]
         x_grad = paddle.empty_like(x) if wanted[0] else None
         rows_grad = np.zeros_like(rows)
         for b, (image, grad) in enumerate(zip(pixels, grads)):
-            sources = places.collect(grad, height, width)
+            sources = layout.gather(grad, height, width)
             for first, last in _parts(height, width, len(rows)):
                 source = sources[:, :, :, first:last].reshape(len(rows), -1)
                 if x_grad is not None:

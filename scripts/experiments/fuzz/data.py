@@ -28,7 +28,7 @@ from rich.console import Console
 
 from ppocrv2_ext.data import check_report, clean
 from ppocrv2_ext.data.check import check_data
-from ppocrv2_ext.data.frames import Frames
+from ppocrv2_ext.data.line_frames import Frames
 from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError
 

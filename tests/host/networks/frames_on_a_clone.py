@@ -15,7 +15,7 @@ import paddle
 import yaml
 
 from ppocrv2_ext.config.networks import networks, trainable_networks
-from ppocrv2_ext.data.frames import suggest_width
+from ppocrv2_ext.data.line_frames import suggest_width
 from ppocrv2_ext.data.line_shapes import list_line_shapes
 from ppocrv2_ext.host import build_network, connect
 from ppocrv2_ext.host.networks import frame_count

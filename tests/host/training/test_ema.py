@@ -21,7 +21,7 @@ from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.checkpoints.records import Position
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.distillation import DistillationNetworks
-from ppocrv2_ext.plugins.norm import freeze_norm
+from ppocrv2_ext.plugins.frozen_norm import freeze_norm
 
 ROOT = Path(__file__).resolve().parents[3]
 UDML_CENTER = "rec/ch_PP-OCRv2_rec_udml_center"

@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocrv2_ext.data.frames import Frames
+from ppocrv2_ext.data.line_frames import Frames
 from ppocrv2_ext.host.samples.loader import Batch
 from ppocrv2_ext.host.training import first_step, zero_loss
 from ppocrv2_ext.host.training.loop import surround

@@ -8,8 +8,8 @@ import pytest
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.frozen_norm import freeze_norm
 from ppocrv2_ext.plugins.lcnet import LCNet
-from ppocrv2_ext.plugins.norm import freeze_norm
 
 CHANNELS = 4
 NORMS = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppocrv2_ext.data.frames import Frames, suggest_width
+from ppocrv2_ext.data.line_frames import Frames, suggest_width
 
 POOLED = Frames("PPLCNetV4", "RecResizeImg.image_shape", 320, 40, 40, 8.0, "Architecture.frames_by_width=true")
 
