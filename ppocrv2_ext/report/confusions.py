@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
+from ..data.characters import quote_character
+
 
 class Confusion(NamedTuple):
     """A character of the label, and what was read in its place."""
@@ -21,19 +23,12 @@ def list_frequent(confusions: Counter[Confusion], most: int) -> list[tuple[Confu
 
 
 def describe_confusion(confusion: Confusion) -> str:
-    """A confusion for a terminal: ``"o" as "0"``, ``"-" added`` or ``"," left out``."""
+    """A confusion for a terminal: ``'o' as '0'``, ``'-' added`` or ``',' left out``."""
     if not confusion.written:
-        return f"{_quote(confusion.read)} added"
+        return f"{quote_character(confusion.read)} added"
     if not confusion.read:
-        return f"{_quote(confusion.written)} left out"
-    return f"{_quote(confusion.written)} as {_quote(confusion.read)}"
-
-
-def _quote(character: str) -> str:
-    """A character in quotes. One that cannot be seen, or would move the cursor, is shown by its number."""
-    if not character.isprintable():
-        return f"U+{ord(character):04X}"
-    return f"'{character}'" if character == '"' else f'"{character}"'
+        return f"{quote_character(confusion.written)} left out"
+    return f"{quote_character(confusion.written)} as {quote_character(confusion.read)}"
 
 
 def find_confusions(written: str, read: str) -> list[Confusion]:

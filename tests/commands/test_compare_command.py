@@ -45,7 +45,7 @@ def test_new_confusions_are_told_in_words(run, samples):
     told = run("right", "short", "--data", labels).output.splitlines()[-1]
     head, _, confusions = told.partition(": ")
     assert head == f"New confusions in {labels}"
-    assert re.fullmatch(r'"." left out \(\d+\)(, "." left out \(\d+\))*', confusions)
+    assert re.fullmatch(r"'.' left out \(\d+\)(, '.' left out \(\d+\))*", confusions)
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ def test_confusions_by_hand():
 @pytest.mark.parametrize(
     ("written", "read", "described"),
     [
-        ("o", "0", '"o" as "0"'),
-        ("", "-", '"-" added'),
-        (",", "", '"," left out'),
-        (" ", "", '" " left out'),
-        ('"', "总", '\'"\' as "总"'),
-        ("\x1b", "\u200d", "U+001B as U+200D"),
+        ("o", "0", "'o' as '0'"),
+        ("", "-", "'-' added"),
+        (",", "", "',' left out"),
+        (" ", "", "' ' left out"),
+        ("'", "总", "\"'\" as '总'"),
+        ("\x1b", "\u200d", "U+001B as U+200D (ZERO WIDTH JOINER)"),
     ],
 )
 def test_a_confusion_is_described_in_words_and_what_cannot_be_seen_by_its_number(written, read, described):
