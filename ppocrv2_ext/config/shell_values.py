@@ -28,7 +28,9 @@ def read_value(text: str, key: str) -> Any:
     Raises:
         UserError: the text is no YAML that a config may hold, or YAML reads something else than it looks like.
     """
-    value, _ = parse(text, f"-o {key}")
+    value, doubled = parse(text, f"-o {key}")
+    if doubled:
+        raise UserError(f"-o {key}: {shorten(text)} gives a key twice; keep one.")
     root = yaml.compose(text, yaml.SafeLoader)
     if _has_comment(text) and isinstance(root, yaml.CollectionNode):
         raise UserError(f"-o {key}: YAML takes what follows # in {shorten(text)} for a comment; leave it out.")

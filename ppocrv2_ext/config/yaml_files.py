@@ -73,13 +73,13 @@ def read(path: str | Path) -> dict:
 
 
 def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
-    """The config in a YAML file, and a sentence for each key that it gives twice.
+    """The config in a YAML file, and a sentence for each key that it gives twice with different values.
 
-    Only the files of a clone of PaddleOCR, some of which do so, may give a key twice. The last value wins then.
+    The last value counts, as for PaddleOCR, some of whose own files give a key twice.
 
     Raises:
-        UserError: the file cannot be read, is no YAML, gives a key twice, holds a tag that would run code, or anything
-            that :func:`~.yaml_loader.parse` refuses. The message names the line.
+        UserError: the file cannot be read, is no YAML, holds a tag that would run code, or anything that
+            :func:`~.yaml_loader.parse` refuses. The message names the line.
     """
     try:
         with Path(path).open("rb") as stream:
@@ -92,15 +92,10 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
         raise UserError(f"cannot read the config {path}: line {line} is not UTF-8; save it as UTF-8.") from None
     except OSError as error:
         raise UserError(f"cannot read the config {path}: {error.strerror}.") from None
-    config, warnings = parse(text, str(path), _is_of_paddleocr(Path(path)))
+    config, warnings = parse(text, str(path))
     if not isinstance(config, dict):
         raise UserError(f"{path}: a config must be a mapping with sections such as Global and Architecture.")
     return config, warnings
-
-
-def _is_of_paddleocr(path: Path) -> bool:
-    """Whether a file lies in a clone of PaddleOCR."""
-    return any((folder / "tools" / "program.py").is_file() for folder in path.resolve().parents)
 
 
 def override(config: dict, assignments: Iterable[str]) -> dict:

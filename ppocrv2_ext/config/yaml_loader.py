@@ -25,14 +25,13 @@ class _Loader(yaml.SafeLoader):
 
     * It yields text, finite numbers, booleans, null, lists and mappings, nothing else. Keys are text.
     * ``1e-4`` is a number and ``2026-11-27`` is text, as users mean them.
-    * A key given twice is an error, or a warning if ``doubled_keys_allowed``.
+    * Of a key given twice the last value counts, as for PaddleOCR. A warning says so if the values differ.
     * Aliases that hold themselves, or stand for more than :data:`MOST_VALUES` values, are refused.
     """
 
-    def __init__(self, text: str, source: str, doubled_keys_allowed: bool = False):
+    def __init__(self, text: str, source: str):
         super().__init__(text)
         self.name = source
-        self.doubled_keys_allowed = doubled_keys_allowed
         self.warnings: list[str] = []
         self.depth = 0  # of the node that is being composed
         self.flattened: set[int] = set()  # ids of the mappings into which `<<` was merged
@@ -83,21 +82,27 @@ class _Loader(yaml.SafeLoader):
             super().flatten_mapping(node)
 
     def _check_keys(self, node: yaml.MappingNode) -> None:
-        seen: dict[str, int] = {}
-        values: dict[str, yaml.Node] = {key.value: value for key, value in node.value if isinstance(key.value, str)}
-        for key_node, _ in node.value:
+        given: dict[str, list[tuple[yaml.Node, yaml.Node]]] = {}
+        for key_node, value_node in node.value:
             if key_node.tag == MERGE:
                 continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise UserError(f"{_place(key_node)}: the key {shorten(key)} must be text; put it in quotes.")
-            if key in seen:
-                twice = f"{_place(key_node)}: key {key!r} is given twice, first on line {seen[key]}; "
-                if not self.doubled_keys_allowed:
-                    raise UserError(f"{twice}keep one.")
-                last = shorten(self.construct_object(values[key_node.value], deep=True))
-                self.warnings.append(f"{twice}the last value wins, as PaddleOCR takes it: {last}.")
-            seen[key] = key_node.start_mark.line + 1
+            given.setdefault(key, []).append((key_node, value_node))
+        for key, pairs in given.items():
+            if len(pairs) > 1:
+                self._compare_values(key, pairs)
+
+    def _compare_values(self, key: str, pairs: list[tuple[yaml.Node, yaml.Node]]) -> None:
+        """Say which value of a key that is given more than once counts, if they differ."""
+        values = [self.construct_object(value_node, deep=True) for _, value_node in pairs]
+        if len(set(map(repr, values))) > 1:
+            *others, last = (str(key_node.start_mark.line + 1) for key_node, _ in pairs)
+            self.warnings.append(
+                f"{_place(pairs[-1][0])}: key {key!r} is given on line {', '.join(others)} and on line {last}; the last"
+                f" value counts, as for PaddleOCR: {shorten(values[-1])}."
+            )
 
 
 def _place(node: yaml.Node) -> str:
@@ -164,17 +169,16 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse(text: str, source: str, doubled_keys_allowed: bool = False) -> tuple[Any, list[str]]:
-    """(value, warnings) of a YAML document.
+def parse(text: str, source: str) -> tuple[Any, list[str]]:
+    """(value, warnings) of a YAML document. A warning says that a key is given twice, and which value counts.
 
     Args:
         source: what messages call it, such as its path.
-        doubled_keys_allowed: whether a key given twice is a warning and no error; the last value wins then.
     Raises:
         UserError: it is no YAML, or holds what :class:`_Loader` refuses. The message names the line.
     """
     try:
-        stream = _Loader(text, source, doubled_keys_allowed)
+        stream = _Loader(text, source)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         wrong = f"the character U+{error.character:04X}, which YAML does not allow"

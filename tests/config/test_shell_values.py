@@ -71,3 +71,8 @@ def test_an_assignment_that_is_written_for_a_text_is_read_as_it(text):
 def test_a_list_with_a_comment_is_refused_and_not_made_a_text():
     with pytest.raises(UserError, match="^-o Train.files: YAML takes what follows # in .* for a comment; leave it out"):
         read_value("[a, b] # c", "Train.files")
+
+
+def test_a_value_that_gives_a_key_twice_is_refused():
+    with pytest.raises(UserError, match="-o Global.key: .* gives a key twice; keep one"):
+        read_value("{a: 1, a: 2}", "Global.key")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from ppocrv2_ext import config
+from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.errors import UserError
 
 TRANSFORMS = {"Train": {"dataset": {"transforms": [{"RecAug": None}, {"RecResizeImg": {"image_shape": [3, 32, 320]}}]}}}
@@ -47,9 +48,15 @@ def test_a_config_cannot_run_code(write, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_key_given_twice_is_an_error_with_both_lines(write):
-    with pytest.raises(UserError, match=r"a.yml:3: key 'a' is given twice, first on line 2"):
-        config.read(write("Global:\n  a: 1\n  a: 2\n"))
+def test_of_a_key_given_twice_the_last_value_counts_and_a_warning_names_both_lines(write):
+    path = write("Global:\n  a: 1\n  b: 0\n  a: [2]\n")
+    assert config.read(path) == {"Global": {"a": [2], "b": 0}} == yaml.safe_load(path.read_text())
+    said = f"{path}:4: key 'a' is given on line 2 and on line 4; the last value counts, as for PaddleOCR: [2]."
+    assert yaml_files.read_with_warnings(path)[1] == [said]
+
+
+def test_a_key_given_twice_with_one_value_is_not_worth_a_word(write):
+    assert yaml_files.read_with_warnings(write("a: {x: [1]}\na: {x: [1]}\n")) == ({"a": {"x": [1]}}, [])
 
 
 @pytest.mark.parametrize(
@@ -67,14 +74,20 @@ def test_a_key_that_replaces_a_merged_one_is_not_given_twice(write, text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: {<<: {z: 1, z: 2}}", "key 'z' is given twice, first on line 1"),
-        ("a: {<<: &b {<<: {z: 1}, z: 2, z: 3}}\nb: *b", "key 'z' is given twice, first on line 1"),
-        ("a: {<<: {1: 2}}", "the key 1 must be text"),
+        ("a: {<<: {z: 1, z: 2}}", ":1: key 'z' is given on line 1 and on line 1"),
+        ("a: {<<: &b {<<: {z: 1}, z: 2,\n  z: 3}}\nb: *b", ":2: key 'z' is given on line 1 and on line 2"),
     ],
 )
-def test_the_keys_of_a_merged_mapping_are_looked_at_too(write, text, said):
-    with pytest.raises(UserError, match=f"a.yml:1: {said}"):
-        config.read(write(f"{text}\n"))
+def test_the_keys_of_a_merged_mapping_are_compared_too(write, text, said):
+    path = write(f"{text}\n")
+    read, warnings = yaml_files.read_with_warnings(path)
+    assert read == yaml.safe_load(text)
+    assert [each.partition(";")[0] for each in warnings] == [f"{path}{said}"]
+
+
+def test_a_key_of_a_merged_mapping_must_be_text(write):
+    with pytest.raises(UserError, match="a.yml:1: the key 1 must be text"):
+        config.read(write("a: {<<: {1: 2}}\n"))
 
 
 def test_broken_yaml_names_the_line(write):
