@@ -13,7 +13,6 @@ all threads, which a busy machine changes less.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import tempfile
 import time
@@ -23,7 +22,7 @@ import click
 import cv2
 import numpy as np
 from experiments.options import FOLDER, LABELS
-from experiments.records import provenance
+from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
@@ -83,23 +82,17 @@ def main(words: Path, rounds: int, threads: int | None) -> None:
     times: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         rows = make_rows(words, Path(folder))
-        for _ in range(rounds):
-            for name, (_, config) in rows.items():
-                start, cpu_start = time.perf_counter(), time.process_time()
-                check.check_data(config, ("Train",))
-                lap = (time.perf_counter() - start, time.process_time() - cpu_start)
-                times.setdefault(name, []).append(lap)
-    columns = ("what", "number", "seconds", "quartiles", "per second", "CPU seconds", "quartiles", "per CPU second")
+        for name, _ in take_turns(rows, rounds, warm=False):
+            start, cpu_start = time.perf_counter(), time.process_time()
+            check.check_data(rows[name][1], ("Train",))
+            times.setdefault(name, []).append((time.perf_counter() - start, time.process_time() - cpu_start))
+    columns = ("what", "number", "seconds", "per second", "CPU seconds", "per CPU second")
     table = Table(*columns, box=None, pad_edge=False)
     for name, (number, _) in rows.items():
-        cells = []
-        for laps in zip(*times[name]):
-            low, middle, high = np.percentile(laps, [25, 50, 75])
-            cells += [f"{middle:.2f}", f"{low:.2f} {high:.2f}", f"{number / middle:.0f}"]
+        cells = [cell for laps in zip(*times[name]) for cell in (spread(laps), f"{number / np.median(laps):.0f}")]
         table.add_row(name, str(number), *cells)
-    Console().print(table)
-    click.echo(f"{check.THREADS} threads, {os.cpu_count()} cores, {platform.processor() or platform.machine()}")
-    click.echo(json.dumps(provenance()))
+    Console(highlight=False, width=120).print(table)
+    click.echo(f"{check.THREADS} threads, {platform.processor() or platform.machine()}, {describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+from experiments.options import FOLDER
+from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
 
 WORDS = Path(__file__).resolve().parents[1] / "tests" / "samples" / "icdar2015_words"
 CONFIG = "rec/ch_PP-OCRv2_rec_finetune"
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FIRST_STEP = "global_step: 1,"  # in PaddleOCR's log
 ONE_STEP = {
     "Global.epoch_num": 1,
@@ -102,25 +103,21 @@ def main(checkouts: tuple[Path, ...], weights: Path | None, rounds: int) -> None
     folders = [folder.resolve() for folder in checkouts or (Path(__file__).parents[1],)]
     seconds: dict[tuple[str, Path], list[float]] = {}
     with tempfile.TemporaryDirectory() as cache:
-        for turn in range(-1, rounds):  # the first round fills the cache
-            for name, (arguments, end) in list_commands(weights).items():
-                for folder in folders[:: 1 if turn % 2 else -1]:
-                    lap = measure(folder, arguments, end, Path(cache))
-                    if turn >= 0:
-                        seconds.setdefault((name, folder), []).append(lap)
-    table = Table("command", "checkout", "CPU seconds", "quartiles", "change", "quartiles", box=None, pad_edge=False)
-    for name in list_commands(weights):
+        commands = list_commands(weights)
+        # The first round fills the cache.
+        for (name, folder), counts in take_turns([(name, folder) for name in commands for folder in folders], rounds):
+            lap = measure(folder, *commands[name], Path(cache))
+            if counts:
+                seconds.setdefault((name, folder), []).append(lap)
+    table = Table("command", "checkout", "CPU seconds", "change", box=None, pad_edge=False)
+    for name in commands:
         first = np.array(seconds[name, folders[0]])
         for folder in folders:
             laps = np.array(seconds[name, folder])
-            low, middle, high = np.percentile(laps, [25, 50, 75])
-            cells = [f"{middle:.2f}", f"{low:.2f} {high:.2f}"]
-            if folder != folders[0]:
-                low, middle, high = np.percentile(laps - first, [25, 50, 75])
-                cells += [f"{middle:+.2f}", f"{low:+.2f} {high:+.2f}"]
-            table.add_row(name, name_commit(folder), *cells)
+            change = spread(laps - first, sign="+") if folder != folders[0] else ""
+            table.add_row(name, name_commit(folder), spread(laps), change)
     Console(highlight=False, width=120).print(table)
-    click.echo(f"{rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    click.echo(f"{rounds} rounds, {describe_machine()}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 import paddle
-from experiments import gradient_shares as shares
+from experiments import loss_terms
 from experiments.markdown import markdown_table
 from experiments.records import provenance
 from rich.console import Console
@@ -71,10 +71,10 @@ def main(
         "seed": seed,
         **provenance(),
     }
-    print_table(shares.make_rows(pulls), shares.choose_reference(list(pulls)), notes)
+    print_table(loss_terms.make_rows(pulls), loss_terms.choose_reference(list(pulls)), notes)
 
 
-def measure_pulls(config: dict, batches: int, warm_up: int, seed: int) -> tuple[dict[str, shares.Pull], int]:
+def measure_pulls(config: dict, batches: int, warm_up: int, seed: int) -> tuple[dict[str, loss_terms.Pull], int]:
     """({term: mean Pull}, number of batches that filled the centers before).
 
     Args:
@@ -96,14 +96,14 @@ def measure_pulls(config: dict, batches: int, warm_up: int, seed: int) -> tuple[
         for batch in itertools.islice(feed, warm_up):
             whole(model(batch[0]), batch)
     measured = list(itertools.islice(feed, batches))
-    with paddle.no_grad(), shares.unchanged_buffers(model):
+    with paddle.no_grad(), loss_terms.unchanged_buffers(model):
         report = whole(model(measured[0][0]), measured[0])
-    losses = {term: build_loss(section) for term, section in shares.split_terms(config["Loss"], report).items()}
+    losses = {term: build_loss(section) for term, section in loss_terms.split_terms(config["Loss"], report).items()}
     trunks = {}
     for name in trainable_networks(config["Architecture"]):
         network = model if name is None else getattr(model, name)
         trunks[name or SINGLE] = [each for each in network.parameters() if not each.stop_gradient]
-    return shares.mean_pulls([shares.measure(model, losses, trunks, batch) for batch in measured]), warm_up
+    return loss_terms.mean_pulls([loss_terms.measure(model, losses, trunks, batch) for batch in measured]), warm_up
 
 
 def build_model(config: dict) -> paddle.nn.Layer:
@@ -150,7 +150,7 @@ def describe_weights(config: dict) -> str:
     return ", ".join(f"{name}: {file}" for name, file in files.items() if file) or "none: random networks"
 
 
-def print_table(rows: Sequence[shares.Row], reference: str, notes: Mapping[str, Any]) -> None:
+def print_table(rows: Sequence[loss_terms.Row], reference: str, notes: Mapping[str, Any]) -> None:
     """Print the table for people, then as Markdown.
 
     Args:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from .records import provenance
 
+Way = TypeVar("Way")
 
-def take_turns(ways: Iterable[str], rounds: int, warm: bool = True) -> Iterator[tuple[str, bool]]:
+
+def take_turns(ways: Iterable[Way], rounds: int, warm: bool = True) -> Iterator[tuple[Way, bool]]:
     """(way, whether it counts), each way once in a round, in an order that turns around from round to round.
 
     Args:
@@ -22,10 +25,14 @@ def take_turns(ways: Iterable[str], rounds: int, warm: bool = True) -> Iterator[
             yield way, turn >= 0
 
 
-def spread(values: Sequence[float] | np.ndarray, digits: int = 2) -> str:
-    """The median and the quartiles as text: ``2.00 [1.50, 2.50]``."""
-    low, middle, high = np.percentile(values, (25, 50, 75))
-    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+def spread(values: Sequence[float] | np.ndarray, digits: int = 2, sign: str = "") -> str:
+    """The median and the quartiles as text: ``2.00 [1.50, 2.50]``.
+
+    Args:
+        sign: "+" to write the sign of numbers above 0 too.
+    """
+    low, middle, high = (f"{value:{sign}.{digits}f}" for value in np.percentile(values, (25, 50, 75)))
+    return f"{middle} [{low}, {high}]"
 
 
 def describe_machine() -> str:

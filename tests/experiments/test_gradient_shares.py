@@ -4,7 +4,7 @@ import math
 
 import paddle
 import pytest
-from experiments import gradient_shares as shares
+from experiments import loss_terms
 from paddle import nn
 
 from ppocrv2_ext import config
@@ -53,7 +53,7 @@ def losses(network):
 
 
 def measure(network, losses, x=2.0):
-    return shares.measure(network, losses, {"one": [network.a, network.b]}, [paddle.to_tensor([x])])
+    return loss_terms.measure(network, losses, {"one": [network.a, network.b]}, [paddle.to_tensor([x])])
 
 
 class TestMeasure:
@@ -76,66 +76,66 @@ class TestMeasure:
 
     def test_the_mean_is_of_values_and_of_squared_norms(self, network, losses):
         # x = 1: (a x)^2 / 2 = 4.5 and the gradient 3.
-        mean = shares.mean_pulls([measure(network, losses, x) for x in (1.0, 2.0)])
+        mean = loss_terms.mean_pulls([measure(network, losses, x) for x in (1.0, 2.0)])
         assert mean["ctc"] == ((4.5 + 18) / 2, {"one": [(9 + 144) / 2, 0.0]})
 
 
 class TestRows:
     def test_shares_by_hand(self):
         pulls = {
-            "mutual": shares.Pull(0.3, {"Student": [9.0, 0.0, 16.0], "Teacher": [1.0, 1.0, 1.0]}),
-            "ctc": shares.Pull(2.0, {"Student": [36.0, 64.0, 0.0], "Teacher": [4.0, 16.0, 64.0]}),
+            "mutual": loss_terms.Pull(0.3, {"Student": [9.0, 0.0, 16.0], "Teacher": [1.0, 1.0, 1.0]}),
+            "ctc": loss_terms.Pull(2.0, {"Student": [36.0, 64.0, 0.0], "Teacher": [4.0, 16.0, 64.0]}),
         }
-        student, teacher, *_ = shares.make_rows(pulls)
+        student, teacher, *_ = loss_terms.make_rows(pulls)
         # Norm 5 against 10. The first tensor alone has both gradients: 3 against 6.
         assert student == ("mutual", "Student", 0.3, 5.0, 0.5, 0.5)
         # The tensors have 1 / 2, 1 / 4 and 1 / 8.
         assert teacher == ("mutual", "Teacher", 0.3, math.sqrt(3), pytest.approx(math.sqrt(3 / 84)), 0.25)
 
     def test_the_reference_is_its_own_measure(self):
-        pulls = {"gt": shares.Pull(2.0, {"one": [36.0, 0.0]})}
-        assert shares.make_rows(pulls) == [("gt", "one", 2.0, 6.0, 1.0, 1.0)]
+        pulls = {"gt": loss_terms.Pull(2.0, {"one": [36.0, 0.0]})}
+        assert loss_terms.make_rows(pulls) == [("gt", "one", 2.0, 6.0, 1.0, 1.0)]
 
     def test_a_term_without_gradient_has_a_share_of_0_and_a_reference_without_gradient_gives_none(self):
-        still, moving = shares.Pull(0.0, {"one": [0.0]}), shares.Pull(1.0, {"one": [4.0]})
-        assert shares.make_rows({"ctc": moving, "center": still})[1][-2:] == (0.0, 0.0)
-        assert shares.make_rows({"ctc": still, "center": moving})[1][-2:] == (None, None)
+        still, moving = loss_terms.Pull(0.0, {"one": [0.0]}), loss_terms.Pull(1.0, {"one": [4.0]})
+        assert loss_terms.make_rows({"ctc": moving, "center": still})[1][-2:] == (0.0, 0.0)
+        assert loss_terms.make_rows({"ctc": still, "center": moving})[1][-2:] == (None, None)
 
     @pytest.mark.parametrize(
         ("terms", "reference"),
         [(["mutual", "ctc"], "ctc"), (["distill", "gt"], "gt"), (["DBLoss"], "DBLoss")],
     )
     def test_terms_are_compared_with_ctc_or_with_the_labels(self, terms, reference):
-        assert shares.choose_reference(terms) == reference
+        assert loss_terms.choose_reference(terms) == reference
 
 
 class TestSplitTerms:
     def test_a_single_loss_keeps_one_weight_at_a_time(self):
         report = {"loss": 1, "ctc_Student": 1, "ctc_Teacher": 1, "feature": 1, "mutual": 1, "infeasible": 0}
-        terms = shares.split_terms(UDML, report)
+        terms = loss_terms.split_terms(UDML, report)
         assert list(terms) == ["ctc", "feature", "mutual"]
         assert terms["feature"] == {**UDML, "ctc_weight": 0.0, "mutual_weight": 0.0}
 
     def test_terms_of_weight_0_and_terms_that_are_not_reported_are_left_out(self):
         student = {"name": "CMLLoss", "students": ["Student"], "teacher": None, "mutual_weight": 0}
-        assert list(shares.split_terms(student, {"loss": 1, "gt_Student": 1})) == ["gt"]
+        assert list(loss_terms.split_terms(student, {"loss": 1, "gt_Student": 1})) == ["gt"]
 
     def test_the_center_losses_of_two_networks_are_one_term(self):
         section = config.read(config.locate("rec/ch_PP-OCRv2_rec_udml_center_finetune"))["Loss"]
         report = {"ctc_Student": 1, "feature": 1, "mutual": 1, "center_Student": 1, "CTCCenterLoss.center_Teacher": 1}
-        terms = shares.split_terms(section, report)
+        terms = loss_terms.split_terms(section, report)
         assert list(terms) == ["ctc", "feature", "mutual", "center"]
         assert [list(entry) for entry in terms["mutual"]["loss_config_list"]] == [["UDMLLoss"]]
         assert [list(entry) for entry in terms["center"]["loss_config_list"]] == [["CTCCenterLoss"], ["CTCCenterLoss"]]
 
     def test_a_loss_that_weighs_no_terms_is_one_term(self):
         section = {"name": "CombinedLoss", "loss_config_list": [{"CTCLoss": {"weight": 2.0}}]}
-        assert shares.split_terms(section, {}) == {"CTCLoss": section}
-        assert shares.split_terms({"name": "DBLoss", "alpha": 5}, {}) == {"DBLoss": {"name": "DBLoss", "alpha": 5}}
+        assert loss_terms.split_terms(section, {}) == {"CTCLoss": section}
+        assert loss_terms.split_terms({"name": "DBLoss", "alpha": 5}, {}) == {"DBLoss": {"name": "DBLoss", "alpha": 5}}
 
     def test_the_section_is_not_changed(self):
         before = {**UDML}
-        shares.split_terms(UDML, {"ctc": 1})
+        loss_terms.split_terms(UDML, {"ctc": 1})
         assert before == UDML
 
 

@@ -14,6 +14,7 @@ def test_without_a_warm_up_every_round_counts():
 
 def test_a_spread_is_the_median_with_the_quartiles():
     assert spread([1, 2, 3, 4, 5], 1) == "3.0 [2.0, 4.0]"
+    assert spread([-1, 0, 1], 1, sign="+") == "+0.0 [-0.5, +0.5]"
 
 
 def test_a_machine_is_told_with_its_commit_and_load():
