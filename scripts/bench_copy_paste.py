@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from experiments.options import LABELS, check_paddleocr, read_scenes
+from experiments.options import LABELS, check_paddleocr, read_labelled
 from experiments.timing import describe_machine, spread, take_turns
 from rich.console import Console
 from rich.table import Table
@@ -44,12 +44,12 @@ def read_samples(labels: Path, count: int) -> list[dict]:
         click.UsageError: the file is not one of scenes, none has text, or a picture cannot be opened.
     """
     samples = []
-    for path, boxes in read_scenes(labels):
-        polygons, texts = [points for points, _ in boxes], [text for _, text in boxes]
+    for sample in read_labelled(labels, "det"):
+        polygons, texts = [points for points, _ in sample.label], [text for _, text in sample.label]
         if len(samples) < count and any(text not in IGNORED_TEXTS for text in texts):
-            image = cv2.imread(str(path))
+            image = cv2.imread(str(sample.path))
             if image is None:
-                raise click.UsageError(f"{labels}: the picture {path} cannot be opened; leave its line out.")
+                raise click.UsageError(f"{labels}: the picture {sample.path} cannot be opened; leave its line out.")
             samples.append(make_sample(image, polygons, texts))
     if not samples:
         raise click.UsageError(f"{labels} has no scene with text that can be read; name another --labels.")

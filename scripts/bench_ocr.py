@@ -32,7 +32,7 @@ import click
 import cv2
 import numpy as np
 from experiments.bench_ocr import worker
-from experiments.options import FOLDER, LABELS, read_scenes
+from experiments.options import FOLDER, LABELS, read_labelled
 from experiments.records import provenance
 from experiments.timing import spread
 from rich.console import Console
@@ -139,11 +139,12 @@ def read_samples(files: tuple[Path, ...], count: int) -> list[tuple[str, list[st
     """
     samples = []
     for file in files:
-        opened = [each for each in itertools.islice(read_scenes(file), count) if cv2.imread(str(each[0])) is not None]
+        first = itertools.islice(read_labelled(file, "det"), count)
+        opened = [each for each in first if cv2.imread(str(each.path)) is not None]
         if not opened:
             raise click.UsageError(f"{file}: none of its pictures can be opened; they are looked for in {file.parent}.")
-        for path, boxes in opened:
-            samples.append((str(path), [text for _, text in boxes if text not in IGNORED_TEXTS]))
+        for sample in opened:
+            samples.append((str(sample.path), [text for _, text in sample.label if text not in IGNORED_TEXTS]))
     return samples
 
 

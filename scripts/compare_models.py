@@ -21,15 +21,16 @@ from typing import Any
 import click
 import cv2
 from experiments.markdown import markdown_table
+from experiments.options import read_labelled
+from experiments.timing import take_turns
 
-from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
-from ppocrv2_ext.data.labels import is_detection_label, read_boxes
 from ppocrv2_ext.deploy.detect import Detector
 from ppocrv2_ext.deploy.engine import load_engine
 from ppocrv2_ext.deploy.evaluation import TEXT_RULES, Counts, score_page
+from ppocrv2_ext.deploy.labelled import open_samples
 from ppocrv2_ext.deploy.lines import read_texts
 from ppocrv2_ext.deploy.models import find_model
-from ppocrv2_ext.deploy.pictures import explain, open_image, open_line
+from ppocrv2_ext.deploy.pictures import open_image, open_line
 from ppocrv2_ext.errors import UserError
 
 GROUP = 32  # lines
@@ -51,72 +52,30 @@ def load_model(kind: str, folder: str) -> tuple[Run, float]:
     return lambda lines: [text for text, _ in read_texts(lines, engine, model.settings)], size
 
 
-def read_text(label: str) -> str:
-    """The text of a line.
-
-    Raises:
-        ValueError: the label is that of a scene.
-    """
-    if is_detection_label(label):
-        raise ValueError("it is a list of boxes")
-    return label
-
-
-def read_samples(
-    labels: str, read_label: Callable[[str], Any], open_one: Callable[[Path], Any], advice: str
-) -> Samples:
+def read_pictures(labels: str, kind: str) -> Samples:
     """The labels and the pictures of a label file.
 
     Args:
-        labels: the file.
-        read_label: what a label says; a ValueError says why it is none.
-        open_one: opens a picture.
-        advice: what to do about such a label.
+        kind: "det" for scenes, "rec" for lines.
     Raises:
-        UserError: there is no label, one is none, or a picture cannot be opened.
+        click.UsageError: there is no label, one is of another kind, or a picture cannot be opened.
     """
-    contents, images = [], []
-    for entry in read_entries(labels):
-        if entry.is_blank:
-            continue
-        if not entry.images:
-            raise UserError(f"{entry.place}: {NO_SAMPLE}; leave the line out.")
-        try:
-            contents.append(read_label(entry.label))
-        except ValueError as error:
-            raise UserError(f"{entry.place}: the label does not fit, {error}; {advice}.") from error
-        try:
-            images.append(open_one(Path(labels).parent / entry.images[0]))
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{entry.place}: the picture cannot be opened ({explain(error)}); leave the line out."
-            ) from error
-    if not images:
-        raise UserError(f"{labels} has no line `image<TAB>label`; name a label file with some.")
-    return contents, images
+    opened = open_samples(list(read_labelled(Path(labels), kind)), open_line if kind == "rec" else open_image)
+    if opened.problems:
+        raise click.UsageError(f"{opened.problems[0]}; leave the line out.")
+    if not opened.samples:
+        raise click.UsageError(f"{labels} has no line `image<TAB>label`; name a label file with some.")
+    return [sample.label for sample in opened.samples], opened.pictures
 
 
-def read_lines(labels: str) -> Samples:
-    """The texts and the pictures of lines."""
-    advice = "name labelled lines with --lines, and scenes with --scenes for --det"
-    return read_samples(labels, read_text, open_line, advice)
-
-
-def read_scenes(labels: str) -> Samples:
-    """The boxes and the pictures of scenes."""
-    advice = 'name pictures with --scenes, image<TAB>[{"transcription", "points"}, ...]'
-    return read_samples(labels, read_boxes, open_image, advice)
-
-
-def take_turns(models: dict[str, Run], inputs: Sequence[Any]) -> tuple[dict[str, list], dict[str, list[float]]]:
+def time_models(models: dict[str, Run], inputs: Sequence[Any]) -> tuple[dict[str, list], dict[str, list[float]]]:
     """({model: [what it makes of each input]}, {model: [seconds for each input]})"""
     outputs: dict[str, list] = {name: [] for name in models}
     seconds: dict[str, list[float]] = {name: [] for name in models}
-    for each in inputs:
-        for name, run in models.items():
-            start = time.perf_counter()
-            outputs[name].append(run(each))
-            seconds[name].append(time.perf_counter() - start)
+    for name, _ in take_turns(models, len(inputs), warm=False):
+        start = time.perf_counter()
+        outputs[name].append(models[name](inputs[len(outputs[name])]))
+        seconds[name].append(time.perf_counter() - start)
     return outputs, seconds
 
 
@@ -127,7 +86,7 @@ def compare_recognizers(models: dict[str, Run], sets: Sequence[Samples]) -> tupl
     normalize = TEXT_RULES["without case and spaces"]
     for labels, images in sets:
         groups = [images[start : start + GROUP] for start in range(0, len(images), GROUP)]
-        read, seconds = take_turns(models, groups)
+        read, seconds = time_models(models, groups)
         for name in models:
             texts = [text for group in read[name] for text in group]
             right = sum(normalize(label) == normalize(text) for label, text in zip(labels, texts))
@@ -139,7 +98,7 @@ def compare_recognizers(models: dict[str, Run], sets: Sequence[Samples]) -> tupl
 def compare_detectors(models: dict[str, Run], scenes: Samples) -> tuple[dict[str, list[str]], dict[str, float]]:
     """{model: [precision, recall, F1]} and {model: milliseconds of a scene}."""
     boxes, images = scenes
-    found, seconds = take_turns(models, images)
+    found, seconds = time_models(models, images)
     scores = {}
     for name in models:
         pages = [score_page(labelled, [(box, "") for box in each]) for labelled, each in zip(boxes, found[name])]
@@ -174,7 +133,8 @@ def main(rec: dict[str, str], det: dict[str, str], lines: dict[str, str], scenes
         raise click.UsageError("Give --rec with --lines, or --det with --scenes.")
     cv2.setNumThreads(1)
     try:
-        sets, pictures = list(map(read_lines, lines.values())), read_scenes(scenes) if scenes else ([], [])
+        sets = [read_pictures(file, "rec") for file in lines.values()]
+        pictures = read_pictures(scenes, "det") if scenes else ([], [])
         for kind, folders, header in (("rec", rec, list(lines)), ("det", det, ["precision", "recall", "F1"])):
             if not folders:
                 continue

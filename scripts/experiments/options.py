@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ppocrv2_ext.checkpoints.paths import require_file
 from ppocrv2_ext.data.label_files import NO_SAMPLE, read_entries
-from ppocrv2_ext.data.labels import read_boxes
+from ppocrv2_ext.data.labels import is_detection_label, read_boxes
+from ppocrv2_ext.deploy.labelled import Sample
 from ppocrv2_ext.errors import UserError
 
 LABELS = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -35,11 +37,13 @@ def check_weights(context: click.Context, option: click.Parameter, path: str | N
         raise click.UsageError(str(error), context) from None
 
 
-def read_scenes(labels: Path) -> Iterator[tuple[Path, list[tuple[list, str]]]]:
-    """(picture, its boxes as outline and text) of each line of a label file. Pictures lie relative to the file.
+def read_labelled(labels: Path, kind: str) -> Iterator[Sample]:
+    """The first picture of each line of a label file, and its label. Pictures lie relative to the file.
 
+    Args:
+        kind: "det" for scenes, whose labels are boxes as outline and text, or "rec" for lines.
     Raises:
-        click.UsageError: the file cannot be read, or a line is no picture with a list of boxes.
+        click.UsageError: the file cannot be read, or a line is no sample of this kind.
     """
     try:
         for entry in read_entries(labels):
@@ -47,11 +51,19 @@ def read_scenes(labels: Path) -> Iterator[tuple[Path, list[tuple[list, str]]]]:
                 continue
             if not entry.images:
                 raise click.UsageError(f"{entry.place}: {NO_SAMPLE}; leave the line out.")
-            yield labels.parent / entry.images[0], read_boxes(entry.label)
+            label = READERS[kind](entry.label)
+            yield Sample(labels.parent / entry.images[0], label, entry.images[0], entry.place)
     except UserError as error:
         raise click.UsageError(str(error)) from None
     except ValueError as error:
-        raise click.UsageError(
-            f"{entry.place}: {error}; name a label file of scenes, "
-            'image<TAB>[{"transcription": ..., "points": ...}, ...].'
-        ) from None
+        raise click.UsageError(f"{entry.place}: {error}; name a label file of {FORMS[kind]}.") from None
+
+
+def _read_text(label: str) -> str:
+    if is_detection_label(label):
+        raise ValueError("it is a list of boxes")
+    return label
+
+
+READERS: dict[str, Callable[[str], Any]] = {"det": read_boxes, "rec": _read_text}
+FORMS = {"det": 'scenes, image<TAB>[{"transcription": ..., "points": ...}, ...]', "rec": "lines, image<TAB>text"}

@@ -47,7 +47,7 @@ def test_a_set_counts_by_its_groups_whatever_their_size():
     ("content", "sentence"),
     [
         ("", "has no line"),
-        ("gone.jpg\ttext\n", ":1: the picture cannot be opened"),
+        ("gone.jpg\ttext\n", "gone.jpg: No such file or directory; leave the line out."),
         ("gone.jpg\n", ":1: it is not `image<TAB>label`"),
     ],
 )
@@ -61,20 +61,20 @@ def test_labels_without_pictures_end_in_a_sentence(content, sentence, tmp_path):
 def test_lines_are_no_labels_of_scenes(samples):
     done = run("--det", "v2=official", "--scenes", samples / "icdar2015_words" / "test.txt")
     assert done.exit_code == 2
-    assert "icdar2015_words/test.txt:1: the label does not fit" in done.output
+    assert "icdar2015_words/test.txt:1: it is not JSON; name a label file of scenes" in done.output
 
 
 def test_scenes_are_no_labels_of_lines(samples):
     done = run("--rec", "v2=official", "--lines", f"x={samples}/icdar2015_scenes/test.txt")
     assert done.exit_code == 2
-    assert "icdar2015_scenes/test.txt:1: the label does not fit, it is a list of boxes" in done.output
+    assert "icdar2015_scenes/test.txt:1: it is a list of boxes; name a label file of lines" in done.output
 
 
 def test_a_label_without_a_list_is_no_picture_without_boxes(tmp_path):
     (tmp_path / "labels.txt").write_text("a.png\t{}\n")
     done = run("--det", "v2=official", "--scenes", tmp_path / "labels.txt")
     assert done.exit_code == 2
-    assert "labels.txt:1: the label does not fit, it is not a list of boxes but {}" in done.output
+    assert "labels.txt:1: it is not a list of boxes but {}; name a label file of scenes" in done.output
 
 
 @pytest.mark.parametrize(
