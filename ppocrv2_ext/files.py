@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and files that can be read without waiting."""
+"""Files that appear whole or not at all, files that can be read without waiting, and what there is at a path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Union
 
@@ -109,6 +109,54 @@ def find_obstacle(path: PathLike, devices: bool = True) -> str | None:
     except (OSError, ValueError):  # ValueError: the name has a NUL in it
         return None
     return None if devices and stat.S_ISCHR(mode) else _describe(mode)
+
+
+def has_file(path: PathLike) -> bool:
+    """Whether there is a regular file.
+
+    Raises:
+        UserError: nobody can tell, as in a folder that may not be looked into.
+    """
+    return stat.S_ISREG(_read_mode(path))
+
+
+def has_folder(path: PathLike) -> bool:
+    """Whether there is a folder.
+
+    Raises:
+        UserError: nobody can tell, as in a folder that may not be looked into.
+    """
+    return stat.S_ISDIR(_read_mode(path))
+
+
+def is_there(path: PathLike) -> bool:
+    """Whether there is anything.
+
+    Raises:
+        UserError: nobody can tell, as in a folder that may not be looked into.
+    """
+    return _read_mode(path) != 0
+
+
+def _read_mode(path: PathLike) -> int:
+    """The mode of what is there; 0 for nothing."""
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except (OSError, ValueError) as error:  # ValueError: the name has a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot look at {path} ({reason}); name another place.") from error
+
+
+def identify(paths: Iterable[PathLike]) -> set[tuple[int, int]]:
+    """What tells files apart by whatever name or link: device and inode of each that is there."""
+    found = set()
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):  # it is not there, or no file can have this name
+            status = os.stat(path)
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def synchronize(path: PathLike) -> None:

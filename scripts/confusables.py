@@ -41,6 +41,7 @@ from ppocrv2_ext.host.networks.trained_network import load_trained_network
 from ppocrv2_ext.host.samples.training_lines import TrainingLines
 from ppocrv2_ext.plugins.center_loss.loss import DISTANCES
 from ppocrv2_ext.plugins.ctc.alignment import align
+from ppocrv2_ext.write_checks import make_writable_folder
 
 CONFIG = "rec/ch_PP-OCRv2_rec_enhanced_ctc_loss_finetune"
 START = "not tuned"
@@ -121,7 +122,7 @@ def main(
     start = time.time()
     try:
         require_file("--weights", weights, OFFICIAL_WEIGHTS)
-        data = requirements.require_writable(output) / "data"
+        data = make_writable_folder(output) / "data"
         trainings = len(recipes) * seeds
         minutes = max(1, round(trainings * lines * epochs * LINE_SECONDS / 60))
         console.print(f"{trainings} trainings, about {minutes} minutes on one CPU core, results in {output}")
@@ -139,7 +140,7 @@ def main(
                 own = [f"Loss.center_weight={recipe.weight}", f"Loss.distance={recipe.distance}"]
                 own += [f"Loss.center_mean_over={'' if recipe.distance == 'relative' else 'character_frames'}"]
                 own += [f"Global.seed={seed}", assignment("Global.save_model_dir", folder)]
-                measurement = measure(train([*settings, *own], requirements.require_writable(folder)))
+                measurement = measure(train([*settings, *own], make_writable_folder(folder)))
                 measurements.setdefault(str(recipe), []).append(measurement)
                 ratio, confused = measurement.separation.ratio, measurement.errors.confused
                 console.print(f"{recipe}, seed {seed}: ratio {ratio:.3f}, confused {confused:.4f}")

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ppocrv2_ext.errors import UserError
-from ppocrv2_ext.files import FileNameError, atomic_write, printable
+from ppocrv2_ext.files import FileNameError, atomic_write, has_file, has_folder, identify, is_there, printable
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -75,3 +76,43 @@ def test_a_link_to_a_device_is_a_device(tmp_path):
 def test_a_name_in_another_encoding_is_shown_with_its_bytes_escaped_whatever_the_locale(monkeypatch, name, shown):
     monkeypatch.setattr(os, "fsencode", lambda path: path.encode("latin-1"))  # as in such a locale
     assert printable(name) == shown
+
+
+@pytest.fixture
+def forbidden(monkeypatch):
+    """Let nobody look at any path that ends in "forbidden"."""
+    stat, scan = os.stat, os.listdir
+
+    def refuse(call):
+        def looked(path, *rest, **options):
+            if str(path).endswith("forbidden"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return call(path, *rest, **options)
+
+        return looked
+
+    monkeypatch.setattr(os, "stat", refuse(stat))
+    monkeypatch.setattr(os, "listdir", refuse(scan))
+
+
+@pytest.mark.parametrize("look", [has_file, has_folder, is_there])
+def test_what_is_not_there_is_no_error(look, tmp_path):
+    (tmp_path / "file").touch()
+    assert not look(tmp_path / "absent")
+    assert not look(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("look", [has_file, has_folder, is_there])
+def test_a_place_that_may_not_be_looked_at_is_not_said_to_be_missing(look, forbidden, tmp_path):
+    with pytest.raises(UserError, match="cannot look at .*forbidden .Permission denied.; name another place"):
+        look(tmp_path / "forbidden")
+
+
+def test_files_are_told_apart_whatever_they_are_called(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    (tmp_path / "link").symlink_to("a")
+    first, other, link = (identify([tmp_path / name]) for name in ("a", "b", "link"))
+    assert first == link
+    assert not first & other
+    assert identify([tmp_path / "missing", tmp_path / ("l" * 300), "a\0b"]) == set()

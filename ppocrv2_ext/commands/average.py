@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
 from ..errors import UserError
-from ..files import PathLike
-from . import requirements
+from ..files import PathLike, identify
+from ..write_checks import make_writable_folder, require_apart, require_file_name
 from .terminal import warn
 from .weights_sources import read_resolved, warn_of_other_training
 
@@ -34,10 +33,8 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
     target, sources = with_suffix(output), [require_file("FILE", file).resolve() for file in files]
     if len(sources) < 2 or len(set(sources)) < len(sources):
         raise UserError("name the weights of two trainings or more, each once.")
-    if str(output).endswith(("/", os.sep)) or Path(output).is_dir():
-        raise UserError(f"--output {output} is a folder; name a file in it, such as {Path(output) / 'mean'}.")
-    if target.resolve() in sources:
-        raise UserError(f"--output {output}: that is one of the trainings; name another file.")
+    require_file_name("--output", output, "mean")
+    require_apart(target, identify(sources), "name another file", f"--output {output}")
     trainings, dictionary, note = average.with_one_dictionary(
         {file: pdparams.read_arrays(file) for file in files}, shares
     )
@@ -48,7 +45,7 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
     for difference in average.list_differences(_read_configs(sources)):
         warn(difference)
     mean = average.average_trainings(trainings, shares)
-    folder = requirements.require_writable(target.parent)
+    folder = make_writable_folder(target.parent)
     name = target.name if target.suffix == SAFE_SUFFIX else target.stem
     written = pdparams.write_checkpoint(mean.params, folder, name, dictionary)
     for file, distance in zip(files, mean.distances):

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ..config import networks
-from ..errors import UserError
+from ..write_checks import make_writable_folder, require_file_name, require_writable_file
 from . import center_coverage, node, requirements
 from .inputs import list_config_inputs
 from .prepare import drop_broken_samples, prepare_config, with_room_for_batches
@@ -40,17 +40,14 @@ def centers(
         UserError: it is no recognizer, it has no weights, no line of the training set can be used or gave a
             frame, or ``output`` is read.
     """
-    if Path(output).is_dir():
-        raise UserError(f"--output {output}: it is a folder; name a file, such as {output}/centers.npz.")
-    from ..deploy.places import require_file_place
-
+    require_file_name("--output", output, "centers.npz")
     host, config = prepare_config(name, overrides, directory, "centers")
     config = requirements.require_trained_network(config)
     warn_of_weights(name, overrides, config)
     requirements.require_data(config, ("Train",))
     network, characters = networks.select_network(config["Architecture"], network), requirements.read_characters(config)
-    parent = requirements.require_writable(Path(output).parent)
-    require_file_place("--output", output, list_config_inputs(name, config))
+    parent = make_writable_folder(Path(output).parent)
+    require_writable_file("--output", output, list_config_inputs(name, config))
     with contextlib.ExitStack() as opened:
         # All processes of a machine have read the files by the time the first one ends: they add up their sums.
         folder = opened.enter_context(tempfile.TemporaryDirectory())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..write_checks import require_writable_file, require_writable_folder
 from . import requirements
 from .inputs import list_config_inputs
 from .prepare import check_samples, prepare_config
@@ -32,14 +33,13 @@ def check(
         UserError: a label file or a folder is missing, or a file cannot be written or is read.
     """
     from ..data import batches, check_report, clean, findings
-    from ..deploy.places import require_file_place, require_folder_place
 
     host, config = prepare_config(name, overrides, directory, "check")
     requirements.require_data(config, ("Train", "Eval"))
     if report_file:
-        require_file_place("--json", report_file, list_config_inputs(name, config))
+        require_writable_file("--json", report_file, list_config_inputs(name, config))
     if fix_folder:
-        require_folder_place("--fix", fix_folder)
+        require_writable_folder("--fix", fix_folder)
     report = check_samples(host, config, ("Train", "Eval"))
     check_report.print_report(report)
     for data_set in report.sets:

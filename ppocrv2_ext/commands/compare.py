@@ -11,6 +11,7 @@ import click
 
 from ..checkpoints import published
 from ..errors import UserError, finish
+from ..write_checks import require_writable_file
 from .inputs import list_label_inputs, list_model_files
 from .terminal import make_table, print_table, warn_first
 
@@ -63,13 +64,12 @@ def compare(
     from ..deploy.evaluation import normalize_text
     from ..deploy.labelled import open_samples, read_samples
     from ..deploy.pictures import open_line
-    from ..deploy.places import require_file_place
     from ..report.comparison import Comparison, write_comparison
 
     folders: Sequence[str | None] = data_dirs or [None] * len(data)
     if page:
         inputs = itertools.chain(list_model_files(before, after), *map(list_label_inputs, data, folders))
-        require_file_place("--output", page, inputs)
+        require_writable_file("--output", page, inputs)
     found = [read_samples(labels, folder, "rec") for labels, folder in zip(data, folders)]
     readers = [_load_reader(folder, engine) for folder in (before, after)]
     problems: list[str] = []

@@ -10,7 +10,8 @@ import click
 
 from ..checkpoints import published
 from ..errors import UserError, pluralize
-from ..files import PathLike
+from ..files import PathLike, is_there
+from ..write_checks import require_writable_file, require_writable_folder
 from .compare import ONE_SPACE
 from .inputs import list_model_files
 from .shrinking import Half, Original, Result, shrink
@@ -128,16 +129,15 @@ def _require_place(output: Path, model: str, inputs: Sequence[PathLike]) -> None
         UserError: it holds a model, it cannot be written, or an input would be overwritten.
     """
     from ..deploy.model_folder import ONNX_FILE, PROGRAMS
-    from ..deploy.places import is_there, require_file_place, require_folder_place
 
-    require_folder_place("--output", output)
+    require_writable_folder("--output", output)
     if model != published.KEYWORD and output.resolve() == Path(model).resolve():
         raise UserError(f"--output {output} is the folder of the model itself; name another folder.")
     held = [str(output / name) for name in (*PROGRAMS, ONNX_FILE) if is_there(output / name)]
     if held:
         raise UserError(f"--output {output} holds an exported model, {held[0]}; name another folder.")
     for written in (ONNX_FILE, "inference.yml"):
-        require_file_place("--output", output / written, inputs)
+        require_writable_file("--output", output / written, inputs)
 
 
 def _open_halves(data: str, data_dir: str | None, kind: str, count: int | None) -> tuple[tuple[Half, Half], list[str]]:

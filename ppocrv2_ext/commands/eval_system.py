@@ -10,6 +10,7 @@ import click
 
 from ..errors import UserError, pluralize
 from ..files import atomic_write, printable
+from ..write_checks import require_writable_file
 from .inputs import list_label_inputs, list_model_files
 from .terminal import make_table, print_table, warn_first
 
@@ -48,12 +49,11 @@ def evaluate(
     from ..deploy.labelled import read_samples
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
-    from ..deploy.places import require_file_place
     from ..deploy.sources import open_first_pictures
 
     if report_file:
         inputs = itertools.chain(list_model_files(det, rec, cls), list_label_inputs(data, data_dir))
-        require_file_place("--json", report_file, inputs)
+        require_writable_file("--json", report_file, inputs)
     samples, problems = read_samples(data, data_dir, "det")
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     scores: dict[str, PageScore] = {}

@@ -14,6 +14,7 @@ from ..config import networks, yaml_files
 from ..data.transforms import list_originals, prepares_labels
 from ..errors import UserError
 from ..folder_lock import removing_if_empty
+from ..write_checks import make_writable_folder
 from . import requirements
 from .prepare import prepare_config, run_host_script
 from .weights_sources import warn_of_weights
@@ -51,7 +52,7 @@ def export(
         raise UserError("the model needs a folder; name one with --output DIR.")
     with contextlib.ExitStack() as opened:
         opened.enter_context(removing_if_empty(config["Global"]["save_inference_dir"]))
-        folder = requirements.require_writable(config["Global"]["save_inference_dir"])
+        folder = make_writable_folder(config["Global"]["save_inference_dir"])
         scratch, part = opened.enter_context(tempfile.TemporaryDirectory()), opened.enter_context(writing_model(folder))
         config = {**config, "Global": {**config["Global"], "save_inference_dir": str(part)}}
         config = with_clean_dictionary(config, scratch)

@@ -1,7 +1,7 @@
 """The files that a command reads. What it writes must not take the place of one of them.
 
 They are yielded one after the other, because a training set may have a million pictures.
-:func:`~ppocrv2_ext.deploy.places.require_file_place` looks at them only if the file to write is there already.
+:func:`~ppocrv2_ext.write_checks.require_writable_file` looks at them only if the file to write is there already.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UserError, first_few, pluralize
-from ..files import FileNameError, PathLike, atomic_write
+from ..files import FileNameError, PathLike, atomic_write, identify
+from ..write_checks import require_apart, require_writable_folder
 from .inputs import list_model_files
 from .terminal import show_progress, warn
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"text": ".txt", "json": ".json", "picture": ".png", "pdf-text": ".pdf"}
 STANDARD_OUTPUT = Path()  # in place of a file
+ANOTHER_FOLDER = "name another folder with --output DIR"
 NEEDS_OUTPUT = ("picture", "pdf-text")  # not for a terminal
 
 
@@ -58,17 +60,16 @@ def read_pictures(
         raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
-    from ..deploy.places import identify, require_folder_place
     from ..deploy.sources import find_files, open_pictures
 
     files = find_files(paths)
     if output:
         files = _name_once(files)
-        require_folder_place("--output", output)
+        require_writable_folder("--output", output)
     targets = _name_targets(files, output, SUFFIXES[form])
     inputs = identify([*files, *list_model_files(det, rec, cls)])
     for target in targets.values():
-        _refuse_input(target, inputs)
+        require_apart(target, inputs, ANOTHER_FOLDER)
     reader = OCR(det, rec, cls, engine, least_score=least_score)
     record = _Record(form, targets, inputs, shows_names=form == "text" and len(files) > 1)
     with show_progress(len(files)) as advance:
@@ -177,9 +178,9 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
     for file, target in targets.items():
         is_beside = file.parent.resolve() == folder.resolve()
         if is_beside and {folder / file.name, _without_page(folder / file.name)} & set(places):
-            raise UserError(f"{file} is read, and could be overwritten; name another folder with --output DIR.")
+            raise UserError(f"{file} is read, and could be overwritten; {ANOTHER_FOLDER}.")
         if is_beside and os.path.lexists(target):  # unlike Path.exists, it takes a name that is too long
-            raise UserError(f"{target} lies beside {file} already; name another folder with --output DIR.")
+            raise UserError(f"{target} lies beside {file} already; {ANOTHER_FOLDER}.")
     for file, target in targets.items():
         other = places.get(_without_page(target), file)
         if other != file and suffix == SUFFIXES["picture"]:
@@ -187,14 +188,6 @@ def _name_targets(files: Sequence[Path], output: str | None, suffix: str) -> dic
                 f"{file} and a page of {other} could be written to {target}; read each into its own folder."
             )
     return targets
-
-
-def _refuse_input(target: Path, inputs: set[tuple[int, int]]) -> None:
-    """Refuse to write over a file that is read, by whatever link it is named. ``inputs`` are identified."""
-    from ..deploy.places import identify
-
-    if identify([target]) & inputs:
-        raise UserError(f"{target} is read, and would be overwritten; name another folder with --output DIR.")
 
 
 def _without_page(path: Path) -> Path:
@@ -220,7 +213,7 @@ def _render(
     from ..preview.fonts import load_label_font
 
     place = target if picture.pages == 1 else target.with_name(f"{target.stem}-{picture.page}{target.suffix}")
-    _refuse_input(place, inputs)  # of several pages, each has its own file
+    require_apart(place, inputs, ANOTHER_FOLDER)  # of several pages, each has its own file
     with atomic_write(place) as part:
         formats.as_picture(lines, pixels, load_label_font).save(part)
     return None

@@ -10,6 +10,7 @@ import click
 
 from ..errors import pluralize
 from ..files import atomic_write
+from ..write_checks import require_writable_file
 from . import requirements
 from .inputs import list_config_inputs
 from .prepare import drop_broken_samples, prepare_config
@@ -39,14 +40,13 @@ def preview(
     """
     from rich.console import Console
 
-    from ..deploy.places import require_file_place
     from ..preview.costs import tabulate_costs
     from ..preview.sheet import choose_legend, draw_sheet, find_missing_font
 
     file = requirements.require_picture(output)
     host, config = prepare_config(name, [*overrides, "Global.use_gpu=false"], directory, "preview")  # no network runs
     requirements.require_data(config, ("Train",))
-    require_file_place("--output", file, list_config_inputs(name, config))
+    require_writable_file("--output", file, list_config_inputs(name, config))
     requirements.require_numpy(config)
     # Only now: it imports Paddle, which takes seconds, and a config that is not there is refused without it.
     from ..host.samples.steps import DEFAULT_SEED

@@ -17,6 +17,7 @@ from ..data.sources import require_sources
 from ..data.transforms import list_transforms
 from ..errors import UserError
 from ..files import find_obstacle
+from ..write_checks import make_writable_folder
 
 WHOLE_NETWORK = 0.9  # least share of a network's tensors in a file of its weights; not 1, as centers may be missing
 WRITTEN_IN_PLACE = ("train.log", "config.yml", "history.jsonl")  # the first two by PaddleOCR
@@ -167,28 +168,15 @@ def require_picture(file: str | Path) -> Path:
     path = Path(file)
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UserError(f"--output {file}: a picture must end in .png or .jpg.")
-    require_writable(path.parent)
+    make_writable_folder(path.parent)
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise UserError(f"cannot write to {path}: it is a folder, or read-only; name another file.")
     return path
 
 
-def require_writable(directory: str | Path) -> Path:
-    """``directory`` as a Path, created. Refuse one that cannot be written to."""
-    path = Path(directory)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror or error}; name another folder.") from None
-    return path
-
-
 def require_output_folder(directory: str | Path) -> Path:
-    """:func:`require_writable` for a training. Refuse a pipe or a folder in place of a file that it adds to."""
-    folder = require_writable(directory)
+    """:func:`.make_writable_folder` for a training. Refuse a pipe or a folder in place of a file that it adds to."""
+    folder = make_writable_folder(directory)
     for name in WRITTEN_IN_PLACE:
         obstacle = find_obstacle(folder / name)
         if obstacle:

@@ -11,9 +11,9 @@ import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, find_dictionary, require_file, with_suffix, without_suffix
 from ..data.dictionary import read_dictionary
-from ..deploy.places import identify
 from ..errors import UserError
-from . import requirements
+from ..files import identify
+from ..write_checks import make_writable_folder, require_apart
 from .weights_sources import read_resolved, warn_of_other_training
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _write(
 def _find_target(output: str, name: str) -> tuple[Path, str]:
     """The folder to write into, and the name of the checkpoint there: ``name``, or that of a .safetensors file."""
     folder, name = _split(output, name)
-    return requirements.require_writable(folder), name
+    return make_writable_folder(folder), name
 
 
 def _split(output: str, name: str) -> tuple[Path, str]:
@@ -263,8 +263,9 @@ def _refuse_source(output: str, name: str, source: str | None) -> None:
     """Refuse to write a checkpoint in place of the file that it is made of, which may hold more networks."""
     folder, name = _split(output, name)
     target = with_suffix(folder / name)
-    if source and identify([target]) & identify([source, with_suffix(source)]):
-        raise UserError(f"--output {output}: {target} is read, and would be overwritten; name another place.")
+    if source:
+        sources = identify([source, with_suffix(source)])
+        require_apart(target, sources, "name another place", f"--output {output}: {target}")
 
 
 def best_network(file: str | Path, kind: str) -> str | None:

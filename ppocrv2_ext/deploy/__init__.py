@@ -12,7 +12,6 @@
 - ``decoding``: makes texts of what a recognizer computes. ``read``: reads pictures of one line each.
 - ``sources``, ``formats``: the files that are read, and what is written of them. ``pages``: reads them in order.
 - ``labelled``: what label files say, and their pictures. ``cropping``: cuts the labelled lines out of them.
-- ``places``: whether files are there, and whether a result can be written.
 - ``evaluation``: how well whole pictures are read. ``accuracy``: how well one model alone does.
 - ``verification``: whether others read the same. ``peer_processes``: other programs, in processes of their own.
   ``peers``: the file that their interpreters run.

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError, did_you_mean, summarise
-from ..files import PathLike
+from ..files import PathLike, has_file, has_folder
 from .graph import read_graph
 from .memory import NoMemoryError, lacks_memory
 from .model_folder import ONNX_FILE, find_model_files
-from .places import has_file, has_folder
 from .quantize import OF_INT8
 
 Engine = Callable[[np.ndarray], np.ndarray]

@@ -14,8 +14,7 @@ import yaml
 from ..arguments import is_whole
 from ..config.yaml_loader import count_values
 from ..errors import UserError, shorten, summarise
-from ..files import PathLike, read_regular
-from .places import has_file
+from ..files import PathLike, has_file, read_regular
 
 PROGRAMS = ("inference.json", "inference.pdmodel")
 ONNX_FILE = "inference.onnx"  # beside the program, written by `export --onnx`

@@ -18,12 +18,11 @@ import click
 
 from .. import folder_lock
 from ..errors import UserError
-from ..files import PathLike, find_obstacle, synchronize
+from ..files import PathLike, find_obstacle, has_file, synchronize
 from ..staged_folders import list_files, move_files, remove_links, staging
 from .engine import load_paddle_engine
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files
 from .params_file import is_whole
-from .places import has_file
 
 PART, WHOLE, LOCK = ".exporting", ".exported", ".exporting.lock"
 MARKS = (*PROGRAMS, ONNX_FILE)  # without one of them a folder holds no model; in the order in which they are written

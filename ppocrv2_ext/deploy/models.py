@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from ..checkpoints import published
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, has_file, has_folder
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files, has_description
 from .onnx_metadata import read_line_settings
-from .places import has_file, has_folder
 from .settings import LineSettings, find_kind, official_settings, read_settings
 
 

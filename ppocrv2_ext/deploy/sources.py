@@ -11,9 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
-from ..files import PathLike, open_regular
+from ..files import PathLike, has_folder, is_there, open_regular
 from .pictures import explain, load_image, pillow_errors, to_bgr, to_pixels
-from .places import has_folder, is_there
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn

@@ -16,14 +16,13 @@ import shapely
 from ..data.line_pixels import resize_line
 from ..data.transforms import DIRECTIONS
 from ..errors import UserError
-from ..files import PathLike
+from ..files import PathLike, has_file, has_folder
 from ..packages import find_version
 from .detect import Detector
 from .engine import load_engine
 from .lines import classify, read_texts
 from .model_folder import ONNX_FILE, PROGRAMS
 from .models import Model, read_folder
-from .places import has_file, has_folder
 
 SAME_OVERLAP = 0.9  # intersection over union of two boxes that are the same but for rounding
 

@@ -340,7 +340,7 @@ def test_bad_input_is_refused_and_nothing_is_written(saved, tmp_path):
         ([a], output, "two trainings or more"),
         ([a, a + ".pdparams"], output, "two trainings or more"),
         ([a, c, a], output, "each once"),
-        ([a, c], c, "one of the trainings"),
+        ([a, c], c, "--output .*c is read, and would be overwritten; name another file"),
         ([a, b], output, r"b was trained with the characters of .*b\.dict\.txt"),
         ([a, str(tmp_path / "gone")], output, "there is no file .*gone"),
     ]:

@@ -13,6 +13,7 @@ from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.data.sources import require_sources
 from ppocrv2_ext.errors import UserError, summarise
+from ppocrv2_ext.write_checks import make_writable_folder
 
 from ..processes import CommandError, Processes
 from ..records import read_json, write_json
@@ -31,7 +32,7 @@ def lock_folder(folder: Path) -> Iterator[int]:
     Raises:
         UserError: another ablation has the lock.
     """
-    path = requirements.require_writable(folder) / ".lock"
+    path = make_writable_folder(folder) / ".lock"
     try:
         file = path.open("w")
     except OSError as error:
@@ -116,7 +117,7 @@ class Ablation:
             Whether all of it succeeded.
         """
         for row in self.rows:
-            requirements.require_writable(self.folder / row.key)
+            make_writable_folder(self.folder / row.key)
         write_json(self.folder / BUDGET, {"title": self.budget.title})
         trials = self._make_trials(processes)
         self._measure_start(trials, processes)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from ppocrv2_ext import write_checks
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.deploy import accuracy, peer_processes, places, sources, verification
+from ppocrv2_ext.deploy import accuracy, peer_processes, sources, verification
 from ppocrv2_ext.errors import UserError
 
 TOO_LONG = "x" * 5000
@@ -21,36 +22,6 @@ def labels(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((32, 90, 3), 255, np.uint8))
     (tmp_path / "labels.txt").write_text("a.png\tabc\n")
     return tmp_path / "labels.txt"
-
-
-@pytest.fixture
-def forbidden(monkeypatch):
-    """Let nobody look at any path that ends in "forbidden"."""
-    stat, scan = os.stat, os.listdir
-
-    def refuse(call):
-        def looked(path, *rest, **options):
-            if str(path).endswith("forbidden"):
-                raise PermissionError(errno.EACCES, "Permission denied", str(path))
-            return call(path, *rest, **options)
-
-        return looked
-
-    monkeypatch.setattr(os, "stat", refuse(stat))
-    monkeypatch.setattr(os, "listdir", refuse(scan))
-
-
-@pytest.mark.parametrize("look", [places.has_file, places.has_folder, places.is_there])
-def test_what_is_not_there_is_no_error(look, tmp_path):
-    (tmp_path / "file").touch()
-    assert not look(tmp_path / "absent")
-    assert not look(tmp_path / "file" / "below")
-
-
-@pytest.mark.parametrize("look", [places.has_file, places.has_folder, places.is_there])
-def test_a_place_that_may_not_be_looked_at_is_not_said_to_be_missing(look, forbidden, tmp_path):
-    with pytest.raises(UserError, match="cannot look at .*forbidden .Permission denied.; name another place"):
-        look(tmp_path / "forbidden")
 
 
 @pytest.mark.parametrize("path", [TOO_LONG, "a\0b"])
@@ -70,31 +41,31 @@ def test_a_folder_that_may_not_be_listed_is_refused(monkeypatch, tmp_path):
 
 class TestFilesToWrite:
     def test_a_new_file_may_be_written_and_nothing_is_created(self, tmp_path):
-        places.require_file_place("--output", tmp_path / "new" / "a.html")
+        write_checks.require_writable_file("--output", tmp_path / "new" / "a.html")
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
     def test_what_is_no_file_is_not_replaced(self, make, tmp_path):
         make(tmp_path / "a")
         with pytest.raises(UserError, match="--output .*a is a folder, a device or a pipe; name a file.$"):
-            places.require_file_place("--output", tmp_path / "a")
+            write_checks.require_writable_file("--output", tmp_path / "a")
 
     def test_a_device_is_not_replaced(self):
         with pytest.raises(UserError, match="is a folder, a device or a pipe"):
-            places.require_file_place("--json", os.devnull)
+            write_checks.require_writable_file("--json", os.devnull)
 
     def test_a_file_that_is_read_is_not_written_over_by_any_name(self, tmp_path):
         (tmp_path / "a").touch()
         (tmp_path / "b").symlink_to(tmp_path / "a")
         with pytest.raises(UserError, match="is read, and would be overwritten"):
-            places.require_file_place("--json", tmp_path / "b", [tmp_path / "absent", tmp_path / "a"])
+            write_checks.require_writable_file("--json", tmp_path / "b", [tmp_path / "absent", tmp_path / "a"])
 
-    @pytest.mark.parametrize("require", [places.require_file_place, places.require_folder_place])
+    @pytest.mark.parametrize("require", [write_checks.require_writable_file, write_checks.require_writable_folder])
     def test_a_place_that_cannot_be_written_is_named(self, require):
         with pytest.raises(UserError, match="cannot write /proc/a/b: .*; name another place.$"):
             require("--output", "/proc/a/b")
 
-    @pytest.mark.parametrize("require", [places.require_file_place, places.require_folder_place])
+    @pytest.mark.parametrize("require", [write_checks.require_writable_file, write_checks.require_writable_folder])
     def test_a_place_below_a_file_is_refused(self, require, tmp_path):
         (tmp_path / "a").touch()
         with pytest.raises(UserError, match="cannot write .*x/y: .*a is no folder; name another place.$"):
@@ -103,7 +74,7 @@ class TestFilesToWrite:
     def test_a_file_is_no_folder_to_fill(self, tmp_path):
         (tmp_path / "a").touch()
         with pytest.raises(UserError, match="it is no folder"):
-            places.require_folder_place("--output", tmp_path / "a")
+            write_checks.require_writable_folder("--output", tmp_path / "a")
 
 
 class TestCommands:
@@ -152,13 +123,3 @@ class TestCommands:
         labels.write_text("a.png\tabc\nb.png\tabc\n")
         arguments = ["compress", str(model_dir), "--data", str(labels), "--output", str(tmp_path / "small")]
         assert CliRunner().invoke(main, arguments).exit_code == 0
-
-
-def test_files_are_told_apart_whatever_they_are_called(tmp_path):
-    (tmp_path / "a").touch()
-    (tmp_path / "b").touch()
-    (tmp_path / "link").symlink_to("a")
-    first, other, link = (places.identify([tmp_path / name]) for name in ("a", "b", "link"))
-    assert first == link
-    assert not first & other
-    assert places.identify([tmp_path / "missing", tmp_path / ("l" * 300), "a\0b"]) == set()
