@@ -42,6 +42,15 @@ def test_another_width_is_refused_with_what_to_set(ppocrv2, checkout, words):
 
 
 @pytest.mark.checkout
+def test_widths_that_are_rounded_down_to_frames_train(ppocrv2, checkout, words):
+    widths = [
+        re.sub(r"(Resize\S*image_shape)=.*", rf"\1=[3,48,{300 if 'Train' in word else 320}]", word) for word in words
+    ]
+    trained = ppocrv2("train", "-c", TINY, "-o", *widths, "Global.epoch_num=1", paddleocr=checkout)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+
+
+@pytest.mark.checkout
 def test_a_text_of_more_letters_than_frames_of_8_pixels_is_left_out_with_the_width_to_set(
     ppocrv2, checkout, words, samples, tmp_path
 ):

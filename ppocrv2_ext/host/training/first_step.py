@@ -18,17 +18,18 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from ...config.networks import networks
+from ...config.networks import name_section, networks
 from ...data.line_shapes import Lines, list_line_shapes
 from ...errors import UserError, summarise
-from ..networks.frame_count import name_heights
+from ..networks.frame_count import OPTION, name_heights
 from .loop import cast_as_in_loop, unwrap
 from .zero_loss import ZeroLossWatch
 
 ALLOW = "allow_no_gradient"  # of Global: the parts that may go without a gradient
 TOLERANCE = 1e-3  # of the features in training and in evaluation, relative to the largest
 HALF_TOLERANCE = 0.05  # the same in half precision: bfloat16 has 8 bits, and each layer rounds
-Run = Callable[[bool, tuple[int, ...]], paddle.Tensor]  # from whether it trains and a shape to features of a backbone
+MUCH_WIDER = 16  # times, by which a line is made wider to see how many pixels a frame has
+Run = Callable[..., paddle.Tensor]  # :func:`_run_backbone` of one backbone
 
 
 @contextlib.contextmanager
@@ -74,22 +75,22 @@ def check_frames(
         part = unwrap(model) if name is None else getattr(unwrap(model), name)
         if hasattr(part, "backbone") and not network.get("Transform"):
             yield from _check_backbone(
-                functools.partial(_run_backbone, part.backbone, cast), network, trained, evaluated
+                functools.partial(_run_backbone, part.backbone, cast), network, name_section(name), trained, evaluated
             )
 
 
 def _check_backbone(
-    run: Run, network: Mapping[str, Any], trained: list[Lines], evaluated: list[Lines]
+    run: Run, network: Mapping[str, Any], where: str, trained: list[Lines], evaluated: list[Lines]
 ) -> Iterator[str]:
-    """:func:`check_frames` of one network.
+    """:func:`check_frames` of one network: of lines of one shape, it should make as many frames in either mode.
 
     Args:
         run: the backbone.
         network: its section of the config.
+        where: the key of that section.
         trained, evaluated: the lines of Train and of Eval, one for each scale of a sampler.
     """
     name, read = network["Backbone"]["name"], evaluated[0]
-    features = run(False, read.shape)
     for lines in trained:
         try:
             learned = run(True, lines.shape)
@@ -97,18 +98,41 @@ def _check_backbone(
             advice = f"leave {name_heights([lines])} out of" if len(trained) > 1 else "change"
             sentence = f"{name} stops at lines of {list(lines.shape)}: {summarise(error)}; {advice} {lines.key}."
             raise UserError(sentence) from error
+        shape = lines.shape
+        try:
+            features = run(False, shape)
+        except Exception:  # evaluation has no such lines, where a sampler of training draws low ones
+            shape = (shape[0], read.shape[1], shape[2])
+            features = run(False, shape)
         count, right = learned.shape[-1], features.shape[-1]
-        width, read_width = lines.shape[2], read.shape[2]
-        if count * read_width != right * width:
+        if count != right:
             stopping = [each for each in trained if _stops(run, each)]
             without = f" without {name_heights(stopping)}" if stopping else ""
+            ways = []
+            if not network.get(OPTION) and run(True, shape, by_width=True).shape[-1] == right:
+                ways.append(f"`{where}.{OPTION}: true`{without}")
+            suited = _find_width(run, shape, count)
+            if suited:
+                ways.append(f"the width to {suited}, in {lines.key} and {read.key}")
+            advice = f"set {' or '.join(ways)}" if ways else "take another backbone"
             raise UserError(
-                f"{name} makes {count} frames of {width} pixels in training, but {right} of {read_width} in evaluation,"
-                f" so it would learn and read at different scales: set `Architecture.frames_by_width: true`{without},"
-                f" or the width to {read_width * count // max(right, 1)}, in {lines.key} and {read.key}."
+                f"{name} makes {count} frames of {shape[2]} pixels in training, but {right} in evaluation, so it would"
+                f" learn and read at different scales: {advice}."
             )
-        if network.get("freeze_norm") and lines.shape == read.shape:
+        if network.get("freeze_norm") and shape == lines.shape == read.shape:
             yield from _compare_features(name, learned, features)
+
+
+def _find_width(run: Run, shape: tuple[int, ...], count: int) -> int | None:
+    """The width of which a backbone makes ``count`` frames in both modes, if it always does in training."""
+    *sides, width = shape
+    wide = MUCH_WIDER * width  # of so many frames, the last one that is left out hardly counts
+    try:
+        suited = wide * count // run(False, (*sides, wide)).shape[-1]
+        counts = {run(training, (*sides, suited)).shape[-1] for training in (True, False)}
+    except Exception:  # it takes lines of one width
+        return None
+    return suited if len(counts) == 1 else None
 
 
 def _compare_features(backbone: str, trained: paddle.Tensor, evaluated: paddle.Tensor) -> Iterator[str]:
@@ -136,14 +160,22 @@ def _run_backbone(
     cast: Callable[[], contextlib.AbstractContextManager],
     training: bool,
     shape: tuple[int, ...],
+    by_width: bool = False,
 ) -> paddle.Tensor:
-    """The features of one grey image. Neither statistics nor the mode of the layers change."""
+    """The features of one grey image. Neither statistics nor the mode of the layers change.
+
+    Args:
+        training: whether the backbone is in training.
+        by_width: whether it then pools as in evaluation, see :mod:`..networks.frames_by_width`.
+    """
     modes = [(layer, layer.training) for layer in backbone.sublayers(include_self=True)]
     state = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
     (backbone.train if training else backbone.eval)()
     for layer, mode in modes:
         if training and not mode:
             layer.eval()  # frozen: it stays in evaluation while its network trains
+    if by_width:
+        backbone.training = False
     with paddle.no_grad(), cast():  # the state is copied outside, where nothing casts it
         features = backbone(paddle.zeros([1, *shape]))
     backbone.set_state_dict(state)

@@ -7,8 +7,10 @@ import pytest
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.host.networks.frames_by_width import follow_width
 from ppocrv2_ext.host.training import first_step
 from ppocrv2_ext.host.training.loop import cast_as_in_loop
+from ppocrv2_ext.plugins.lcnet import LCNet
 
 
 class Pooled(nn.Layer):
@@ -57,11 +59,40 @@ class TestFrames:
         assert list(first_step.check_frames(model, config(320, 640))) == []
 
     def test_a_width_that_is_pooled_to_other_frames_is_refused_with_the_right_one(self, model):
-        message = (
-            "Pooled makes 40 frames of 160 pixels in training, but 20 of 160 in evaluation.*by_width.* 320, in Train"
-        )
+        message = "Pooled makes 40 frames of 160 pixels in training, but 20 in evaluation.*by_width.* 320, in Train"
         with pytest.raises(UserError, match=message):
             list(first_step.check_frames(model, config(160, 160)))
+
+    @pytest.mark.parametrize(("train", "evaluation"), [(90, 128), (128, 90), (102, 320)])
+    def test_a_backbone_that_rounds_down_alike_in_both_modes_is_fine(self, train, evaluation):
+        low = config(train, evaluation, Backbone={"name": "LCNet"})
+        for mode in ("Train", "Eval"):
+            low[mode]["dataset"]["transforms"][1]["RecResizeImg"]["image_shape"][1] = 32
+        assert list(first_step.check_frames(Recognizer(LCNet(scale=0.25)), low)) == []
+
+    @pytest.mark.parametrize(("train", "evaluation"), [(300, 320), (160, 320), (102, 90)])
+    def test_with_the_option_any_two_widths_are_fine(self, model, train, evaluation):
+        follow_width(model, {"model_type": "rec"})
+        assert list(first_step.check_frames(model, config(train, evaluation, frames_by_width=True))) == []
+
+    @pytest.mark.parametrize("width", [60, 300])
+    def test_the_width_that_is_advised_makes_as_many_frames_in_both_modes(self, model, width):
+        with pytest.raises(UserError, match="the width to 320, in Train"):
+            list(first_step.check_frames(model, config(width, 640)))
+
+    def test_the_option_is_not_advised_where_it_is_on_or_would_change_nothing(self, model):
+        message = "40 frames of 160 pixels in training, but 20 in evaluation.*scales: set the width to 320, in Train"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(model, config(160, 160, frames_by_width=True)))
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(Recognizer(nn.Sequential(Pooled())), config(160, 160)))
+
+    def test_the_key_of_the_option_names_the_network_of_a_pair(self, model):
+        pair = config(160, 160)
+        network = {key: pair["Architecture"].pop(key) for key in ("model_type", "Backbone")}
+        pair["Architecture"].update(model_type="rec", Models={"Student": network})
+        with pytest.raises(UserError, match="set `Architecture.Models.Student.frames_by_width: true` or the width"):
+            list(first_step.check_frames(nn.LayerDict({"Student": model}), pair))
 
     def test_features_that_differ_although_statistics_are_frozen_are_named(self):
         model = Recognizer(Pooled(noise=1.0))
@@ -148,12 +179,12 @@ class TestScales:
         assert list(first_step.check_frames(model, config_with_scales([320, 16], [320, 32]))) == []
 
     def test_one_scale_that_is_pooled_to_other_frames_is_refused(self, model):
-        message = "makes 40 frames of 160 pixels in training, but 40 of 320 .* to 320, in Train.sampler.scales and Eval"
+        message = "makes 40 frames of 160 pixels in training, but 20 in .* to 320, in Train.sampler.scales and Eval"
         with pytest.raises(UserError, match=message):
             list(first_step.check_frames(model, config_with_scales([320, 16], [160, 32])))
 
     def test_the_option_is_advised_without_the_scales_at_which_the_backbone_then_stops(self):
-        message = "frames_by_width: true` without the scales of height 16, or"
+        message = "frames_by_width: true` without the scales of height 16 or the width"
         with pytest.raises(UserError, match=message):
             list(first_step.check_frames(Recognizer(NoLow(False)), config_with_scales([160, 16], [160, 32])))
 
