@@ -12,6 +12,7 @@ from paddle import Tensor
 from ..errors import UserError, did_you_mean
 
 Choice = TypeVar("Choice")
+COUNTS = frozenset({"infeasible"})  # what losses report that is no part of a sum, so no weight scales it
 
 
 def choose(name: Any, argument: str, choices: Mapping[str, Choice]) -> Choice:

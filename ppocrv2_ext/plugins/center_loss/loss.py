@@ -203,7 +203,8 @@ class CTCCenterLoss(nn.Layer):
             batch: [images, labels (B, L), lengths (B,)].
         Returns:
             {"loss": scalar, each term by its name, "infeasible": how many labels of the batch are too long for their
-            frames}
+            frames}. The CombinedLoss of a clone of PaddleOCR multiplies all of it by the weight of this loss; ours
+            leaves the number of labels as it is.
         Raises:
             UserError: the network has another head, its centers are not float32, or a label holds a class that the
                 head does not have.

@@ -133,7 +133,9 @@ class FeasibleCTCLoss(nn.Layer):
                 several networks.
             batch: [images, labels (B, L), lengths (B,)].
         Returns:
-            {"loss": scalar, and the term under its own name for the log}
+            {"loss": scalar, the term under its own name for the log, "infeasible": that number of labels}. The
+            CombinedLoss of a clone of PaddleOCR multiplies all of it by the weight of this loss; ours leaves the number
+            of labels as it is.
         Raises:
             UserError: a network or an output is missing, or a label holds a class that the head does not have.
         """

@@ -96,7 +96,8 @@ class UDMLLoss(nn.Layer):
             batch: [images, labels (B, L), lengths (B,)].
         Returns:
             {"loss": scalar, each term by its name, "infeasible": how many labels of the batch are too long for their
-            frames}
+            frames}. The CombinedLoss of a clone of PaddleOCR multiplies all of it by the weight of this loss; ours
+            leaves the number of labels as it is.
         Raises:
             UserError: a network or an output is missing, or the two networks return different shapes.
         """

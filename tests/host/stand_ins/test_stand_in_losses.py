@@ -182,6 +182,13 @@ def test_combined_loss_finds_the_terms_of_a_plugin_and_keeps_their_reports_apart
 
 
 @pytest.mark.usefixtures("plugged")
+def test_combined_loss_weights_no_count():
+    report = combined({"PluginLoss": {"weight": 0.1, "key": "infeasible"}})(None, None)
+    assert float(report["infeasible"]) == 2
+    assert float(report["loss"]) == pytest.approx(0.3)
+
+
+@pytest.mark.usefixtures("plugged")
 def test_combined_loss_owns_the_parameters_of_its_terms():
     assert len(combined({"PluginLoss": {"weight": 1.0}}).parameters()) == 1
 

@@ -9,6 +9,7 @@ import paddle
 from paddle import nn
 
 from ppocrv2_ext.errors import UserError
+from ppocrv2_ext.plugins.terms import COUNTS
 
 from ..component import build_component, with_attributes
 from .rec_ctc_loss import CTCLoss
@@ -45,13 +46,14 @@ class CombinedLoss(nn.Layer):
 
         Returns:
             ``loss``, the weighted sum; the weighted loss of each term under the name of the term; and what else a term
-            reports, weighted, under the key that the term gave it.
+            reports, under the key that the term gave it: weighted too, except what it counts.
         Raises:
             ValueError: the ``loss`` of a term is not a scalar.
         """
         report, total = {}, 0
         for name, weight, term in zip(self.names, self.weights, self.terms):
-            result = {key: value * weight for key, value in term(predicts, batch).items()}
+            reported = term(predicts, batch)
+            result = {key: value if key in COUNTS else value * weight for key, value in reported.items()}
             loss = result.pop("loss")
             if loss.size != 1:
                 raise ValueError(f"loss {name!r} must return a scalar, got shape {tuple(loss.shape)}.")
