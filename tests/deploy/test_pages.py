@@ -1,5 +1,6 @@
 """Files of pictures, what is written of them, and the evaluation of whole pictures."""
 
+import errno
 import json
 import os
 import struct
@@ -89,6 +90,19 @@ class TestSources:
 
     def test_a_folder_without_pictures_is_refused(self, tmp_path):
         with pytest.raises(UserError, match="has no picture.* or pdf.$"):
+            sources.find_files([tmp_path])
+
+    @pytest.mark.parametrize("path", ["x" * 5000, "a\0b"])
+    def test_a_path_that_no_file_can_have_is_refused(self, path):
+        with pytest.raises(UserError, match="cannot look at"):
+            sources.find_files([path])
+
+    def test_a_folder_that_may_not_be_listed_is_refused(self, monkeypatch, tmp_path):
+        def refuse(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+        with pytest.raises(UserError, match="cannot look into .* .Permission denied."):
             sources.find_files([tmp_path])
 
     def test_of_a_folder_with_subfolders_alone_they_are_said_not_to_be_searched(self, tmp_path):
