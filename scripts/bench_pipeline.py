@@ -25,7 +25,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ from ppocrv2_ext import config
 from ppocrv2_ext.config.resolve import resolve, with_copy_paste_index
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import connect
+from ppocrv2_ext.host.samples.stopwatches import Stopwatch, put_stopwatches
 from ppocrv2_ext.host.samples.worker_memory import keep_freed_memory
 
 SIDES = ("PaddleOCR", "ours")
@@ -212,29 +213,11 @@ def build_loader(pipeline: Pipeline, labels: Path, side: str, workers: int = 0, 
         settings = {**settings, "Train": {**settings["Train"], "dataset": dataset}}
         dataset = with_copy_paste_index(settings)["Train"]["dataset"]
     loader = {**settings["Train"]["loader"], "num_workers": workers}
+    if not workers:
+        loader["drop_last"] = False  # samples are made one by one: a few lines that fill no batch will do
     train = {**settings["Train"], "dataset": copy.deepcopy(dataset), "loader": loader}
     logger = logging.getLogger("bench")
     return build_dataloader({"Global": {**settings["Global"], "seed": 0}, "Train": train}, "Train", "cpu", logger, 0)
-
-
-class Stopwatch:
-    """A transform whose time is taken, without that of a transform that it calls."""
-
-    inner = 0.0  # seconds of the calls inside the one that runs
-
-    def __init__(self, op: Callable, seconds: dict[str, float]):
-        self.op, self.seconds, self.name = op, seconds, type(op).__name__
-        if hasattr(op, "ext_data_num"):
-            self.ext_data_num = op.ext_data_num
-
-    def __call__(self, data: Any) -> Any:
-        before, Stopwatch.inner, start = Stopwatch.inner, 0.0, time.process_time()
-        try:
-            return self.op(data)
-        finally:
-            elapsed = time.process_time() - start
-            self.seconds[self.name] = self.seconds.get(self.name, 0) + elapsed - Stopwatch.inner
-            Stopwatch.inner = before + elapsed
 
 
 def time_samples(dataset: Any, indexes: list[int], count: int) -> Iterator[float]:
@@ -268,7 +251,7 @@ def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, repeats: in
     cv2.setNumThreads(1)
     np.random.seed(0)
     samples = count * pipeline.times
-    seconds: dict[str, float] = {}
+    stopwatches: list[Stopwatch] = []
     if side == "PaddleOCR":
         ppocr.data.DataLoader = paddle.io.DataLoader  # ours lets its workers keep memory
     if workers:
@@ -277,13 +260,14 @@ def serve(pipeline: Pipeline, labels: Path, side: str, workers: int, repeats: in
         if side == "ours":
             keep_freed_memory()
         dataset = build_loader(pipeline, labels, side).dataset
-        # The dataset knows a transform by its class.
-        dataset.ops = [type(type(op).__name__, (Stopwatch,), {})(op, seconds) for op in dataset.ops]
+        dataset.ops = stopwatches = put_stopwatches(dataset.ops, time.process_time)
         turns = time_samples(dataset, np.random.default_rng(0).permutation(len(dataset)).tolist(), samples)
     for _ in sys.stdin:
-        seconds.clear()
         rate = next(turns)
-        costs = {name: 1000 * value / samples for name, value in seconds.items()}
+        costs: dict[str, float] = {}
+        for stopwatch in stopwatches:
+            name = type(stopwatch).__name__
+            costs[name] = costs.get(name, 0) + stopwatch.lap() / samples
         print(f"\n{MARK}{json.dumps([rate, costs])}", flush=True)
 
 

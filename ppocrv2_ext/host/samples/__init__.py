@@ -12,5 +12,5 @@ For commands:
 
 - ``transform_check``: do the transforms work on a picture without faults?
 - ``training_lines``: the lines of a training set, each once
-- ``draw_samples``: training samples for the preview
+- ``draw_samples``: training samples for the preview. ``stopwatches``: what each transform costs
 """

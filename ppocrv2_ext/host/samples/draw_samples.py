@@ -16,6 +16,7 @@ from ...errors import UserError, did_you_mean
 from ...preview.costs import Cost
 from ...preview.training_samples import LineSample, SceneSample, denormalise, measure_used_width
 from .datasets import seed_generators
+from .stopwatches import Stopwatch, put_stopwatches
 from .worker_memory import keep_freed_memory
 
 AS_IT_IS = (1, 0, 1)  # scale, mean and std of a network that gets the picture itself
@@ -51,8 +52,7 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
     for key in keys:
         if key not in data:
             raise UserError(f"Train.dataset.transforms.KeepKeys: no transform makes {key!r}{did_you_mean(key, data)}")
-    # An error names a transform by its class, so each stopwatch gets a class of that name.
-    stopwatches = [type(type(op).__name__, (_Stopwatch,), {})(op) for op in ops]
+    stopwatches = put_stopwatches(ops, kind=_NotingStopwatch)
     dataset.ops = [*stopwatches, _return_all_keys]
     set_seed(seed)
     seed_generators(ops, seed)
@@ -88,37 +88,12 @@ def _build_dataset(config: dict, seed: int) -> tuple[Any, Iterator[Any]]:
     return loader.dataset, chain.from_iterable(chain.from_iterable(repeat(sampler)))
 
 
-class _Stopwatch:
-    """A transform whose time is taken, without that of a transform that it calls.
-
-    It counts also while the transform prepares the other picture of Copy-Paste.
-    """
-
-    _inner = 0.0  # seconds of the calls inside the one that runs
-
-    def __init__(self, op: Any):
-        self.op = op
-        self.calls = 0
-        self.results = 0  # calls that did not return None
-        self._seconds = 0.0  # since the last lap
-        if hasattr(op, "ext_data_num"):  # PaddleOCR's dataset asks its transforms for it
-            self.ext_data_num = op.ext_data_num
+class _NotingStopwatch(Stopwatch):
+    """It keeps in a sample what its file holds."""
 
     def __call__(self, data: dict) -> Any:
         _note_source(data)
-        self.calls += 1
-        before, _Stopwatch._inner, start = _Stopwatch._inner, 0.0, perf_counter()
-        result = self.op(data)
-        elapsed = perf_counter() - start
-        self._seconds += elapsed - _Stopwatch._inner
-        _Stopwatch._inner = before + elapsed
-        self.results += result is not None
-        return result
-
-    def lap(self) -> float:
-        """Milliseconds since the last lap."""
-        seconds, self._seconds = self._seconds, 0.0
-        return 1000 * seconds
+        return super().__call__(data)
 
 
 def _note_source(data: dict) -> None:
