@@ -15,7 +15,7 @@ import click
 
 from . import __version__, commands
 from .commands.terminal import escape_unknown_characters, warn
-from .errors import UserError
+from .errors import UserError, reason_of
 from .interrupts import STOPPED, Stopping
 
 # Paddle says this whenever it is imported. It concerns people who compile operators.
@@ -64,7 +64,7 @@ class Group(click.Group):
             # Files are written by functions that say so in a UserError. Paddle's own errors are OSErrors without errno.
             if ctx.params.get("debug") or error.filename is not None or error.errno not in FULL_OR_BROKEN:
                 raise
-            warn(f"cannot write to standard output: {error.strerror}; send it to another place.")
+            warn(f"cannot write to standard output: {reason_of(error)}; send it to another place.")
             sys.exit(2)
 
 

@@ -30,11 +30,23 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     return f"; there {'are' if len(known) > 1 else 'is only'} {', '.join(map(repr, known))}."
 
 
+def reason_of(error: BaseException) -> str:
+    """What an exception says, on one line and without the class: half a sentence, which has no full stop.
+
+    Of an OSError it is what the system says, without the number and the path.
+    """
+    return _on_one_line(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
 def summarise(error: BaseException) -> str:
-    """An exception on one line, with its class."""
-    text = " ".join(str(error).split()).rstrip(".")  # the sentence around it has a full stop of its own
+    """An exception of a library on one line, with its class unless that says nothing, and cut to LONGEST_ERROR."""
+    name, text = type(error).__name__, _on_one_line(error)
     text = text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} ..."
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if text and type(error) is Exception else f"{name}: {text}" if text else name
+
+
+def _on_one_line(message: object) -> str:
+    return " ".join(str(message).split()).rstrip(" .!")  # the sentence around it has a full stop of its own
 
 
 def finish(sentence: str) -> str:

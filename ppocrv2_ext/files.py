@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Union
 
-from .errors import UserError
+from .errors import UserError, reason_of
 
 PathLike = Union[str, "os.PathLike[str]"]  # what a caller names a file with
 
@@ -48,7 +48,7 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     except OSError as error:
         advice = "shorten its name" if error.errno == errno.ENAMETOOLONG else "name another place"
         kind = FileNameError if error.errno in _ERRORS_OF_NAMES else UserError
-        raise kind(f"cannot write {path}: {error.strerror or error}; {advice}.") from error
+        raise kind(f"cannot write {path}: {reason_of(error)}; {advice}.") from error
     finally:
         with contextlib.suppress(OSError):  # a folder that cannot be written to holds no part either
             part.unlink(missing_ok=True)
@@ -145,8 +145,7 @@ def _read_mode(path: PathLike) -> int:
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except (OSError, ValueError) as error:  # ValueError: the name has a NUL in it
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot look at {path} ({reason}); name another place.") from error
+        raise UserError(f"cannot look at {path} ({reason_of(error)}); name another place.") from error
 
 
 def identify(paths: Iterable[PathLike]) -> set[tuple[int, int]]:

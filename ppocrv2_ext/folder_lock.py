@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from .errors import UserError
+from .errors import UserError, reason_of
 from .files import PathLike
 
 try:
@@ -71,7 +71,7 @@ def _lock(file: Path, use: str) -> TextIO:
     try:
         stream = file.open("a+", encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write to {file.parent}: {error.strerror or error}; name another place.") from error
+        raise UserError(f"cannot write to {file.parent}: {reason_of(error)}; name another place.") from error
     if fcntl is not None:
         try:
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

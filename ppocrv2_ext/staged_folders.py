@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, reason_of
 from .files import atomic_write, read_regular, synchronize
 from .folder_lock import removing_if_empty
 
@@ -102,7 +102,7 @@ def fill_folder(folder: Path) -> Iterator[Path]:
                 for path in part.iterdir():
                     path.rename(folder / path.name)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}; name another --output.") from error
+        raise UserError(f"cannot write to {folder}: {reason_of(error)}; name another --output.") from error
 
 
 def write_new(files: Mapping[Path, bytes]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, reason_of
 from .files import PathLike, has_file, has_folder, identify, is_there
 
 
@@ -74,7 +74,7 @@ def make_writable_folder(folder: PathLike) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         _probe(path)
     except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror or error}; name another folder.") from None
+        raise UserError(f"cannot write to {path}: {reason_of(error)}; name another folder.") from None
     return path
 
 
@@ -86,7 +86,7 @@ def _require_writable(place: Path, target: PathLike) -> None:
     try:
         _probe(folder)
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror or error}; name another place.") from error
+        raise UserError(f"cannot write {target}: {reason_of(error)}; name another place.") from error
 
 
 def _probe(folder: Path) -> None:

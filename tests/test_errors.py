@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppocrv2_ext.errors import TOLD, UserError, did_you_mean, finish, first_few, pluralize, summarise
+from ppocrv2_ext.errors import TOLD, UserError, did_you_mean, finish, first_few, pluralize, reason_of, summarise
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,28 @@ def test_a_sentence_gets_a_full_stop_if_it_has_none(given, finished):
 )
 def test_the_summary_of_an_error_leaves_the_full_stop_to_the_sentence_around_it(error, text):
     assert summarise(error) == text
+
+
+def test_the_summary_of_an_exception_without_a_class_of_its_own_is_its_message():
+    assert summarise(Exception("no text!")) == "no text"
+    assert summarise(Exception()) == "Exception"
+
+
+def test_the_summary_of_a_long_error_is_cut():
+    assert len(summarise(ValueError("x" * 1000))) < 400
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.png"), "No such file or directory"),
+        (OSError("broken\n  data stream."), "broken data stream"),
+        (ValueError("it has no lines!"), "it has no lines"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_the_reason_alone_has_no_class_and_no_full_stop(error, reason):
+    assert reason_of(error) == reason
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 pictures"), (1, "1 picture"), (2, "2 pictures")])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError, summarise
+from ..errors import UserError, reason_of, summarise
 from ..files import PathLike, open_regular
 
 # Attributes of a Constant that are numbers without being a tensor, and what ONNX makes of them.
@@ -29,7 +29,7 @@ def load_model(path: PathLike) -> Any:
         open_regular(path).close()  # a pipe would never end
         model = onnx.load(str(path))
     except OSError as error:
-        raise UserError(f"cannot read {path} ({error.strerror or error}); {advice}.") from error
+        raise UserError(f"cannot read {path} ({reason_of(error)}); {advice}.") from error
     except Exception as error:  # a broken protobuf raises a class of whichever protobuf backend is installed
         raise UserError(f"{path} is not an ONNX file ({summarise(error)}); {advice}.") from error
     if not model.graph.node:

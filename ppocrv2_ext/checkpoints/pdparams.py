@@ -17,7 +17,7 @@ from typing import IO, Any, Union, cast
 import numpy as np
 import paddle
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, atomic_write, open_regular
 from . import pickles
 from .paths import DICTIONARY_SUFFIX, SAFE_SUFFIX, SUFFIX, require_file
@@ -108,7 +108,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         return numpy_files.load_file(str(path))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise UserError(f"cannot read {path}: {reason_of(error)}.") from error
     except Exception as error:  # SafetensorError; KeyError or TypeError for a type that NumPy lacks
         raise UserError(
             f"{path} is not a readable .safetensors file of NumPy's types ({error}); write it again."
@@ -176,7 +176,7 @@ def _read_tar(path: PathLike) -> dict[str, Array]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{path} is not a readable .tar file ({error}); is it complete?") from error
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise UserError(f"cannot read {path}: {reason_of(error)}.") from error
     raise UserError(
         f"{path} should hold one {MEMBER}, got {len(members)}; unpack it and give the {SUFFIX} file you mean."
     )

@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, open_regular
 
 DEEPEST = 50  # containers in containers
@@ -111,7 +111,7 @@ def read(path: PathLike) -> Any:
         with open_regular(path) as stream:
             return load(stream, path)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise UserError(f"cannot read {path}: {reason_of(error)}.") from error
 
 
 def without_tensor_names(content: Any) -> Any:

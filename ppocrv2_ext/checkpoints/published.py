@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, reason_of
 from ..files import PathLike, sha256
 
 KEYWORD = "official"  # in place of the folder of an exported model
@@ -180,7 +180,7 @@ def require(model: Published, file: PathLike | None = None) -> Path:
     try:
         found = sha256(path)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; {advice}.") from error
+        raise UserError(f"cannot read {path}: {reason_of(error)}; {advice}.") from error
     if found != model.sha256:
         raise UserError(
             f"{path} is not the official {model.checkpoint}: its sha256 should be {model.sha256}, got {found};"

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike
 from ..staged_folders import list_files, move_files, remove_links, staging
 from . import records
@@ -47,9 +47,7 @@ def writing(folder: PathLike, prefix: str, record: Mapping[str, Any]) -> Iterato
             yield part
             records.write(part, prefix, record)
     except OSError as error:
-        raise UserError(
-            f"cannot save {folder / prefix}: {error.strerror or error}; {_advise(folder, record)}."
-        ) from error
+        raise UserError(f"cannot save {folder / prefix}: {reason_of(error)}; {_advise(folder, record)}.") from error
 
 
 def _advise(folder: Path, record: Mapping[str, Any]) -> str:
@@ -86,7 +84,7 @@ def tidy(folder: PathLike) -> None:
         for part in Path(folder).glob(".part-*"):  # of `files.atomic_write`
             part.unlink()
     except OSError as error:
-        raise UserError(f"cannot tidy {folder} up: {error.strerror or error}.") from error
+        raise UserError(f"cannot tidy {folder} up: {reason_of(error)}.") from error
 
 
 def find_last_good(folder: PathLike, earlier: Collection[str | None] | None = None) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UserError, pluralize, shorten
+from ..errors import UserError, pluralize, reason_of, shorten
 from ..staged_folders import fill_folder
 from .terminal import warn
 
@@ -74,7 +74,7 @@ def _cut(pages: Sequence[tuple[Path, list[Box]]], folder: Path, prefix: str) -> 
     import cv2
 
     from ..deploy.cropping import cut_lines
-    from ..deploy.pictures import explain, open_image
+    from ..deploy.pictures import open_image
 
     rows: list[str] = []
     names: set[str] = set()
@@ -83,7 +83,7 @@ def _cut(pages: Sequence[tuple[Path, list[Box]]], folder: Path, prefix: str) -> 
         try:
             picture = open_image(path)
         except (OSError, ValueError) as error:
-            warn(f"{path}: {explain(error)}")
+            warn(f"{path}: {reason_of(error)}")
             problems += 1
             continue
         name = _new_name(path.stem, names)

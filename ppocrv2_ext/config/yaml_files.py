@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ..data.transforms import SUBSTITUTES
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, reason_of
 from ..files import atomic_write
 from .shell_values import read_value
 from .yaml_loader import parse
@@ -91,7 +91,7 @@ def read_with_warnings(path: str | Path) -> tuple[dict, list[str]]:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"cannot read the config {path}: line {line} is not UTF-8; save it as UTF-8.") from None
     except OSError as error:
-        raise UserError(f"cannot read the config {path}: {error.strerror}.") from None
+        raise UserError(f"cannot read the config {path}: {reason_of(error)}.") from None
     config, warnings = parse(text, str(path))
     if not isinstance(config, dict):
         raise UserError(f"{path}: a config must be a mapping with sections such as Global and Architecture.")

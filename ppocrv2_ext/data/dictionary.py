@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, read_regular
 from .encoding import find_wide_encoding
 
@@ -35,8 +35,7 @@ def _read_characters(path: Path) -> tuple[list[str], bool]:
     try:
         content = read_regular(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read the dictionary {path}: {reason}.") from error
+        raise UserError(f"cannot read the dictionary {path}: {reason_of(error)}.") from error
     if find_wide_encoding(content):
         raise UserError(f"{path}:1: the dictionary is UTF-16; save it as UTF-8.")
     has_mark = content.startswith(codecs.BOM_UTF8)

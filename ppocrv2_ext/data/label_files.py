@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, read_regular
 from .encoding import find_wide_encoding
 
@@ -54,7 +54,7 @@ def read_entries(file: PathLike, delimiter: str = "\t", with_sizes: bool = False
     try:
         content = read_regular(file)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the label file {file}: {getattr(error, 'strerror', None) or error}.") from None
+        raise UserError(f"cannot read the label file {file}: {reason_of(error)}.") from None
     text, mark = _as_utf8(content)
     lines = text.split(b"\n")
     if lines[-1] == b"":  # what follows the last newline is not a line

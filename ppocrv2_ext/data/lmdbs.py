@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import open_regular
 from .label_files import Entry
 
@@ -82,7 +82,7 @@ def read_corrections(mode: str, dataset: Mapping[str, Any]) -> dict[str, Labels]
         with open_regular(file) as stream:
             content = json.load(stream)
     except OSError as error:
-        raise UserError(f"{key}: cannot read {file}: {error.strerror or error}; leave the key out.") from None
+        raise UserError(f"{key}: cannot read {file}: {reason_of(error)}; leave the key out.") from None
     except (ValueError, RecursionError):
         raise UserError(f"{key}: {file} is not JSON; leave the key out, and a new file is written.") from None
     if not _are_corrections(content):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, reason_of
 from ..files import open_regular
 from .label_files import Entry, read_entries
 from .lmdbs import count_lmdb, list_lmdbs, read_corrections, read_lmdb
@@ -98,7 +98,7 @@ def _require_label_file(mode: str, file: Path) -> None:
             if any(line.strip() for line in stream):
                 return
     except OSError as error:
-        raise UserError(f"{key}: cannot read {file}: {error.strerror or error}; name a label file.") from None
+        raise UserError(f"{key}: cannot read {file}: {reason_of(error)}; name a label file.") from None
     raise UserError(f"{file} is empty: a label file has one `image<TAB>label` per line.")
 
 

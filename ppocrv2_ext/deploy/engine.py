@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError, did_you_mean, summarise
+from ..errors import UserError, did_you_mean, reason_of, summarise
 from ..files import PathLike, has_file, has_folder
 from .graph import read_graph
 from .memory import NoMemoryError, lacks_memory
@@ -81,7 +81,7 @@ def load_paddle_engine(model_dir: PathLike, threads: int = 0) -> Engine:
         predictor = inference.create_predictor(config)
     except Exception as error:  # a broken file, or one of another Paddle: the class differs by version
         raise UserError(
-            f"Paddle cannot load {program} ({_first_line(error)}); export it again, with this version of Paddle."
+            f"Paddle cannot load {program} ({summarise(error)}); export it again, with this version of Paddle."
         ) from error
     source = predictor.get_input_handle(predictor.get_input_names()[0])
     target = predictor.get_output_handle(predictor.get_output_names()[0])
@@ -143,7 +143,7 @@ def _start_session(content: bytes, name: PathLike, threads: int = 0) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's classes are private
-        raise UserError(f"onnxruntime cannot load {name} ({_first_line(error)}).") from error
+        raise UserError(f"onnxruntime cannot load {name} ({summarise(error)}).") from error
 
 
 def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str = "f32") -> Engine:
@@ -171,7 +171,7 @@ def load_openvino_engine(onnx_file: PathLike, threads: int = 0, precision: str =
     try:
         model = core.compile_model(core.read_model(content), "CPU", hints)
     except Exception as error:  # OpenVINO raises RuntimeError for all it cannot do
-        raise UserError(f"OpenVINO cannot load {onnx_file} ({_first_line(error)}).") from error
+        raise UserError(f"OpenVINO cannot load {onnx_file} ({summarise(error)}).") from error
     local = threading.local()
 
     def run(inputs: np.ndarray) -> np.ndarray:
@@ -194,7 +194,7 @@ def _read_onnx(onnx_file: PathLike, fuse: bool = True) -> bytes:
     try:
         return read_graph(onnx_file, fuse)
     except OSError as error:
-        raise UserError(f"cannot read {onnx_file}: {error.strerror or error}; mend its permissions.") from error
+        raise UserError(f"cannot read {onnx_file}: {reason_of(error)}; mend its permissions.") from error
     except Exception as error:  # of the package onnx, for a broken file
         raise UserError(f"{onnx_file} is not a whole ONNX file ({summarise(error)}); export it again.") from error
 
@@ -258,7 +258,3 @@ def require_rank(output: np.ndarray, rank: int, kind: str, axes: str, last: int 
             f"the model gives an output of {output.shape}, but a {kind} gives {axes}; give the folder of a {kind}."
         )
     return output
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

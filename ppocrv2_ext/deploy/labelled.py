@@ -11,9 +11,9 @@ import numpy as np
 
 from ..data.label_files import NO_SAMPLE, Entry, read_entries
 from ..data.labels import is_detection_label, read_boxes
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike
-from .pictures import explain, open_image
+from .pictures import open_image
 
 
 class Sample(NamedTuple):
@@ -114,7 +114,7 @@ def open_samples(samples: Sequence[Sample], open_one: Callable[[Path], np.ndarra
             opened.pictures.append(open_one(sample.path))
             opened.samples.append(sample)
         except (OSError, ValueError) as error:
-            opened.problems.append(f"{sample.place}: {sample.path}: {explain(error)}")
+            opened.problems.append(f"{sample.place}: {sample.path}: {reason_of(error)}")
     return opened
 
 

@@ -144,6 +144,4 @@ def read_description(model_dir: PathLike) -> ModelDescription:
             return ModelDescription([3, -1, -1], None)
         return ModelDescription([int(size) for size in sizes[0]["image_shape"]], clean_characters(dictionary))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path} is not what the exporter writes ({type(error).__name__}: {error}); export again."
-        ) from error
+        raise UserError(f"{path} is not what the exporter writes ({summarise(error)}); export again.") from error

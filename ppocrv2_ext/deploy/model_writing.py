@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from .. import folder_lock
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, find_obstacle, has_file, synchronize
 from ..staged_folders import list_files, move_files, remove_links, staging
 from .engine import load_paddle_engine
@@ -50,7 +50,7 @@ def writing_model(folder: PathLike) -> Iterator[Path]:
                 _refuse_obstacles(part, folder)
     except OSError as error:
         raise UserError(
-            f"cannot write the model to {folder}: {error.strerror or error}; make room, or name another folder."
+            f"cannot write the model to {folder}: {reason_of(error)}; make room, or name another folder."
         ) from error
     except UserError as error:
         raise UserError(str(error).replace(str(part), str(folder))) from error

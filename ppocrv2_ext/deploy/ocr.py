@@ -20,14 +20,14 @@ import numpy as np
 
 from ..arguments import is_number, is_whole
 from ..checkpoints import published
-from ..errors import UserError, did_you_mean, finish
+from ..errors import UserError, did_you_mean, finish, reason_of
 from ..files import PathLike
 from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine, require_process
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
 from .memory import memory_errors
 from .models import Model, find_model
-from .pictures import ImageSource, explain, open_image, require_several
+from .pictures import ImageSource, open_image, require_several
 
 NO_CLASSIFIER = "none"  # for `cls`: lines are read as they lie
 ROW_TOLERANCE = 10  # pixels; boxes whose upper left corners differ less in height are in one row of the reading order
@@ -123,7 +123,7 @@ class OCR:
             if not isinstance(image, (str, os.PathLike)):
                 raise
             kind = MissingPictureError if isinstance(error, FileNotFoundError) else PictureError
-            raise kind(finish(f"{image}: {explain(error)}")) from error
+            raise kind(finish(f"{image}: {reason_of(error)}")) from error
         return self._read(pixels, run)
 
     def read_many(self, images: Iterable[ImageSource]) -> Iterator[Page]:
@@ -195,7 +195,7 @@ def _open(image: ImageSource) -> np.ndarray:
     except (OSError, ValueError) as error:
         path = os.fspath(image) if isinstance(image, (str, os.PathLike)) else ""
         if os.path.isdir(path) or path.lower().endswith(".pdf"):
-            raise ValueError(f"{explain(error)}; {HOLDS_SEVERAL}") from error
+            raise ValueError(f"{reason_of(error)}; {HOLDS_SEVERAL}") from error
         raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, read_regular
 from .settings import LineSettings
 
@@ -36,7 +36,7 @@ def read_line_settings(onnx_file: PathLike) -> LineSettings | None:
             return None
         channels, height, width = image_shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
     except OSError as error:
-        raise UserError(f"cannot read {onnx_file}: {error.strerror or error}; mend its permissions.") from error
+        raise UserError(f"cannot read {onnx_file}: {reason_of(error)}; mend its permissions.") from error
     except ValueError as error:
         raise UserError(f"{onnx_file} is not a whole ONNX file ({error}); export it again.") from error
     if channels != 3:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ..data.box_checks import are_finite
-from ..errors import UserError, shorten
+from ..errors import UserError, reason_of, shorten
 from ..packages import find_version
 from .model_folder import read_model_name
 from .models import Model
@@ -46,7 +46,7 @@ def find_packages(python: str) -> dict[str, str]:
             raise ValueError(f"it ended with code {done.returncode}")
         return parse_versions(done.stdout)
     except OSError as error:
-        raise UserError(f"--python {python} cannot be run ({error.strerror}); {advice}.") from error
+        raise UserError(f"--python {python} cannot be run ({reason_of(error)}); {advice}.") from error
     except subprocess.TimeoutExpired as error:
         raise UserError(f"--python {python} gave no answer in {error.timeout:.0f} seconds; {advice}.") from error
     except ValueError as error:
@@ -131,7 +131,7 @@ def read_with_peers(model: Model, pictures: Sequence[np.ndarray], pythons: Seque
             dictionary.write_text("".join(f"{character}\n" for character in characters), encoding="utf-8")
         except OSError as error:
             raise UserError(
-                f"cannot write the pictures for other programs to {tempfile.gettempdir()}: {error.strerror or error}; "
+                f"cannot write the pictures for other programs to {tempfile.gettempdir()}: {reason_of(error)}; "
                 "free space there, or name another folder in TMPDIR."
             ) from error
         job = describe_job(model, files, dictionary)

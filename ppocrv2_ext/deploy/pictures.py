@@ -97,7 +97,7 @@ def open_image(image: ImageSource) -> np.ndarray:
     Args:
         image: one of Pillow is turned and laid on white as its file would be.
     Raises:
-        OSError or ValueError: it is no picture; :func:`explain` says why.
+        OSError or ValueError: it is no picture; :func:`~ppocrv2_ext.errors.reason_of` says why.
         TypeError: it is something else.
     """
     if isinstance(image, np.ndarray):
@@ -131,7 +131,7 @@ def open_line(image: ImageSource) -> np.ndarray:
     """A picture of one line, as :func:`open_image`. One that is longer than LONGEST_RATIO allows is refused.
 
     Raises:
-        OSError or ValueError: it is no picture of a line; :func:`explain` says why.
+        OSError or ValueError: it is no picture of a line; :func:`~ppocrv2_ext.errors.reason_of` says why.
         TypeError: it is something else.
     """
     pixels = open_image(image)
@@ -153,11 +153,6 @@ def require_line(pixels: np.ndarray) -> None:
             f"of {width} x {height} pixels, it is more than {LONGEST_RATIO} times as wide as high and no line of text; "
             "cut it into shorter lines, or leave it out"
         )
-
-
-def explain(error: Exception) -> str:
-    """Why a picture cannot be opened, as half a sentence without its path."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def to_bgr(array: np.ndarray) -> np.ndarray:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import reason_of
 from ..files import PathLike
 from .engine import Engine, load_engine
 from .lines import read_texts
 from .models import find_model
-from .pictures import ImageSource, explain, open_line, require_several
+from .pictures import ImageSource, open_line, require_several
 from .settings import LineSettings
 
 OTHER_NAMES = {"onnx": "onnxruntime"}  # of an engine
@@ -71,4 +72,4 @@ def _open_or_explain(image: ImageSource) -> np.ndarray | str:
     try:
         return open_line(image)
     except (OSError, TypeError, ValueError) as error:
-        return explain(error)
+        return reason_of(error)

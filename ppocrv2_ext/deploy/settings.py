@@ -15,7 +15,7 @@ from ..checkpoints import published
 from ..config import expressions, yaml_files
 from ..config.values import ARGUMENTS, find_wrong_values
 from ..data.transforms import prepares_labels
-from ..errors import UserError
+from ..errors import UserError, summarise
 from ..files import PathLike
 from .model_folder import clean_characters, find_description, read_yaml
 
@@ -150,7 +150,7 @@ def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> A
         return _parse_detector(steps, post, source) if kind == "det" else _parse_line(steps, post, kind, source)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{source} is not what the exporter writes ({type(error).__name__}: {error}); export the model again."
+            f"{source} is not what the exporter writes ({summarise(error)}); export the model again."
         ) from error
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike, has_folder, is_there, open_regular
-from .pictures import explain, load_image, pillow_errors, to_bgr, to_pixels
+from .pictures import load_image, pillow_errors, to_bgr, to_pixels
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # looked for in a folder
 PDF_RESOLUTION = 200  # dots per inch at which a page is drawn
@@ -64,7 +64,7 @@ def _look_inside(folder: Path) -> list[Path]:
         found = sorted(folder.iterdir())
     except OSError as error:
         raise UserError(
-            f"cannot look into {folder} ({error.strerror}); name another folder, or mend its permissions."
+            f"cannot look into {folder} ({reason_of(error)}); name another folder, or mend its permissions."
         ) from error
     pictures = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES | {".pdf"}]
     inside = [file for file in pictures if not file.name.startswith(".")]
@@ -86,7 +86,7 @@ def open_pictures(files: Iterable[Path]) -> Iterator[Picture]:
             else:
                 yield from _open_image(file)
         except (OSError, ValueError, MemoryError) as error:
-            yield Picture(file, 1, 1, None, explain(error))
+            yield Picture(file, 1, 1, None, reason_of(error))
 
 
 def open_first_pictures(files: Iterable[Path]) -> Iterator[Picture]:
@@ -95,7 +95,7 @@ def open_first_pictures(files: Iterable[Path]) -> Iterator[Picture]:
         try:
             yield Picture(file, 1, 1, load_image(file))
         except (OSError, ValueError) as error:
-            yield Picture(file, 1, 1, None, explain(error))
+            yield Picture(file, 1, 1, None, reason_of(error))
 
 
 def _open_image(file: Path) -> Iterator[Picture]:
@@ -121,7 +121,7 @@ def _open_pages(file: Path, image: Image.Image, pages: int) -> Iterator[Picture]
                 image.seek(page)
                 pixels = to_pixels(image)
         except (OSError, ValueError, MemoryError) as error:
-            yield Picture(file, page + 1, pages, None, explain(error))
+            yield Picture(file, page + 1, pages, None, reason_of(error))
         else:
             yield Picture(file, page + 1, pages, pixels, points=_measure_paper(image, pixels))
 
@@ -168,7 +168,7 @@ def _open_pdf(file: Path) -> Iterator[Picture]:
                 page = document[number]
                 pixels, points = to_bgr(_draw_page(page)), page.get_size()
             except (pdfium.PdfiumError, ValueError, MemoryError) as error:
-                yield Picture(file, number + 1, len(document), None, f"the page cannot be read ({explain(error)})")
+                yield Picture(file, number + 1, len(document), None, f"the page cannot be read ({reason_of(error)})")
             else:
                 yield Picture(file, number + 1, len(document), pixels, points=points)
     finally:

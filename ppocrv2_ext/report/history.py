@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
-from ..errors import UserError
+from ..errors import UserError, reason_of
 from ..files import PathLike
 
 FILE_NAME = "history.jsonl"
@@ -124,8 +124,7 @@ def append(file: PathLike, event: Event) -> None:
             # Half of a surrogate pair can be written as JSON, but not as UTF-8: it stays an escape.
             stream.write(f"{line}\n".encode("utf-8", "backslashreplace"))
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"cannot write {file}: {reason}; name another Global.save_model_dir.") from error
+        raise UserError(f"cannot write {file}: {reason_of(error)}; name another Global.save_model_dir.") from error
 
 
 def read(file: PathLike, until: int | None = None) -> History:

@@ -23,7 +23,7 @@ import paddle
 
 from ...data.images import JPEG, Limits, check_image_bytes
 from ...data.transforms import list_originals
-from ...errors import UserError
+from ...errors import UserError, reason_of, summarise
 from ...plugins.copy_paste.late import LatePicture
 
 TRIES = 100  # failing samples in a row after which training stops; if half the samples fail, this never happens
@@ -218,9 +218,9 @@ def name_failing_transform(transform: Callable) -> Callable:
             try:
                 data = transform(data, [op])
             except UserError as error:  # one of our transforms, whose sentence is for people
-                raise SampleError(f"{name}: {str(error).removeprefix(f'{name}: ').rstrip('.')}") from error
+                raise SampleError(f"{name}: {reason_of(error).removeprefix(f'{name}: ')}") from error
             except Exception as error:
-                raise SampleError(f"{name} failed: {_summarise(error)}") from error
+                raise SampleError(f"{name} failed: {summarise(error)}") from error
             if data is None:
                 raise SampleError(REFUSALS.get(list_originals(name)[0], f"{name} leaves it out"))
         return data
@@ -294,16 +294,9 @@ def _try_sample(dataset: Any, getitem: Callable, index: Any) -> tuple[Any, Failu
     try:
         return getitem(index), None
     except Exception as error:
-        reason = str(error) if isinstance(error, SampleError) else READ_ERRORS.get(type(error)) or _summarise(error)
+        reason = str(error) if isinstance(error, SampleError) else READ_ERRORS.get(type(error)) or summarise(error)
         return None, Failure(dataset.file, reason)
 
 
 def _has_usual_polygons(sample: dict, op: Any) -> bool:
     return type(op).__name__ not in FOUR_POINTS or sample["polys"].shape[1] == 4
-
-
-def _summarise(error: Exception) -> str:
-    """The exception on one line of at most 200 characters. OpenCV's take several lines."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 200 else f"{text[:200]} ..."
-    return text.rstrip("!") if type(error) is Exception else f"{type(error).__name__}: {text}"

@@ -285,4 +285,4 @@ def _explain_collation(loaded: Sequence[LoadedSample], error: Exception) -> str:
                     f" {np.shape(ours)} and {np.shape(theirs)}; resize or cut all images to one size, or set"
                     " batch_size_per_card to 1."
                 )
-    return f"{describe_files([each.file for each in loaded])} make no batch: {type(error).__name__}: {error}"
+    return f"{describe_files([each.file for each in loaded])} make no batch: {summarise(error)}"

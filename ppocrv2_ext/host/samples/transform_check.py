@@ -24,7 +24,7 @@ from ...data.label_rules import TEXT_ENCODERS
 from ...data.line_shapes import FIRST_BATCH, list_line_shapes
 from ...data.sources import CHECKED_SETS, LMDB_SETS, MULTI_SCALE_SETS
 from ...data.transforms import list_originals
-from ...errors import UserError, summarise
+from ...errors import UserError, reason_of, summarise
 from .loader import list_compact
 
 SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
@@ -161,7 +161,7 @@ def _send(
         try:
             data = op(data)
         except UserError as error:  # one of our transforms, whose sentence is for people
-            return name, str(error).removeprefix(f"{name}: ").rstrip(".")
+            return name, reason_of(error).removeprefix(f"{name}: ")
         except (Exception, SystemExit) as error:  # DetResizeForTest leaves the process when a picture has no size
             return name, summarise(error)
         if data is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ppocrv2_ext.commands import requirements
 from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.data.sources import require_sources
-from ppocrv2_ext.errors import UserError, summarise
+from ppocrv2_ext.errors import UserError, reason_of, summarise
 from ppocrv2_ext.write_checks import make_writable_folder
 
 from ..processes import CommandError, Processes
@@ -36,7 +36,7 @@ def lock_folder(folder: Path) -> Iterator[int]:
     try:
         file = path.open("w")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; remove it, or name another --output.") from None
+        raise UserError(f"cannot write {path}: {reason_of(error)}; remove it, or name another --output.") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
