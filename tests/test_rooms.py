@@ -1,6 +1,7 @@
 """The rooms of the package and of ``host/``: the imports between them, as pictures draw them, and their type hints."""
 
 import ast
+import graphlib
 import re
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def test_a_room_imports_only_from_the_floors_below(room):
 @pytest.mark.parametrize("room", list_rooms(HOST))
 def test_a_room_of_the_seam_imports_only_from_the_floors_below(room):
     assert list(list_wrong_imports(HOST, room, FLOORS_OF_HOST)) == []
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    graph = {}
+    for module, path in modules.items():
+        names = set(list_imports(path, for_hints=False))
+        graph[module] = (names | {name.rpartition(".")[0] for name in names}) & modules.keys()
+    graphlib.TopologicalSorter(graph).prepare()  # raises a CycleError that names the circle
 
 
 def test_only_host_knows_paddleocr():
