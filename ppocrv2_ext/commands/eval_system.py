@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,8 @@ from .terminal import make_table, print_table, warn_first
 
 if TYPE_CHECKING:
     from ..deploy.evaluation import Counts, PageScore
+    from ..deploy.labelled import Sample
+    from ..deploy.ocr import OCR
 
 WRONG_SHOWN = 3  # texts of one picture
 
@@ -45,26 +48,17 @@ def evaluate(
         UserError: the file has no labelled picture, none of them is there, a model is missing, or the report cannot be
             written.
     """
-    from ..deploy.evaluation import Counts, score_page
+    from ..deploy.evaluation import Counts
     from ..deploy.labelled import read_samples
     from ..deploy.ocr import OCR
-    from ..deploy.pages import find_losses, read_in_order
-    from ..deploy.sources import open_first_pictures
 
     if report_file:
         inputs = itertools.chain(list_model_files(det, rec, cls), list_label_inputs(data, data_dir))
         require_writable_file("--json", report_file, inputs)
     samples, problems = read_samples(data, data_dir, "det")
     reader = OCR(det, rec, cls, engine, least_score=least_score)
-    scores: dict[str, PageScore] = {}
-    pictures = open_first_pictures(sample.path for sample in samples)
-    losses: list[str] = []
-    for sample, (picture, page) in zip(samples, read_in_order(reader, pictures)):
-        if page is None:
-            problems.append(f"{sample.place}: {sample.path}: {picture.problem}")
-            continue
-        losses += find_losses(reader, picture, page)
-        scores[printable(sample.path)] = score_page(sample.label, [(line.polygon, line.text) for line in page])
+    scores, unreadable, losses = _score(reader, samples)
+    problems += unreadable
     warn_first(problems)
     warn_first(losses)
     if not scores:
@@ -79,6 +73,25 @@ def evaluate(
         with atomic_write(report_file) as part:
             part.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     return 1 if problems else 0
+
+
+def _score(reader: OCR, samples: Sequence[Sample]) -> tuple[dict[str, PageScore], list[str], list[str]]:
+    """({picture: how well it is read}, a sentence for each that cannot be read, what was lost of the others)"""
+    from ..deploy.evaluation import score_page
+    from ..deploy.pages import find_losses, read_in_order
+    from ..deploy.sources import open_first_pictures
+
+    scores: dict[str, PageScore] = {}
+    problems: list[str] = []
+    losses: list[str] = []
+    pictures = open_first_pictures(sample.path for sample in samples)
+    for sample, (picture, page) in zip(samples, read_in_order(reader, pictures)):
+        if page is None:
+            problems.append(f"{sample.place}: {sample.path}: {picture.problem}")
+            continue
+        losses += find_losses(reader, picture, page)
+        scores[printable(sample.path)] = score_page(sample.label, [(line.polygon, line.text) for line in page])
+    return scores, problems, losses
 
 
 def _print(detection: Counts, end_to_end: dict[str, Counts], scores: dict[str, PageScore], worst: int) -> None:
