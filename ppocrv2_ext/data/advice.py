@@ -7,13 +7,14 @@ import json
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import shorten
 from .characters import quote_character
-from .dictionary import is_one_row
-from .findings import Sample, SetFindings, list_unknown_characters
+from .dictionary import is_one_row, mend_class
+from .findings import Sample, SetFindings, list_characters
 from .line_frames import suggest_width
 from .reasons import DOUBTFUL, NOTHING_TO_DO, REASONS
 
@@ -21,6 +22,7 @@ SHOWN = 5  # characters or classes named in one sentence
 SUFFIX = r"\.(?:bmp|gif|jpe?g|png|tiff?|webp)"
 # The name of an image, and what stands between it and its label where no tab does.
 NAME_WITHOUT_TAB = re.compile(rf'"?[^ ,;|"]+{SUFFIX}"?([ ,;|])("?)', re.IGNORECASE)
+ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")  # how a path begins that starts from no folder
 SEPARATORS = {" ": "space", ",": "comma", ";": "semicolon", "|": "bar"}
 
 
@@ -88,19 +90,59 @@ def _narrow_line(data_set: SetFindings, samples: list[Sample]) -> str:
 
 
 def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
-    unknown, file = data_set.unknown_characters, data_set.rules.dictionary or "the dictionary"
-    if set(unknown) == {" "} and not data_set.rules.space:
-        return "there is a space; set Global.use_space_char=true"
-    listed = list_unknown_characters(data_set, SHOWN)
-    steps = [
-        f"there are characters that {file} lacks: {listed}",
-        "add them to a copy of it and name that in Global.character_dict_path",
-        "or set Global.unknown_characters=skip to leave these lines out",
-    ]
-    unseen = [character for character in unknown if unicodedata.category(character) in ("Cf", "Cc")]
+    rules, file = data_set.rules, data_set.rules.dictionary or "the dictionary"
+    lacking = _count_lacking(samples, rules.alphabet)
+    wants_space = not rules.space and lacking.pop(" ", 0) > 0
+    steps = ["there is a space; set Global.use_space_char=true"] if wants_space else []
+    if _can_be_mended(data_set, samples):
+        steps.append(f"there are characters whose lines in {file} are to be mended first, as `check` says of it")
+    if lacking:
+        steps += [
+            f"there are characters that {file} lacks: {list_characters(lacking, SHOWN)}",
+            "add them to a copy of it and name that in Global.character_dict_path",
+            "or set Global.unknown_characters=skip to leave these lines out",
+        ]
+    unseen = [character for character in lacking if unicodedata.category(character) in ("Cf", "Cc")]
     if unseen:
-        steps.insert(1, f"delete {', '.join(map(quote_character, unseen[:SHOWN]))} from the labels, it shows nothing")
-    return "; ".join(steps)
+        steps.insert(-2, f"delete {', '.join(map(quote_character, unseen[:SHOWN]))} from the labels, it shows nothing")
+    return "; ".join(steps or ["letters and accents are apart; set Global.unicode_form=NFC"])
+
+
+def _count_lacking(samples: list[Sample], alphabet: frozenset[str]) -> dict[str, int]:
+    """How often each character occurs that the dictionary lacks when its lines are mended and the texts composed."""
+    mended = frozenset(map(mend_class, alphabet))
+
+    def lacking(text: str) -> list[str]:
+        return [character for character in text if character not in mended]
+
+    counts: Counter[str] = Counter()
+    for label in (sample.check.label for sample in samples):
+        as_written, composed = lacking(label), lacking(unicodedata.normalize("NFC", label))
+        counts.update(composed if len(composed) < len(as_written) else as_written)
+    return dict(counts.most_common())
+
+
+def _can_be_mended(data_set: SetFindings, samples: list[Sample]) -> bool:
+    """Whether mended lines of the dictionary have characters of these texts that it lacks as it is."""
+    alphabet = data_set.rules.alphabet
+    mended = frozenset(map(mend_class, alphabet)) - alphabet
+    return any(not mended.isdisjoint(unicodedata.normalize("NFC", sample.check.label)) for sample in samples)
+
+
+def _no_known_character(data_set: SetFindings, samples: list[Sample]) -> str:
+    if _can_be_mended(data_set, samples):
+        return f"no character is in {data_set.rules.dictionary}; mend its lines first, as `check` says of it"
+    return f"no character is in the dictionary; {REASONS['no-known-character'].advice}"
+
+
+def _equal_texts(data_set: SetFindings, samples: list[Sample]) -> str:
+    text, file = samples[0].check.label, samples[0].entry.file
+    if text in ("0", "1") and all(ABSOLUTE.match(sample.entry.name or "") for sample in samples):
+        return (
+            f"the text is {text!r}: {file} looks like PPOCRLabel's fileState.txt, a list of pictures that are done;"
+            " name the rec_gt.txt that PPOCRLabel exports"
+        )
+    return f"the text is {shorten(text)}; see if {file} has texts, not classes or states"
 
 
 def _decomposed(data_set: SetFindings, samples: list[Sample]) -> str:
@@ -186,6 +228,8 @@ ADVICE: dict[str, Callable[[SetFindings, list[Sample]], str]] = {
     "few-frames": _few_frames,
     "narrow-line": _narrow_line,
     "unknown-character": _unknown_character,
+    "no-known-character": _no_known_character,
+    "equal-texts": _equal_texts,
     "decomposed": _decomposed,
     "missing-image": _missing_image,
     "huge-image": _huge_image,

@@ -18,7 +18,7 @@ from rich.progress import track
 
 from .dictionary import check_dictionary
 from .findings import DictionaryReport, Report, Sample, SetFindings
-from .images import ImageCheck
+from .images import UPRIGHT_RATIO, ImageCheck
 from .label_files import Entry
 from .label_rules import LabelChecker, choose_label_checker
 from .labels import LabelCheck
@@ -31,6 +31,7 @@ THREADS = min(8, os.cpu_count() or 1)  # reading files and decoding images let o
 CHUNK = 128  # images that a thread looks at before it asks for more
 # When coordinates count as percent: none is above 100 in this many scenes, and no side of a picture is below this.
 LEAST_SCENES, PERCENT, LEAST_SIDE = 3, 100, 250
+LEAST_TEXTS = 10  # equal texts of a label file that no file of texts would have
 
 
 def check_data(
@@ -83,6 +84,7 @@ def _check_set(config: Mapping[str, Any], mode: str, frames: Frames | None, load
     ]
     if _look_like_percent(checks, [images[source.look].values() for source in sources]):
         checks = [[_doubt_percent(check) for check in each] for each in checks]
+    checks = list(map(_doubt_equal_texts, checks))
     unusable = frozenset(reason for reason, effect in effects.items() if effect in UNUSABLE)
     delimiter = config[mode]["dataset"].get("delimiter", "\t")
     samples = [
@@ -145,10 +147,24 @@ def _check_entry(
     own = [images[name] for name in entry.images]
     # A line may name several images with one label, which then have one size.
     check = check_label(entry.label, own[0].size if ratio is None else (ratio, 1.0))
-    if not entry.reasons and not any(image.reasons for image in own):
+    of_shape = ("upright-line",) if check.text_length > 1 and any(map(_is_upright, own)) else ()
+    if not entry.reasons and not of_shape and not any(image.reasons for image in own):
         return check
     of_images = dict.fromkeys(reason for image in own for reason in image.reasons)
-    return check._replace(reasons=(*entry.reasons, *of_images, *check.reasons))
+    return check._replace(reasons=(*entry.reasons, *of_images, *of_shape, *check.reasons))
+
+
+def _is_upright(image: ImageCheck) -> bool:
+    """Whether `ocr` would turn the line in a picture."""
+    return image.size is not None and image.size[1] >= UPRIGHT_RATIO * image.size[0]
+
+
+def _doubt_equal_texts(checks: list[LabelCheck]) -> list[LabelCheck]:
+    """The checks of a label file, with a reason at each text if all are equal, as those of a list of states are."""
+    texts = [check.label for check in checks if check.text_length]
+    if len(texts) < LEAST_TEXTS or len(set(texts)) > 1:
+        return checks
+    return [check._replace(reasons=(*check.reasons, "equal-texts")) if check.text_length else check for check in checks]
 
 
 def _look_like_percent(checks: Iterable[Iterable[LabelCheck]], images: Iterable[Iterable[ImageCheck]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -85,7 +86,20 @@ def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Ite
         sentence = f"all {count} characters are on one line, which makes one class; put each on its own line."
         yield DictionaryFinding("one-row", (1,), sentence)
         return
-    long = [number for number, text in numbered if len(text) > 1]
+    several = [number for number, text in numbered if len(text) > 1]
+    kept = " before the first training; in a trained model these are classes and must stay."
+    blanks = [number for number in several if len(characters[number - 1].strip()) == 1]
+    if blanks:
+        sentence = f"a blank beside a character makes a class that no text can have. Take the blanks out{kept}"
+        yield DictionaryFinding("outer-blank", tuple(blanks), sentence)
+    apart = [number for number in several if number not in blanks and len(mend_class(characters[number - 1])) == 1]
+    if apart:
+        sentence = (
+            "a letter and its accent are apart, which makes a class that no text can have."
+            f" Save the dictionary in composed form (NFC){kept}"
+        )
+        yield DictionaryFinding("decomposed", tuple(apart), sentence)
+    long = [number for number in several if number not in {*blanks, *apart}]
     if long:
         first = characters[long[0] - 1]
         what = "a comment" if first.startswith(COMMENT) else f"{len(first)} characters"
@@ -112,6 +126,11 @@ def _find_unusual(characters: Sequence[str], has_mark: bool, space: bool) -> Ite
             " Delete the line or set use_space_char=false before the first training."
         )
         yield DictionaryFinding("space-twice", tuple(n for n, text in numbered if text == " "), sentence)
+
+
+def mend_class(text: str) -> str:
+    """A line of a dictionary without blanks around its character, in composed form (NFC)."""
+    return unicodedata.normalize("NFC", text.strip()) if len(text) > 1 else text
 
 
 def is_one_row(characters: Collection[str]) -> bool:

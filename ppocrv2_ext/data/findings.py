@@ -169,8 +169,13 @@ def list_files(data_set: SetFindings) -> str:
 
 
 def list_unknown_characters(data_set: SetFindings, shown: int = CHARACTERS_SHOWN) -> str:
-    """What the dictionary lacks, the most frequent first: ``'é' (12 times), 'ü' (once) and 5 more``."""
-    counts = list(data_set.unknown_characters.items())
+    """What the dictionary lacks, the most frequent first."""
+    return list_characters(data_set.unknown_characters, shown)
+
+
+def list_characters(numbers: Mapping[str, int], shown: int = CHARACTERS_SHOWN) -> str:
+    """Characters and how often they occur, in the order given: ``'é' (12 times), 'ü' (once) and 5 more``."""
+    counts = list(numbers.items())
     times = {character: "once" if count == 1 else f"{count} times" for character, count in counts[:shown]}
     first = [f"{quote_character(character)} ({often})" for character, often in times.items()]
     more = len(counts) - len(first)

@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 from ..files import PathLike, open_regular
 
 TINY = 4  # pixels
+UPRIGHT_RATIO = 1.5  # the line of a picture that is this many times as high as wide goes up or down
 MOST_PIXELS = 120_000_000  # 360 MB as 8-bit colours, 1.4 GB as the numbers a network takes; a phone makes 108 million
 MOST_BYTES = 2**30  # of a file
 START = 2**16  # bytes; the header of a JPEG lies in them, unless a large preview comes first

@@ -152,6 +152,12 @@ REASONS: dict[str, Reason] = {
         "cut the lines out with `ppocrv2 crop` and name its labels.txt, or name the rec_gt.txt that PPOCRLabel exports"
         " with the cut-out lines, and its folder",
     ),
+    "equal-texts": Reason("the texts of a label file should differ", DOUBTFUL),
+    "upright-line": Reason(
+        "a line stands upright, over 1.5 times as high as wide: it is squeezed as it stands, where `ocr` turns it",
+        KEPT,
+        "if the text is written up or down, turn the picture by a quarter, so that it reads from left to right",
+    ),
     "empty-label": Reason("the text must not be empty", LINE, "write the text, or delete the line"),
     "outer-space": Reason(
         "a space at an end of the text is learnt like a letter, though nobody sees it in the picture",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import cv2
 import numpy as np
 
+from ..data.images import UPRIGHT_RATIO
 from ..data.large_pictures import MOST_WARPED, cut_surroundings
 from ..data.line_pixels import resize_line
 from ..data.transforms import DIRECTIONS
@@ -24,7 +25,6 @@ from .engine import Engine, require_rank
 from .pictures import LONGEST_RATIO
 from .settings import LineSettings
 
-UPRIGHT_RATIO = 1.5  # a box that is this many times as high as wide has a line that goes up or down
 TURN_SCORE = 0.9  # the least probability of the class "180" for which a line is turned (cls_thresh)
 # Pixels. Of 516 long lines of receipts, the official recognizer reads 0.603 right without an empty end, 0.618 with 32
 # pixels, 0.626 with 64. It was trained on lines that mostly have one.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from small_sets import counts, lcnet, train_set, words, write
 
 from ppocrv2_ext.data import clean, findings
@@ -73,6 +74,58 @@ def test_a_space_at_an_end_of_a_text_is_kept_and_named(folder):
 
 def test_a_missing_space_asks_for_use_space_char(folder):
     assert "set Global.use_space_char=true" in advise(train_set(words(folder, "a.png\ta b")), "unknown-character")
+
+
+def test_a_space_among_other_unknown_characters_has_a_step_of_its_own(folder):
+    assert advise(train_set(words(folder, "a.png\ta bü", "a.png\tüc")), "unknown-character") == (
+        "in 2 of 2 lines there is a space; set Global.use_space_char=true; there are characters that"
+        f" {folder / 'dictionary.txt'} lacks: 'ü' (2 times); add them to a copy of it and name that in"
+        " Global.character_dict_path; or set Global.unknown_characters=skip to leave these lines out"
+    )
+
+
+def test_marks_that_nfc_removes_are_not_to_be_added(folder):
+    config = words(folder, "a.png\te\u0301ß")
+    write(folder / "dictionary.txt", *"eé")
+    said = advise(train_set(config), "unknown-character")
+    assert "lacks: 'ß' (once);" in said
+    assert "U+0301" not in said
+
+
+@pytest.mark.parametrize("lines", [["e ", " é"], ["e", "e\u0301"]])
+@pytest.mark.parametrize("text", ["é", "éß", "e\u0301ß"])
+def test_characters_of_a_dictionary_whose_lines_are_to_be_mended_are_not_to_be_added(folder, lines, text):
+    config = words(folder, f"a.png\t{text}")
+    write(folder / "dictionary.txt", *lines)
+    data_set = train_set(config)
+    said = advise(data_set, "unknown-character")
+    assert f"whose lines in {folder / 'dictionary.txt'} are to be mended first" in said
+    assert re.findall("lacks: (.*?);", said) == (["'ß' (once)"] if "ß" in text else [])
+    assert "language" not in " ".join(advise(data_set, reason) for reason in data_set.places)
+
+
+def test_equal_texts_are_doubted_and_the_list_of_states_of_ppocrlabel_is_known(folder):
+    data_set = train_set(words(folder, *[f"{folder}/a.png\t1"] * 10, unknown_characters="drop-character"))
+    assert counts(data_set)["equal-texts"] == 10
+    assert data_set.is_doubtful
+    assert "looks like PPOCRLabel's fileState.txt" in advise(data_set, "equal-texts")
+    data_set = train_set(words(folder, *["a.png\tabc"] * 10))
+    assert advise(data_set, "equal-texts").startswith("in 10 of 10 lines the text is 'abc'; see if ")
+
+
+@pytest.mark.parametrize("lines", [["a.png\tabc"] * 9, [*["a.png\tabc"] * 10, "a.png\tb"]])
+def test_few_or_different_texts_are_not_doubted(folder, lines):
+    assert not train_set(words(folder, *lines)).places
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "is_named"), [((20, 30), "ab", True), ((20, 29), "ab", False), ((20, 60), "a", False)]
+)
+def test_a_line_that_ocr_would_turn_is_kept_and_named(folder, size, text, is_named):
+    Image.new("RGB", size).save(folder / "line.png")
+    data_set = train_set(words(folder, f"line.png\t{text}"))
+    assert counts(data_set) == ({"upright-line": 1} if is_named else {})
+    assert not data_set.is_doubtful
 
 
 def test_characters_that_do_not_show_are_named_by_code_point(folder):

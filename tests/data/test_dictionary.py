@@ -48,6 +48,8 @@ def kinds(tmp_path, content, space=False):
         ("a\nb\n", True, {}),
         (b"\xef\xbb\xbfa\nb\n", False, {"byte-order-mark": (1,)}),
         ("# letters\na\nch\nb\n", False, {"several-characters": (1, 3)}),
+        ("a \n\tb\nc\nch\n", False, {"outer-blank": (1, 2), "several-characters": (4,)}),
+        ("e\u0301\ne\n", False, {"decomposed": (1,)}),
         ("a\n\nb\n", False, {"blank-line": (2,)}),
         ("a\nb\na\n", False, {"double": (3,)}),
         ("a\n \nb\n", True, {"space-twice": (2,)}),
