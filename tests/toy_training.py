@@ -117,7 +117,6 @@ def run(arguments, observers, monkeypatch, around=()):
     monkeypatch.setattr(
         program, "save_model", lambda *_, prefix, global_step, **__: saved.append((prefix, global_step))
     )
-    train = loop.surround(program.train, [ranks.join_ranks, watching.tell_observers, *around])
-    with watching.observing(observers if callable(observers) else lambda training: observers):
-        train(**arguments)
+    choose = observers if callable(observers) else lambda training: observers
+    loop.surround(program.train, [ranks.join_ranks, watching.tell_observers(choose), *around])(**arguments)
     return saved

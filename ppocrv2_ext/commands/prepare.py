@@ -35,6 +35,7 @@ WITHOUT_DEVICE = ("check", "export", "preview")  # commands that neither train n
 if TYPE_CHECKING:
     from ..data.findings import Report
     from ..host import Host
+    from ..host.training.watching import ChooseObservers
 
 
 def prepare_config(
@@ -152,9 +153,14 @@ def with_room_for_batches(config: dict, modes: Sequence[str]) -> tuple[dict, lis
     return config, notes
 
 
-def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[str] = ()) -> None:
+def run_host_script(
+    host: Host, script: str, config: dict, arguments: Sequence[str] = (), observe: ChooseObservers | None = None
+) -> None:
     """Run a script of PaddleOCR with ``-c FILE``, where the file holds ``config``. The script reads it at its start.
 
+    Args:
+        arguments: more of the script's own.
+        observe: chooses the observers of a training.
     Raises:
         UserError: the script ended in an exception. Its traceback is in the log file of the training, if there is one.
         FloatingPointError: a loss or a weight became NaN or infinite.
@@ -168,7 +174,7 @@ def run_host_script(host: Host, script: str, config: dict, arguments: Sequence[s
         file = Path(folder) / "resolved.yml"
         yaml_files.write(config, file)
         try:
-            run_script(host, script, ["-c", str(file), *arguments])
+            run_script(host, script, ["-c", str(file), *arguments], observe)
         except (UserError, FloatingPointError):
             raise
         except Exception as error:

@@ -7,7 +7,6 @@ import functools
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +26,7 @@ from .terminal import warn
 
 if TYPE_CHECKING:
     from ..host import Host
+    from ..host.observers.recording import Description
 
 NOTHING_YET = "no step was taken yet, and nothing was changed."  # when a signal ended the training
 
@@ -139,11 +139,14 @@ def _require_all(config: dict, ranks: int) -> dict[str, list[int] | None]:
 
 def _run_training(training: Training, signals: interrupts.Interrupts) -> None:
     """Train. If a signal ends it, ``signals.report`` says what is kept."""
+    from ..host.observers.choosing import choose_observers
+
     config, folder, earlier = training.config, training.folder, training.earlier
     config = without_start(config) if config["Global"].get("checkpoints") else config
     try:
-        with _report(training.title, training.host, training.warnings, training.remarks, training.reminder):
-            run_host_script(training.host, "tools/train.py", config)
+        about = describe_run(training.title, training.host, training.warnings, training.remarks, training.reminder)
+        observe = functools.partial(choose_observers, about)
+        run_host_script(training.host, "tools/train.py", config, observe=observe)
     except FloatingPointError as error:
         raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
     except interrupts.Interrupted:
@@ -179,20 +182,20 @@ def describe_lines_left_out(
     return sentences
 
 
-def _report(
+def describe_run(
     title: str, host: Host, warnings: Sequence[str], remarks: Sequence[str] = (), reminder: str | None = None
-) -> AbstractContextManager[None]:
-    """A context in which a training leaves a report of itself. Its readers should know the ``warnings``.
+) -> Description:
+    """What the report of a training says about it that the training itself does not know.
 
     Args:
+        warnings: what the readers of the report should know.
         remarks: what they should know of the metrics, which the log says after each evaluation too.
         reminder: what is said again before the first step.
     """
-    from ..host.observers.recording import Description, command_line, reporting
+    from ..host.observers.recording import Description, command_line
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
-    about = Description(printable(title), printable(command_line()), versions, warnings, remarks, reminder)
-    return reporting(about)
+    return Description(printable(title), printable(command_line()), versions, warnings, remarks, reminder)
 
 
 def _record(config: dict, folder: Path, source: str, host: Host) -> None:

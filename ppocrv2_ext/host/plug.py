@@ -1,8 +1,8 @@
 """Put every registered component, and our checks, where PaddleOCR finds them.
 
 The tables below, and that of :mod:`.unpickling`, list everything that is replaced in PaddleOCR. Its scripts bind most
-of it by name when ``tools.program`` is imported, so :func:`plug_in` runs before. What is in ``LOOP`` is replaced while
-a script runs, by :func:`extend_loop`.
+of it by name when ``tools.program`` is imported, so :func:`plug_in` runs before. What :func:`extend_loop` lists is
+replaced while a script runs.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ from .networks import (  # noqa: F401  (two of them only register)
     save_load,
 )
 from .samples import datasets, lmdb_datasets, loader, scene_size
-from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, schedule, watching
-from .training.loop import surround
+from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, schedule
+from .training.loop import TrainingContext, surround
+from .training.watching import ChooseObservers, tell_observers
 
 
 def _from_options(registry: Registry, name: str) -> Callable:
@@ -93,21 +94,6 @@ METHODS = (
     ("ppocr.postprocess.rec_postprocess", "CTCLabelDecode", "__call__", frame_maxima.read_frames_once),
     ("ppocr.data.imaug.operators", "DetResizeForTest", "resize_image_type0", scene_size.limit_side),
 )
-# What is around the training loop, from the outermost context to the innermost. They end in reverse order.
-AROUND_TRAINING = (
-    evaluation_steps.require_evaluation,
-    ranks.join_ranks,
-    watching.tell_observers,
-    first_step.check_first_step,
-    norm_statistics.measure_restored_norm,
-    ema.average_weights,
-    resume.make_resumable,  # innermost: a checkpoint includes what the others save
-)
-# Functions and classes of the training loop, replaced while a script runs. Not every PaddleOCR has `ppocr.utils.ema`.
-LOOP: tuple[tuple[str, str, Callable], ...] = (
-    ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),
-    ("tools.program", "train", lambda train: surround(train, AROUND_TRAINING)),
-)
 
 _plugged: list[contextlib.ExitStack] = []  # what takes the changes of plug_in back, if it was called
 
@@ -148,11 +134,37 @@ def unplug() -> None:
         _plugged.pop().close()
 
 
+def list_training_contexts(observe: ChooseObservers | None = None) -> list[TrainingContext]:
+    """What is around the training loop, from the outermost context to the innermost. They end in reverse order.
+
+    Args:
+        observe: chooses the observers of a training; None where nothing watches it.
+    """
+    return [
+        evaluation_steps.require_evaluation,
+        ranks.join_ranks,
+        *([tell_observers(observe)] if observe else []),
+        first_step.check_first_step,
+        norm_statistics.measure_restored_norm,
+        ema.average_weights,
+        resume.make_resumable,  # innermost: a checkpoint includes what the others save
+    ]
+
+
 @contextlib.contextmanager
-def extend_loop() -> Iterator[None]:
-    """A context in which PaddleOCR's training loop is extended as well. Its scripts run in it."""
+def extend_loop(observe: ChooseObservers | None = None) -> Iterator[None]:
+    """A context in which PaddleOCR's training loop is extended as well. Its scripts run in it.
+
+    Args:
+        observe: as :func:`list_training_contexts` takes it.
+    """
+    contexts = list_training_contexts(observe)
+    changes: tuple[tuple[str, str, Callable], ...] = (
+        ("ppocr.utils.ema", "ModelEMA", lambda theirs: ema.WeightAverage),  # not every PaddleOCR has the module
+        ("tools.program", "train", lambda train: surround(train, contexts)),
+    )
     with contextlib.ExitStack() as undo:
-        for module_name, name, extend in LOOP:
+        for module_name, name, extend in changes:
             if importlib.util.find_spec(module_name):
                 _extend(undo, importlib.import_module(module_name), name, extend)
         yield

@@ -11,15 +11,17 @@ from .encryption import answer_no
 from .find import Host
 from .plug import extend_loop
 from .samples.worker_memory import keep_freed_memory
+from .training.watching import ChooseObservers
 
 EVALUATION = "tools/eval.py"
 
 
-def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
+def run_script(host: Host, script: str, arguments: Sequence[str], observe: ChooseObservers | None = None) -> None:
     """Do what ``python tools/ANY.py ARGUMENTS`` does in the folder of ``host``.
 
     Args:
         script: path of the script in that folder, such as ``tools/train.py``.
+        observe: chooses the observers of a training.
     Raises:
         UserError: there is no such script.
         SystemExit: the script ends with an exit code.
@@ -33,7 +35,7 @@ def run_script(host: Host, script: str, arguments: Sequence[str]) -> None:
     own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:
-        with answer_no(), extend_loop():  # the exporter asks again
+        with answer_no(), extend_loop(observe):  # the exporter asks again
             runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = own_arguments

@@ -32,7 +32,7 @@ def host_inputs(monkeypatch):
 
     started = []
 
-    def run_script(host, script, arguments):
+    def run_script(host, script, arguments, observe):
         resolved = config.read(arguments[1])
         files = {mode: map(Path, resolved[mode]["dataset"]["label_file_list"]) for mode in ("Train", "Eval")}
         started.append({mode: "".join(f.read_text(encoding="utf-8") for f in files[mode]) for mode in files})

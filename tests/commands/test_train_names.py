@@ -4,16 +4,14 @@ import sys
 from types import SimpleNamespace
 
 from ppocrv2_ext.commands import train
-from ppocrv2_ext.host.observers import recording
 
 HOST = SimpleNamespace(kind="wheel", version="2.10")
 NAME = "a\udcff.yml"  # how Python reads the name a\xff.yml, which is no UTF-8
 
 
 def test_the_report_has_the_name_and_the_command_with_escapes(monkeypatch):
-    monkeypatch.setattr(recording, "reporting", lambda description: description)
     monkeypatch.setattr(sys, "argv", ["ppocrv2", "train", "-c", NAME])
-    description = train._report(NAME, HOST, [])
+    description = train.describe_run(NAME, HOST, [])
     assert description.title == r"a\xff.yml"
     assert description.command == r"ppocrv2 train -c 'a\xff.yml'"
 

@@ -215,9 +215,9 @@ def test_the_map_of_a_room_names_its_modules_and_folders_and_nothing_else(room):
 
 def test_the_map_has_the_contexts_of_the_loop_in_their_order(wheel):
     from ppocrv2_ext.host import training
-    from ppocrv2_ext.host.plug import AROUND_TRAINING
+    from ppocrv2_ext.host.plug import list_training_contexts
 
     around = training.__doc__.partition("the outermost first:")[2].partition("Beside them:")[0]
     assert re.findall(r"^- \S*?(\w+)`+:", around, re.MULTILINE) == [
-        context.__module__.rpartition(".")[2] for context in AROUND_TRAINING
+        context.__module__.rpartition(".")[2] for context in list_training_contexts(lambda training: [])
     ]

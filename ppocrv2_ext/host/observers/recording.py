@@ -21,18 +21,14 @@ import yaml
 from ...checkpoints import records
 from ...checkpoints.paths import SUFFIX, without_suffix
 from ...config.networks import best_network, networks
-from ...config.stopping import read_early_stop
 from ...errors import UserError
 from ...report import history
 from ...report.page import FILE_NAME as PAGE_NAME
 from ...report.page import Samples, Subject, write_page
 from ...report.waiting import advise
-from ..training import ranks, watching
+from ..training import watching
 from ..training.resume import BEST
 from .evaluated_samples import EvaluatedSamples
-from .progress import ProgressBar
-from .stopping import Budget, EarlyStopping, Place
-from .visualdl import VisualDL, is_wanted
 
 FIRST_STEPS = 3  # of an epoch, too few to say anything about waiting
 
@@ -46,51 +42,6 @@ class Description(NamedTuple):
     warnings: Sequence[str] = ()
     remarks: Sequence[str] = ()  # on the metrics of every evaluation
     reminder: str | None = None  # to say again before the first step: PaddleOCR's log of the config hid it
-
-
-@contextlib.contextmanager
-def reporting(description: Description) -> Iterator[None]:
-    """A context in which a training has its observers: history, report, progress, early stop and budget of time."""
-
-    def choose(training: watching.Training) -> list[watching.Observer]:
-        return choose_observers(training, description)
-
-    with watching.observing(choose):
-        yield
-
-
-def choose_observers(training: watching.Training, description: Description) -> list[watching.Observer]:
-    """The observers of a training. On other ranks than the first, only what every rank must follow."""
-    settings = training.config["Global"]
-    file = Path(settings["save_model_dir"]) / history.FILE_NAME
-    before = history.read(file, until=training.first_step) if training.first_step else history.read(os.devnull)
-    is_first = ranks.is_first()
-    recorder = Recorder(description, file, before.seconds)
-    observers: list[watching.Observer] = []
-    minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
-    if minutes is not None:
-        plan = before.plans[-1] if before.plans else None
-        place = Place(_find_position(training.first_step, plan), plan.minutes) if plan else None
-        record = recorder.record if is_first else None
-        observers.append(Budget(minutes, before.seconds, place, record, bool(before.evaluations)))
-    if not is_first:
-        return observers
-    if rule is not None:
-        indicator = training.indicator
-        values = [each.metrics[indicator] for each in before.evaluations if indicator in each.metrics]
-        observers.append(EarlyStopping(rule, values))
-    observers.append(recorder)
-    if is_wanted(settings):
-        observers.append(VisualDL(settings["save_model_dir"]))
-    if sys.stdout.isatty():
-        observers.append(ProgressBar())
-    return observers
-
-
-def _find_position(step: int, plan: history.Plan) -> float:
-    """The position in the schedule, in [0, 1], of a training that goes on from a step of an earlier plan."""
-    share = (step - plan.step) / max(1, plan.last_step - plan.step)
-    return min(1.0, plan.position + (1 - plan.position) * share)
 
 
 class Recorder(watching.Observer):

@@ -1,6 +1,6 @@
 """What is around PaddleOCR's training loop.
 
-``loop`` puts contexts around it, in the order of ``plug.AROUND_TRAINING``, the outermost first:
+``loop`` puts contexts around it, in the order of ``plug.list_training_contexts``, the outermost first:
 
 - ``evaluation_steps``: warns of a training that ends before its first evaluation, or long after its last
 - ``ranks``: several processes wait for each other, and end together

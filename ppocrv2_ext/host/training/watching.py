@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ...interrupts import Interrupted
 from . import ranks
-from .loop import PassingLoader, find_start, pass_batches, replace_names
+from .loop import PassingLoader, TrainingContext, find_start, pass_batches, replace_names
 
 
 class TrainingEnd(Exception):  # noqa: N818  (nothing has gone wrong)
@@ -211,37 +211,25 @@ class _Metric:
         return self._metric(results, batch, **options)
 
 
-_choosers: list[Callable[[Training], Sequence[Observer]]] = []
+ChooseObservers = Callable[[Training], Sequence[Observer]]  # of a training that is about to begin
 
 
-@contextlib.contextmanager
-def observing(choose: Callable[[Training], Sequence[Observer]]) -> Iterator[None]:
-    """A context in which the trainings have the observers that ``choose`` returns. The innermost one decides."""
-    _choosers.append(choose)
-    try:
-        yield
-    finally:
-        _choosers.pop()
+def tell_observers(choose: ChooseObservers) -> TrainingContext:
+    """A context of the training loop, in which the observers that ``choose`` returns are told what happens."""
 
+    @contextlib.contextmanager
+    def tell(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
+        training = _describe(given)
+        # A rank without observers of its own ends when rank 0 says so.
+        watch = Watch(training, choose(training))
+        if given["valid_dataloader"] is not None:
+            given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
+        given["eval_class"] = _Metric(given["eval_class"], watch)
+        functions = {**pass_batches(given, loop, watch.batches), **_telling_functions(loop, watch)}
+        with replace_names(loop, functions), _begin_and_end(watch):
+            yield
 
-@contextlib.contextmanager
-def tell_observers(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[None]:
-    """A context of the training loop, in which the observers of :func:`observing` are told what happens.
-
-    See :func:`.loop.surround` for the arguments.
-    """
-    if not _choosers:
-        yield
-        return
-    training = _describe(given)
-    # A rank without observers of its own ends when rank 0 says so.
-    watch = Watch(training, _choosers[-1](training))
-    if given["valid_dataloader"] is not None:
-        given["valid_dataloader"] = PassingLoader(given["valid_dataloader"], watch.validation_batches)
-    given["eval_class"] = _Metric(given["eval_class"], watch)
-    functions = {**pass_batches(given, loop, watch.batches), **_telling_functions(loop, watch)}
-    with replace_names(loop, functions), _begin_and_end(watch):
-        yield
+    return tell
 
 
 @contextlib.contextmanager

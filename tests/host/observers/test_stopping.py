@@ -309,7 +309,7 @@ def test_no_step_is_taken_at_the_end_of_a_schedule_for_the_seconds_that_are_left
 def test_a_training_whose_time_was_spent_goes_on_when_it_gets_more(stopping, monkeypatch):
     from paddle.optimizer.lr import CosineAnnealingDecay
 
-    from ppocrv2_ext.host.observers import recording
+    from ppocrv2_ext.host.observers import choosing, recording
 
     def train(minutes, before=None):
         clock, watched = Clock(), Steps()
@@ -318,7 +318,7 @@ def test_a_training_whose_time_was_spent_goes_on_when_it_gets_more(stopping, mon
         about = recording.Description("a toy", "ppocrv2 train -c toy", {})
         schedule = CosineAnnealingDecay(0.1, T_max=4000)
         arguments = toy(schedule=schedule, before=before, epoch_num=1000, max_minutes=minutes)
-        run(arguments, lambda training: [clock, *recording.choose_observers(training, about), watched], monkeypatch)
+        run(arguments, lambda training: [clock, *choosing.choose_observers(about, training), watched], monkeypatch)
         return watched
 
     first = train(1)

@@ -44,7 +44,7 @@ def test_training_stops_at_a_nan_loss_names_term_and_files_and_keeps_the_checkpo
 
 
 def test_the_message_says_if_there_is_no_checkpoint_yet(wheel, words, tmp_path, monkeypatch):
-    def stop(*arguments):
+    def stop(*arguments, **options):
         raise FloatingPointError("the loss term 'ctc' is nan")
 
     monkeypatch.chdir(tmp_path)

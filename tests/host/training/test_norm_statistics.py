@@ -108,9 +108,8 @@ def test_the_loop_reads_as_many_epochs_as_without_and_they_are_counted_from_one(
     loader = arguments["train_dataloader"]
     monkeypatch.setattr(type(loader), "__iter__", lambda self: begun.append(self) or iter(self.batches))
     monkeypatch.setattr(program, "save_model", lambda *_, **__: None)
-    with watching.observing(lambda training: [counting]):
-        contexts = [ranks.join_ranks, watching.tell_observers, statistics.measure_restored_norm]
-        loop.surround(program.train, contexts)(**arguments)
+    tell = watching.tell_observers(lambda training: [counting])
+    loop.surround(program.train, [ranks.join_ranks, tell, statistics.measure_restored_norm])(**arguments)
     assert counting.epochs == list(range(1, EPOCHS + 1))
     assert begun.count(loader) == EPOCHS
     assert (network.backbone[0].norm._variance.numpy() != 1).all()
