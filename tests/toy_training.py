@@ -47,6 +47,22 @@ class Metric:
         return {"acc": self.values[min(self.evaluations, len(self.values)) - 1]}
 
 
+class Watched:
+    """Keeps the steps and the end that it is told."""
+
+    def __init__(self):
+        self.steps, self.outcome = [], None
+
+    def __getattr__(self, method):
+        def note(*values):
+            if method == "step":
+                self.steps.append(values[0])
+            if method == "end":
+                self.outcome = values[0]
+
+        return note
+
+
 def toy(values=(0.5,), schedule=None, before=None, **settings):
     """The arguments of ``tools.program.train``, by name.
 

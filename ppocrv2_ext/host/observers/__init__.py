@@ -3,7 +3,8 @@
 - ``choosing``: which observers a training has
 - ``recording``: writes history and report
 - ``evaluated_samples``: the samples in the report
-- ``stopping``: ends a training early, or by a budget of time
+- ``early_stopping``: ends a training that gets no better
+- ``budget``: ends a training when its time is spent
 - ``progress``: the progress bar
 - ``visualdl``: curves for VisualDL
 """

@@ -10,9 +10,10 @@ from ...config.stopping import read_early_stop
 from ...report import history
 from ..training import ranks
 from ..training.watching import Observer, Training
+from .budget import Budget, SchedulePoint
+from .early_stopping import EarlyStopping
 from .progress import ProgressBar
 from .recording import Description, Recorder
-from .stopping import Budget, EarlyStopping, Place
 from .visualdl import VisualDL, is_wanted
 
 
@@ -27,9 +28,9 @@ def choose_observers(description: Description, training: Training) -> list[Obser
     minutes, rule = settings.get("max_minutes"), read_early_stop(settings)
     if minutes is not None:
         plan = before.plans[-1] if before.plans else None
-        place = Place(_find_position(training.first_step, plan), plan.minutes) if plan else None
+        point = SchedulePoint(_find_position(training.first_step, plan), plan.minutes) if plan else None
         record = recorder.record if is_first else None
-        observers.append(Budget(minutes, before.seconds, place, record, bool(before.evaluations)))
+        observers.append(Budget(minutes, before.seconds, point, record, bool(before.evaluations)))
     if not is_first:
         return observers
     if rule is not None:

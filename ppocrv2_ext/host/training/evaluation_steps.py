@@ -86,7 +86,7 @@ def require_evaluation(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[
     """A context of the training loop that warns, on the first rank, if it ends without an evaluation or long after it.
 
     A resumed training that was evaluated before is fine. ``Global.max_minutes`` can make a training shorter: what that
-    means is known once the time of a step is (:class:`..observers.stopping.Budget`).
+    means is known once the time of a step is (:class:`..observers.budget.Budget`).
 
     See :func:`.loop.surround` for the arguments.
 

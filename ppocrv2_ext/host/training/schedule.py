@@ -1,11 +1,12 @@
-"""The schedule of the learning rate that a config asks for, and its state at any step."""
+"""The schedule of the learning rate that a config asks for: its state at any step, and how it is fitted to others."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import paddle
@@ -15,6 +16,8 @@ from ...checkpoints import pickles
 from ...checkpoints.paths import with_suffix
 from ...checkpoints.records import Position
 from ...errors import UserError
+
+SCHEDULE_POINTS = 10_000  # of the table of learning rates
 
 
 def build_schedule(optimizer: dict, epochs: int, steps_per_epoch: int) -> LRScheduler | float:
@@ -28,6 +31,26 @@ def build_schedule(optimizer: dict, epochs: int, steps_per_epoch: int) -> LRSche
 
     with paddle.utils.unique_name.guard():  # the names of the network that is trained stay as they are
         return build_optimizer(optimizer, epochs, steps_per_epoch, paddle.nn.Linear(1, 1))[1]
+
+
+def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
+    """The learning rates of a config at about :data:`SCHEDULE_POINTS` equal distances, from its beginning to its end.
+
+    Args:
+        optimizer: the section ``Optimizer``.
+        epochs: ``Global.epoch_num``, in which warm-up and boundaries are given.
+    Returns:
+        None if the rate is one number.
+    """
+    steps_per_epoch = max(1, math.ceil(SCHEDULE_POINTS / epochs))
+    schedule = build_schedule(optimizer, epochs, steps_per_epoch)
+    if isinstance(schedule, float):
+        return None
+    rates = []
+    for _ in range(steps_per_epoch * epochs):
+        rates.append(float(schedule()))
+        schedule.step()
+    return rates
 
 
 def leave_other_schedule(load_model: Callable) -> Callable:
@@ -97,3 +120,42 @@ def move_schedule(schedule: Any, optimizer: dict, epochs: int, place: Position) 
     for _ in range(count_schedule_steps(place)):  # the rate of some is made from the one before
         moved.step()
     schedule.set_state_dict(moved.state_dict())
+
+
+class FittedSchedule:
+    """A schedule of the learning rate over another number of steps than it was made for.
+
+    The position in the schedule goes from 0 to 1. It rises by equal amounts to 1 at the last step. A new last step
+    changes the amount, and never the position, so the learning rate has no jump.
+
+    Args:
+        rates: the learning rate at equal distances of the position.
+        step: the present step.
+        position: of this step, in [0, 1].
+        last_step: the step at which the position is 1.
+    """
+
+    def __init__(self, rates: Sequence[float], step: int, position: float, last_step: int):
+        self.rates = rates
+        self._step, self._position, self.last_step = step, position, last_step
+
+    def position(self, step: int) -> float:
+        """The position of a step from the present one on."""
+        left = self.last_step - self._step
+        return min(1.0, self._position + (1 - self._position) * (step - self._step) / left) if left > 0 else 1.0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the step that comes after ``step`` steps."""
+        return self.rates[min(int(self.position(step) * len(self.rates)), len(self.rates) - 1)]
+
+    def fit(self, step: int, last_step: int) -> None:
+        """Let the schedule end at another step."""
+        self._step, self._position, self.last_step = step, self.position(step), last_step
+
+
+def set_rate(optimizer: Any, schedule: Any, rate: float) -> None:
+    """Let the next step have this learning rate, whatever the schedule says."""
+    if isinstance(schedule, float):
+        optimizer.set_lr(rate)
+    else:
+        schedule.last_lr = rate

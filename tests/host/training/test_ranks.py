@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -252,3 +253,37 @@ def test_a_training_survives_an_evaluation_longer_than_gloo_waits(two_processes,
     said = two_processes("slow.py", "train", *clone, "-c", UDML_CENTER, "-o", *words, *steps)
     assert "cur metric" in said
     assert "global_step: 3" in said
+
+
+STOP_TOGETHER = """
+import os, sys
+from ppocrv2_ext.cli import main
+from ppocrv2_ext.host.training import watching
+
+count = watching.Watch.count_step
+def count_aloud(self, stats):
+    count(self, stats)
+    print(f"rank {os.environ['PADDLE_TRAINER_ID']} took step {self.step_number} at {stats['lr']:.9f}", flush=True)
+watching.Watch.count_step = count_aloud
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        # Rank 0 decides after the evaluation at step 3; the order holds one step later.
+        (["Global.early_stop={patience: 2}", "Global.eval_batch_step=[0,1]"], 4),
+        pytest.param(["Global.max_minutes=0.2", "Global.eval_batch_step=[0,1000]"], None, marks=pytest.mark.slow),
+    ],
+)
+def test_several_ranks_stop_at_the_same_step_and_follow_the_same_rates(two_processes, words, tmp_path, end, last):
+    (tmp_path / "together.py").write_text(STOP_TOGETHER, encoding="utf-8")
+    steady = ["Optimizer.lr.values=[0.0001,0]", "Optimizer.lr.decay_epochs=[1]", "Train.loader.batch_size_per_card=2"]
+    steps = ["Global.epoch_num=1000", "Global.cal_metric_during_train=false", "Global.save_epoch_step=10000"]
+    said = two_processes("together.py", "train", "-c", UDML_CENTER, "-o", *words, *steady, *steps, *end)
+    taken = [re.findall(rf"rank {rank} took step (\d+) at (\S+)", said) for rank in (0, 1)]
+    assert taken[0] == taken[1]
+    assert len(taken[0]) == int(taken[0][-1][0]) < 2000
+    if last is not None:
+        assert len(taken[0]) == last

@@ -1,5 +1,6 @@
-"""The place of a training in its schedule."""
+"""The schedule of a config: the place of a training in it, and how it is fitted to another number of steps."""
 
+import math
 import pickle
 
 import paddle
@@ -78,3 +79,46 @@ def test_a_schedule_of_another_form_is_left_where_it_was(restore, saved, now):
 @pytest.mark.parametrize("lr", [COSINE, WARM])
 def test_a_schedule_of_the_same_form_is_restored(restore, lr):
     assert restore(lr, lr).last_epoch == 3
+
+
+@pytest.fixture
+def schedule(wheel):
+    from ppocrv2_ext.host.training import schedule
+
+    return schedule
+
+
+def test_a_fitted_schedule_has_the_shape_of_the_one_of_the_config(schedule):
+    rates = [math.cos(math.pi * index / 2000) for index in range(1000)]
+    fitted = schedule.FittedSchedule(rates, 0, 0.0, 50)
+    assert fitted.rate(0) == rates[0]
+    assert fitted.rate(25) == rates[500]
+    assert fitted.rate(50) == fitted.rate(80) == rates[-1]
+
+
+def test_another_fit_never_makes_the_rate_jump(schedule):
+    fitted = schedule.FittedSchedule([1 - index / 10000 for index in range(10000)], 0, 0.0, 1000)
+    for step, last_step in ((100, 300), (200, 5000), (400, 420)):
+        before = fitted.rate(step)
+        fitted.fit(step, last_step)
+        assert fitted.rate(step) == pytest.approx(before, abs=2e-4)
+    assert fitted.position(420) == 1
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 1200, 20000])
+def test_the_table_of_a_schedule_goes_from_its_beginning_to_its_end(schedule, epochs):
+    cosine = {"name": "Adam", "lr": {"name": "Cosine", "learning_rate": 0.1}}
+    rates = schedule.tabulate_schedule(cosine, epochs)
+    assert rates[0] == 0.1
+    assert rates[-1] < 1e-6
+    assert rates[len(rates) // 2] == pytest.approx(0.05, rel=1e-3)
+
+
+def test_the_table_keeps_the_share_of_the_warm_up(schedule):
+    warm = {"name": "Adam", "lr": {"name": "Cosine", "learning_rate": 0.1, "warmup_epoch": 10}}
+    rates = schedule.tabulate_schedule(warm, 100)
+    assert rates.index(max(rates)) / len(rates) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_constant_rate_has_no_table(schedule):
+    assert schedule.tabulate_schedule({"name": "Adam", "lr": {"learning_rate": 0.1}}, 10) is None

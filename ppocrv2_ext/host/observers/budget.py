@@ -1,76 +1,26 @@
-"""Ends of a training that its config asks for: when it gets no better, and when its time is spent.
+"""Ends a training when its time is spent: ``Global.max_minutes``, in all runs together.
 
-=======================  =============================================================================================
-Global.early_stop        {patience: N, min_delta: X}: stop when the main indicator has not risen by more than X in N
-                         evaluations in a row [min_delta: 0]
-Global.max_minutes       minutes of training at most, in all runs together; the schedule of the learning rate is fitted
-                         to it, as "budgeted training" does (Li et al., ICLR 2020, arXiv:1905.04753)
-=======================  =============================================================================================
+The schedule of the learning rate is fitted to the time, as "budgeted training" does (Li et al., ICLR 2020,
+arXiv:1905.04753).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...config.stopping import EarlyStop
 from ...report.history import Plan
 from ..training import ranks
 from ..training.evaluation_steps import explain_long_end, explain_missing
-from ..training.schedule import build_schedule
+from ..training.schedule import FittedSchedule, set_rate, tabulate_schedule
 from ..training.watching import Epoch, Evaluation, Observer, Outcome, Step, Training, Watch
 
 SKIPPED_STEPS = 5  # of a run, before the time of a step is measured: kernels are compiled, readers start
 MEASURED_STEPS = 20  # before the first fit
 REFIT_SHARE = 0.25  # of the steps that are left, after which the fit is repeated
 TOLD_CHANGE = 0.05  # relative change of the number of steps that is worth a line in the log
-SCHEDULE_POINTS = 10_000  # of the table of learning rates
-
-
-def count_without_rise(values: Sequence[float], min_delta: float) -> int:
-    """How many of the last values in a row have not risen more than ``min_delta`` above the best before them.
-
-    Args:
-        values: the main indicator of the evaluations, in order.
-    Returns:
-        0 if there is no value, or if the last one is a new best.
-    """
-    best, count = -math.inf, 0
-    for value in values:
-        if value > best + min_delta:
-            best, count = value, 0
-        else:
-            count += 1
-    return count
-
-
-class EarlyStopping(Observer):
-    """Ends a training whose main indicator rises no more.
-
-    Args:
-        rule: what ``Global.early_stop`` says.
-        before: the main indicator of the evaluations of earlier runs.
-    """
-
-    def __init__(self, rule: EarlyStop, before: Sequence[float] = ()):
-        self.rule, self.values = rule, list(before)
-
-    def begin(self, training: Training, watch: Watch) -> None:
-        """Remember where to end the training."""
-        self._training, self._watch = training, watch
-
-    def evaluation(self, evaluation: Evaluation) -> None:
-        """End the training if this was one evaluation too many."""
-        indicator = self._training.indicator
-        self.values.append(evaluation.metrics[indicator])
-        if count_without_rise(self.values, self.rule.min_delta) >= self.rule.patience:
-            self._watch.stop(
-                "stopped early",
-                f"Stopped after step {evaluation.step}: {indicator} has not risen by more than"
-                f" {self.rule.min_delta:g} in {self.rule.patience} evaluations, the best was {max(self.values):.6g}.",
-            )
 
 
 def find_last_step(step: int, seconds_left: float, seconds_per_step: float, last_step: int) -> int:
@@ -85,59 +35,8 @@ def find_last_step(step: int, seconds_left: float, seconds_per_step: float, last
     return min(last_step, step + max(0, int(seconds_left / seconds_per_step)))
 
 
-class FittedSchedule:
-    """A schedule of the learning rate over another number of steps than it was made for.
-
-    The position in the schedule goes from 0 to 1. It rises by equal amounts to 1 at the last step. A new last step
-    changes the amount, and never the position, so the learning rate has no jump.
-
-    Args:
-        rates: the learning rate at equal distances of the position.
-        step: the present step.
-        position: of this step, in [0, 1].
-        last_step: the step at which the position is 1.
-    """
-
-    def __init__(self, rates: Sequence[float], step: int, position: float, last_step: int):
-        self.rates = rates
-        self._step, self._position, self.last_step = step, position, last_step
-
-    def position(self, step: int) -> float:
-        """The position of a step from the present one on."""
-        left = self.last_step - self._step
-        return min(1.0, self._position + (1 - self._position) * (step - self._step) / left) if left > 0 else 1.0
-
-    def rate(self, step: int) -> float:
-        """The learning rate of the step that comes after ``step`` steps."""
-        return self.rates[min(int(self.position(step) * len(self.rates)), len(self.rates) - 1)]
-
-    def fit(self, step: int, last_step: int) -> None:
-        """Let the schedule end at another step."""
-        self._step, self._position, self.last_step = step, self.position(step), last_step
-
-
-def tabulate_schedule(optimizer: dict, epochs: int) -> list[float] | None:
-    """The learning rates of a config at about :data:`SCHEDULE_POINTS` equal distances, from its beginning to its end.
-
-    Args:
-        optimizer: the section ``Optimizer``.
-        epochs: ``Global.epoch_num``, in which warm-up and boundaries are given.
-    Returns:
-        None if the rate is one number.
-    """
-    steps_per_epoch = max(1, math.ceil(SCHEDULE_POINTS / epochs))
-    schedule = build_schedule(optimizer, epochs, steps_per_epoch)
-    if isinstance(schedule, float):
-        return None
-    rates = []
-    for _ in range(steps_per_epoch * epochs):
-        rates.append(float(schedule()))
-        schedule.step()
-    return rates
-
-
-class Place(NamedTuple):
-    """The place in a schedule that an earlier run has fitted."""
+class SchedulePoint(NamedTuple):
+    """Where an earlier run ended in the schedule that it had fitted."""
 
     position: float  # in [0, 1]
     minutes: float  # of the budget that it was fitted to
@@ -155,7 +54,7 @@ class Budget(Observer):
     Args:
         minutes: ``Global.max_minutes``.
         spent: seconds of earlier runs.
-        place: where in the schedule an earlier run ended; None if the share of the epochs says it.
+        point: where in the schedule an earlier run ended; None if the share of the epochs says it.
         record: takes every fit.
         is_evaluated: whether an earlier run was evaluated.
     """
@@ -164,12 +63,12 @@ class Budget(Observer):
         self,
         minutes: float,
         spent: float = 0.0,
-        place: Place | None = None,
+        point: SchedulePoint | None = None,
         record: Callable[[Plan], None] | None = None,
         is_evaluated: bool = False,
     ):
         self.minutes, self.spent, self._is_evaluated = minutes, spent, is_evaluated
-        self._place, self._record = place, record
+        self._point, self._record = point, record
         self._begun = self._measured_from = monotonic()
         self._told: int | None = None
         self._is_due = False  # an evaluation or the end of an epoch came after the last step
@@ -228,9 +127,9 @@ class Budget(Observer):
         """Where in the schedule the training begins or goes on, in [0, 1]."""
         training = self._training
         share_of_epochs = training.count_epochs(training.first_step) / training.epochs
-        if self._place is None:
+        if self._point is None:
             return share_of_epochs
-        before, minutes = self._place
+        before, minutes = self._point
         if not (self._has_schedule and 0 < minutes < self.minutes):
             return before
         position = min(before, max(before * minutes / self.minutes, share_of_epochs))
@@ -312,11 +211,3 @@ class Budget(Observer):
             f"The time of Global.max_minutes={self.minutes:g} is spent after step {step}; with a larger number --resume"
             " goes on."
         )
-
-
-def set_rate(optimizer: Any, schedule: Any, rate: float) -> None:
-    """Let the next step have this learning rate, whatever the schedule says."""
-    if isinstance(schedule, float):
-        optimizer.set_lr(rate)
-    else:
-        schedule.last_lr = rate
