@@ -19,14 +19,10 @@ import yaml
 
 from ..errors import UserError
 from ..files import atomic_write
+from ..process import count_ranks, read_local_rank
 
 Result = TypeVar("Result")
 PAUSE = 0.1  # seconds between two looks
-
-
-def local_rank() -> int:
-    """The number of this process among those of its machine, from 0."""
-    return int(os.environ.get("PADDLE_RANK_IN_NODE", 0))
 
 
 def run_once(folder: str | Path, subject: str, work: Callable[[], Result], cleanup: contextlib.ExitStack) -> Result:
@@ -40,11 +36,11 @@ def run_once(folder: str | Path, subject: str, work: Callable[[], Result], clean
     Raises:
         UserError: the work raised one, in all processes.
     """
-    if int(os.environ.get("PADDLE_TRAINERS_NUM", 1)) == 1 or not Path(folder).is_dir():
+    if count_ranks() == 1 or not Path(folder).is_dir():
         return work()
     launcher = os.getppid()
     file = Path(folder) / f".{subject}-{platform.node()}-{launcher}-{_read_start_time(launcher)}.yml"
-    if local_rank() > 0:
+    if read_local_rank() > 0:
         return _wait(file, launcher, subject)
     cleanup.callback(file.unlink, missing_ok=True)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from ..config import vocabulary, yaml_files
 from ..config.networks import with_settings_of_loading
 from ..config.resolve import NO_GPU, resolve
 from ..errors import UserError, summarise
+from ..process import count_local_ranks, read_rank
 from .terminal import warn
 
 LOADERS = {"tools/train.py": ("Train", "Eval"), "tools/eval.py": ("Eval",)}  # that a script of PaddleOCR starts
@@ -139,7 +139,7 @@ def with_room_for_batches(config: dict, modes: Sequence[str]) -> tuple[dict, lis
         if not workers or is_shared is False:
             continue
         # Each process of a distributed training has a loader.
-        needed = (2 * workers + 2) * measure_batch(config, mode) * int(os.environ.get("PADDLE_LOCAL_SIZE", 1))
+        needed = (2 * workers + 2) * measure_batch(config, mode) * count_local_ranks()
         if needed <= free:
             free -= needed
             continue
@@ -168,7 +168,7 @@ def run_host_script(
     from ..host.run import run_script
 
     config, notes = with_room_for_batches(config, LOADERS.get(script, ()))
-    for note in notes if int(os.environ.get("PADDLE_TRAINER_ID", 0)) == 0 else ():
+    for note in notes if read_rank() == 0 else ():
         warn(note)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "resolved.yml"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from ..data.batches import list_parts
 from ..data.sources import count_samples
 from ..errors import UserError
 from ..files import printable
+from ..process import command_line, count_ranks, read_rank
 from . import node, requirements, resuming
 from .prepare import drop_broken_samples, prepare_config, run_host_script
 from .terminal import warn
@@ -87,7 +87,7 @@ def _prepare_training(
     locks: contextlib.ExitStack,
 ) -> Training | None:
     """Check all that a training needs, and lock and fill its output folder; None if it is finished already."""
-    rank, ranks = int(os.environ.get("PADDLE_TRAINER_ID", 0)), int(os.environ.get("PADDLE_TRAINERS_NUM", 1))
+    rank, ranks = read_rank(), count_ranks()
     origin, changes = resuming.read_origin(name, resume)
     if resume:
         resuming.require_folder(resume)
@@ -192,7 +192,7 @@ def describe_run(
         remarks: what they should know of the metrics, which the log says after each evaluation too.
         reminder: what is said again before the first step.
     """
-    from ..host.observers.recording import Description, command_line
+    from ..host.observers.recording import Description
 
     versions = {"ppocrv2-ext": __version__, "PaddleOCR": f"{host.kind} {host.version}"}
     return Description(printable(title), printable(command_line()), versions, warnings, remarks, reminder)

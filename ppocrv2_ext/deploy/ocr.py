@@ -22,6 +22,7 @@ from ..arguments import is_number, is_whole
 from ..checkpoints import published
 from ..errors import UserError, did_you_mean, finish, reason_of
 from ..files import PathLike
+from ..process import count_cores
 from .detect import Detector, shrunk_shape
 from .engine import ENGINES, Engine, load_engine, require_process
 from .lines import Map, begin_at_text, cut_line, find_turned, read_texts
@@ -220,11 +221,6 @@ def take_turns(engine: Engine) -> Engine:
             return engine(inputs)
 
     return run
-
-
-def count_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sort_boxes(boxes: np.ndarray) -> np.ndarray:

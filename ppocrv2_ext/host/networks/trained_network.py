@@ -10,6 +10,7 @@ from typing import Any
 import paddle
 
 from ...config.networks import networks
+from ...process import count_ranks
 
 # The classes that each branch of a MultiHead has beside those of CTC, as PaddleOCR's `tools/train.py` counts them.
 MORE_CLASSES = {"CTCLabelDecode": 0, "SARLabelDecode": 2, "NRTRLabelDecode": 3}
@@ -26,7 +27,7 @@ def init_device(settings: dict) -> tuple[int, int]:
     """
     device = next((kind for kind in DEVICES if settings.get(f"use_{kind}")), None)
     paddle.set_device(f"{device}:{os.environ.get(f'FLAGS_selected_{device}s', 0)}" if device else "cpu")
-    if int(os.environ.get("PADDLE_TRAINERS_NUM", 1)) > 1:
+    if count_ranks() > 1:
         paddle.distributed.init_parallel_env()
     return paddle.distributed.get_rank(), paddle.distributed.get_world_size()
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import platform
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +18,7 @@ from ...checkpoints import records
 from ...checkpoints.paths import SUFFIX, without_suffix
 from ...config.networks import best_network, networks
 from ...errors import UserError
+from ...process import count_cores, read_commit
 from ...report import history
 from ...report.page import FILE_NAME as PAGE_NAME
 from ...report.page import Samples, Subject, write_page
@@ -248,25 +245,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def read_commit() -> str | None:
-    """The commit of the git repository in the working directory; None if there is none."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        command = ["git", "rev-parse", "--short=12", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
-    return None
-
-
-def count_cores() -> int:
-    """The CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def command_line() -> str:
-    """What was typed to start this process, as it could be typed again."""
-    program = Path(sys.argv[0]).name
-    program = "python -m ppocrv2_ext" if program == "__main__.py" else program
-    return " ".join([program, *map(shlex.quote, sys.argv[1:])])

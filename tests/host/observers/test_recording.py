@@ -216,15 +216,6 @@ def test_waiting_for_data_is_measured_and_advice_given(recording, monkeypatch, c
     assert read.epochs[-1].advice in caplog.text
 
 
-def test_the_command_can_be_typed_again(recording, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["/usr/bin/ppocrv2", "train", "-o", "A=[1, 2]"])
-    assert recording.command_line() == "ppocrv2 train -o 'A=[1, 2]'"
-
-
-def test_a_folder_without_git_has_no_commit(recording, tmp_path):
-    assert recording.read_commit() is None
-
-
 def test_a_whole_training_of_two_networks_reports_itself_and_goes_on_when_resumed(ppocrv2_here, tmp_path, either_host):
     options = ["-c", UDML_CENTER, "-o", *draw_words(tmp_path), "Global.eval_batch_step=[0,2]"]
     first = ppocrv2_here("train", *options, paddleocr=either_host)
