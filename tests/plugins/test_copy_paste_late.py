@@ -67,7 +67,7 @@ def make_samples(wheel, samples):
     import ppocr.data
     from ppocr.data import imaug
 
-    from ppocrv2_ext.host.samples.steps import find_generators, seed_by_place
+    from ppocrv2_ext.host.samples.generators import find_generators, seed_generators
 
     scenes = samples / "icdar2015_scenes"
 
@@ -93,7 +93,7 @@ def make_samples(wheel, samples):
         made.ops[2].pastes_late &= late
         generators, found = list(find_generators(made.ops)), []
         for index in range(count):
-            seed_by_place((0, index), generators)
+            seed_generators((0, index), generators)
             found.append(made[index % len(made)])
         return found, len(decoded)
 

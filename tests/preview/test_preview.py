@@ -258,6 +258,14 @@ class TestScenes:
         assert not equal(one, other)
         assert equal(one[:2], draw(scenes(), 2, 1)[0])
 
+    def test_the_numbers_that_were_drawn_before_change_no_sample(self, scenes):
+        pasting = "Train.dataset.transforms.TextCopyPaste.objects_ratio=1.0"
+        drawn = []
+        for state in (5, 6):
+            np.random.seed(state)
+            drawn.append(draw(scenes(pasting), 4, 1)[0])
+        assert equal(*drawn)
+
     def test_every_transform_has_its_cost(self, scenes):
         _, costs = draw(scenes(), 3)
         names = [name for entry in scenes()["Train"]["dataset"]["transforms"] for name in entry]

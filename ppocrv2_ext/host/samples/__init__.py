@@ -4,6 +4,7 @@ For every training and evaluation:
 
 - ``datasets``, ``lmdb_datasets``: name what they cannot read
 - ``loader``: brings that to the training, beside the batches
+- ``generators``: what transforms draw random numbers from
 - ``steps``: the samples and the random draws of a step depend on its place in the training alone
 - ``scene_size``: a limit to the size of the pictures that a detector is evaluated on
 - ``worker_memory``: processes that load data keep the memory that they free

@@ -14,7 +14,6 @@ import copy
 import functools
 import logging
 import os
-import random
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -226,14 +225,6 @@ def name_failing_transform(transform: Callable) -> Callable:
         return data
 
     return transform_or_raise
-
-
-def seed_generators(ops: Iterable[Any], seed: int) -> None:
-    """Seed the transforms that do not draw from the global generators: those of albumentations, from 1.4.19 on."""
-    for op in ops:
-        for part in vars(op).values():
-            if hasattr(part, "set_random_state"):
-                part.set_random_state(np.random.default_rng(seed), random.Random(seed))
 
 
 def failure_message(failures: list[Failure]) -> str:

@@ -15,7 +15,7 @@ from ...data.sample_keys import DB_MAPS
 from ...errors import UserError, did_you_mean
 from ...preview.costs import Cost
 from ...preview.training_samples import LineSample, SceneSample, denormalise, measure_used_width
-from .datasets import seed_generators
+from .generators import find_generators, seed_generators
 from .stopwatches import Stopwatch, put_stopwatches
 from .worker_memory import keep_freed_memory
 
@@ -41,8 +41,6 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
         UserError: there are no data or no transforms, no transform makes a key that KeepKeys names, or the samples are
             neither scenes nor lines.
     """
-    from ppocr.utils.utility import set_seed
-
     dataset, indexes = _build_dataset(config, seed)
     ops, keys = _split_keep_keys(dataset.ops)
     dataset.ops = [*ops, _return_all_keys]
@@ -54,8 +52,7 @@ def draw(config: dict, count: int, seed: int) -> tuple[list[SceneSample | LineSa
             raise UserError(f"Train.dataset.transforms.KeepKeys: no transform makes {key!r}{did_you_mean(key, data)}")
     stopwatches = put_stopwatches(ops, kind=_NotingStopwatch)
     dataset.ops = [*stopwatches, _return_all_keys]
-    set_seed(seed)
-    seed_generators(ops, seed)
+    seed_generators((seed,), find_generators(ops))
     samples, laps = [], []
     for index in islice(chain([first], indexes), count):
         start = perf_counter()

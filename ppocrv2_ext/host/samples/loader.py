@@ -19,7 +19,8 @@ from ... import interrupts
 from ...data.labels import count_needed_frames
 from ...errors import UserError, pluralize, summarise
 from ...plugins.compact import Compact, Widen
-from .datasets import Failure, LoadedSample, ReportingDataSet, SampleError, failure_message, seed_generators
+from .datasets import Failure, LoadedSample, ReportingDataSet, SampleError, failure_message
+from .generators import find_generators, follow_numpy
 from .steps import PlacedDataSet, PlacedSampler
 from .worker_memory import keep_freed_memory
 
@@ -119,7 +120,7 @@ class Loader:
 
     def _seed(self) -> None:
         # NumPy's generator is seeded by PaddleOCR in the training process, and by Paddle in every worker.
-        seed_generators(getattr(self.dataset, "ops", ()), np.random.randint(2**31))
+        follow_numpy(find_generators(getattr(self.dataset, "ops", None) or ()))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

@@ -8,20 +8,15 @@ whatever the number of loader processes, and though they read ahead.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator
-from types import FunctionType, MethodType, ModuleType
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import paddle
 
-from ...plugins.draws import Draws
+from .generators import find_generators, keep_generators, seed_generators
 
 DEFAULT_SEED = 1024  # of PaddleOCR's trainer
-DEEPEST = 4  # how deep in the attributes of a transform its generators are looked for
-
-NO_TRANSFORMS = (type, ModuleType, FunctionType, MethodType, np.ndarray, paddle.Tensor)
 
 Place = tuple  # (seed, rank, epoch, step), whole numbers >= 0
 
@@ -62,10 +57,9 @@ class PlacedSampler:
         if isinstance(self._sampler, paddle.io.DistributedBatchSampler):
             self._sampler.set_epoch(epochs if self._sampler.shuffle else 0)
             return
-        state = random.getstate()
-        for _ in range(epochs):
-            next(iter(self._sampler), None)
-        random.setstate(state)
+        with keep_generators():
+            for _ in range(epochs):
+                next(iter(self._sampler), None)
 
     def __iter__(self) -> Iterator[list]:
         place, skipped = self._place, self._skipped
@@ -101,43 +95,9 @@ class PlacedDataSet(paddle.io.Dataset):
         if isinstance(index, First):
             if self._generators is None:
                 self._generators = list(find_generators(getattr(self._owner, "ops", None) or ()))
-            seed_by_place(index.place, self._generators)
+            seed_generators(index.place, self._generators)
             index = index.index
         return self._dataset[index]
-
-
-def find_generators(transforms: Iterable[Any]) -> Iterator[Any]:
-    """The :class:`Draws`, and the transforms of albumentations (from 1.4.19 on), among the attributes of transforms."""
-    seen: set[int] = set()
-
-    def find(value: Any, depth: int) -> Iterator[Any]:
-        if id(value) in seen or depth > DEEPEST:
-            return
-        seen.add(id(value))
-        if isinstance(value, Draws) or hasattr(type(value), "set_random_state"):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            for part in value:
-                yield from find(part, depth + 1)
-        elif hasattr(value, "__dict__") and not isinstance(value, NO_TRANSFORMS):
-            for part in vars(value).values():
-                yield from find(part, depth + 1)
-
-    for transform in transforms:
-        for part in vars(transform).values() if hasattr(transform, "__dict__") else ():
-            yield from find(part, 1)
-
-
-def seed_by_place(place: Place, generators: Iterable[Any] = ()) -> None:
-    """Seed Python's and NumPy's global generators, and ``generators`` of :func:`find_generators`."""
-    words = np.random.SeedSequence(place).generate_state(4)
-    random.seed(words.tobytes())
-    np.random.seed(words)
-    for generator in generators:
-        if isinstance(generator, Draws):
-            generator.restart(place)
-        else:
-            generator.set_random_state(np.random.default_rng(words), random.Random(words.tobytes()))
 
 
 def seed_step(place: Place) -> None:

@@ -8,12 +8,9 @@ The same pictures tell how large a batch is.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import math
-import random
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -25,6 +22,7 @@ from ...data.line_shapes import FIRST_BATCH, list_line_shapes
 from ...data.sources import CHECKED_SETS, LMDB_SETS, MULTI_SCALE_SETS
 from ...data.transforms import list_originals
 from ...errors import UserError, reason_of, summarise
+from .generators import find_generators, keep_generators, seed_generators
 from .loader import list_compact
 
 SIZES = ((100, 32), (60, 48), (320, 64))  # (width, height) of lines; scenes are twice as wide and eight times as high
@@ -84,8 +82,9 @@ def _try_transforms(config: dict, mode: str, as_in_loader: bool = False) -> list
     label = _make_label(config, entries)
     if dataset.get("name") not in CHECKED_SETS or label is None or "DecodeImage" not in names:
         return []
-    with _same_generators():
+    with keep_generators():
         ops = _build(config, mode, entries)
+        seed_generators((SEED,), find_generators(ops))
         for op in list_compact(ops) if as_in_loader else ():
             op.is_compact = True
         if dataset["name"] in MULTI_SCALE_SETS:  # they resize after the transforms, and then keep the keys
@@ -96,19 +95,6 @@ def _try_transforms(config: dict, mode: str, as_in_loader: bool = False) -> list
 def _given_beside(dataset: dict) -> dict[str, Any]:
     """What a data set gives beside the picture and its label. The samples of an LMDB have no names."""
     return {} if dataset["name"] in LMDB_SETS else {"img_path": "sound.png"}
-
-
-@contextlib.contextmanager
-def _same_generators() -> Iterator[None]:
-    """A context that leaves the global generators as it found them."""
-    states = random.getstate(), np.random.get_state()
-    random.seed(SEED)
-    np.random.seed(SEED)
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 def _make_label(config: dict, entries: list[dict]) -> str | None:
