@@ -111,9 +111,9 @@ def test_samples_made_late_equal_samples_made_at_once_and_need_fewer_decodings(m
 
 
 def test_a_picture_that_cannot_be_decoded_late_is_named(wheel):
-    from ppocrv2_ext.host.samples.datasets import _LateDecoding
+    from ppocrv2_ext.host.samples.late_decoding import LateDecoding
 
-    late = _LateDecoding(lambda data: None)
+    late = LateDecoding(lambda data: None)
     jpeg = (
         b"\xff\xd8\xff\xc0\0\x11\x08\0\x14\0\x1e\x03"
         + b"\x01\x11\0" * 3
@@ -126,8 +126,8 @@ def test_a_picture_that_cannot_be_decoded_late_is_named(wheel):
 
 
 def test_a_picture_that_is_no_usual_jpeg_is_decoded_at_once(wheel):
-    from ppocrv2_ext.host.samples.datasets import _LateDecoding
+    from ppocrv2_ext.host.samples.late_decoding import LateDecoding
 
-    late = _LateDecoding(lambda data: {**data, "image": "decoded"})
+    late = LateDecoding(lambda data: {**data, "image": "decoded"})
     for content in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"):
         assert late({"image": content})["image"] == "decoded"

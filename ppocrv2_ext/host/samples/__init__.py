@@ -3,6 +3,7 @@
 For every training and evaluation:
 
 - ``datasets``, ``lmdb_datasets``: name what they cannot read
+- ``late_decoding``: what Copy-Paste takes from another picture is decoded when it is needed
 - ``loader``: brings that to the training, beside the batches
 - ``generators``: what transforms draw random numbers from
 - ``steps``: the samples and the random draws of a step depend on its place in the training alone

@@ -20,17 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import paddle
 
-from ...data.images import JPEG, Limits, check_image_bytes
 from ...data.transforms import list_originals
 from ...errors import UserError, reason_of, summarise
-from ...plugins.copy_paste.late import LatePicture
+from .late_decoding import decode_late, let_paste_late
 
 TRIES = 100  # failing samples in a row after which training stops; if half the samples fail, this never happens
 DRAWS = 20  # pictures drawn for each other picture of Copy-Paste before it goes without
 FOUR_POINTS = ("CopyPaste",)  # transforms of PaddleOCR that fail if the other picture's polygons have not four points
-# Where a picture begins so, Copy-Paste needs the labels of another picture, but perhaps not its pixels.
-SCENE_WITH_PASTED_TEXT = ("DecodeImage", "DetLabelEncode", "TextCopyPaste")
-CROPS = (("RandomSceneCrop",), ("RandomSceneWindow",))  # they slice the picture, and take nothing else of it
 
 REFUSALS = {  # transform: what is wrong with a sample for which it returns None
     "DecodeImage": "it cannot be decoded as an image",
@@ -85,9 +81,7 @@ class ReportingDataSet(paddle.io.Dataset):
         self.logger = _RaisingLogger(logger, {})
         self.file: str | None = None  # the one being read
         self.other_failures: list[Failure] = []  # since the last call of read
-        ops = getattr(self, "ops", None) or []
-        if _names(ops[:3]) == SCENE_WITH_PASTED_TEXT:
-            ops[2].pastes_late = _names(ops[3:4]) in CROPS
+        let_paste_late(getattr(self, "ops", None) or [])
         self._take_shares()
 
     def __getitem__(self, index: Any) -> Any:
@@ -137,9 +131,7 @@ class ReportingDataSet(paddle.io.Dataset):
         if op is None:
             return []
         source: Any = copy.copy(self)
-        source.ops = self.ops[: self.ext_op_transform_idx]
-        if _names((*source.ops, op)) == SCENE_WITH_PASTED_TEXT:
-            source.ops[0] = _decode_late(source.ops[0])
+        source.ops = decode_late(self.ops[: self.ext_op_transform_idx], op)
         source.get_ext_data = list  # another picture needs no other pictures
         read_number = functools.partial(self._getitem_of_number(), source)
         others: list[dict] = []
@@ -244,39 +236,6 @@ class _RaisingLogger(logging.LoggerAdapter):
 
     def error(self, msg: object, *args: Any, **options: Any) -> None:
         raise
-
-
-def _names(ops: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(type(op).__name__ for op in ops)
-
-
-def _decode_late(decode: Any) -> Any:
-    """PaddleOCR's DecodeImage, as a transform that makes a LatePicture of a usual JPEG."""
-    # An error names a transform by its class.
-    return type(type(decode).__name__, (_LateDecoding,), {})(decode)
-
-
-class _LateDecoding:
-    def __init__(self, decode: Callable):
-        self._decode = decode
-
-    def __call__(self, data: dict) -> Any:
-        content = data["image"]
-        usual = content.startswith(JPEG)
-        limits = Limits(getattr(self._decode, "ignore_orientation", False))
-        check = check_image_bytes(content, limits) if usual else None
-        if check is None or check.reasons or check.size is None:
-            return self._decode(data)
-        width, height = check.size
-        picture = LatePicture(height, width, functools.partial(self._pixels, {**data}))
-        return {**data, "image": picture}
-
-    def _pixels(self, data: dict) -> np.ndarray:
-        decoded = self._decode({**data})
-        if decoded is None:
-            file = data.get("img_path", "another picture")
-            raise UserError(f"Copy-Paste takes text from {file}, which cannot be decoded as an image.")
-        return decoded["image"]
 
 
 def _try_sample(dataset: Any, getitem: Callable, index: Any) -> tuple[Any, Failure | None]:
