@@ -6,9 +6,10 @@ A parameter is one named tensor. Everything is counted by tensors, not by their 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from rich import box
 from rich.table import Table
 
 from ..data.dictionary import read_dictionary
-from ..errors import UserError, first_few
+from ..errors import UserError, first_few, summarise
 from ..files import PathLike
 from ..tables import render_lines
 from . import multi_head
@@ -185,6 +186,23 @@ def require_usable(params: Mapping[str, Array], names: Collection[str], path: Pa
             fitted = fit_form(params, names)
         taken = {name: value for name, value in params.items() if name in names or name not in fitted}
         require_usable_values(taken, path)
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """A context in which ``file`` is read, so that each error is a sentence that names it.
+
+    Raises:
+        UserError: something went wrong with the content of the file.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error) if file.name in str(error) else f"{file}: {error}") from error
+    except Exception as error:  # Paddle takes a file for what it should be
+        raise UserError(
+            f"{file} is not what a training of this config saves ({summarise(error)}); restore the whole checkpoint."
+        ) from error
 
 
 def load_pretrained(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
-from ..config.networks import networks, without_centers
+from ..config.networks import has_dictionary, networks, without_centers
 from ..data.batches import explain_empty_share, explain_no_batch
 from ..data.dictionary import read_dictionary
 from ..data.sources import require_sources
@@ -113,13 +113,9 @@ def read_characters(config: dict) -> list[str]:
         UserError: it is no recognizer's config, or names no dictionary.
     """
     settings = config["Global"]
-    if not _has_dictionary(config):
+    if not has_dictionary(config):
         raise UserError("this needs a recognizer's config, with the dictionary in Global.character_dict_path.")
     return read_dictionary(settings["character_dict_path"], space=settings.get("use_space_char", False))
-
-
-def _has_dictionary(config: dict) -> bool:
-    return config["Architecture"].get("model_type") == "rec" and bool(config["Global"].get("character_dict_path"))
 
 
 def require_known_characters(config: dict) -> None:
@@ -127,7 +123,7 @@ def require_known_characters(config: dict) -> None:
 
     The dictionary of the training lies beside its checkpoint. Without it, nothing is refused.
     """
-    if not _has_dictionary(config):
+    if not has_dictionary(config):
         return
     file = str(weights_file(config))  # require_trained_network has seen that there is one
     dictionary = find_dictionary(file)

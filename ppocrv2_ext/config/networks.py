@@ -23,6 +23,11 @@ def name_section(name: str | None) -> str:
     return "Architecture" if name is None else f"Architecture.Models.{name}"
 
 
+def has_dictionary(config: Mapping) -> bool:
+    """Whether a config is of a recognizer, and names its character dictionary."""
+    return config["Architecture"].get("model_type") == "rec" and bool(config["Global"].get("character_dict_path"))
+
+
 def _change_networks(config: dict, change: Callable[[dict], dict]) -> dict:
     """``config`` with each network's section as ``change`` returns it."""
     architecture = config["Architecture"]
@@ -41,8 +46,7 @@ def with_settings_of_loading(config: dict) -> dict:
     settings = config["Global"]
     least = settings.get("pretrained_min_matched")
     minimum = {} if least is None else {"pretrained_min_matched": least}
-    reads_text = config["Architecture"].get("model_type") == "rec" and settings.get("character_dict_path")
-    dictionary = {key: settings.get(key) for key in DICTIONARY_KEYS} if reads_text else {}
+    dictionary = {key: settings.get(key) for key in DICTIONARY_KEYS} if has_dictionary(config) else {}
 
     def with_settings(network: dict) -> dict:
         # The config of an earlier training has the dictionary of that training; the one in Global counts.

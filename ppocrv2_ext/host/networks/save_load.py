@@ -16,8 +16,9 @@ import paddle
 
 from ...checkpoints import character_rows, loading, pdparams, pickles, records, states
 from ...checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
+from ...config.networks import has_dictionary
 from ...data import dictionary
-from ...errors import UserError, summarise
+from ...errors import UserError
 
 LEAST_MATCHED = 0.9  # of a network's tensors in its file, if `pretrained_min_matched` says nothing
 # The dictionary of the networks that are being built, blank first; None for networks without one.
@@ -69,47 +70,71 @@ def check_load(load_model: Callable) -> Callable:
     """
 
     @functools.wraps(load_model)
-    def load(config: dict, model: paddle.nn.Layer, *rest: Any, **options: Any) -> dict:
+    def load(*arguments: Any, **options: Any) -> dict:
+        given = inspect.signature(load_model).bind(*arguments, **options)
+        config = given.args[0]
         settings = config["Global"]
-        given = inspect.signature(load_model).bind(config, model, *rest, **options)
-        optimizer = given.arguments.get("optimizer")  # only a training has one
         if settings.get("checkpoints"):
-            file = require_file("Global.checkpoints", settings["checkpoints"])
-            if file.suffix == SAFE_SUFFIX:
-                raise UserError(
-                    f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
-                    f" start from it with -o Global.pretrained_model={file}."
-                )
-            characters = _read_characters(config)
-            with naming(file):
-                params = pdparams.read_params(file)
-            other = characters and character_rows.find_other_dictionary(params, file, characters)
-            if other and optimizer is not None:
-                raise UserError(_explain_other_dictionary(file, other, settings))
-            if other:
-                is_float16 = _load(model, str(file), minimum=1.0, characters=characters)
-                return {**states.read_best_metrics(file), **_read_progress(file), "is_float16": is_float16}
-            with naming(file):
-                loading.require_usable(params, model.state_dict(), file)
-                _require_whole(params, model.state_dict(), file)
-            if optimizer is not None:
-                require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
-            progress = _read_progress(file)
-            if "ema" in given.arguments and not records.find_file(without_suffix(file), ".pdema"):
-                given.arguments["ema"] = None  # else PaddleOCR takes any file of that name
-            with naming(file):
-                best = load_model(*given.args, **given.kwargs)
-            return {**best, **progress}
-        path = settings.get("pretrained_model")
-        if not path or config["Architecture"].get("model_type") == "kie":  # these networks load themselves
-            return load_model(config, model, *rest, **options)
-        minimum = settings.get("pretrained_min_matched", LEAST_MATCHED)
-        is_float16 = _load(model, path, minimum=minimum, characters=_read_characters(config))
-        if optimizer is not None:
-            _perturb_equal_networks(model, path)
-        return {"is_float16": is_float16}
+            return _load_checkpoint(load_model, given)
+        # Networks of the type "kie" load themselves.
+        if settings.get("pretrained_model") and config["Architecture"].get("model_type") != "kie":
+            return _load_start(given)
+        return load_model(*arguments, **options)
 
     return load
+
+
+def _load_checkpoint(load_model: Callable, given: inspect.BoundArguments) -> dict:
+    """Load ``Global.checkpoints``.
+
+    Args:
+        load_model: PaddleOCR's.
+        given: its arguments: the config, the model, and in a training the optimizer.
+    """
+    config, model = given.args[:2]
+    optimizer = given.arguments.get("optimizer")
+    file, params, other = _read_checkpoint(config)
+    if other and optimizer is not None:
+        raise UserError(_explain_other_dictionary(file, other, config["Global"]))
+    if other:
+        is_float16 = _load(model, str(file), minimum=1.0, characters=_read_characters(config))
+        return {**states.read_best_metrics(file), **_read_progress(file), "is_float16": is_float16}
+    with loading.naming(file):
+        loading.require_usable(params, model.state_dict(), file)
+        _require_whole(params, model.state_dict(), file)
+    if optimizer is not None:
+        require_optimizer_state(file.with_suffix(".pdopt"), optimizer)
+    progress = _read_progress(file)
+    if "ema" in given.arguments and not records.find_file(without_suffix(file), ".pdema"):
+        given.arguments["ema"] = None  # else PaddleOCR takes any file of that name
+    with loading.naming(file):
+        best = load_model(*given.args, **given.kwargs)
+    return {**best, **progress}
+
+
+def _load_start(given: inspect.BoundArguments) -> dict:
+    """Load ``Global.pretrained_model``. See :func:`_load_checkpoint` for the argument."""
+    config, model = given.args[:2]
+    path = config["Global"]["pretrained_model"]
+    minimum = config["Global"].get("pretrained_min_matched", LEAST_MATCHED)
+    is_float16 = _load(model, path, minimum=minimum, characters=_read_characters(config))
+    if given.arguments.get("optimizer") is not None:
+        _perturb_equal_networks(model, path)
+    return {"is_float16": is_float16}
+
+
+def _read_checkpoint(config: dict) -> tuple[Path, dict[str, Any], character_rows.TrainedDictionary | None]:
+    """(the file of ``Global.checkpoints``, its parameters, the dictionary of its training if it is another one)."""
+    file = require_file("Global.checkpoints", config["Global"]["checkpoints"])
+    if file.suffix == SAFE_SUFFIX:
+        raise UserError(
+            f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
+            f" start from it with -o Global.pretrained_model={file}."
+        )
+    with loading.naming(file):
+        params = pdparams.read_params(file)
+    characters = _read_characters(config)
+    return file, params, character_rows.find_other_dictionary(params, file, characters) if characters else None
 
 
 def require_same_dictionary(config: dict) -> None:
@@ -120,15 +145,10 @@ def require_same_dictionary(config: dict) -> None:
     Raises:
         UserError: the classes of the file are not those of the config, or there is no such file.
     """
-    settings, characters = config["Global"], _read_characters(config)
-    if not settings.get("checkpoints") or characters is None:
-        return
-    file = require_file("Global.checkpoints", settings["checkpoints"])
-    with naming(file):
-        params = pdparams.read_params(file)
-    other = character_rows.find_other_dictionary(params, file, characters)
-    if other:
-        raise UserError(_explain_other_dictionary(file, other, settings))
+    if config["Global"].get("checkpoints") and has_dictionary(config):
+        file, _, other = _read_checkpoint(config)
+        if other:
+            raise UserError(_explain_other_dictionary(file, other, config["Global"]))
 
 
 def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], file: Path) -> None:
@@ -167,23 +187,6 @@ def _perturb_equal_networks(model: paddle.nn.Layer, path: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def naming(file: Path) -> Iterator[None]:
-    """A context in which ``file`` is read, so that each error is a sentence that names it.
-
-    Raises:
-        UserError: something went wrong with the content of the file.
-    """
-    try:
-        yield
-    except UserError as error:
-        raise UserError(str(error) if file.name in str(error) else f"{file}: {error}") from error
-    except Exception as error:  # Paddle takes a file for what it should be
-        raise UserError(
-            f"{file} is not what a training of this config saves ({summarise(error)}); restore the whole checkpoint."
-        ) from error
-
-
 def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -> None:
     """Refuse a ``.pdopt`` that is not of this optimizer. If there is no file, PaddleOCR says so.
 
@@ -193,7 +196,7 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
     """
     if not file.is_file():
         return
-    with naming(file):
+    with loading.naming(file):
         state = pickles.without_tensor_names(pickles.read(file))
         if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
             raise ValueError("it has no names")
@@ -236,10 +239,7 @@ def _load(model: paddle.nn.Layer, path: str, **options: Any) -> bool:
 
 def _read_characters(config: dict) -> list[str] | None:
     """The dictionary of a recognizer, blank first; None for any other network."""
-    settings = config["Global"]
-    if config["Architecture"].get("model_type") != "rec" or not settings.get("character_dict_path"):
-        return None
-    return _read_dictionary(settings)
+    return _read_dictionary(config["Global"]) if has_dictionary(config) else None
 
 
 def _read_dictionary(settings: Mapping[str, Any]) -> list[str]:

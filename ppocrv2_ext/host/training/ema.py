@@ -34,7 +34,6 @@ from ...checkpoints.paths import without_suffix
 from ...errors import UserError, did_you_mean
 from ...files import atomic_write
 from ...plugins.frozen_norm import BATCH_NORMS
-from ..networks.save_load import naming
 from .loop import replace_names, unwrap
 
 DECAY_TYPES = ("threshold", "exponential", "normal")
@@ -222,7 +221,7 @@ def _resume(average: WeightAverage, model: paddle.nn.Layer, checkpoint: str, log
             f"EMA: {checkpoint} has no {SUFFIX}; the average starts again, from the weights of the checkpoint."
         )
         return
-    with naming(file):
+    with loading.naming(file):
         saved = paddle.load(str(file))
         average.set_state_dict(saved)
         _load_training_weights(model, saved, file)
@@ -234,7 +233,7 @@ def _leave_average(model: paddle.nn.Layer, checkpoint: str, logger: Any) -> None
     file = records.find_file(checkpoint, SUFFIX)
     if file is None:
         return
-    with naming(file):
+    with loading.naming(file):
         _load_training_weights(model, paddle.load(str(file)), file)
     logger.warning(
         f"EMA: {checkpoint} holds an average, and Global.use_ema is not true; the training goes on without one, from"

@@ -33,6 +33,7 @@ from ... import interrupts
 from ...checkpoints import records, sets, states
 from ...checkpoints.paths import DICTIONARY_SUFFIX, SUFFIX, without_suffix
 from ...checkpoints.records import Position
+from ...config.networks import has_dictionary
 from ...errors import UserError
 from ...files import read_regular
 from ..samples.steps import DEFAULT_SEED, PlacedSampler, seed_step
@@ -241,8 +242,7 @@ class _Run:
 
 def _read_dictionary(config: Mapping[str, Any]) -> bytes | None:
     """The content of a recognizer's dictionary; None for any other network."""
-    file = config["Global"].get("character_dict_path")
-    return read_regular(file) if file and config["Architecture"].get("model_type") == "rec" else None
+    return read_regular(config["Global"]["character_dict_path"]) if has_dictionary(config) else None
 
 
 def describe_scaler(scaler: Any) -> dict[str, Any]:
