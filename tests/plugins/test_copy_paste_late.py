@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from text_scenes import SQUARE, plain_image, sample, with_other
 
-from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.copy_paste.late import LatePicture, PastedPicture
 from ppocrv2_ext.plugins.copy_paste.pasting import choose, paste
 from ppocrv2_ext.plugins.copy_paste.transform import TextCopyPaste, read_scene
@@ -108,26 +107,3 @@ def test_samples_made_late_equal_samples_made_at_once_and_need_fewer_decodings(m
             np.testing.assert_array_equal(each, other)
     assert many >= 80
     assert few < (many if "Resize" in following else 0.9 * many) + 1
-
-
-def test_a_picture_that_cannot_be_decoded_late_is_named(wheel):
-    from ppocrv2_ext.host.samples.late_decoding import LateDecoding
-
-    late = LateDecoding(lambda data: None)
-    jpeg = (
-        b"\xff\xd8\xff\xc0\0\x11\x08\0\x14\0\x1e\x03"
-        + b"\x01\x11\0" * 3
-        + b"\xff\xda\0\x0c\0\0\0\0\0\0\0\0\0\0\xff\xd9"
-    )
-    picture = late({"image": jpeg, "img_path": "b.jpg"})["image"]
-    assert picture.shape == (20, 30, 3)
-    with pytest.raises(UserError, match="^Copy-Paste takes text from b.jpg, which cannot be decoded as an image"):
-        picture.pixels()
-
-
-def test_a_picture_that_is_no_usual_jpeg_is_decoded_at_once(wheel):
-    from ppocrv2_ext.host.samples.late_decoding import LateDecoding
-
-    late = LateDecoding(lambda data: {**data, "image": "decoded"})
-    for content in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"):
-        assert late({"image": content})["image"] == "decoded"
