@@ -62,10 +62,7 @@ class Training(NamedTuple):
     host: Host
     config: dict  # without the samples that are broken
     folder: Path
-    title: str
-    warnings: list[str]  # what the readers of its report should know
-    remarks: list[str]  # what the log says after each evaluation
-    reminder: str | None  # what is said again before the first step
+    about: Description
     earlier: set[str | None]  # trainings whose checkpoints are in the folder
 
 
@@ -119,7 +116,7 @@ def _prepare_training(
             warn(sentence)
         _record(config, folder, resuming.describe_origin(origin, changes, overrides), host)
     warnings = [*describe_lines_left_out(written, counts), *parts]
-    return Training(host, config, folder, origin, warnings, remarks, reminder, earlier)
+    return Training(host, config, folder, describe_run(origin, host, warnings, remarks, reminder), earlier)
 
 
 def _require_all(config: dict, ranks: int) -> dict[str, list[int] | None]:
@@ -144,8 +141,7 @@ def _run_training(training: Training, signals: interrupts.Interrupts) -> None:
     config, folder, earlier = training.config, training.folder, training.earlier
     config = without_start(config) if config["Global"].get("checkpoints") else config
     try:
-        about = describe_run(training.title, training.host, training.warnings, training.remarks, training.reminder)
-        observe = functools.partial(choose_observers, about)
+        observe = functools.partial(choose_observers, training.about)
         run_host_script(training.host, "tools/train.py", config, observe=observe)
     except FloatingPointError as error:
         raise UserError(f"training stopped: {error}; {resuming.advise_after_stop(folder, earlier)}") from error
