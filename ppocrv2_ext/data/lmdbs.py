@@ -30,7 +30,7 @@ def list_lmdbs(mode: str, folder: str | os.PathLike) -> list[Path]:
     Raises:
         UserError: one of them is none. PaddleOCR would end in a traceback.
     """
-    leaves = sorted(Path(place) for place, folders, _ in os.walk(os.path.join(folder, "")) if not folders)
+    leaves = sorted(Path(parent) for parent, folders, _ in os.walk(os.path.join(folder, "")) if not folders)
     lacking = [leaf for leaf in leaves if not (leaf / LMDB_FILE).is_file()]
     if lacking:
         hint = "an LMDBDataSet takes every folder without folders in it for an LMDB, so move this one away"

@@ -79,8 +79,8 @@ def _require_folder(mode: str, dataset: Mapping[str, Any]) -> None:
     if folder.exists():
         raise UserError(f"{key}: {folder} is a file; name the folder that it lies in.")
     beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-    place = "" if folder.is_absolute() else f" in {Path.cwd()}"
-    raise UserError(f"{key}: there is no folder {folder}{place}{did_you_mean(folder.name, beside)}")
+    where = "" if folder.is_absolute() else f" in {Path.cwd()}"
+    raise UserError(f"{key}: there is no folder {folder}{where}{did_you_mean(folder.name, beside)}")
 
 
 def _require_label_file(mode: str, file: Path) -> None:
@@ -91,8 +91,8 @@ def _require_label_file(mode: str, file: Path) -> None:
         raise UserError(f"{key}: {file} is a folder{hint}")
     if not file.exists():
         beside = [path.name for path in file.parent.glob("*.txt")] if file.parent.is_dir() else []
-        place = "" if file.is_absolute() else f" in {Path.cwd()}"
-        raise UserError(f"{key}: there is no file {file}{place}{did_you_mean(file.name, beside)}")
+        where = "" if file.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"{key}: there is no file {file}{where}{did_you_mean(file.name, beside)}")
     try:
         with open_regular(file) as stream:
             if any(line.strip() for line in stream):

@@ -68,16 +68,16 @@ def find_missing_font(samples: Samples) -> str | None:
 
 def _draw_legend(entries: Legend, room: int) -> Image.Image:
     """The entries side by side, on as many lines as they take in a width of ``room`` pixels."""
-    font, places, x, y = load_label_font(NAME), [], 0.0, 0
-    for colour, meaning in entries:
+    font, corners, x, y = load_label_font(NAME), [], 0.0, 0
+    for _, meaning in entries:
         width = NAME + GAP + font.getlength(meaning)
         if x and x + width > room:
             x, y = 0, y + NAME + GAP
-        places.append((x, y, colour, meaning))
+        corners.append((x, y))
         x += width + PADDING
     image = Image.new("RGB", (room, y + NAME + GAP), "white")
     draw = ImageDraw.Draw(image)
-    for x, y, colour, meaning in places:
+    for (x, y), (colour, meaning) in zip(corners, entries):
         draw.rectangle((x, y, x + NAME, y + NAME), colour, INK)
         draw.text((x + NAME + GAP, y + NAME * 0.9), meaning, INK, font, anchor="ls")
     return image
