@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..errors import UserError, did_you_mean
 from .encryption import answer_no
 from .find import Host
+from .observers import visualdl
 from .plug import extend_loop
 from .samples.worker_memory import keep_freed_memory
 from .training.watching import ChooseObservers
@@ -35,7 +36,7 @@ def run_script(host: Host, script: str, arguments: Sequence[str], observe: Choos
     own_arguments = sys.argv
     sys.argv = [str(file), *arguments]
     try:
-        with answer_no(), extend_loop(observe):  # the exporter asks again
+        with answer_no(), visualdl.drop_warning(), extend_loop(observe):  # the exporter asks again
             runpy.run_path(str(file), run_name="__main__")
     finally:
         sys.argv = own_arguments

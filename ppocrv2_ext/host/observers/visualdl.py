@@ -5,14 +5,19 @@ The files lie in the folder ``vdl`` of the output folder. ``visualdl --logdir DI
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import logging
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..training.watching import Evaluation, Observer, Outcome, Step, Training, Watch
 
 REQUIREMENT = "visualdl==2.5.3"
+NOT_TRUE_HERE = "You are using VisualDL, the VisualDL is deprecated and removed"  # PaddleOCR warns
 
 
 def is_wanted(settings: dict) -> bool:
@@ -25,6 +30,21 @@ def find_missing() -> str | None:
     if importlib.util.find_spec("visualdl"):
         return None
     return f"Global.use_visualdl: a package is missing, so nothing is written for it; run `pip install {REQUIREMENT}`."
+
+
+@contextlib.contextmanager
+def drop_warning() -> Iterator[None]:
+    """A context in which PaddleOCR does not log that it writes nothing for VisualDL: :class:`VisualDL` does."""
+
+    def is_true(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(NOT_TRUE_HERE)
+
+    logger = logging.getLogger("ppocr")
+    logger.addFilter(is_true)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_true)
 
 
 class VisualDL(Observer):
@@ -46,6 +66,8 @@ class VisualDL(Observer):
             training.logger.warning(missing)
         else:
             self._writer = importlib.import_module("visualdl").LogWriter(logdir=self._folder)
+            command = f"visualdl --logdir {shlex.quote(self._folder)}"
+            training.logger.info(f"VisualDL: curves in {self._folder}; `{command}` shows them")
 
     def step(self, step: Step) -> None:
         """Write the values of a step."""

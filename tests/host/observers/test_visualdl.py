@@ -1,5 +1,7 @@
 """`Global.use_visualdl` writes the curves for VisualDL, or says which package is missing."""
 
+import logging
+import shlex
 import sys
 
 import pytest
@@ -40,6 +42,24 @@ def test_every_value_is_written_under_the_name_that_paddleocr_gave_it(visualdl, 
     assert tags == {"TRAIN/loss", "TRAIN/term", "TRAIN/lr", "EVAL/acc", "EVAL/best_acc", "EVAL/fps"}
     assert [(value, step) for tag, value, step in given[1:-1] if tag == "EVAL/best_acc"][:2] == [(0.25, 2), (0.5, 4)]
     assert [step for tag, _, step in given[1:-1] if tag == "TRAIN/loss"] == list(range(1, 21))
+
+
+def test_the_folder_of_the_curves_is_said(visualdl, package, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    run(toy(), [visualdl.VisualDL("my out")], monkeypatch)
+    assert f"VisualDL: curves in my out/vdl; `visualdl --logdir {shlex.quote('my out/vdl')}` shows them" in caplog.text
+
+
+@pytest.mark.parametrize("root", ["wheel", pytest.param("checkout", marks=pytest.mark.checkout)])
+def test_paddleocrs_warning_that_nothing_is_written_is_not_logged(visualdl, root, request, caplog):
+    root = request.getfixturevalue(root)
+    source = (getattr(root, "root", root) / "tools" / "program.py").read_text(encoding="utf-8")
+    assert visualdl.NOT_TRUE_HERE in source.replace('"\n            "', "")
+    with visualdl.drop_warning():
+        logging.getLogger("ppocr").warning(f"{visualdl.NOT_TRUE_HERE} in ppocr!")
+        logging.getLogger("ppocr").warning("another one")
+    assert [record.getMessage() for record in caplog.records] == ["another one"]
+    assert not logging.getLogger("ppocr").filters
 
 
 def test_without_the_package_training_goes_on_and_says_how_to_get_it(visualdl, monkeypatch, caplog):
