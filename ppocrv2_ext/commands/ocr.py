@@ -58,6 +58,9 @@ def read_pictures(
     """
     if form in NEEDS_OUTPUT and not output:
         raise UserError(f"--format {form} writes files; name a folder with --output DIR.")
+    if output and Path(output).suffix.lower() in SUFFIXES.values() and not os.path.isdir(output):
+        other = "" if form in NEEDS_OUTPUT else "; without it, all goes to standard output"
+        raise UserError(f"--output {output}: this is the name of a file, and a folder is written{other}.")
     from ..deploy.ocr import OCR
     from ..deploy.pages import find_losses, read_in_order
     from ..deploy.sources import find_files, open_pictures

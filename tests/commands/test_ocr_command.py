@@ -235,6 +235,13 @@ def test_a_least_score_that_is_no_number_from_0_to_1_is_refused(command, score, 
     assert "0 to 1, got nan." in result.stderr or "not in the range 0<=x<=1" in result.stderr
 
 
+@pytest.mark.parametrize(("form", "said"), [("json", "; without it, all goes to standard output"), ("pdf-text", "")])
+def test_the_name_of_a_file_is_no_folder(form, said, tmp_path):
+    with pytest.raises(UserError, match=f"r.JSON: this is the name of a file, and a folder is written{said}[.]"):
+        ocr.read_pictures(["a.jpg"], form=form, output=str(tmp_path / "r.JSON"))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("form", ocr.NEEDS_OUTPUT)
 def test_what_is_not_for_a_terminal_needs_a_folder(form):
     with pytest.raises(UserError, match="--output DIR"):
