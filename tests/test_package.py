@@ -56,7 +56,12 @@ def test_the_built_wheel_works_from_another_folder(tmp_path):
     }
     assert ours <= shipped
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    for arguments, expected in ((["configs"], "rec/ch_PP-OCRv2_rec_finetune"), (["info"], "BothWaysLCNet, LCNet")):
+    (tmp_path / "labels.txt").write_text("a.png\ta\nb.png\tb\n", encoding="utf-8")
+    for arguments, expected in (
+        (["configs"], "rec/ch_PP-OCRv2_rec_finetune"),
+        (["info"], "BothWaysLCNet, LCNet"),
+        (["split", "labels.txt", "--output", "parts"], "parts/val.txt: 1 line"),
+    ):
         command = [sys.executable, "-m", "ppocrv2_ext", *arguments]
         said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert expected in said.stdout, said.stderr
