@@ -17,6 +17,7 @@ from . import __version__, commands
 from .commands.terminal import escape_unknown_characters, warn
 from .errors import UserError, reason_of
 from .interrupts import STOPPED, Stopping
+from .packages import explain_failed_import
 
 # Paddle says this whenever it is imported. It concerns people who compile operators.
 warnings.filterwarnings("ignore", message="No ccache found")
@@ -48,7 +49,7 @@ class Group(click.Group):
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            return self._explain_imports(ctx)
         except UserError as error:
             if ctx.params.get("debug"):
                 raise
@@ -66,6 +67,15 @@ class Group(click.Group):
                 raise
             warn(f"cannot write to standard output: {reason_of(error)}; send it to another place.")
             sys.exit(2)
+
+    def _explain_imports(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Exception, SystemExit) as error:  # what PaddleOCR compiles while it is imported may exit
+            sentence = None if isinstance(error, UserError) else explain_failed_import(error)
+            if sentence is None or ctx.params.get("debug"):
+                raise
+            raise UserError(sentence) from error
 
 
 def _has_working_directory() -> bool:
