@@ -5,7 +5,8 @@ What :func:`connect` does, in this order:
 - ``find``: which PaddleOCR this process uses. ``stand_ins/``: what its wheel leaves out.
 - ``encryption``: answers a question that PaddleOCR asks while it is imported.
 - ``plug``: the tables of everything that is replaced, and by what. ``plug.unplug`` takes it back.
-  ``unpickling``: one of the replacements, so that pickles are read as data.
+  ``unpickling``: one of the replacements, so that pickles are read as data. ``installing``: another one, so that
+  PaddleOCR installs no package.
 
 Then ``run`` runs one of PaddleOCR's scripts. What stands in the place of PaddleOCR's parts is in folders:
 
@@ -21,6 +22,7 @@ A module or folder imports only from lower lines of this picture::
     plug  observers
     training  stand_ins
     components  networks  samples  find  encryption  unpickling
+    installing
 """
 
 from __future__ import annotations

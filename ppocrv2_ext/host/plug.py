@@ -27,7 +27,7 @@ from ..registry import (
     TRANSFORMS,
     Registry,
 )
-from . import unpickling
+from . import installing, unpickling
 from .components import catalog
 from .components.construct import construct, construct_beside_global, extend_builder
 from .networks import (  # noqa: F401  (two of them only register)
@@ -108,8 +108,10 @@ def plug_in() -> None:
         return
     if "tools.program" in sys.modules:
         raise UserError("plug in before importing PaddleOCR's tools: they have bound its builders already.")
-    _refuse_clashes()
     with contextlib.ExitStack() as undo:
+        # Before all others: PaddleOCR's data sets bind it by name, and the next lines import them.
+        _replace(undo, importlib.import_module("ppocr.utils.utility"), "check_install", installing.require_installed)
+        _refuse_clashes()
         for module in unpickling.find_modules():
             _replace(undo, module, "pickle", unpickling.DATA_ONLY)
         for module_name, name, extend in FUNCTIONS:

@@ -221,3 +221,26 @@ def test_the_map_has_the_contexts_of_the_loop_in_their_order(wheel):
     assert re.findall(r"^- \S*?(\w+)`+:", around, re.MULTILINE) == [
         context.__module__.rpartition(".")[2] for context in list_training_contexts(lambda training: [])
     ]
+
+
+def test_paddleocr_installs_no_package(wheel, monkeypatch):
+    from ppocr.data.imaug import ct_process, drrg_targets
+
+    def fail(*arguments, **options):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("subprocess.check_call", fail)
+    for module in (ct_process, drrg_targets):
+        with pytest.raises(
+            UserError, match="^PaddleOCR needs the module lanms_ for this: run `pip install lanms-neo`."
+        ):
+            module.check_install("lanms_", "lanms-neo")
+        module.check_install("json", "json")
+
+
+def test_a_package_that_is_missing_is_no_fault_of_the_config(wheel):
+    from ppocrv2_ext.host.installing import require_installed
+    from ppocrv2_ext.host.samples.transform_check import _send
+
+    with pytest.raises(UserError, match="run `pip install lanms-neo`"):
+        _send([lambda data: require_installed("lanms_", "lanms-neo")], ["DRRGTargets"], (60, 48), "a", {})

@@ -22,6 +22,7 @@ from ...data.line_shapes import FIRST_BATCH, list_line_shapes
 from ...data.sources import CHECKED_SETS, LMDB_SETS, MULTI_SCALE_SETS
 from ...data.transforms import list_originals
 from ...errors import UserError, reason_of, summarise
+from ..installing import NotInstalledError
 from .generators import find_generators, keep_generators, seed_generators
 from .loader import list_compact
 
@@ -146,6 +147,8 @@ def _send(
             data["ext_data"] = [other for other in others if other is not None]
         try:
             data = op(data)
+        except NotInstalledError:
+            raise
         except UserError as error:  # one of our transforms, whose sentence is for people
             return name, reason_of(error).removeprefix(f"{name}: ")
         except (Exception, SystemExit) as error:  # DetResizeForTest leaves the process when a picture has no size
