@@ -63,11 +63,33 @@ def export(
             networks.select_network(config["Architecture"], network)  # refuses the name of a network
         with _log_of(part, folder):
             run_host_script(host, "tools/export_model.py", config)
+        _write_description(config, part / "inference.yml")
         require_whole_model(part)
         if onnx:
             from ..deploy.onnx_conversion import convert_and_compare
 
             convert_and_compare(part, folder)
+
+
+def _write_description(config: dict, path: Path) -> None:
+    """Write what later exporters of PaddleOCR write beside a model, if this one has not: that of 2.8 does not.
+
+    Args:
+        config: that was exported.
+    """
+    if path.exists():
+        return
+    settings, decoding = config["Global"], dict(config["PostProcess"])
+    if settings.get("character_dict_path"):
+        characters = Path(settings["character_dict_path"]).read_text(encoding="utf-8").split("\n")
+        decoding["character_dict"] = characters if characters[-1] else characters[:-1]
+    name = settings.get("model_name")
+    description = {
+        **({"Global": {"model_name": name}} if name else {}),
+        "PreProcess": {"transform_ops": config["Eval"]["dataset"]["transforms"]},
+        "PostProcess": decoding,
+    }
+    yaml_files.write(description, path)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import export
+from ppocrv2_ext.commands import export, prepare
+from ppocrv2_ext.deploy.model_folder import read_yaml
 from ppocrv2_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +56,20 @@ def test_an_export_that_is_refused_leaves_no_folder_that_it_made(wheel, folder, 
     monkeypatch.setattr(export, "run_host_script", stop)
     assert CliRunner().invoke(main, [*ARGUMENTS[:-1], "new/model"]).exit_code == 2
     assert not (folder / "new").exists()
+
+
+def test_without_a_description_by_paddleocr_as_in_2_8_it_is_written_here(wheel, folder, monkeypatch):
+    def as_in_2_8(host, script, config):
+        prepare.run_host_script(host, script, config)
+        description = Path(config["Global"]["save_inference_dir"]) / "inference.yml"
+        theirs.append(read_yaml(description))
+        description.unlink()
+
+    theirs = []
+    monkeypatch.setattr(export, "run_host_script", as_in_2_8)
+    assert CliRunner().invoke(main, ARGUMENTS).exit_code == 0
+    ours = read_yaml(folder / "exported" / "inference.yml")
+    assert ours == {key: value for key, value in theirs[0].items() if key != "Hpi"}  # for PaddleX alone
 
 
 @pytest.fixture
