@@ -151,9 +151,11 @@ def find(kind: str, version: str = "v2") -> Published:
     return PUBLISHED[kind, version]
 
 
-def locate(model: Published) -> Path:
+def locate(model: Published, advice: str | None = None) -> Path:
     """The path of the ONNX file of a published model. Its package is not imported.
 
+    Args:
+        advice: what to do if it is not there, as a clause; None for what `weights` takes.
     Raises:
         UserError: the package is not installed, or has no such file.
     """
@@ -164,18 +166,19 @@ def locate(model: Published) -> Path:
         if (Path(folder) / model.file).is_file():
             return Path(folder) / model.file
     problem = f"{folders[0]} has no {model.file}" if folders else f"the package {requirement} is not installed"
-    raise UserError(f"{problem}; {install}, or pass the file with `--from FILE`.")
+    raise UserError(f"{problem}; {advice or f'{install}, or pass the file with `--from FILE`'}.")
 
 
-def require(model: Published, file: PathLike | None = None) -> Path:
+def require(model: Published, file: PathLike | None = None, advice: str | None = None) -> Path:
     """The path of the ONNX file of a published model, which is byte for byte what was published.
 
     Args:
         file: to take in place of the package's.
+        advice: as :func:`locate` takes it.
     Raises:
         UserError: the package is not installed, or the file is another one.
     """
-    path = Path(file) if file else locate(model)
+    path = Path(file) if file else locate(model, advice)
     advice = "name another file" if file else f"install {model.package.requirement} again"
     try:
         found = sha256(path)

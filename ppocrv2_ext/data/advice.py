@@ -90,16 +90,21 @@ def _narrow_line(data_set: SetFindings, samples: list[Sample]) -> str:
 
 
 def _unknown_character(data_set: SetFindings, samples: list[Sample]) -> str:
-    rules, file = data_set.rules, data_set.rules.dictionary or "the dictionary"
+    rules, file = data_set.rules, data_set.rules.dictionary
     lacking = _count_lacking(samples, rules.alphabet)
-    wants_space = not rules.space and lacking.pop(" ", 0) > 0
+    wants_space = file and not rules.space and lacking.pop(" ", 0) > 0
     steps = ["there is a space; set Global.use_space_char=true"] if wants_space else []
     if _can_be_mended(data_set, samples):
         steps.append(f"there are characters whose lines in {file} are to be mended first, as `check` says of it")
     if lacking:
+        listed = list_characters(lacking, SHOWN)
         steps += [
-            f"there are characters that {file} lacks: {list_characters(lacking, SHOWN)}",
-            "add them to a copy of it and name that in Global.character_dict_path",
+            f"there are characters that {file} lacks: {listed}"
+            if file
+            else f"without a dictionary PaddleOCR reads digits and Latin letters alone, and there are {listed}",
+            "add them to a copy of it and name that in Global.character_dict_path"
+            if file
+            else "write a dictionary, one character a line, and name it in Global.character_dict_path",
             "or set Global.unknown_characters=skip to leave these lines out",
         ]
     unseen = [character for character in lacking if unicodedata.category(character) in ("Cf", "Cc")]

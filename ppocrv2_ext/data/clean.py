@@ -31,9 +31,11 @@ def require_usable(report: Report) -> None:
     """
     for data_set in report.sets:
         if data_set.effects["unknown-character"] == FAIL and data_set.unknown_characters:
+            has_file = data_set.rules.dictionary
+            add = "add them to it" if has_file else "name one that has them in Global.character_dict_path"
             raise UserError(
                 f"{data_set.places['unknown-character'][0]}: the dictionary lacks {list_unknown_characters(data_set)};"
-                f" add them to it, or set Global.unknown_characters to skip or drop-character. {ENDING}"
+                f" {add}, or set Global.unknown_characters to skip or drop-character. {ENDING}"
             )
         if not data_set.usable_samples:
             raise UserError(

