@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -34,6 +35,41 @@ def test_a_commit_is_linted_by_the_ruff_that_the_tests_use():
 def test_the_changelog_describes_the_version_of_the_package():
     headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[:2] == ["Unreleased", ppocrv2_ext.__version__]
+
+
+def test_the_classifiers_name_the_versions_of_python_that_the_readme_promises():
+    first, last = re.search(r"Python 3\.(\d+) to 3\.(\d+)", (ROOT / "README.md").read_text(encoding="utf-8")).groups()
+    named = re.findall(r"Python :: 3\.(\d+)", SETTINGS["metadata"]["classifiers"])
+    assert named == [str(minor) for minor in range(int(first), int(last) + 1)]
+    assert SETTINGS["options"]["python_requires"] == f">=3.{first}"
+
+
+def test_the_source_distribution_holds_what_the_documents_send_readers_to(tmp_path):
+    pytest.importorskip("setuptools")
+    source = tmp_path / "source"  # a build leaves files where it is made
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv*", "__pycache__", "*.egg-info", ".*_cache", "output", "build", "dist"
+    )
+    shutil.copytree(ROOT, source, ignore=left_out)
+    build = [sys.executable, "setup.py", "-q", "sdist", "--dist-dir", str(tmp_path)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    documents = (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        *(f"configs/{path.name}" for path in ROOT.glob("configs/*.md")),
+    )
+    assert set(documents) <= held
+    for document in documents:
+        folder = (source / document).parent
+        links = re.findall(r"\]\((?!http)([^)#]+)", (source / document).read_text(encoding="utf-8"))
+        targets = [(folder / link).resolve().relative_to(source.resolve()).as_posix() for link in links]
+        assert {target.rstrip("/") for target in targets} - held == set(), document
+    scripts = {path.relative_to(source).as_posix() for path in (source / "scripts").rglob("*") if path.is_file()}
+    assert scripts <= held
 
 
 @pytest.mark.slow
