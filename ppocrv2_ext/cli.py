@@ -267,10 +267,11 @@ def crop(labels: str, output: str, data_dir: str | None, relative_to: str | None
 @click.option(
     "--group",
     metavar="PATTERN",
-    default="(.*)",
+    default=commands.split.GROUP,
     show_default=True,
     help="A regular expression. Lines stay together if its first (...) finds the same text in the names of their"
-    " images: '(.*)_\\d+' keeps the lines together that `crop` cuts out of one picture. --share counts such groups.",
+    " images. The default keeps those together that PPOCRLabel cuts out of one picture, '(.*)_\\d+' those that `crop`"
+    " cuts. --share counts such groups.",
 )
 @click.option("--seed", type=int, metavar="N", default=1, show_default=True, help="Another number draws other lines.")
 def split(labels: str, output: str, share: float, group: str, seed: int) -> None:

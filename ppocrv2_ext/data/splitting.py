@@ -35,12 +35,33 @@ def split_lines(lines: Sequence[str], share: float, seed: int, pattern: str) -> 
     groups = _find_groups(lines, pattern)
     names = sorted(set(groups))
     if len(names) < 2:
-        raise UserError(f"there must be at least 2 groups of lines to split, got {len(names)}; give another --group.")
+        raise UserError(
+            f"there must be at least 2 groups of lines to split, got {len(names)}; give another --group, such as '(.*)'"
+            " for each image alone."
+        )
     random.Random(seed).shuffle(names)
     count = min(max(1, round(share * len(names))), len(names) - 1)
     validation = set(names[:count])
     train = [line for line, name in zip(lines, groups) if name not in validation]
     return train, [line for line, name in zip(lines, groups) if name in validation]
+
+
+def count_shared(train: Sequence[str], validation: Sequence[str], pattern: str) -> int:
+    """How many lines to validate on have a group that lines to train on have too, if groups seem to be meant.
+
+    They do if the pattern matches the name of every image, and makes several groups, of two lines or more on average.
+
+    Args:
+        train, validation, pattern: as :func:`split_lines` returns and takes them.
+    """
+    expression = re.compile(pattern)
+    if not all(expression.search(line.partition("\t")[0]) for line in (*train, *validation)):
+        return 0
+    groups = _find_groups([*train, *validation], pattern)
+    if not 1 < len(set(groups)) <= len(groups) / 2:
+        return 0
+    in_training = set(groups[: len(train)])
+    return sum(group in in_training for group in groups[len(train) :])
 
 
 def _find_groups(lines: Sequence[str], pattern: str) -> list[str]:

@@ -93,6 +93,31 @@ def test_the_command_says_how_many_lines_each_file_has(label_file, tmp_path):
     ]
 
 
+def test_lines_that_ppocrlabel_cut_out_of_one_picture_stay_together(tmp_path):
+    lines = [f"crop_img/photo {page}_crop_{line}.jpg\ttext" for page in range(10) for line in range(8)]
+    (tmp_path / "rec_gt.txt").write_text("\n".join(lines))
+    done = run(tmp_path / "rec_gt.txt", "--share", 0.2, "--output", tmp_path / "split")
+    assert (done.exit_code, done.stderr) == (0, "")
+    train, validation = (
+        {line.partition("_crop_")[0] for line in text.splitlines()}
+        for _, text in sorted(contents(tmp_path / "split").items())
+    )
+    assert (len(train), len(validation), train & validation) == (8, 2, set())
+
+
+def test_lines_that_may_be_of_one_picture_are_counted_with_the_option_to_give(label_file, tmp_path):
+    said = run(label_file, "--output", tmp_path / "split").stderr
+    assert "3 of the 3 lines of val.txt have the names of lines of train.txt up to the number at their end." in said
+    assert "--group '(.*)_\\d+'" in said
+
+
+@pytest.mark.parametrize("names", ["word_{}.png", "{}/a_1.png", "{}_1.png", "{}.png"])
+def test_words_that_are_numbered_through_are_not_taken_for_lines_of_one_picture(names, tmp_path):
+    (tmp_path / "labels.txt").write_text("".join(f"{names.format(number)}\ttext\n" for number in range(40)))
+    done = run(tmp_path / "labels.txt", "--output", tmp_path / "split")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 def test_the_label_file_is_not_changed(label_file, tmp_path):
     run(label_file, "--output", tmp_path / "split")
     assert label_file.read_text() == CONTENT
