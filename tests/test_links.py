@@ -20,11 +20,9 @@ def name(path):
 def anchors(document):
     """The anchors that GitHub makes of the headings: lower case, no punctuation, a number behind a repeated one."""
     text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    found = []
-    for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE):
-        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
-    return found
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    found = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return [f"{anchor}-{n}" if (n := found[:i].count(anchor)) else anchor for i, anchor in enumerate(found)]
 
 
 def header(config):
@@ -33,15 +31,23 @@ def header(config):
     return "\n".join(re.sub(r"PaddleOCR's \S+", "", line) for line in lines if line.lstrip().startswith("#"))
 
 
+def config_files(text):
+    return [f"configs/{found}.yml" for found in OUR_CONFIG.findall(text)]
+
+
+def missing(files):
+    return [file for file in files if not (ROOT / file).exists()]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_link_leads_to_a_file_and_a_heading(document):
-    missing = []
+    broken = []
     for link in LINK.findall(document.read_text(encoding="utf-8")):
         file, _, anchor = link.partition("#")
         target = document.parent / file if file else document
         if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
-            missing.append(link)
-    assert not missing
+            broken.append(link)
+    assert broken == []
 
 
 def test_an_anchor_is_made_as_github_makes_it(tmp_path):
@@ -53,11 +59,10 @@ def test_an_anchor_is_made_as_github_makes_it(tmp_path):
 @pytest.mark.parametrize("config", CONFIGS, ids=name)
 def test_the_files_that_a_config_names_are_there(config):
     text = header(config)
-    named = [*OUR_FILE.findall(text), *(f"configs/{found}.yml" for found in OUR_CONFIG.findall(text))]
-    assert [file for file in named if not (ROOT / file).exists()] == []
+    assert missing([*OUR_FILE.findall(text), *config_files(text)]) == []
 
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=name)
-def test_the_scripts_that_a_document_names_are_there(document):
-    named = re.findall(r"\bscripts/[\w./-]*\w", document.read_text(encoding="utf-8"))
-    assert [file for file in named if not (ROOT / file).exists()] == []
+def test_the_scripts_and_configs_that_a_document_names_are_there(document):
+    text = document.read_text(encoding="utf-8")
+    assert missing([*re.findall(r"\bscripts/[\w./-]*\w", text), *config_files(text)]) == []
