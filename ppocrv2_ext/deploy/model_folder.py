@@ -72,7 +72,9 @@ def find_description(model_dir: PathLike) -> Path:
     candidates = _list_descriptions(model_dir)
     path = next((path for path in candidates if has_file(path)), None)
     if path is None:
-        raise UserError(f"{candidates[0]} is missing: it says how to prepare images; export the model again.")
+        raise UserError(
+            f"{candidates[0]} is missing: it says how to prepare images; export the model with `ppocrv2 export`."
+        )
     return path
 
 

@@ -253,7 +253,7 @@ class TestFolders:
             model_folder.find_model_files(tmp_path)
 
     def test_a_model_without_its_description_is_refused(self, tmp_path):
-        with pytest.raises(UserError, match=r"inference.yml is missing"):
+        with pytest.raises(UserError, match=r"inference.yml is missing: .*export the model with `ppocrv2 export`"):
             model_folder.read_description(tmp_path)
 
     def test_a_description_cannot_run_code(self, tmp_path):

@@ -191,8 +191,8 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
     """Refuse a ``.pdopt`` that is not of this optimizer. If there is no file, PaddleOCR says so.
 
     Raises:
-        UserError: the schedule of the learning rate is missing or no schedule, or a moment holds NaN or has another
-            shape than its parameter.
+        UserError: the schedule of the learning rate is missing or no schedule, a moment holds NaN or has another
+            shape than its parameter, or the parameters have other names, as in a network of another PaddleOCR.
     """
     if not file.is_file():
         return
@@ -212,6 +212,14 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
                 # The mean of squared gradients may be infinite: the weights it is of stay where they are.
                 if value.dtype.kind == "f" and np.isnan(value).any():
                     raise ValueError(f"{name} holds NaN")
+    names = tuple(f"{parameter.name}_" for parameter in optimizer._parameter_list)
+    foreign = [name for name, value in state.items() if np.ndim(value) and not name.startswith(names)]
+    if foreign and not all(any(name.startswith(own) for name in state) for own in names):  # Paddle would stop
+        raise UserError(
+            f"{file} is of a network of another PaddleOCR: {foreign[0]} is of no parameter here. Go on with that"
+            " PaddleOCR (--paddleocr DIR), or start anew from the weights, without --resume and with -o"
+            f" Global.pretrained_model={file.with_suffix('')}."
+        )
 
 
 def _read_progress(file: Path) -> dict:

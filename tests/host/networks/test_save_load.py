@@ -130,6 +130,19 @@ def test_weights_that_compute_no_numbers_are_refused(name, value, key, is_traini
         load_checkpoint(load_model, tmp_path, "abc", network, optimizer, **settings)
 
 
+def test_moments_of_another_paddleocr_whose_parameters_have_other_names_are_refused(trained, tmp_path):
+    network = Recognizer()
+    optimizer = paddle.optimizer.Adam(parameters=network.parameters())
+    network.head(network.backbone(paddle.ones([1, 2]))).sum().backward()
+    optimizer.step()
+    own = network.parameters()[0].name
+    state = {name.replace(f"{own}_", "batch_norm_0.w_0_"): value for name, value in optimizer.state_dict().items()}
+    file = tmp_path / "latest.pdopt"
+    paddle.save(state, str(file))
+    with pytest.raises(UserError, match="of another PaddleOCR: batch_norm_0.w_0_.*/latest[.]$"):
+        save_load.require_optimizer_state(file, optimizer)
+
+
 @pytest.mark.parametrize(("value", "moment"), [(np.nan, "moment1"), (np.nan, "moment2"), (np.inf, "moment2")])
 def test_a_moment_of_nan_is_refused_and_an_infinite_mean_of_squares_is_not(value, moment, trained, tmp_path):
     network = Recognizer()
