@@ -204,7 +204,7 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
             schedule = state["LR_Scheduler"]
             if not (isinstance(schedule["last_epoch"], int) and math.isfinite(schedule["last_lr"])):
                 raise ValueError("its schedule has no step and no learning rate")
-        for parameter in optimizer._parameter_list:
+        for parameter in _list_parameters(optimizer):
             for name in (name for name in state if name.startswith(f"{parameter.name}_")):
                 value = np.asarray(state[name])
                 if value.size != 1 and value.shape != tuple(parameter.shape):
@@ -212,7 +212,7 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
                 # The mean of squared gradients may be infinite: the weights it is of stay where they are.
                 if value.dtype.kind == "f" and np.isnan(value).any():
                     raise ValueError(f"{name} holds NaN")
-    names = tuple(f"{parameter.name}_" for parameter in optimizer._parameter_list)
+    names = tuple(f"{parameter.name}_" for parameter in _list_parameters(optimizer))
     foreign = [name for name, value in state.items() if np.ndim(value) and not name.startswith(names)]
     if foreign and not all(any(name.startswith(own) for name in state) for own in names):  # Paddle would stop
         raise UserError(
@@ -220,6 +220,12 @@ def require_optimizer_state(file: Path, optimizer: paddle.optimizer.Optimizer) -
             " PaddleOCR (--paddleocr DIR), or start anew from the weights, without --resume and with -o"
             f" Global.pretrained_model={file.with_suffix('')}."
         )
+
+
+def _list_parameters(optimizer: Any) -> list[paddle.Tensor]:
+    """The parameters of an optimizer. PaddleOCR gives some in groups, each with a learning rate (``group_lr``)."""
+    groups = (given["params"] if isinstance(given, dict) else [given] for given in optimizer._parameter_list)
+    return [parameter for group in groups for parameter in group]
 
 
 def _read_progress(file: Path) -> dict:

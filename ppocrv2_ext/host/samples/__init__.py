@@ -3,8 +3,8 @@
 For every training and evaluation:
 
 - ``datasets``, ``lmdb_datasets``: name what they cannot read
-- ``late_decoding``: what Copy-Paste takes from another picture is decoded when it is needed
 - ``loader``: brings that to the training, beside the batches
+- ``late_decoding``: what Copy-Paste takes from another picture is decoded when it is needed
 - ``generators``: what transforms draw random numbers from
 - ``steps``: the samples and the random draws of a step depend on its place in the training alone
 - ``scene_size``: a limit to the size of the pictures that a detector is evaluated on

@@ -91,16 +91,12 @@ def _check_backbone(
         trained, evaluated: the lines of Train and of Eval, one for each scale of a sampler.
     """
     name, read = network["Backbone"]["name"], evaluated[0]
+    as_read = {lines.shape: _run_or_refuse(run, False, name, lines, evaluated) for lines in evaluated}
     for lines in trained:
-        try:
-            learned = run(True, lines.shape)
-        except Exception as error:  # training would stop too, at the first batch of these lines
-            advice = f"leave {name_heights([lines])} out of" if len(trained) > 1 else "change"
-            sentence = f"{name} stops at lines of {list(lines.shape)}: {summarise(error)}; {advice} {lines.key}."
-            raise UserError(sentence) from error
+        learned = _run_or_refuse(run, True, name, lines, trained)
         shape = lines.shape
         try:
-            features = run(False, shape)
+            features = as_read[shape] if shape in as_read else run(False, shape)
         except Exception:  # evaluation has no such lines, where a sampler of training draws low ones
             shape = (shape[0], read.shape[1], shape[2])
             features = run(False, shape)
@@ -119,8 +115,30 @@ def _check_backbone(
                 f"{name} makes {count} frames of {shape[2]} pixels in training, but {right} in evaluation, so it would"
                 f" learn and read at different scales: {advice}."
             )
+        frames_read = as_read[read.shape].shape[-1]
+        if not _pools_alike((shape[2], count), (read.shape[2], frames_read)):
+            raise UserError(
+                f"{name} makes {count} frames of {shape[2]} pixels and {frames_read} of {read.shape[2]}, so it would"
+                f" learn and read at different scales: set one width in {lines.key} and {read.key}."
+            )
         if network.get("freeze_norm") and shape == lines.shape == read.shape:
             yield from _compare_features(name, learned, features)
+
+
+def _run_or_refuse(run: Run, training: bool, name: str, lines: Lines, drawn: list[Lines]) -> paddle.Tensor:
+    """The features of ``lines``, one of the scales ``drawn``. Where the backbone stops now, it would stop later too."""
+    try:
+        return run(training, lines.shape)
+    except Exception as error:
+        advice = f"leave {name_heights([lines])} out of" if len(drawn) > 1 else "change"
+        sentence = f"{name} stops at lines of {list(lines.shape)}: {summarise(error)}; {advice} {lines.key}."
+        raise UserError(sentence) from error
+
+
+def _pools_alike(*frames_of_width: tuple[int, int]) -> bool:
+    """Whether two (width, frames) belong to frames of one width, which backbones round down to whole frames."""
+    (narrow, few), (wide, many) = sorted(frames_of_width)
+    return abs(many * narrow / wide - few) <= 1
 
 
 def _find_width(run: Run, shape: tuple[int, ...], count: int) -> int | None:

@@ -1,5 +1,6 @@
 """What may be loaded into a network that PaddleOCR has built."""
 
+import contextlib
 import pickle
 
 import numpy as np
@@ -140,6 +141,23 @@ def test_moments_of_another_paddleocr_whose_parameters_have_other_names_are_refu
     file = tmp_path / "latest.pdopt"
     paddle.save(state, str(file))
     with pytest.raises(UserError, match="of another PaddleOCR: batch_norm_0.w_0_.*/latest[.]$"):
+        save_load.require_optimizer_state(file, optimizer)
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_the_moments_of_parameters_in_groups_are_looked_at_as_others(value, trained, tmp_path):
+    network = Recognizer()
+    parameters = network.parameters()
+    groups = [{"params": parameters[:1]}, {"params": parameters[1:], "learning_rate": 0.1}]
+    optimizer = paddle.optimizer.Adam(parameters=groups)
+    network.head(network.backbone(paddle.ones([1, 2]))).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    name = next(key for key in state if "moment1" in key)
+    state[name] = paddle.full_like(state[name], value)
+    file = tmp_path / "latest.pdopt"
+    paddle.save(state, str(file))
+    with pytest.raises(UserError, match=f"{name} holds NaN") if np.isnan(value) else contextlib.nullcontext():
         save_load.require_optimizer_state(file, optimizer)
 
 

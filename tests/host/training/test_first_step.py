@@ -27,6 +27,18 @@ class Pooled(nn.Layer):
         return nn.functional.avg_pool2d(x, [x.shape[2], 8])
 
 
+class Fixed(nn.Conv2D):
+    """A backbone that makes 40 frames of any width in both modes, and stops at wider lines than ``widest``."""
+
+    def __init__(self, widest=1000):
+        super().__init__(3, 4, 3, padding=1)
+        self.widest = widest
+
+    def forward(self, x):
+        assert x.shape[-1] <= self.widest, f"{x.shape[-1]} pixels do not fit"
+        return nn.functional.adaptive_avg_pool2d(super().forward(x), [1, 40])
+
+
 class Recognizer(nn.Layer):
     def __init__(self, backbone):
         super().__init__()
@@ -69,6 +81,17 @@ class TestFrames:
         for mode in ("Train", "Eval"):
             low[mode]["dataset"]["transforms"][1]["RecResizeImg"]["image_shape"][1] = 32
         assert list(first_step.check_frames(Recognizer(LCNet(scale=0.25)), low)) == []
+
+    def test_a_backbone_that_makes_as_many_frames_of_another_width_is_refused(self):
+        message = "Pooled makes 40 frames of 160 pixels and 40 of 640.*: set one width in Train.*image_shape and Eval"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(Recognizer(Fixed()), config(160, 640)))
+        assert list(first_step.check_frames(Recognizer(Fixed()), config(160, 160))) == []
+
+    def test_a_backbone_that_stops_at_the_lines_of_evaluation_is_refused_before_training(self):
+        message = r"Pooled stops at lines of \[3, 8, 640\]: .*640 pixels do not fit.*; change Eval.*image_shape"
+        with pytest.raises(UserError, match=message):
+            list(first_step.check_frames(Recognizer(Fixed(widest=320)), config(320, 640)))
 
     @pytest.mark.parametrize(("train", "evaluation"), [(300, 320), (160, 320), (102, 90)])
     def test_with_the_option_any_two_widths_are_fine(self, model, train, evaluation):
