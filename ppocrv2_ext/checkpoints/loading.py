@@ -87,11 +87,14 @@ def render_report(report: LoadReport, path: PathLike) -> str:
     return "\n".join([line, *render_lines(table, width=1000)])
 
 
-def require_match(report: LoadReport, minimum: float = 0.9) -> None:
+def require_match(
+    report: LoadReport, minimum: float = 0.9, otherwise: str = "it is another network's checkpoint"
+) -> None:
     """Refuse a file that holds too few of the model's tensors.
 
     Args:
         minimum: the share of the model's tensors that must match, in [0, 1].
+        otherwise: what to say if the names tell nothing better.
     Raises:
         UserError: fewer match. The message names the first differences and what may help.
     """
@@ -109,7 +112,7 @@ def require_match(report: LoadReport, minimum: float = 0.9) -> None:
     accept = "; set `Global.pretrained_min_matched` lower to accept it as it is" if minimum < 1 else ""
     raise UserError(
         f"the checkpoint gives {report.ratio:.1%} of the model's {report.total} tensors and {minimum:.1%} are required "
-        f"({', '.join(firsts)}); {_advice(report)}{accept}."
+        f"({', '.join(firsts)}); {_advice(report) or otherwise}{accept}."
     )
 
 
@@ -129,7 +132,7 @@ def count_prefixes(longer: Iterable[str], shorter: Iterable[str]) -> Counter[str
     return counts
 
 
-def _advice(report: LoadReport) -> str:
+def _advice(report: LoadReport) -> str | None:
     in_file = count_prefixes(report.unexpected, report.missing).most_common(3)
     if in_file:
         return (
@@ -149,7 +152,7 @@ def _advice(report: LoadReport) -> str:
         return "this network has its training branches merged, and the file has not: leave Architecture.merged out"
     if not report.unexpected and not report.mismatched:
         return "the file holds a part of this network"
-    return "it is another network's checkpoint"
+    return None
 
 
 def _are_merged(names: Iterable[str], others: Sequence[str]) -> bool:

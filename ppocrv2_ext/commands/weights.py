@@ -172,7 +172,7 @@ def _write_trained(model: _Model, file: str, network: str | None, output: str, d
     idle = _list_idle(model, net) - params.keys()
     report = loading.compare_parameters(params, {name: state[name] for name in state if name not in idle})
     click.echo(loading.render_report(report, file))
-    loading.require_match(report, minimum=1.0)
+    loading.require_match(report, 1.0, f"it is of another network than that of PP-OCR{model.version}; name its --model")
     _write(model, params, dictionary, output)
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppocrv2_ext import config, interrupts
+from ppocrv2_ext.__main__ import run as run_as_installed
 from ppocrv2_ext.cli import main
 from ppocrv2_ext.commands import evaluate, train
 from ppocrv2_ext.errors import UserError
@@ -225,6 +226,16 @@ def test_ctrl_c_is_answered_by_one_line_while_packages_are_imported(tmp_path, co
         assert "stopped" not in said
         assert process.returncode in (0, 2, -signal.SIGINT)
     assert said.count("\n") <= 1, said
+
+
+def test_ctrl_c_is_answered_by_one_line_before_click_looks_for_it(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ppocrv2_ext.cli.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run_as_installed()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "ppocrv2: stopped.\n")
 
 
 @pytest.fixture

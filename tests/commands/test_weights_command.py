@@ -182,6 +182,15 @@ def test_a_network_of_a_training_with_another_dictionary_is_written(wheel, tmp_p
     assert Path("out/ch_PP-OCRv2_rec.dict.txt").read_text() == "\n".join(LETTERS)
 
 
+def test_of_a_training_of_another_network_the_option_for_its_model_is_named(wheel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pdparams.write_checkpoint({"backbone.conv1.0.conv.weight": np.zeros((2, 3, 3, 3), np.float32)}, tmp_path, "latest")
+    done = CliRunner().invoke(main, ["weights", "rec", "--from", "latest", "--output", "out"])
+    assert done.exit_code == 2
+    assert done.output.endswith("; it is of another network than that of PP-OCRv2; name its --model.\n")
+    assert not (tmp_path / "out").exists()
+
+
 TIED = {"hmean": 0.6, "Teacher_hmean": 0.6, "Student_hmean": 0.6, "Student2_hmean": 0.5}
 
 
