@@ -17,7 +17,11 @@ from ppocrv2_ext.config import yaml_files
 from ppocrv2_ext.deploy.engine import load_paddle_engine
 from ppocrv2_ext.host import build_network, connect
 
-CONFIGS = {"PP-OCRv6_tiny_rec_udml_center_finetune": (3, 48, 160), "PP-OCRv6_tiny_det_cml_finetune": (3, 64, 64)}
+CONFIGS = {
+    "PP-OCRv6_tiny_rec_udml_center_finetune": (3, 48, 160),
+    "PP-OCRv6_tiny_rec_udml_finetune": (3, 48, 160),
+    "PP-OCRv6_tiny_det_cml_finetune": (3, 64, 64),
+}
 LETTERS = 12
 
 
