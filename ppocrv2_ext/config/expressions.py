@@ -36,7 +36,9 @@ EVALUATED_NAMES = {
     "gtc_encode": ("NRTRLabelEncode", "SARLabelEncode"),
 }
 EVALUATED_NUMBERS = ("scale",)  # an argument of a transform
-AUGMENTER = re.compile(r"[A-Z][A-Za-z0-9]*")  # of IaaAugment: a class of albumentations. Its functions are lower case
+# IaaAugment looks up a class of albumentations, or of imgaug in older clones. Their functions are lower case.
+AUGMENTER = re.compile(r"[A-Z][A-Za-z0-9]*")
+AUGMENTER_PLACE = re.compile(r".*\.augmenter_args\.(.*\.)?(type|\d+\.0)")  # {type: Affine, args: ...}, or [Affine, ...]
 MODES_OF_MICRONET = ("M0", "M1", "M2", "M3")
 
 # A text with one of these could be an expression. A name, a number or a word has none of them.
@@ -119,8 +121,8 @@ def find_expressions(config: dict) -> Iterator[str]:
                 yield f"{where} must be {rule}, got {shorten(value)}: {error}."
         elif EXPRESSION.search(value) and not FREE_TEXT.fullmatch(key):
             yield f"{where} is {shorten(value)}: a config holds names and numbers there, and may not run code."
-        elif key == "type" and ".augmenter_args" in where and not AUGMENTER.fullmatch(value):
-            yield f"{where} must be the name of a class of albumentations, got {shorten(value)}."
+        elif AUGMENTER_PLACE.fullmatch(where) and not AUGMENTER.fullmatch(value):
+            yield f"{where} must be the name of a class of albumentations or imgaug, got {shorten(value)}."
     yield from _find_micronet_modes(config.get("Architecture"), "Architecture")
 
 

@@ -1,9 +1,10 @@
-"""The generators that transforms draw from: Python's and NumPy's global ones, and those that transforms have."""
+"""The generators that transforms draw from: the global ones of Python, NumPy and imgaug, and those of transforms."""
 
 from __future__ import annotations
 
 import contextlib
 import random
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -40,7 +41,7 @@ def find_generators(transforms: Iterable[Any]) -> Iterator[Any]:
 
 
 def seed_generators(key: Sequence[int], generators: Iterable[Any] = ()) -> None:
-    """Seed Python's and NumPy's global generators, and others.
+    """Seed the global generators of Python, NumPy and imgaug, and others.
 
     Args:
         key: whole numbers >= 0. The first is the seed of a training.
@@ -49,6 +50,7 @@ def seed_generators(key: Sequence[int], generators: Iterable[Any] = ()) -> None:
     words = np.random.SeedSequence(key).generate_state(4)
     random.seed(words.tobytes())
     np.random.seed(words)
+    _seed_imgaug(int(words[0]))
     for generator in generators:
         if isinstance(generator, Draws):
             generator.restart(key)
@@ -57,11 +59,21 @@ def seed_generators(key: Sequence[int], generators: Iterable[Any] = ()) -> None:
 
 
 def follow_numpy(generators: Iterable[Any]) -> None:
-    """Seed the transforms of albumentations by NumPy's global generator. :class:`Draws` takes its seed there itself."""
+    """Seed imgaug and the transforms of albumentations by NumPy's global generator.
+
+    :class:`Draws` takes its seed there itself.
+    """
     seed = np.random.randint(2**31)
+    _seed_imgaug(seed)
     for generator in generators:
         if not isinstance(generator, Draws):
             generator.set_random_state(np.random.default_rng(seed), random.Random(seed))
+
+
+def _seed_imgaug(seed: int) -> None:
+    """Seed the generator that all transforms of imgaug draw from. Older clones of PaddleOCR have such transforms."""
+    if "imgaug" in sys.modules:  # a clone that uses it has imported it
+        sys.modules["imgaug"].seed(seed)
 
 
 @contextlib.contextmanager
