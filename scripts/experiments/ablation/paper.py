@@ -40,7 +40,7 @@ V6_REC_PAIR = "clone/PP-OCRv6_tiny_rec_udml_center_finetune"
 WITHOUT_CENTER = (  # the pair of networks and its U-DML, with no centers to learn
     *_override_pair(("Architecture.Head.name=CTCHead",)),
     "Loss.loss_config_list=[{UDMLLoss: {weight: 1.0, pair: [Student, Teacher], mutual_weight: 5.0, "
-    "mutual_mean_over: frames}}]",
+    "mutual_mean_over: frames, detach_targets: true}}]",
 )
 _V6_STUDENT = (
     "merged: true, restore_norm: true, return_all_feats: false, model_type: det, algorithm: DB, "
