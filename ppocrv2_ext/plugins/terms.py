@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 import paddle
 from paddle import Tensor
 
@@ -36,7 +36,7 @@ def weighted_sum(terms: Mapping[str, tuple[float, Tensor]]) -> dict[str, Tensor]
         terms: {name: (weight, scalar tensor)}, not empty.
     Returns:
         {"loss": the sum of weight * scalar, name: each scalar}. The single scalars are unweighted and carry no
-        gradient. Nothing is read from the device: :func:`find_broken_term` does that, once for a whole loss.
+        gradient. Nothing is read from the device: :func:`read_terms` does that, once for a whole loss.
     """
     report = {name: value.detach() for name, (_, value) in terms.items()}
     return {"loss": sum(weight * value for weight, value in terms.values()), **report}
@@ -47,18 +47,26 @@ def on_cpu(tensor: Tensor) -> bool:
     return tensor.place.is_cpu_place()
 
 
-def find_broken_term(report: Mapping[str, Any]) -> tuple[str, float] | None:
-    """The name and the value of a term that is NaN or infinite; None if there is none.
+def read_terms(report: Mapping[str, Any]) -> dict[str, float]:
+    """The value of each term, as PaddleOCR logs it: of a term that is no scalar, the mean.
 
     All terms are read from the device at once.
 
     Args:
-        report: {name: tensor}, such as a loss returns. A sum is named only if none of its terms is broken: ``loss``,
-            and what PaddleOCR's CombinedLoss logs under the name of a class. Values that are no tensors are left out.
+        report: {name: tensor}, such as a loss returns. Values that are no tensors are left out.
     """
     tensors = {name: value for name, value in report.items() if paddle.is_tensor(value)}
-    values = paddle.stack([value.detach().astype("float32").sum() for value in tensors.values()]).numpy()
-    broken = [(name, float(value)) for name, value in zip(tensors, values) if not np.isfinite(value)]
+    values = paddle.stack([value.detach().astype("float32").mean() for value in tensors.values()]).numpy()
+    return dict(zip(tensors, values.tolist()))
+
+
+def find_broken_term(values: Mapping[str, float]) -> tuple[str, float] | None:
+    """The name and the value of a term that is NaN or infinite; None if there is none.
+
+    A sum is named only if none of its terms is broken: ``loss``, and what PaddleOCR's CombinedLoss logs under the name
+    of a class.
+    """
+    broken = [(name, value) for name, value in values.items() if not math.isfinite(value)]
     return min(broken, key=lambda term: (term[0] == "loss", term[0][:1].isupper()), default=None)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.cml.loss import CMLLoss, maps
-from ppocrv2_ext.plugins.terms import find_broken_term
+from ppocrv2_ext.plugins.terms import find_broken_term, read_terms
 from ppocrv2_ext.registry import LOSSES
 
 B, H, W = 2, 6, 8
@@ -324,4 +324,4 @@ def test_a_nan_or_infinite_loss_is_reported_by_the_name_of_its_term(network, opt
     array[0, 0, 2, 3] = bad
     predicts, batch = case()
     predicts[network] = {"maps": paddle.to_tensor(array)}
-    assert find_broken_term(CMLLoss(**options)(predicts, batch))[0] == term
+    assert find_broken_term(read_terms(CMLLoss(**options)(predicts, batch)))[0] == term

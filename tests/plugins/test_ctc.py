@@ -17,7 +17,7 @@ from ppocrv2_ext.plugins.ctc.losses import (
     ctc_losses,
     focal_ctc,
 )
-from ppocrv2_ext.plugins.terms import find_broken_term
+from ppocrv2_ext.plugins.terms import find_broken_term, read_terms
 
 C = 4
 LABELS = [[1, 2, 0], [3, 3, 0], [2, 0, 0], [0, 0, 0]]
@@ -277,4 +277,4 @@ def test_every_focal_option_changes_the_loss():
 
 
 def test_a_nan_loss_is_reported_by_the_name_of_its_term():
-    assert find_broken_term(FeasibleCTCLoss()(_logits() * float("nan"), [None, *_labels()]))[0] == "ctc"
+    assert find_broken_term(read_terms(FeasibleCTCLoss()(_logits() * float("nan"), [None, *_labels()])))[0] == "ctc"

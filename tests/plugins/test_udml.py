@@ -8,7 +8,7 @@ import pytest
 
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.ctc.losses import ctc_loss
-from ppocrv2_ext.plugins.terms import find_broken_term
+from ppocrv2_ext.plugins.terms import find_broken_term, read_terms
 from ppocrv2_ext.plugins.udml.loss import UDMLLoss, feature_distance
 from ppocrv2_ext.plugins.udml.mutual import mutual_kl, mutual_kl_detached
 
@@ -277,7 +277,7 @@ def test_a_nan_loss_is_reported_by_the_name_of_its_term(term):
     weights[f"{term.split('_')[0]}_weight"] = 1.0
     key = "backbone_out" if term == "feature" else "head_out"
     predicts["Teacher"][key] = predicts["Teacher"][key] * float("nan")
-    assert find_broken_term(UDMLLoss(**weights)(predicts, batch))[0] == term
+    assert find_broken_term(read_terms(UDMLLoss(**weights)(predicts, batch)))[0] == term
 
 
 def test_a_misspelt_network_gets_a_suggestion():

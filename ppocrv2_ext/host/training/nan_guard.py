@@ -8,7 +8,7 @@ from typing import Any
 
 import paddle
 
-from ...plugins.terms import find_broken_term
+from ...plugins.terms import find_broken_term, read_terms
 from ..samples.loader import describe_files
 
 
@@ -52,7 +52,8 @@ def _check_terms(forward: Callable) -> Callable:
     def forward_or_raise(predicts: Any, batch: Any) -> dict[str, Any]:
         try:
             terms = forward(predicts, batch)
-            broken = find_broken_term(terms)
+            values = read_terms(terms)
+            broken = find_broken_term(values)
             if broken:
                 raise FloatingPointError("the loss term {!r} is {}".format(*broken))
         except FloatingPointError as error:
@@ -60,9 +61,21 @@ def _check_terms(forward: Callable) -> Callable:
             raise FloatingPointError(
                 f"{error}, in a batch of {describe_files(files)}" if files else str(error)
             ) from error
-        return terms
+        return {**terms, **_on_host(values)}
 
     return forward_or_raise
+
+
+def _on_host(values: Mapping[str, float]) -> dict[str, paddle.Tensor]:
+    """The terms as tensors that wait for no device. PaddleOCR reads each for its log, in every step.
+
+    ``loss`` is not among them: its gradient is needed.
+    """
+    return {
+        name: paddle.to_tensor(value, dtype="float32", place=paddle.CPUPlace())
+        for name, value in values.items()
+        if name != "loss"
+    }
 
 
 def _find_non_finite(tensors: Mapping[str, paddle.Tensor]) -> list[str]:

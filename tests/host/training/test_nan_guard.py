@@ -90,6 +90,23 @@ def test_a_nan_loss_is_reported_by_the_name_of_its_term(nan_guard):
         loss(paddle.to_tensor([1.0, float("inf")]), None)
 
 
+def test_what_paddleocr_logs_of_a_loss_waits_for_no_device_and_its_gradient_is_kept(nan_guard):
+    def build(config):
+        layer = paddle.nn.Layer()
+        layer.forward = lambda predicts, batch: {"loss": predicts.sum(), "each": predicts * 2, "half": predicts[0] / 2}
+        return layer
+
+    predicts = paddle.to_tensor([1.0, 2.0], stop_gradient=False)
+    report = nan_guard.check_loss(build)({})(predicts, None)
+    assert {name: float(value) for name, value in report.items()} == {"loss": 3, "each": 3, "half": 0.5}  # `each`: mean
+    for name in ("each", "half"):
+        assert report[name].place.is_cpu_place()
+        assert report[name].shape == []
+        assert report[name].stop_gradient
+    report["loss"].backward()
+    assert predicts.grad.tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_weights_that_are_not_finite_overwrite_no_checkpoint(nan_guard, value):
     saved = []
