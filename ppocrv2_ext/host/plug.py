@@ -38,7 +38,17 @@ from .networks import (  # noqa: F401  (two of them only register)
     save_load,
 )
 from .samples import datasets, lmdb_datasets, loader, scene_size
-from .training import ema, evaluation_steps, first_step, nan_guard, norm_statistics, ranks, resume, schedule
+from .training import (
+    ema,
+    evaluation_steps,
+    first_batch,
+    first_step,
+    nan_guard,
+    norm_statistics,
+    ranks,
+    resume,
+    schedule,
+)
 from .training.loop import TrainingContext, surround
 from .training.watching import ChooseObservers, tell_observers
 
@@ -147,6 +157,7 @@ def list_training_contexts(observe: ChooseObservers | None = None) -> list[Train
         ranks.join_ranks,
         *([tell_observers(observe)] if observe else []),
         first_step.check_first_step,
+        first_batch.look_at_first_batch,
         norm_statistics.measure_restored_norm,
         ema.average_weights,
         resume.make_resumable,  # innermost: a checkpoint includes what the others save

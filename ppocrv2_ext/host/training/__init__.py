@@ -6,6 +6,7 @@
 - ``ranks``: several processes wait for each other, and end together
 - ``watching``: tells observers what happens in the loop. They can end it
 - ``first_step``: refuses a training that would learn nothing
+- ``first_batch``: names what differs between training and evaluation, and a backbone that CTC does not reach
 - ``norm_statistics``: measures the statistics of a network that was published merged, on the first batch
 - ``ema``: an average of the weights
 - ``resume``: saves whole checkpoints and goes on from them
