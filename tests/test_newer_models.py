@@ -51,6 +51,39 @@ def test_widths_that_are_rounded_down_to_frames_train(ppocrv2, checkout, words):
 
 
 @pytest.mark.checkout
+@pytest.mark.parametrize(("allowed", "code"), [([], 2), (["Global.allow_no_gradient=[backbone]"], 0)])
+def test_a_backbone_that_no_loss_reaches_is_refused_unless_it_is_allowed(ppocrv2, checkout, words, allowed, code):
+    options = [*words, "Architecture.Neck.use_guide=true", "Global.epoch_num=1", *allowed]
+    trained = ppocrv2("train", "-c", "clone/PP-OCRv4_mobile_rec_finetune", "-o", *options, paddleocr=checkout)
+    said = trained.stdout + trained.stderr
+    assert trained.returncode == code, said
+    assert bool(re.search(r"no loss reaches the backbone: none of its \d+ trainable tensors", said)) == (code == 2)
+    assert bool(re.search(r"(\d+) of the \1 trainable tensors of the backbone get no gradient", said)) == (code == 0)
+
+
+@pytest.mark.checkout
+def test_dropout_of_a_neck_is_named_where_statistics_are_frozen(ppocrv2, checkout, words):
+    options = [*words, "Architecture.frames_by_width=true", "Global.epoch_num=1"]
+    trained = ppocrv2("train", "-c", "clone/PP-OCRv6_small_rec_finetune", "-o", *options, paddleocr=checkout)
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.count("differ from those in evaluation") == 1
+    assert "as these layers act in training alone: Dropout, 6 layers in the neck, p 0.1." in trained.stdout
+
+
+@pytest.mark.checkout
+def test_a_backbone_that_learns_from_the_other_branch_of_paddleocrs_recognizer_alone_is_named(ppocrv2, checkout, words):
+    file = checkout / "configs" / "rec" / "PP-OCRv4" / "PP-OCRv4_mobile_rec.yml"
+    options = [word for word in words if "TextLineResize" not in word]
+    options += ["Train.sampler.scales=[[320,48]]", "Train.sampler.first_bs=6", "Global.epoch_num=1"]
+    options += ["Eval.loader.batch_size_per_card=6"]
+    trained = ppocrv2("train", "-c", file, "-o", *options, paddleocr=checkout)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert (
+        trained.stdout.count("the gradient of CTC does not reach the backbone, which learns from the other branch") == 1
+    )
+
+
+@pytest.mark.checkout
 def test_a_text_of_more_letters_than_frames_of_8_pixels_is_left_out_with_the_width_to_set(
     ppocrv2, checkout, words, samples, tmp_path
 ):
