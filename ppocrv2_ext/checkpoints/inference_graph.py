@@ -71,7 +71,15 @@ def read_in_order(path: PathLike) -> list[tuple[str, np.ndarray]]:
     Raises:
         UserError: the package onnx is not installed, or the file cannot be read.
     """
-    graph = load_model(path).graph
+    return list_in_order(load_model(path).graph)
+
+
+def list_in_order(graph: Any) -> list[tuple[str, np.ndarray]]:
+    """The weights of a graph in the order in which its nodes use them: [(name, array), ...], each once.
+
+    Args:
+        graph: an onnx.GraphProto.
+    """
     from onnx import numpy_helper
 
     tensors = {name: numpy_helper.to_array(tensor) for name, tensor in list_tensors(graph).items()}

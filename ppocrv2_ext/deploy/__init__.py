@@ -6,7 +6,8 @@
 - ``models``: the model that a user names: its kind, its path and its settings. ``onnx_metadata``: what an ONNX file
   says about itself.
 - ``engine``: runs a model, with onnxruntime, OpenVINO or Paddle. ``graph``: ONNX graphs mended.
-- ``onnx_conversion``: converts a model to ONNX and compares the two.
+- ``onnx_conversion``: converts a model to ONNX and compares the two. ``stored_weights``: the weights and the dictionary
+  that a model stores.
 - ``pictures``: opens files and arrays as pixels. ``memory``: the error for a picture that is too large.
 - ``detect``, ``lines``, ``ocr``: whole pictures. Find the lines; turn and read them; both together.
 - ``decoding``: makes texts of what a recognizer computes. ``read``: reads pictures of one line each.

@@ -43,6 +43,26 @@ def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
     """
     program, params = find_model_files(model_dir)
     shape, dictionary = read_description(model_dir)
+    model = convert_program(program, params)
+    _tidy(model.graph)
+    if dictionary is not None:
+        from onnx import helper
+
+        helper.set_model_props(model, describe_lines(dictionary, shape))
+    with atomic_write(output_file) as part:
+        part.write_bytes(model.SerializeToString())
+    return Path(output_file)
+
+
+def convert_program(program: Path, params: Path) -> Any:
+    """The onnx.ModelProto of an inference model, as paddle2onnx makes it.
+
+    Args:
+        program: ``inference.json`` or ``inference.pdmodel``.
+        params: its parameters.
+    Raises:
+        UserError: paddle2onnx is not installed or cannot convert the model.
+    """
     onnx, paddle2onnx = _import_packages()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -50,16 +70,13 @@ def convert_to_onnx(model_dir: PathLike, output_file: PathLike) -> Path:
             # No path to save to is given: before it saves, version 2 installs packages by itself.
             content = paddle2onnx.export(str(source), str(params), None, opset_version=OPSET, verbose=False)
         model = onnx.load_from_string(content)
-    except Exception as error:  # version 2 raises UnboundLocalError after it has logged what was wrong
+    except (Exception, SystemExit) as error:  # after it has logged what was wrong, version 2 raises either
         raise UserError(
             f"paddle2onnx {paddle2onnx.__version__} cannot convert {program} ({error}); its log above says why."
         ) from error
-    _tidy(model.graph)
-    if dictionary is not None:
-        onnx.helper.set_model_props(model, describe_lines(dictionary, shape))
-    with atomic_write(output_file) as part:
-        part.write_bytes(model.SerializeToString())
-    return Path(output_file)
+    if not model.graph.node:  # version 2 logs that the parameters are of another program
+        raise UserError(f"paddle2onnx {paddle2onnx.__version__} cannot convert {program}; its log above says why.")
+    return model
 
 
 def measure_difference(model_dir: PathLike, onnx_file: PathLike, inputs: Iterable[np.ndarray]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from ..errors import UserError, reason_of
@@ -30,20 +31,38 @@ def read_line_settings(onnx_file: PathLike) -> LineSettings | None:
     Raises:
         UserError: the file cannot be read, is not a whole ONNX file, or holds no recognizer of colour images.
     """
-    try:
+    with _naming(onnx_file):
         metadata = read_metadata(onnx_file)
         if not {CHARACTERS, IMAGE_SHAPE} <= metadata.keys():
             return None
         channels, height, width = image_shape = [int(size) for size in metadata[IMAGE_SHAPE].split(",")]
-    except OSError as error:
-        raise UserError(f"cannot read {onnx_file}: {reason_of(error)}; mend its permissions.") from error
-    except ValueError as error:
-        raise UserError(f"{onnx_file} is not a whole ONNX file ({error}); export it again.") from error
     if channels != 3:
         raise UserError(
             f"{onnx_file} is not a recognizer of colour images with a dictionary: it takes {image_shape}; name another."
         )
     return LineSettings(height, width, metadata[CHARACTERS].split("\n"))
+
+
+def read_characters(onnx_file: PathLike) -> list[str] | None:
+    """The characters of a recognizer's dictionary, as the file says them; None if it says none.
+
+    Raises:
+        UserError: the file cannot be read, or is not a whole ONNX file.
+    """
+    with _naming(onnx_file):
+        characters = read_metadata(onnx_file).get(CHARACTERS)
+    return None if characters is None else characters.split("\n")
+
+
+@contextlib.contextmanager
+def _naming(onnx_file: PathLike) -> Iterator[None]:
+    """Raise a UserError that names the file for what reading it raises."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot read {onnx_file}: {reason_of(error)}; mend its permissions.") from error
+    except ValueError as error:
+        raise UserError(f"{onnx_file} is not a whole ONNX file ({error}); export it again.") from error
 
 
 def read_metadata(onnx_file: PathLike) -> dict[str, str]:
