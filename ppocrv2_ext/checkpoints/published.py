@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError, did_you_mean, reason_of
-from ..files import PathLike, sha256
+from ..files import sha256
 
 KEYWORD = "official"  # in place of the folder of an exported model
 
@@ -169,17 +169,16 @@ def locate(model: Published, advice: str | None = None) -> Path:
     raise UserError(f"{problem}; {advice or f'{install}, or pass the file with `--from FILE`'}.")
 
 
-def require(model: Published, file: PathLike | None = None, advice: str | None = None) -> Path:
+def require(model: Published, advice: str | None = None) -> Path:
     """The path of the ONNX file of a published model, which is byte for byte what was published.
 
     Args:
-        file: to take in place of the package's.
         advice: as :func:`locate` takes it.
     Raises:
         UserError: the package is not installed, or the file is another one.
     """
-    path = Path(file) if file else locate(model, advice)
-    advice = "name another file" if file else f"install {model.package.requirement} again"
+    path = locate(model, advice)
+    advice = f"install {model.package.requirement} again"
     try:
         found = sha256(path)
     except OSError as error:

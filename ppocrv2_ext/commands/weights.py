@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..checkpoints.paths import SAFE_SUFFIX, find_dictionary, require_file, with_suffix, without_suffix
+from ..checkpoints.paths import (
+    DICTIONARY_SUFFIX,
+    SAFE_SUFFIX,
+    find_dictionary,
+    require_file,
+    with_suffix,
+    without_any_suffix,
+    without_suffix,
+)
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
-from ..files import identify
+from ..files import PathLike, identify
 from ..write_checks import make_writable_folder, require_apart
 from .weights_sources import read_resolved, warn_of_other_training
 
@@ -38,6 +47,14 @@ class _Model(NamedTuple):
     dictionary: str | None  # of a recognizer, relative to the folder of PaddleOCR
 
 
+class _Fitted(NamedTuple):
+    """Weights of an exported model under the names of a network's parameters."""
+
+    params: Mapping[str, Array]
+    notes: list[str]  # sentences about them
+    options: list[str]  # settings of the config, without which they do not fit
+
+
 def weights(
     kind: str,
     output: str,
@@ -51,9 +68,9 @@ def weights(
     Args:
         kind: "det", "rec" or "cls".
         output: the folder of the checkpoint, or a .safetensors file.
-        source: an ONNX file, or the weights of a training: a .tar, a .safetensors, or a .pdparams with or without its
-            suffix. None for the ONNX in the package that carries it. For "v2", the ONNX file must be the official one.
-            For others, a file of the same network will do, whoever trained it.
+        source: an exported model of the same network, whoever trained it: an ONNX file, an inference model or its
+            folder. Or the weights of a training: a .tar, a .safetensors, or a .pdparams with or without its suffix.
+            None for the official ONNX in the package that carries it.
         network: which of several networks in the weights of a training. None for the one with the best metric in the
             record beside the file, of those that the config there trains; without a record, Student.
         directory: a clone of PaddleOCR; None to look for one (:func:`ppocrv2_ext.host.find_host`).
@@ -63,13 +80,16 @@ def weights(
     """
     trained = source if source and (source.endswith(".tar") or with_suffix(source).is_file()) else None
     if network and not trained:
-        raise UserError(f"--network {network}: the official files hold one network; name a training's with --from.")
+        holder = "an exported model holds" if source else "the official files hold"
+        raise UserError(f"--network {network}: {holder} one network; name a training's with --from.")
     model = _find(kind, version, directory)
     _refuse_source(output, model.published.checkpoint, source)
     if trained:
         _write_trained(model, trained, network, output, directory)
+    elif source:
+        _write_exported(model, source, output, directory)
     else:
-        _write_published(model, source, output, directory)
+        _write_published(model, output, directory)
 
 
 def lcnet(
@@ -141,18 +161,90 @@ def _find(kind: str, version: str, directory: str | None) -> _Model:
     return _Model(kind, version, found, architecture, dictionary)
 
 
-def _write_published(model: _Model, source: str | None, output: str, directory: str | None) -> None:
+def _write_published(model: _Model, output: str, directory: str | None) -> None:
     from ..checkpoints import inference_graph, published
     from ..host import connect
 
-    # Of PP-OCRv2 only the official file is taken.
-    file = published.require(model.published, source) if model.version == "v2" or not source else source
+    file = published.require(model.published)
     host = connect(directory)
-    net = _build(model, host)
-    used = _list_used(model, net)
-    params, notes = inference_graph.convert_to_parameters(inference_graph.read_in_order(file), used, net.state_dict())
-    click.echo(f"All {len(used)} weights of {file} fit {model.published.checkpoint}.")
-    _write(model, params, host.root / model.dictionary if model.dictionary else None, output, notes)
+    fitted = _fit_exported(model, host, inference_graph.read_in_order(file), file)
+    _write(model, fitted.params, host.root / model.dictionary if model.dictionary else None, output, fitted.notes)
+
+
+def _write_exported(model: _Model, source: str, output: str, directory: str | None) -> None:
+    from ..deploy import stored_weights
+    from ..host import connect
+
+    files = stored_weights.find_files(source)
+    host = connect(directory)
+    tensors = stored_weights.read_tensors(files)
+    if not model.dictionary:
+        params, notes, options = _fit_exported(model, host, tensors, files.network)
+        _write(model, params, None, output, notes, options)
+        return
+    classes = tensors[-1][1].shape[-1] if tensors else 1  # the last is the bias of the layer of classes
+    params, notes, options = _fit_exported(model, host, tensors, files.network, classes)
+    dictionary, stored = host.root / model.dictionary, stored_weights.read_dictionary(files)
+    official = read_dictionary(dictionary, space=False)[1:]
+    own = stored_weights.choose_characters(stored, files.network, classes, official)
+    if stored is None:
+        notes.append(f"{files.network} has no dictionary; the official one makes as many classes, and is written.")
+    with tempfile.TemporaryDirectory() as folder:
+        if own is not None:
+            dictionary = Path(folder) / "dictionary.txt"
+            dictionary.write_bytes("".join(f"{character}\n" for character in own).encode("utf-8"))
+            notes.append(f"Its own dictionary of {len(own)} characters is written beside the weights.")
+            options.append(f"Global.character_dict_path={_find_dictionary_target(model, output)}")
+        if classes == len(own or official) + 1:
+            options.append("Global.use_space_char=false")
+        _write(model, params, dictionary, output, notes, options)
+
+
+def _fit_exported(
+    model: _Model, host: Host, tensors: Sequence[tuple[str, Any]], file: PathLike, classes: int | None = None
+) -> _Fitted:
+    """The parameters of a published model from the weights of an exported network.
+
+    Args:
+        tensors: (name, array) in the order of use.
+        file: for messages.
+        classes: of a recognizer; None for those of the official dictionary.
+    Raises:
+        UserError: the file holds another network.
+    """
+    from ..checkpoints import inference_graph, norm_merging
+
+    for form in _list_exported_forms(model.architecture):
+        net = _build(model._replace(architecture=form), host, classes)
+        used = _list_used(model, net)
+        if len(used) == len(tensors):
+            break
+    try:
+        params, notes = inference_graph.convert_to_parameters(tensors, used, net.state_dict())
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+    click.echo(f"All {len(tensors)} weights of {file} fit {model.published.checkpoint}.")
+    if form.get("restore_norm"):
+        count, params = len(params), norm_merging.merge_norm(params)
+        norms = (count - len(params)) // len(norm_merging.TENSORS)
+        notes = [*notes, f"BatchNorm of {norms} convolutions is merged into them, as in the published file."]
+    options = []
+    if form.get("merged") != model.architecture.get("merged"):
+        notes = [*notes, "BatchNorm of the head was merged by the export, and is not in the published file."]
+        options.append("Architecture.merged=true")
+    return _Fitted(params, list(notes), options)
+
+
+def _list_exported_forms(architecture: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The architectures whose tensors an export of a published model may hold, the published form last.
+
+    Restored BatchNorm is exported as it is. The exporter of PaddleOCR merges the branches of all parts.
+    """
+    merged = architecture.get("merged")
+    if not merged:
+        return [dict(architecture)]
+    switches = [(merged, False), (merged, True), *([] if merged is True else [(True, False), (True, True)])]
+    return [{**architecture, "merged": parts, "restore_norm": norm} for parts, norm in (*switches, switches[0])]
 
 
 def _write_trained(model: _Model, file: str, network: str | None, output: str, directory: str | None) -> None:
@@ -163,10 +255,10 @@ def _write_trained(model: _Model, file: str, network: str | None, output: str, d
     params = pdparams.read_network(file, best_network(file, model.kind) if network is None else network)
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None
-    characters = character_rows.read_trained_characters(params, dictionary) if dictionary else None
-    net = _build(model, host, characters)
+    classes = len(character_rows.read_trained_characters(params, dictionary)) if dictionary else None
+    net = _build(model, host, classes)
     state = net.state_dict()
-    params = _merge_branches(model, loading.fit_form(params, state), host, characters)
+    params = _merge_branches(model, loading.fit_form(params, state), host, classes)
     branches = multi_head.find_training_branches(params)
     params = {name: value for name, value in params.items() if name not in branches}
     idle = _list_idle(model, net) - params.keys()
@@ -192,16 +284,14 @@ def _list_idle(model: _Model, net: Any) -> set[str]:
     return {name for name in idle if not inference_graph.THRESHOLD_BRANCH.search(name)}
 
 
-def _merge_branches(
-    model: _Model, params: dict[str, Array], host: Host, characters: Sequence[str] | None
-) -> dict[str, Array]:
+def _merge_branches(model: _Model, params: dict[str, Array], host: Host, classes: int | None) -> dict[str, Array]:
     """The weights with their training branches merged as in the published file, if a training left them apart."""
     from ..checkpoints import loading
     from ..host.networks import merging
 
     if not model.architecture.get("merged"):
         return params
-    apart = _build(model._replace(architecture={**model.architecture, "merged": False}), host, characters)
+    apart = _build(model._replace(architecture={**model.architecture, "merged": False}), host, classes)
     if loading.compare_parameters(params, apart.state_dict()).ratio < 1:
         return params
     apart.set_state_dict(params)
@@ -210,11 +300,11 @@ def _merge_branches(
     return dict(apart.state_dict())
 
 
-def _build(model: _Model, host: Host, characters: Sequence[str] | None = None) -> Any:
+def _build(model: _Model, host: Host, classes: int | None = None) -> Any:
     """The network of a published model.
 
     Args:
-        characters: the classes of a recognizer; None for those of its dictionary.
+        classes: how many a recognizer has; None for those of its dictionary.
     Raises:
         UserError: the clone is older than the network.
     """
@@ -226,8 +316,7 @@ def _build(model: _Model, host: Host, characters: Sequence[str] | None = None) -
     if backbone not in catalog.names("backbone"):
         raise UserError(f"{model.published.checkpoint}: the clone {host.root} has no {backbone}; update it.")
     if model.dictionary:
-        characters = characters or read_dictionary(host.root / model.dictionary, space=True)
-        architecture["Head"]["out_channels"] = len(characters)
+        architecture["Head"]["out_channels"] = classes or len(read_dictionary(host.root / model.dictionary, space=True))
     return build_network(architecture)
 
 
@@ -237,15 +326,27 @@ def _write(
     dictionary: Path | None,
     output: str,
     notes: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> None:
+    """Write a checkpoint, and print what there is to say about it.
+
+    Args:
+        options: further settings of a config that fine-tunes from it, as ``-o`` takes them.
+    """
     from ..checkpoints import pdparams
 
     written = pdparams.write_checkpoint(params, *_find_target(output, model.published.checkpoint), dictionary)
     for note in notes:
         click.echo(note)
     config = f"-c {model.published.config} " if model.published.config else ""
-    start = f"{config}-o Global.pretrained_model={without_suffix(written)}"
+    start = " ".join([f"{config}-o Global.pretrained_model={without_suffix(written)}", *options])
     click.echo(f"Written to {written}; fine-tune from it with {start}")
+
+
+def _find_dictionary_target(model: _Model, output: str) -> str:
+    """Where :func:`_write` puts a dictionary."""
+    folder, name = _split(output, model.published.checkpoint)
+    return without_any_suffix(folder / name) + DICTIONARY_SUFFIX
 
 
 def _find_target(output: str, name: str) -> tuple[Path, str]:

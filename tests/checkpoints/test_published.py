@@ -55,15 +55,6 @@ def test_the_installed_files_are_the_official_ones(kind, version):
     assert published.require(model) == path
 
 
-def test_a_changed_file_is_refused_and_both_hashes_are_named(tmp_path):
-    path = tmp_path / "det.onnx"
-    path.write_bytes(b"abc")
-    with pytest.raises(
-        UserError, match=r"det\.onnx is not the official ch_PP-OCRv2_det: .*43d01120\w+, got ba7816bf\w+"
-    ):
-        published.require(published.find("det"), path)
-
-
 def test_a_package_whose_file_has_another_hash_is_to_be_installed_again(tmp_path, monkeypatch):
     model = PUBLISHED["rec", "v4"]
     path = tmp_path / "rapidocr_onnxruntime" / model.file
@@ -72,15 +63,11 @@ def test_a_package_whose_file_has_another_hash_is_to_be_installed_again(tmp_path
     path.write_bytes(b"something else")
     monkeypatch.syspath_prepend(tmp_path)
     sentence = (
-        "is not the official PP-OCRv4_mobile_rec: its sha256 should be .*; install rapidocr-onnxruntime==1.4.4 again"
+        r"is not the official PP-OCRv4_mobile_rec: its sha256 should be 48fc40f2\w+, got \w{64};"
+        r" install rapidocr-onnxruntime==1\.4\.4 again"
     )
     with pytest.raises(UserError, match=sentence):
         published.require(model)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"cannot read .*gone\.onnx"):
-        published.require(published.find("det"), tmp_path / "gone.onnx")
 
 
 def test_checkpoints_have_the_names_that_paddleocr_gives_them():

@@ -160,10 +160,9 @@ def test_export_without_a_destination_is_refused(run, tmp_path):
     refused(run("export", "-c", FINETUNE, "-o", "Global.pretrained_model=a", "Global.use_gpu=false"), "--output DIR")
 
 
-def test_weights_that_are_not_the_official_ones_are_refused(run, tmp_path):
-    (tmp_path / "rec.onnx").write_bytes(b"not the official file")
-    result = run("weights", "rec", "--output", "out", "--from", "rec.onnx")
-    refused(result, "rec.onnx is not the official ch_PP-OCRv2_rec", "; name another file.")
+def test_weights_from_a_broken_file_are_refused(run, tmp_path):
+    (tmp_path / "rec.onnx").write_bytes(b"no network")
+    refused(run("weights", "rec", "--output", "out", "--from", "rec.onnx"), "rec.onnx is not an ONNX file")
     assert not (tmp_path / "out").exists()
 
 
