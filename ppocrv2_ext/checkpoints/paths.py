@@ -47,9 +47,8 @@ def require_file(key: str, path: PathLike, advice: str | None = None) -> Path:
     if not file.is_file():
         if str(path).endswith(INFERENCE_SUFFIXES):
             raise UserError(
-                f"{key}: {path} is a file of an inference model, which cannot be trained further; weights to start"
-                " from end in .pdparams: `ppocrv2 weights rec --output pretrain` writes the official ones"
-                " (det and cls likewise)."
+                f"{key}: {path} is a file of an inference model, and weights to start from end in .pdparams;"
+                f" `ppocrv2 weights rec --from {path} --output pretrain` makes them of it (det and cls likewise)."
             )
         if Path(path).is_dir():
             raise UserError(f"{key}: {path} is a folder; name a checkpoint in it, such as {Path(path) / 'latest'}.")

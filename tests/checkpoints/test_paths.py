@@ -27,7 +27,7 @@ def test_a_config_beside_a_checkpoint_cannot_run_code(tmp_path):
 def test_an_inference_model_is_called_that_and_not_looked_for_under_another_name(name, tmp_path):
     (tmp_path / name).touch()
     with pytest.raises(
-        UserError, match=r"inference model, which cannot be trained further.*`ppocrv2 weights rec"
+        UserError, match=r"inference model, and weights to start from end in .pdparams; `ppocrv2 weights rec --from "
     ) as error:
         require_file("Global.pretrained_model", tmp_path / name)
     assert f"{name}.pdparams" not in str(error.value)
