@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ..config import networks
+from ..config.names import CENTER_HEAD
 from ..write_checks import make_writable_folder, require_file_name, require_writable_file
 from . import center_coverage, node, requirements
 from .inputs import list_config_inputs
@@ -83,5 +84,7 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     reason = center_coverage.REASONS[assignment]
     rows = center_coverage.tabulate_coverage(class_means, characters, reason, lines.skipped_lines, int(skipped))
     click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
-    head = f"Architecture.Models.{network}.Head" if network else "Architecture.Head"
-    click.echo(f"Train a CenterCTCHead from them with -o {head}.centers={output}")
+    architecture = config["Architecture"]
+    place, *_ = networks.find_ctc_head(networks.networks(architecture)[network])
+    place = place.replace(".CTCHead.", f".{CENTER_HEAD}.")  # the centers may be those of a training without center loss
+    click.echo(f"Train a CenterCTCHead from them with -o {networks.name_section(network)}.{place}.centers={output}")

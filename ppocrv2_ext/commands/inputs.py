@@ -15,7 +15,7 @@ from typing import Any
 from ..checkpoints import published
 from ..checkpoints.paths import without_any_suffix
 from ..config import yaml_files
-from ..config.networks import networks
+from ..config.networks import find_ctc_head, networks
 from ..data.label_files import read_entries
 from ..data.sources import LABEL_FILE_SETS, LMDB_SETS, list_label_files
 from ..errors import UserError
@@ -35,7 +35,7 @@ def list_config_inputs(name: str, config: Mapping[str, Any]) -> Iterator[Path]:
     checkpoints = [settings.get("checkpoints"), settings.get("pretrained_model")]
     for network in networks(config["Architecture"]).values():
         checkpoints.append(network.get("pretrained"))
-        files.append((network.get("Head") or {}).get("centers"))
+        files.append(find_ctc_head(network)[2].get("centers"))
     yield from (Path(file) for file in files if file)
     for checkpoint in filter(None, checkpoints):
         yield from list_checkpoint_files(checkpoint)

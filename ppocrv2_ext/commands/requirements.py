@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..checkpoints.paths import find_dictionary, require_file, with_suffix
-from ..config.networks import has_dictionary, networks, without_centers
+from ..config.networks import find_ctc_head, has_dictionary, networks, without_centers
 from ..data.batches import explain_empty_share, explain_no_batch
 from ..data.dictionary import read_dictionary
 from ..data.sources import require_sources
@@ -151,7 +151,7 @@ def require_centers(config: dict) -> None:
     from ..checkpoints.centers_file import require_same_dictionary
 
     for network in networks(config["Architecture"]).values():
-        file = (network.get("Head") or {}).get("centers")
+        file = find_ctc_head(network)[2].get("centers")
         if file is not None and not isinstance(file, str):
             raise UserError(f"Head.centers must be the path of a file, got {file!r}.")
         if file:

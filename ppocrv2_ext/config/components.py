@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ..data.transforms import list_originals, list_transforms
 from ..errors import did_you_mean, shorten
-from .names import GLOBAL_KEYS
-from .networks import name_section, networks
+from .names import CENTER_HEAD, CENTER_LOSS, GLOBAL_KEYS
+from .networks import find_center_head, name_section, networks
 from .values import rules_of_component
 
 PART_KINDS = {"Transform": "rectification", "Backbone": "backbone", "Neck": "neck", "Head": "head"}
@@ -85,6 +85,9 @@ def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
     for where, network in list_sections(architecture).items():
         for part, kind in PART_KINDS.items():
             yield Component(f"{where}.{part}", kind, network.get(part))
+        place, section = find_center_head(network) or ("Head", {})
+        if place != "Head":
+            yield Component(f"{where}.{place}", "head", {**section, "name": CENTER_HEAD})
     yield Component("Loss", "loss", loss)
     yield from _list_loss_terms(loss)
     yield Component("PostProcess", "post-process", config["PostProcess"], reads_global=True)
@@ -100,13 +103,17 @@ def list_components(config: Mapping[str, Any]) -> Iterator[Component]:
 
 
 def _list_loss_terms(loss: Mapping[str, Any]) -> Iterator[Component]:
-    if loss.get("name") != "CombinedLoss":
-        return
+    """The terms of a CombinedLoss, each with a weight, and ours in a MultiLoss, which has weights of its own."""
+    is_combined, is_multi = (loss.get("name") == name for name in ("CombinedLoss", "MultiLoss"))
     for index, entry in enumerate(loss.get("loss_config_list") or ()):
         for name, given in entry.items():
-            arguments = {key: value for key, value in (given or {}).items() if key != "weight"}
+            arguments = {**(given or {}), "name": name}
             where = f"Loss.loss_config_list.{index}.{name}"
-            yield Component(where, "term of a loss", {**arguments, "name": name})
+            if is_combined:
+                arguments.pop("weight", None)
+                yield Component(where, "term of a loss", arguments)
+            elif is_multi and name == CENTER_LOSS:
+                yield Component(where, "loss", arguments)
 
 
 def _list_data_components(mode: str, section: Mapping[str, Any]) -> Iterator[Component]:

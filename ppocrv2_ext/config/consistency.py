@@ -16,9 +16,9 @@ from ..data.sample_keys import DETECTION_EVAL_BATCH, DETECTION_TRAIN_BATCH, RECO
 from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import DIRECTIONS, Role, list_originals, list_players, list_transforms, plays
 from ..errors import did_you_mean
-from .components import list_components
-from .names import LINE_BACKBONES
-from .networks import name_section, networks
+from .components import Component, list_components
+from .names import CENTER_LOSS, LINE_BACKBONES
+from .networks import find_center_head, name_section, networks
 from .without_effect import find_settings_without_effect
 
 # Arguments of backbones that decide how many rows they make of a line.
@@ -112,13 +112,29 @@ def _check_perturbation(config: dict) -> Iterator[str]:
             yield f"{where} adds noise to a frozen network, which could not learn it away; leave it out."
 
 
+def _list_center_losses(config: dict) -> list[Component]:
+    return [each for each in list_components(config) if each.section and each.section.get("name") == CENTER_LOSS]
+
+
+def _check_center_heads(config: dict) -> Iterator[str]:
+    """CTCCenterLoss reads features and centers: in a MultiLoss of a MultiHead, elsewhere of a head alone."""
+    in_multi_head = config["Loss"]["name"] == "MultiLoss"
+    for loss in _list_center_losses(config):
+        name = (loss.section or {}).get("network")
+        network = networks(config["Architecture"]).get(name)
+        found = find_center_head(network) if network else None
+        if network and (found is None or (found[0] == "Head") == in_multi_head):
+            place = f"{name_section(name)}.Head" + (".head_list of a MultiHead" if in_multi_head else ".name")
+            yield f"{loss.where}: {CENTER_LOSS} needs the features and centers of a CenterCTCHead; put it into {place}."
+
+
 def _check_centers_in_float32(config: dict) -> Iterator[str]:
     """AMP of level O2 keeps a network in half precision, which is too coarse for the small steps of running means."""
     settings = config["Global"]
     if not settings.get("use_amp") or settings.get("amp_level", "O2") != "O2":
         return
     for network in networks(config["Architecture"]).values():
-        if (network.get("Head") or {}).get("name") == "CenterCTCHead":
+        if find_center_head(network):
             yield "Global.amp_level must be O1 with a CenterCTCHead: O2 would keep its centers in half precision."
             return
 
@@ -374,6 +390,7 @@ CHECKS = (
     _check_image_first,
     _check_recognizer_batches,
     _check_decoder,
+    _check_center_heads,
     _check_centers_in_float32,
     _check_order_of_transforms,
     _check_evaluation_repeats,
@@ -387,9 +404,19 @@ CHECKS = (
 )
 
 
+def _find_resting_centers(config: dict) -> Iterator[str]:
+    """Only a CTCCenterLoss moves centers. Beside another loss the head learns as PaddleOCR's CTCHead does."""
+    moved = {loss.section.get("network") for loss in _list_center_losses(config) if loss.section}
+    for name, network in networks(config["Architecture"]).items():
+        found = find_center_head(network)
+        if found and name not in moved and not network.get("freeze_params"):
+            yield f"{name_section(name)}.{found[0]}: no {CENTER_LOSS} moves the centers of this CenterCTCHead."
+
+
 def find_doubts(config: dict) -> Iterator[str]:
     """A sentence for each setting, or pair of settings, that may be meant and often is not."""
     yield from find_settings_without_effect(config)
+    yield from _find_resting_centers(config)
     trained, evaluated = ([list(lines.shape) for lines in list_line_shapes(config, mode)] for mode in ("Train", "Eval"))
     draws_widths = config["Train"]["dataset"].get("ds_width")
     if trained and evaluated and evaluated[0] not in trained and not draws_widths:

@@ -10,6 +10,10 @@ DICTIONARY_KEYS = ("character_dict_path", "use_space_char")
 # Backbones of lines that work as in evaluation, but for BatchNorm and dropout: PP-OCRv2's and older ones.
 LINE_BACKBONES = ("LCNet", "MobileNetV1Enhance", "MobileNetV3")
 
+# A MultiHead of PaddleOCR has one branch that CTC reads, and a MultiLoss one term for it: PaddleOCR's own or ours.
+CENTER_HEAD, CENTER_LOSS = "CenterCTCHead", "CTCCenterLoss"
+CTC_HEADS, CTC_TERMS = ("CTCHead", CENTER_HEAD), ("CTCLoss", CENTER_LOSS)
+
 # The keys of a network's section that PaddleOCR reads: its parts, each with a name and arguments, and the rest.
 NETWORK_PARTS = ("Transform", "Backbone", "Neck", "Head")
 NETWORK_KEYS = ("model_type", "algorithm", "name", "in_channels", "return_all_feats", *NETWORK_PARTS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import cast
 
 from ..errors import UserError, did_you_mean
-from .names import DICTIONARY_KEYS, FORM_OPTIONS, MEMBER_OPTIONS
+from .names import CENTER_HEAD, CTC_HEADS, DICTIONARY_KEYS, FORM_OPTIONS, MEMBER_OPTIONS
 
 # An exported network has no use for them.
 TRAINING_OPTIONS = {*MEMBER_OPTIONS, "return_all_feats"} - {*FORM_OPTIONS}
@@ -21,6 +22,30 @@ def networks(architecture: dict) -> dict[str | None, dict]:
 def name_section(name: str | None) -> str:
     """Where the config has the network ``name``, such as "Architecture.Models.Student"; None for a single network."""
     return "Architecture" if name is None else f"Architecture.Models.{name}"
+
+
+def find_ctc_head(network: Mapping) -> tuple[str, str | None, dict]:
+    """The head whose output CTC reads: that of the network, or the branch for CTC of its MultiHead.
+
+    Args:
+        network: a section whose parts have the right form.
+    Returns:
+        (place in ``network``, name, section). A section of a branch has no key ``name``.
+    """
+    head = network.get("Head") or {}
+    if head.get("name") != "MultiHead":
+        return "Head", head.get("name"), head
+    for index, branch in enumerate(head["head_list"]):
+        for name in branch:
+            if name in CTC_HEADS:
+                return f"Head.head_list.{index}.{name}.Head", name, branch[name]["Head"]
+    return "Head", None, head
+
+
+def find_center_head(network: Mapping) -> tuple[str, dict] | None:
+    """(place in ``network``, section) of its CenterCTCHead; None if another head reads its frames."""
+    place, name, section = find_ctc_head(network)
+    return (place, section) if name == CENTER_HEAD else None
 
 
 def has_dictionary(config: Mapping) -> bool:
@@ -130,8 +155,9 @@ def without_centers(config: dict) -> dict:
     """
 
     def without_file(network: dict) -> dict:
-        head = {key: value for key, value in (network.get("Head") or {}).items() if key != "centers"}
-        return {**network, "Head": head} if head else network
+        network = copy.deepcopy(network)
+        find_ctc_head(network)[2].pop("centers", None)
+        return network
 
     return _change_networks(config, without_file)
 

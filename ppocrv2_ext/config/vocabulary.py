@@ -30,6 +30,8 @@ from .consistency import find_conflicts, find_doubts
 from .expressions import find_expressions
 from .misplaced_keys import find_place, suggest_key
 from .names import (
+    CTC_HEADS,
+    CTC_TERMS,
     GLOBAL_KEYS,
     LOADER_KEYS,
     MEMBER_KEYS,
@@ -45,8 +47,8 @@ from .values import NETWORK_SETTINGS, find_unusable_numbers, find_wrong_settings
 REQUIRED_SECTIONS = {"Global", "Optimizer", "Architecture", "Loss", "PostProcess", "Metric", "Train", "Eval"}
 SECTIONS = REQUIRED_SECTIONS | {"profiler_options"}
 SEVERAL_NETWORKS_KEYS = {"name", "algorithm", "model_type", "Models"}
-MULTI_HEAD_PARTS = ("CTCHead", "SARHead", "NRTRHead")
-MULTI_LOSS_TERMS = ("CTCLoss", "SARLoss", "NRTRLoss")
+MULTI_HEAD_PARTS = (*CTC_HEADS, "SARHead", "NRTRHead")
+MULTI_LOSS_TERMS = (*CTC_TERMS, "SARLoss", "NRTRLoss")
 DATA_KEYS = {"dataset", "loader", "sampler"}
 CLONE_NEEDED = "needs a clone of PaddleOCR, named with --paddleocr DIR or PADDLEOCR_HOME"
 
@@ -190,9 +192,8 @@ def _check_keys(config: dict) -> Iterator[Problem]:
             yield Problem(f"Optimizer has no {key!r}; its place is {place}.")
     yield from _check_network_keys(config)
     if config["Loss"].get("name") == "MultiLoss":
-        for index, entry in enumerate(config["Loss"].get("loss_config_list") or ()):
-            where = f"Loss.loss_config_list.{index}: a MultiLoss"
-            yield from _find_unknown_keys(where, entry, MULTI_LOSS_TERMS, config)
+        terms = config["Loss"].get("loss_config_list") or ()
+        yield from _check_branches("Loss.loss_config_list", "MultiLoss", terms, MULTI_LOSS_TERMS, CTC_TERMS, config)
     for mode in ("Train", "Eval"):
         yield from _check_data_keys(mode, config)
 
@@ -225,8 +226,29 @@ def _check_multi_head(where: str, head: dict, config: dict) -> Iterator[Problem]
     if not isinstance(parts, list) or len(parts) < 2 or not all(isinstance(p, dict) and len(p) == 1 for p in parts):
         yield Problem(f"{where}.head_list must be a list of two heads or more, got {shorten(parts)}.")
         return
-    for part in parts:
-        yield from _find_unknown_keys(f"{where}.head_list: a MultiHead", part, MULTI_HEAD_PARTS, config)
+    yield from _check_branches(f"{where}.head_list", "MultiHead", parts, MULTI_HEAD_PARTS, CTC_HEADS, config)
+    for index, part in enumerate(parts):
+        for name in part:
+            if name in CTC_HEADS and not _is_ctc_branch(part[name]):
+                rule = "must have a `Neck: {name: ...}` and a `Head: {...}`"
+                yield Problem(f"{where}.head_list.{index}.{name} {rule}, got {shorten(part[name])}.")
+
+
+def _check_branches(
+    where: str, owner: str, branches: Sequence[dict], known: Sequence[str], for_ctc: Sequence[str], config: dict
+) -> Iterator[Problem]:
+    """Branches, or terms, that PaddleOCR does not know, and any number of them but one for CTC."""
+    for index, branch in enumerate(branches):
+        yield from _find_unknown_keys(f"{where}.{index}: a {owner}", branch, known, config)
+    names = [name for branch in branches for name in branch]
+    if set(names) <= set(known) and sum(name in for_ctc for name in names) != 1:
+        yield Problem(f"{where}: a {owner} needs one {' or '.join(for_ctc)}, got {', '.join(names)}.")
+
+
+def _is_ctc_branch(branch: Any) -> bool:
+    """Whether a branch for CTC has its two parts. PaddleOCR fails on another with a KeyError or a TypeError."""
+    neck, head = (branch.get(part) for part in ("Neck", "Head")) if isinstance(branch, dict) else (None, None)
+    return isinstance(neck, dict) and "name" in neck and isinstance(head, dict)
 
 
 def _find_unknown_keys(where: str, section: dict, known: Collection[str], config: dict) -> Iterator[Problem]:

@@ -28,7 +28,7 @@ from ..registry import (
     Registry,
 )
 from . import installing, unpickling
-from .components import catalog
+from .components import catalog, ctc_branch
 from .components.construct import construct, construct_beside_global, extend_builder
 from .networks import (  # noqa: F401  (two of them only register)
     best_network,
@@ -75,8 +75,10 @@ FUNCTIONS = (
     ("ppocr.modeling.backbones", "build_backbone", extend_builder(BACKBONES, construct)),
     ("ppocr.modeling.necks", "build_neck", extend_builder(NECKS, construct)),
     ("ppocr.modeling.heads", "build_head", extend_builder(HEADS, construct)),
+    ("ppocr.modeling.heads", "build_head", ctc_branch.extend_multi_head),
     ("ppocr.modeling.architectures", "build_model", network_options.extend_networks),
     ("ppocr.losses", "build_loss", extend_builder(LOSSES, construct)),
+    ("ppocr.losses", "build_loss", ctc_branch.extend_multi_loss),
     ("ppocr.losses", "build_loss", nan_guard.check_loss),
     ("ppocr.metrics", "build_metric", extend_builder(METRICS, construct)),
     ("ppocr.postprocess", "build_post_process", extend_builder(POST_PROCESSES, construct_beside_global)),

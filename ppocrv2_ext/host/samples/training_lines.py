@@ -18,6 +18,7 @@ from .datasets import SampleError
 
 # Datasets that give lines in several sizes, for training: the plain dataset that reads the same files.
 PLAIN_DATASETS = {"MultiScaleDataSet": "SimpleDataSet", "MSTextRecDataset": "SimpleDataSet"}
+LABEL_NAMES = {"label_ctc": "label"}  # what MultiLabelEncode calls the label that CTC reads
 
 
 class TrainingLines:
@@ -114,11 +115,12 @@ def _build_dataset(config: dict) -> Any:
 
 def _find_positions(transforms: Sequence[dict]) -> list[int]:
     """The positions of image, label and length in the samples."""
-    keys = next((entry["KeepKeys"]["keep_keys"] for entry in transforms if "KeepKeys" in entry), [])
+    kept = next((entry["KeepKeys"]["keep_keys"] for entry in transforms if "KeepKeys" in entry), [])
+    keys = [LABEL_NAMES.get(key, key) for key in kept]
     missing = [key for key in RECOGNITION_BATCH if key not in keys]
     if missing:
         raise UserError(
             f"Eval.dataset.transforms must end in KeepKeys with {', '.join(RECOGNITION_BATCH)},"
             f" it keeps no {missing[0]!r}."
         )
-    return [list(keys).index(key) for key in RECOGNITION_BATCH]
+    return [keys.index(key) for key in RECOGNITION_BATCH]

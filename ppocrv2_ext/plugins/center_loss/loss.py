@@ -211,7 +211,7 @@ class CTCCenterLoss(nn.Layer):
         """
         head = output_of(predicts, self.network)
         if not isinstance(head, CenterHeadOutput):
-            raise UserError("CTCCenterLoss needs the features and centers of a CenterCTCHead; set `Head.name` to it.")
+            raise UserError("CTCCenterLoss needs the features and centers of a CenterCTCHead; put it into `Head`.")
         if head.centers.dtype != paddle.float32:
             raise UserError(f"the centers must be float32, got {head.centers.dtype}; set `Global.amp_level: O1`.")
         suffix = f"_{self.network}" if self.network else ""
