@@ -17,8 +17,8 @@ from ..data.sources import MULTI_SCALE_SETS
 from ..data.transforms import DIRECTIONS, Role, list_originals, list_players, list_transforms, plays
 from ..errors import did_you_mean
 from .components import Component, list_components
-from .names import CENTER_LOSS, LINE_BACKBONES
-from .networks import find_center_head, name_section, networks
+from .names import CENTER_HEAD, CENTER_LOSS, LINE_BACKBONES
+from .networks import find_center_head, find_ctc_head, name_section, networks
 from .without_effect import find_settings_without_effect
 
 # Arguments of backbones that decide how many rows they make of a line.
@@ -118,14 +118,23 @@ def _list_center_losses(config: dict) -> list[Component]:
 
 def _check_center_heads(config: dict) -> Iterator[str]:
     """CTCCenterLoss reads features and centers: in a MultiLoss of a MultiHead, elsewhere of a head alone."""
-    in_multi_head = config["Loss"]["name"] == "MultiLoss"
+    members, in_multi_loss = networks(config["Architecture"]), config["Loss"]["name"] == "MultiLoss"
     for loss in _list_center_losses(config):
         name = (loss.section or {}).get("network")
-        network = networks(config["Architecture"]).get(name)
-        found = find_center_head(network) if network else None
-        if network and (found is None or (found[0] == "Head") == in_multi_head):
-            place = f"{name_section(name)}.Head" + (".head_list of a MultiHead" if in_multi_head else ".name")
-            yield f"{loss.where}: {CENTER_LOSS} needs the features and centers of a CenterCTCHead; put it into {place}."
+        if name not in members:
+            continue
+        place, head, _ = find_ctc_head(members[name])
+        where = f"{name_section(name)}.Head"
+        if head != CENTER_HEAD:
+            yield (
+                f"{loss.where}: {CENTER_LOSS} needs the features and centers of a {CENTER_HEAD}; put it in the place of"
+                f" {head} in {where}."
+            )
+        elif (place == "Head") == in_multi_loss:
+            yield (
+                f"{loss.where}: {CENTER_LOSS} must be in a MultiLoss if its {CENTER_HEAD} is in a MultiHead, and only"
+                f" then; change Loss.name or {where}.name."
+            )
 
 
 def _check_centers_in_float32(config: dict) -> Iterator[str]:
@@ -410,7 +419,7 @@ def _find_resting_centers(config: dict) -> Iterator[str]:
     for name, network in networks(config["Architecture"]).items():
         found = find_center_head(network)
         if found and name not in moved and not network.get("freeze_params"):
-            yield f"{name_section(name)}.{found[0]}: no {CENTER_LOSS} moves the centers of this CenterCTCHead."
+            yield f"{name_section(name)}.{found[0]}: no {CENTER_LOSS} moves the centers of this {CENTER_HEAD}."
 
 
 def find_doubts(config: dict) -> Iterator[str]:
