@@ -133,3 +133,42 @@ def test_a_merged_network_trains_with_batch_norm_at_another_width_and_is_exporte
         for folder in ("model", "merged")
     )
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+@pytest.mark.checkout
+def test_a_multi_head_trains_with_center_loss_and_is_exported_and_its_centers_are_written(
+    ppocrv2, checkout, samples, tmp_path
+):
+    folder = samples / "icdar2015_words"
+    sections = [
+        f"{mode}.dataset.data_dir={folder} {mode}.dataset.label_file_list=[{folder}/test.txt]"
+        f" {mode}.loader.num_workers=0 {mode}.loader.batch_size_per_card=16"
+        for mode in ("Train", "Eval")
+    ]
+    options = [
+        *" ".join(sections).split(), "Train.sampler.first_bs=16", "Train.sampler.scales=[[160,48]]",
+        "Eval.dataset.transforms.RecResizeImg.image_shape=[3,48,160]", "Architecture.frames_by_width=true",
+        "Architecture.Head.head_list=[{CenterCTCHead: {Neck: {name: reshape}, Head: {mid_channels: 16}}},"
+        " {NRTRHead: {nrtr_dim: 32, num_decoder_layers: 1}}]",
+        "Loss.loss_config_list=[{CTCCenterLoss: {center_weight: 0.5}}, {NRTRLoss: }]",
+        "Global.use_gpu=false", "Global.epoch_num=1", "Global.print_batch_step=1", "Global.save_model_dir=out",
+        "Global.eval_batch_step=[0,2]", "Global.character_dict_path=ppocr/utils/en_dict.txt",
+    ]  # fmt: skip
+    stock = checkout / "configs" / "rec" / "PP-OCRv6" / "PP-OCRv6_tiny_rec.yml"
+
+    def run(command, *arguments):
+        done = ppocrv2(command, "-c", *arguments, paddleocr=checkout)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    log = run("train", stock, "-o", *options)
+    terms = r"loss: \S+, ctc: \S+, center: \S+, infeasible: \S+, NRTRLoss: "
+    assert re.findall(rf"global_step: (\d), .*{terms}", log) == ["1", "2"]
+    counts = read_arrays(tmp_path / "out" / "latest")["head.ctc_head.center_counts"]
+    assert counts[0] == 0 < counts.sum()
+
+    weights = "Global.pretrained_model=out/best_accuracy"  # which says that the network was evaluated
+    exported = run("export", "out/resolved.yml", "-o", weights, "--onnx", "--output", "model")
+    assert re.search(r"(\d+) of the model's \1 tensors matched", exported)
+    written = run("centers", "out/resolved.yml", "-o", weights, "--output", "centers.npz")
+    assert "-o Architecture.Head.head_list.0.CenterCTCHead.Head.centers=centers.npz" in written

@@ -166,6 +166,22 @@ def test_processes_share_the_lines_and_each_is_read_once(words, trained):
     assert [lengths[i % 4][i // 4] for i in range(6)] == whole
 
 
+def test_the_label_for_ctc_of_a_multi_head_is_that_of_ctc_alone(words, trained):
+    from ppocrv2_ext.host.samples.training_lines import TrainingLines
+
+    recipe = config.override(config.read(config.locate(CENTER)), words[:-1])
+    recipe["Global"]["character_dict_path"] = None
+    (alone, *_) = list(TrainingLines(recipe))
+    keys = ["image", "label_ctc", "label_gtc", "length", "valid_ratio"]
+    transforms = [{"DecodeImage": {"img_mode": "BGR", "channel_first": False}}]
+    transforms += [{"MultiLabelEncode": {"gtc_encode": "NRTRLabelEncode"}}]
+    transforms += [{"RecResizeImg": {"image_shape": [3, 32, 64]}}, {"KeepKeys": {"keep_keys": keys}}]
+    recipe["Eval"]["dataset"]["transforms"] = transforms
+    (multi, *_) = list(TrainingLines(recipe))
+    assert [len(multi), len(alone)] == [3, 3]
+    assert all((one.numpy() == other.numpy()).all() for one, other in zip(multi, alone))
+
+
 def test_the_network_of_a_pair_is_the_student_unless_the_user_names_another(words, wheel, tmp_path):
     from ppocrv2_ext.host import build_network
 

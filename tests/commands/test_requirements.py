@@ -77,6 +77,20 @@ def test_a_set_that_nobody_counted_is_not_refused(training):
     require_batches({"Eval": training}, {"Eval": None})
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"name": "CenterCTCHead", "centers": "gone.npz"},
+        {"name": "MultiHead", "head_list": [{"CenterCTCHead": {"Head": {"centers": "gone.npz"}}}, {"NRTRHead": None}]},
+    ],
+)
+def test_a_file_of_centers_must_be_there(head, monkeypatch):
+    monkeypatch.setattr("ppocrv2_ext.commands.requirements.read_characters", lambda config: ["blank", "a"])
+    config = {"Global": {"character_dict_path": "en.txt"}, "Architecture": {"model_type": "rec", "Head": head}}
+    with pytest.raises(UserError, match=r"there is no file of centers gone\.npz"):
+        require_centers(config)
+
+
 def test_a_checkpoint_needs_no_file_that_the_training_began_with(tmp_path):
     (tmp_path / "latest.pdparams").touch()
     head = {"name": "CenterCTCHead", "centers": "gone.npz"}
