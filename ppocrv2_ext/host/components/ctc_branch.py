@@ -1,6 +1,9 @@
 """Center loss in PaddleOCR's MultiHead and MultiLoss, which train PP-OCRv3 to v6 with CTC and a second branch.
 
-PaddleOCR knows the branches by fixed names. It builds those that it knows; ours takes the place of its branch for CTC.
+PaddleOCR knows the branches by fixed names. It builds those that it knows; ours takes the place of its branch for CTC::
+
+    Architecture.Head: {name: MultiHead, head_list: [{CenterCTCHead: {Neck: {...}, Head: {...}}}, {NRTRHead: {...}}]}
+    Loss: {name: MultiLoss, loss_config_list: [{CTCCenterLoss: {center_weight: 0.05}}, {NRTRLoss: }]}
 """
 
 from __future__ import annotations
