@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import paddle
 from paddle import nn
 
+from ...config.names import CTC_HEADS
 from ...config.networks import name_section, networks
 from ...errors import summarise
 from ...plugins.fast_cpu.memory import paddle_only
@@ -272,11 +273,10 @@ def describe_cut(where: str, section: Mapping[str, Any]) -> str:
         f"{where}: the gradient of CTC does not reach the backbone, which learns from the other branch of"
         f" {section['Head']['name']} alone"
     )
-    necks = [
-        (branch["CTCHead"] or {}).get("Neck") or {} for branch in section["Head"]["head_list"] if "CTCHead" in branch
-    ]
-    if any(neck.get("use_guide") for neck in necks):
-        return f"{said}; `use_guide: false` in the Neck of CTCHead lets it through."
+    branches = [item for branch in section["Head"]["head_list"] for item in branch.items() if item[0] in CTC_HEADS]
+    guided = next((name for name, branch in branches if branch["Neck"].get("use_guide")), None)
+    if guided:
+        return f"{said}; `use_guide: false` in the Neck of {guided} lets it through."
     return f"{said}."
 
 

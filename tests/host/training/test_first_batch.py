@@ -186,10 +186,10 @@ def section(**network):
     }
 
 
-MULTI = {
-    "name": "MultiHead",
-    "head_list": [{"CTCHead": {"Neck": {"name": "svtr", "use_guide": True}}}, {"NRTRHead": {}}],
-}
+def multi_head(ctc="CTCHead"):
+    """The section of a MultiHead whose branch for CTC is guided."""
+    branch = {"Neck": {"name": "svtr", "use_guide": True}, "Head": {}}
+    return {"name": "MultiHead", "head_list": [{ctc: branch}, {"NRTRHead": {}}]}
 
 
 def arguments_for(model, images, architecture, **settings):
@@ -229,12 +229,13 @@ class TestLog:
     def test_nothing_is_said_where_nothing_differs(self, images):
         assert self.take(frozen(), images, section(freeze_norm=True)) == []
 
-    def test_a_gradient_that_is_cut_is_a_warning_with_the_option_that_does_it(self, images):
-        ((level, said),) = self.take(frozen(head=Branches(cut=True)), images, section(Head=MULTI))
+    @pytest.mark.parametrize("ctc", ["CTCHead", "CenterCTCHead"])
+    def test_a_gradient_that_is_cut_is_a_warning_with_the_option_that_does_it(self, images, ctc):
+        ((level, said),) = self.take(frozen(head=Branches(cut=True)), images, section(Head=multi_head(ctc)))
         assert level == "WARNING"
         assert said == (
             "Architecture: the gradient of CTC does not reach the backbone, which learns from the other branch of"
-            " MultiHead alone; `use_guide: false` in the Neck of CTCHead lets it through."
+            f" MultiHead alone; `use_guide: false` in the Neck of {ctc} lets it through."
         )
 
     def test_each_network_of_a_pair_is_named_but_for_a_frozen_one(self, images):
