@@ -21,7 +21,7 @@ class TextCopyPaste:
     """Pastes text of a second picture into the first. It comes right after DecodeImage and DetLabelEncode.
 
     Args:
-        p: probability that anything is pasted, in [0, 1].
+        p: probability that anything is pasted, in [0, 1]. With 0 no other picture is read, and nothing is drawn.
         scale_range: (low, high) factors in [0.01, 100]. The draw is uniform on a logarithmic scale, among the factors
             with which the object fits into the picture.
         angle_range: (low, high) degrees, clockwise, in [-360, 360].
@@ -38,8 +38,6 @@ class TextCopyPaste:
     Raises:
         ValueError: an argument is out of range.
     """
-
-    ext_data_num = 1  # how many other pictures PaddleOCR's dataset must load into `ext_data`
 
     def __init__(
         self,
@@ -65,6 +63,8 @@ class TextCopyPaste:
             max_overlap=number(max_overlap, "max_overlap", 0, 1),
             tries=whole_number(tries, "tries", 1),
         )
+        # How many other pictures PaddleOCR's dataset must load into `ext_data`.
+        self.ext_data_num = 1 if self.settings.p else 0
         self.draws = Draws("TextCopyPaste", seed)
         self.pastes_late = False  # true where the next transform takes a part of `image` and leaves the rest
 

@@ -186,6 +186,16 @@ def test_copy_paste_never_gets_the_picture_itself_if_there_is_another(data, logg
     assert set(attempts) == {str(tmp_path / "b.png")}
 
 
+def test_copy_paste_that_never_pastes_reads_no_other_picture_and_draws_no_number(data, logged, tmp_path):
+    write(tmp_path, a=SQUARE, b=SQUARE)
+    spoil(tmp_path, "b")
+    off = {"TextCopyPaste": {"seed": 0, "p": 0}}
+    found = dataset(tmp_path, {"DetLabelEncode": None}, off, logger=logged[0], keep=("image", "polys"))
+    state = str(np.random.get_state())
+    assert found.read(int(b"a.png" not in found.data_lines[0])).other_failures == []
+    assert str(np.random.get_state()) == state
+
+
 def test_copy_paste_gets_the_picture_itself_if_there_is_only_one(data, logged, tmp_path):
     write(tmp_path, a=SQUARE)
     assert len(pasted(tmp_path, logged[0]).get_ext_data()) == 1
