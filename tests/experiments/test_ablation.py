@@ -246,6 +246,9 @@ class TestTodaysTiny:
     @pytest.mark.parametrize("task", TASK)
     def test_all_rows_have_one_schedule_and_no_average(self, task, inputs):
         configs = [self._config(task, row.key, inputs) for row in TASKS[task].rows]
+        for each in configs:  # it is off, or the technique of its row
+            transforms = each["Train"]["dataset"]["transforms"]
+            transforms[:] = [entry for entry in transforms if "TextCopyPaste" not in entry]
         shared = [(each["Optimizer"], each["Global"]["epoch_num"], each["Train"]) for each in configs]
         assert all(each == shared[0] for each in shared)
         assert not any(each["Global"].get("use_ema") for each in configs)
@@ -268,6 +271,18 @@ class TestTodaysTiny:
             assert {**empty, **alone[name]} == student
         assert (dml["Loss"].pop("teacher"), cml["Loss"].pop("teacher")) == (None, "Teacher")
         assert dml["Loss"] == cml["Loss"]
+
+    def test_copy_paste_is_on_in_its_row_alone(self, inputs):
+        configs = {row.key: self._config("v6_det", row.key, inputs) for row in TASKS["v6_det"].rows}
+        shares = {
+            key: [
+                entry["TextCopyPaste"]["p"]
+                for entry in each["Train"]["dataset"]["transforms"]
+                if "TextCopyPaste" in entry
+            ]
+            for key, each in configs.items()
+        }
+        assert shares == {"student": [], "dml": [0], "cml": [0], "paste": [1]}
 
     @pytest.mark.parametrize("task", TASK)
     def test_without_a_clone_the_script_says_what_it_needs(self, task, monkeypatch, tmp_path):
@@ -833,6 +848,6 @@ class TestScript:
 
     @pytest.mark.slow
     @pytest.mark.checkout
-    @pytest.mark.parametrize(("kind", "rows"), [("v6_rec", "ctc,both"), ("v6_det", "dml,cml")])
+    @pytest.mark.parametrize(("kind", "rows"), [("v6_rec", "ctc,both"), ("v6_det", "dml,cml,paste")])
     def test_the_smoke_run_on_a_clone_does_too(self, kind, rows, checkout, tmp_path):
         run_smoke(kind, rows, tmp_path, PADDLEOCR_HOME=str(checkout))

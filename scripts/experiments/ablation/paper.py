@@ -211,6 +211,7 @@ TASKS = {
             Row("student", "PP-OCRv6 tiny alone", "clone/PP-OCRv6_tiny_det_finetune", None),
             Row("dml", "DML, two students", "clone/PP-OCRv6_tiny_det_cml_finetune", None, V6_STUDENTS_ALONE),
             Row("cml", "CML, with PP-OCRv6 small", "clone/PP-OCRv6_tiny_det_cml_finetune", None),
+            Row("paste", "CML + Copy-Paste", "clone/PP-OCRv6_tiny_det_cml_finetune", None, PASTE),
         ),
         measures=("hmean", "precision", "recall"),
         overrides=NOT_AVERAGED,
