@@ -17,6 +17,7 @@ CML = "det/ch_PP-OCRv2_det_cml"
         (CML, "train -c det/ch_PP-OCRv2_det_teacher"),
         (f"{CML}_finetune", "train -c det/ch_PP-OCRv2_det_student_finetune"),
         ("clone/PP-OCRv6_tiny_det_cml_finetune", "train -c clone/PP-OCRv6_small_det_finetune"),
+        ("clone/PP-OCRv5_mobile_det_cml_finetune", "train -c clone/PP-OCRv4_mobile_det_finetune"),
         ("rec/ch_PP-OCRv2_rec_udml_center_finetune", "weights rec --output pretrain"),
         ("rec/ch_PP-OCRv2_rec_finetune", "weights rec --output pretrain"),
         ("clone/PP-OCRv6_tiny_rec_finetune", "weights rec --model v6-tiny --output pretrain"),

@@ -128,6 +128,8 @@ def test_the_config_of_a_single_network_is_that_of_its_plain_training():
         "clone/PP-OCRv6_tiny_rec_udml_center_finetune",
         "clone/PP-OCRv6_tiny_rec_udml_finetune",
         "clone/PP-OCRv6_tiny_det_cml_finetune",
+        "clone/PP-OCRv5_mobile_rec_udml_center_finetune",
+        "clone/PP-OCRv5_mobile_det_cml_finetune",
     ],
 )
 def test_the_config_of_a_single_network_keeps_what_decides_its_tensors(pair):
@@ -135,7 +137,7 @@ def test_the_config_of_a_single_network_keeps_what_decides_its_tensors(pair):
     for name, member in members.items():
         found = single_network_config(built_in(pair), name)["Architecture"]
         assert {option: found.get(option) for option in FORM_OPTIONS} == {o: member.get(o) for o in FORM_OPTIONS}
-        assert found["merged"] is True
+        assert found["merged"]
         assert not {"freeze_params", "pretrained", "perturbation", "frames_by_width"} & set(found)
 
 
