@@ -90,7 +90,8 @@ def require_parity(official, wheel, paths):
         with paddle.no_grad():
             ours = official(paddle.to_tensor(images)).numpy()
         theirs = plain.run(None, {plain.get_inputs()[0].name: images})[0]
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
+        # Processors round differently: on one, 2 of 13 million probabilities differ by 1.3e-4, on others none by 1e-4.
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-4)
         assert strings(wheel, ours) == strings(wheel, optimised(images))
 
 
