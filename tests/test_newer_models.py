@@ -78,7 +78,8 @@ def test_a_backbone_that_no_loss_reaches_is_refused_unless_it_is_allowed(ppocrv2
 
 @pytest.mark.checkout
 def test_dropout_of_a_neck_is_named_where_statistics_are_frozen(ppocrv2, checkout, words):
-    options = [*words, "Architecture.frames_by_width=true", "Global.epoch_num=1"]
+    frozen = ["Architecture.restore_norm=false", "Architecture.freeze_norm=true"]
+    options = [*words, *frozen, "Architecture.frames_by_width=true", "Global.epoch_num=1"]
     trained = ppocrv2("train", "-c", "clone/PP-OCRv6_small_rec_finetune", "-o", *options, paddleocr=checkout)
     assert trained.returncode == 0, trained.stderr
     assert trained.stdout.count("differ from those in evaluation") == 1
