@@ -5,7 +5,7 @@
   ``run``, ``info``; and ``evaluate`` for eval.
 - ``prepare``: what all commands do to a config. ``requirements``: what must be true before Paddle starts.
 - ``inputs``: which files a command reads and must not write over. ``weights_sources``: which command writes
-  missing weights, and of which training others are.
+  missing weights, and of which training others are. ``published_networks``: the networks that ``weights`` fills.
 - ``resuming``: what a training takes from its checkpoint. ``node``: work that one process of a machine does for all.
 - ``center_coverage``: the half of centers that says what they cover. ``shrinking``: the half of compress that
   chooses which weights become int8.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,38 +20,20 @@ from ..checkpoints.paths import (
 )
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
-from ..files import PathLike, identify
+from ..files import identify
 from ..write_checks import make_writable_folder, require_apart
+from . import published_networks
+from .published_networks import Model
 from .weights_sources import read_resolved, warn_of_other_training
 
 if TYPE_CHECKING:
     from ..checkpoints.pdparams import Array
-    from ..checkpoints.published import Published
-    from ..host import Host
 
 # Global.pretrained_min_matched for a backbone alone. An LCNet has 143 of a recognizer's 179 tensors, 181 with centers.
 BACKBONE_SHARE = 0.75
 
 # What decides which of several networks is the best, where no config beside the weights says it.
 INDICATORS = {"det": "hmean", "rec": "acc", "cls": "acc"}
-
-
-class _Model(NamedTuple):
-    """A published model with the network that its weights belong to."""
-
-    kind: str  # "det", "rec" or "cls"
-    version: str  # of PP-OCR
-    published: Published
-    architecture: dict[str, Any]  # as in a config
-    dictionary: str | None  # of a recognizer, relative to the folder of PaddleOCR
-
-
-class _Fitted(NamedTuple):
-    """Weights of an exported model under the names of a network's parameters."""
-
-    params: Mapping[str, Array]
-    notes: list[str]  # sentences about them
-    options: list[str]  # settings of the config, without which they do not fit
 
 
 def weights(
@@ -82,7 +63,7 @@ def weights(
     if network and not trained:
         holder = "an exported model holds" if source else "the official files hold"
         raise UserError(f"--network {network}: {holder} one network; name a training's with --from.")
-    model = _find(kind, version, directory)
+    model = published_networks.find(kind, version, directory)
     _refuse_source(output, model.published.checkpoint, source)
     if trained:
         _write_trained(model, trained, network, output, directory)
@@ -144,34 +125,17 @@ def lcnet(
     )
 
 
-def _find(kind: str, version: str, directory: str | None) -> _Model:
-    from ..checkpoints import published
-    from ..config import yaml_files
-    from ..config.vocabulary import CLONE_NEEDED
-    from ..host import find_host
-
-    found = published.find(kind, version)
-    if version != "v2" and find_host(directory).kind != "checkout":
-        raise UserError(f"--model {version}: its network {CLONE_NEEDED}.")
-    if found.config is None:
-        return _Model(kind, version, found, published.CLASSIFIER, None)
-    config = yaml_files.read(yaml_files.locate(found.config))
-    architecture = {**config["Architecture"], "freeze_norm": False, "restore_norm": False}
-    dictionary = config["Global"]["character_dict_path"] if kind == "rec" else None
-    return _Model(kind, version, found, architecture, dictionary)
-
-
-def _write_published(model: _Model, output: str, directory: str | None) -> None:
+def _write_published(model: Model, output: str, directory: str | None) -> None:
     from ..checkpoints import inference_graph, published
     from ..host import connect
 
     file = published.require(model.published)
     host = connect(directory)
-    fitted = _fit_exported(model, host, inference_graph.read_in_order(file), file)
+    fitted = published_networks.fit_exported(model, host, inference_graph.read_in_order(file), file)
     _write(model, fitted.params, host.root / model.dictionary if model.dictionary else None, output, fitted.notes)
 
 
-def _write_exported(model: _Model, source: str, output: str, directory: str | None) -> None:
+def _write_exported(model: Model, source: str, output: str, directory: str | None) -> None:
     from ..deploy import stored_weights
     from ..host import connect
 
@@ -179,11 +143,11 @@ def _write_exported(model: _Model, source: str, output: str, directory: str | No
     host = connect(directory)
     tensors = stored_weights.read_tensors(files)
     if not model.dictionary:
-        params, notes, options = _fit_exported(model, host, tensors, files.network)
+        params, notes, options = published_networks.fit_exported(model, host, tensors, files.network)
         _write(model, params, None, output, notes, options)
         return
     classes = tensors[-1][1].shape[-1] if tensors else 1  # the last is the bias of the layer of classes
-    params, notes, options = _fit_exported(model, host, tensors, files.network, classes)
+    params, notes, options = published_networks.fit_exported(model, host, tensors, files.network, classes)
     dictionary, stored = host.root / model.dictionary, stored_weights.read_dictionary(files)
     official = read_dictionary(dictionary, space=False)[1:]
     own = stored_weights.choose_characters(stored, files.network, classes, official)
@@ -200,54 +164,7 @@ def _write_exported(model: _Model, source: str, output: str, directory: str | No
         _write(model, params, dictionary, output, notes, options)
 
 
-def _fit_exported(
-    model: _Model, host: Host, tensors: Sequence[tuple[str, Any]], file: PathLike, classes: int | None = None
-) -> _Fitted:
-    """The parameters of a published model from the weights of an exported network.
-
-    Args:
-        tensors: (name, array) in the order of use.
-        file: for messages.
-        classes: of a recognizer; None for those of the official dictionary.
-    Raises:
-        UserError: the file holds another network.
-    """
-    from ..checkpoints import inference_graph, norm_merging
-
-    for form in _list_exported_forms(model.architecture):
-        net = _build(model._replace(architecture=form), host, classes)
-        used = _list_used(model, net)
-        if len(used) == len(tensors):
-            break
-    try:
-        params, notes = inference_graph.convert_to_parameters(tensors, used, net.state_dict())
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error
-    click.echo(f"All {len(tensors)} weights of {file} fit {model.published.checkpoint}.")
-    if form.get("restore_norm"):
-        count, params = len(params), norm_merging.merge_norm(params)
-        norms = (count - len(params)) // len(norm_merging.TENSORS)
-        notes = [*notes, f"BatchNorm of {norms} convolutions is merged into them, as in the published file."]
-    options = []
-    if form.get("merged") != model.architecture.get("merged"):
-        notes = [*notes, "BatchNorm of the head was merged by the export, and is not in the published file."]
-        options.append("Architecture.merged=true")
-    return _Fitted(params, list(notes), options)
-
-
-def _list_exported_forms(architecture: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The architectures whose tensors an export of a published model may hold, the published form last.
-
-    Restored BatchNorm is exported as it is. The exporter of PaddleOCR merges the branches of all parts.
-    """
-    merged = architecture.get("merged")
-    if not merged:
-        return [dict(architecture)]
-    switches = [(merged, False), (merged, True), *([] if merged is True else [(True, False), (True, True)])]
-    return [{**architecture, "merged": parts, "restore_norm": norm} for parts, norm in (*switches, switches[0])]
-
-
-def _write_trained(model: _Model, file: str, network: str | None, output: str, directory: str | None) -> None:
+def _write_trained(model: Model, file: str, network: str | None, output: str, directory: str | None) -> None:
     from ..checkpoints import character_rows, loading, multi_head, pdparams
     from ..host import connect
 
@@ -256,72 +173,20 @@ def _write_trained(model: _Model, file: str, network: str | None, output: str, d
     host = connect(directory)
     dictionary = (find_dictionary(file) or host.root / model.dictionary) if model.dictionary else None
     classes = len(character_rows.read_trained_characters(params, dictionary)) if dictionary else None
-    net = _build(model, host, classes)
+    net = published_networks.build(model, host, classes)
     state = net.state_dict()
-    params = _merge_branches(model, loading.fit_form(params, state), host, classes)
+    params = published_networks.merge_branches(model, loading.fit_form(params, state), host, classes)
     branches = multi_head.find_training_branches(params)
     params = {name: value for name, value in params.items() if name not in branches}
-    idle = _list_idle(model, net) - params.keys()
+    idle = published_networks.list_idle(model, net) - params.keys()
     report = loading.compare_parameters(params, {name: state[name] for name in state if name not in idle})
     click.echo(loading.render_report(report, file))
     loading.require_match(report, 1.0, f"it is of another network than that of PP-OCR{model.version}; name its --model")
     _write(model, params, dictionary, output)
 
 
-def _list_used(model: _Model, net: Any) -> list[tuple[str, Any]]:
-    """(name, tensor) of all that a network uses to read an image, in the order of use."""
-    from ..host.networks.merging import IMAGE_SHAPES, list_parameters_in_order
-
-    return list_parameters_in_order(net, IMAGE_SHAPES["det" if model.kind == "det" else "rec"])
-
-
-def _list_idle(model: _Model, net: Any) -> set[str]:
-    """The tensors of a network that it never uses. The files that are written from ONNX do not hold them."""
-    from ..checkpoints import inference_graph
-
-    used = {id(tensor) for _, tensor in _list_used(model, net)}
-    idle = {name for name, tensor in net.state_dict().items() if id(tensor) not in used}
-    return {name for name in idle if not inference_graph.THRESHOLD_BRANCH.search(name)}
-
-
-def _merge_branches(model: _Model, params: dict[str, Array], host: Host, classes: int | None) -> dict[str, Array]:
-    """The weights with their training branches merged as in the published file, if a training left them apart."""
-    from ..checkpoints import loading
-    from ..host.networks import merging
-
-    if not model.architecture.get("merged"):
-        return params
-    apart = _build(model._replace(architecture={**model.architecture, "merged": False}), host, classes)
-    if loading.compare_parameters(params, apart.state_dict()).ratio < 1:
-        return params
-    apart.set_state_dict(params)
-    apart.eval()
-    merging.merge(apart, model.architecture)
-    return dict(apart.state_dict())
-
-
-def _build(model: _Model, host: Host, classes: int | None = None) -> Any:
-    """The network of a published model.
-
-    Args:
-        classes: how many a recognizer has; None for those of its dictionary.
-    Raises:
-        UserError: the clone is older than the network.
-    """
-    from ..host import build_network
-    from ..host.components import catalog
-
-    architecture = copy.deepcopy(model.architecture)
-    backbone = architecture["Backbone"]["name"]
-    if backbone not in catalog.names("backbone"):
-        raise UserError(f"{model.published.checkpoint}: the clone {host.root} has no {backbone}; update it.")
-    if model.dictionary:
-        architecture["Head"]["out_channels"] = classes or len(read_dictionary(host.root / model.dictionary, space=True))
-    return build_network(architecture)
-
-
 def _write(
-    model: _Model,
+    model: Model,
     params: Mapping[str, Array],
     dictionary: Path | None,
     output: str,
@@ -343,7 +208,7 @@ def _write(
     click.echo(f"Written to {written}; fine-tune from it with {start}")
 
 
-def _find_dictionary_target(model: _Model, output: str) -> str:
+def _find_dictionary_target(model: Model, output: str) -> str:
     """Where :func:`_write` puts a dictionary."""
     folder, name = _split(output, model.published.checkpoint)
     return without_any_suffix(folder / name) + DICTIONARY_SUFFIX

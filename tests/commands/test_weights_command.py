@@ -20,7 +20,7 @@ from paddleclas_pplcnet import make_params
 from ppocrv2_ext import config
 from ppocrv2_ext.checkpoints import pdparams, pplcnet, published
 from ppocrv2_ext.cli import main
-from ppocrv2_ext.commands import weights
+from ppocrv2_ext.commands import published_networks, weights
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.host import Host, build_network
 
@@ -255,11 +255,11 @@ write_checkpoint(pair, ".", "latest", "letters.txt")
 USED = """
 import sys
 from ppocrv2_ext.checkpoints.pdparams import write_checkpoint
-from ppocrv2_ext.commands import weights
+from ppocrv2_ext.commands import published_networks
 from ppocrv2_ext.host import connect
-model = weights._find("det", "v4", sys.argv[1])
-net = weights._build(model, connect(sys.argv[1]))
-idle = weights._list_idle(model, net)
+model = published_networks.find("det", "v4", sys.argv[1])
+net = published_networks.build(model, connect(sys.argv[1]))
+idle = published_networks.list_idle(model, net)
 assert len(idle) == 8
 write_checkpoint({name: value for name, value in net.state_dict().items() if name not in idle}, ".", "used", None)
 """
@@ -294,6 +294,6 @@ def test_tensors_that_a_newer_network_never_uses_may_be_missing(ppocrv2, checkou
 
 def test_a_clone_without_the_network_is_named_before_its_dictionary_is_looked_for(wheel, tmp_path):
     architecture = {"Backbone": {"name": "PPLCNetV9"}, "Head": {"name": "CTCHead"}}
-    model = weights._Model("rec", "v9", published.find("rec"), architecture, "ppocrv9_dict.txt")
+    model = published_networks.Model("rec", "v9", published.find("rec"), architecture, "ppocrv9_dict.txt")
     with pytest.raises(UserError, match=r"the clone .* has no PPLCNetV9; update it"):
-        weights._build(model, Host("checkout", tmp_path, "", ()))
+        published_networks.build(model, Host("checkout", tmp_path, "", ()))
