@@ -18,7 +18,7 @@ from ..data.transforms import DIRECTIONS, Role, list_originals, list_players, li
 from ..errors import did_you_mean
 from .components import Component, list_components
 from .names import CENTER_HEAD, CENTER_LOSS, LINE_BACKBONES
-from .networks import find_center_head, find_ctc_head, name_section, networks
+from .networks import find_center_head, find_ctc_head, name_section, networks, trainable_networks
 from .without_effect import find_settings_without_effect
 
 # Arguments of backbones that decide how many rows they make of a line.
@@ -110,6 +110,19 @@ def _check_perturbation(config: dict) -> Iterator[str]:
             yield f"{where} needs `Architecture.name: CollaborativeModel`."
         if network.get("freeze_params"):
             yield f"{where} adds noise to a frozen network, which could not learn it away; leave it out."
+
+
+def _check_start_of_average(config: dict) -> Iterator[str]:
+    """Only of weights that were read is a share worth keeping."""
+    settings, architecture = config["Global"], config["Architecture"]
+    if not (settings.get("use_ema") and settings.get("ema_start_share")):
+        return
+    if settings.get("pretrained_model") or settings.get("checkpoints"):
+        return
+    for name in trainable_networks(architecture):
+        if not (name and networks(architecture)[name].get("pretrained")):
+            key = f"{name_section(name)}.pretrained" if name else "Global.pretrained_model"
+            yield f"Global.ema_start_share would keep a share of random weights; set {key}, or leave the share out."
 
 
 def _list_center_losses(config: dict) -> list[Component]:
@@ -392,6 +405,7 @@ CHECKS = (
     _check_loss_networks,
     _check_networks_of_udml,
     _check_perturbation,
+    _check_start_of_average,
     _check_main_indicator,
     _check_metric_networks,
     _check_detector_train_batch,

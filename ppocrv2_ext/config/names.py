@@ -39,7 +39,7 @@ GLOBAL_KEYS = {
     save_visual scale_loss seed to_static uniform_output_enabled use_amp use_dynamic_loss_scaling use_ema
     use_gcu use_gpu use_iluvatar_gpu use_metax_gpu use_mlu use_npu use_space_char use_sync_bn use_visualdl
     use_wandb use_xpu
-    allow_no_gradient early_stop max_minutes pretrained_min_matched rank_timeout
+    allow_no_gradient early_stop ema_start_share max_minutes pretrained_min_matched rank_timeout
     check_images max_image_pixels
     """.split(),
 }

@@ -73,7 +73,10 @@ SETTINGS: dict[str, Rule] = {
     "Global.amp_custom_black_list": nothing_or(NAMES),
     "Global.amp_custom_white_list": nothing_or(NAMES),
     "Global.d2s_train_image_shape": nothing_or(list_of(whole(-1, LONGEST_SIDE), 2, 4)),
-    "Global.ema_decay": Rule("a number in [0, 1)", lambda value: is_number(value) and 0 <= value < 1),
+    **{
+        f"Global.{key}": Rule("a number in [0, 1)", lambda value: is_number(value) and 0 <= value < 1)
+        for key in ("ema_decay", "ema_start_share")
+    },
     "Global.ema_gamma": above(0),
     "Global.scale": either(NUMBER, TEXT),
     "Global.save_model_dir": PATH,

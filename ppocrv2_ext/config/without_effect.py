@@ -34,7 +34,7 @@ def _has_one_student(loss: Mapping[str, Any]) -> bool:
 RULES = (
     Rule(
         "Global",
-        ("ema_decay", "ema_decay_type", "ema_gamma", "ema_filter_no_grad"),
+        ("ema_decay", "ema_decay_type", "ema_gamma", "ema_filter_no_grad", "ema_start_share"),
         lambda settings: not settings.get("use_ema"),
         "Global.use_ema is not true",
     ),

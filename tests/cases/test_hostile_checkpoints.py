@@ -81,6 +81,7 @@ AVERAGES = {
     "no weights": {"train_state": {}, "ema_state": {}, "step": 2},
     "a text for the step": {"train_state": {}, "ema_state": {}, "step": "x"},
     "texts for weights": {"train_state": {"backbone.x": "y"}, "ema_state": {"backbone.x": "y"}, "step": 2},
+    "a list for the start": {"train_state": {}, "ema_state": {}, "step": 2, "start_weights": [1]},
     "no pickle": b"x",
 }
 WEIGHTS = {

@@ -273,6 +273,26 @@ def test_noise_is_for_a_network_of_our_architecture_that_learns():
     ]
 
 
+RANDOM = "Global.ema_start_share would keep a share of random weights; set {}, or leave the share out."
+AVERAGED = ("Global.use_ema=true", "Global.ema_start_share=0.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "assignments", "keys"),
+    [
+        (RECOGNIZER, AVERAGED, ["Global.pretrained_model"]),
+        (RECOGNIZER, (*AVERAGED, "Global.pretrained_model=x"), []),
+        (RECOGNIZER, (*AVERAGED, "Global.checkpoints=x"), []),
+        (RECOGNIZER, ("Global.use_ema=true", "Global.ema_start_share=0"), []),
+        (CML, AVERAGED, []),
+        (CML, (*AVERAGED, f"{STUDENT2}.pretrained=null"), [f"{STUDENT2}.pretrained"]),
+    ],
+)
+def test_a_share_of_random_weights_is_not_kept(name, assignments, keys):
+    config = change(name, "Global.pretrained_model=null", *assignments)
+    assert list(find_conflicts(config)) == [RANDOM.format(key) for key in keys]
+
+
 UDML = "Loss.loss_config_list.0.UDMLLoss"
 FINETUNED_PAIR = "rec/ch_PP-OCRv2_rec_distillation_finetune"
 FROZEN = "a frozen network computes what it computes in evaluation"
@@ -289,6 +309,7 @@ SAME_FRAMES = "this backbone makes the same frames in training as in evaluation"
     [
         (DETECTOR, ["Global.use_ema=false"], ["Global.ema_decay has no effect: Global.use_ema is not true."]),
         (PAIR, ["Global.ema_gamma=50"], ["Global.ema_gamma has no effect: Global.use_ema is not true."]),
+        (PAIR, ["Global.ema_start_share=0.5"], ["Global.ema_start_share has no effect: Global.use_ema is not true."]),
         (
             FINETUNED_PAIR,
             [f"{UDML}.mutual_weight=0", f"{UDML}.temperature=2"],

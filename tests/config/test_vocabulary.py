@@ -145,6 +145,7 @@ def test_a_value_in_the_place_of_a_section_is_an_error_that_shows_the_form(recip
         ("Global.print_batch_step=0", "print_batch_step` must be a whole number from 1"),
         ("Global.ema_decay=1", r"`Global.ema_decay` must be a number in \[0, 1\), got 1"),
         ("Global.ema_decay=-0.1", r"`Global.ema_decay` must be a number in \[0, 1\), got -0.1"),
+        ("Global.ema_start_share=1", r"`Global.ema_start_share` must be a number in \[0, 1\), got 1"),
         ("Global.ema_gamma=0", "`Global.ema_gamma` must be a number > 0, got 0"),
         ("Global.seed=-1", "`Global.seed` must be a whole number from 0 to 4294967295, got -1"),
         ("Global.seed=5000000000", "`Global.seed` must be a whole number from 0 to 4294967295, got 5000000000"),

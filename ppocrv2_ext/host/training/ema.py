@@ -10,8 +10,11 @@ ema_decay              share of the old average that a step keeps, in [0, 1) [0.
 ema_decay_type         how this share begins: threshold, exponential or normal, see :class:`WeightAverage` [threshold]
 ema_gamma              steps in which "exponential" comes near ``ema_decay`` [2000]
 ema_filter_no_grad     leave parameters that do not learn out of the average [false]
+ema_start_share        share of the weights that the training began from in what is evaluated and saved, in [0, 1) [0].
+                       PaddleOCR does not know this key.
 ``.pdema`` beside it   ``train_state``: the weights to train on with; ``ema_state`` and ``step``: the average;
-                       ``share_of_start`` and ``constant``: what a resumed training with other keys needs
+                       ``share_of_start`` and ``constant``: what a resumed training with other keys needs;
+                       ``start_weights``: those that the training began from, with ``ema_start_share``
 =====================  ===============================================================================================
 """
 
@@ -43,6 +46,7 @@ KEYS = {  # of Global: the arguments of WeightAverage
     "ema_decay_type": "ema_decay_type",
     "ema_filter_no_grad": "ema_filter_no_grad",
 }
+START_SHARE = "ema_start_share"
 SUFFIX = ".pdema"
 
 
@@ -64,6 +68,9 @@ class WeightAverage:
     Some tensors are not averaged, and the result has their present value: integers, class centers, frozen BatchNorm
     statistics, and whatever a frozen network holds. So a frozen teacher stays bit-equal. A center is a running mean
     already. An average of it over the steps would begin at zero, and that of a rare class would stay near it.
+
+    After :meth:`keep_start`, the result is (1 - s) times this average plus s times the weights of the start. Such a
+    mean of a fine-tune and its start keeps what the start could do (WiSE-FT, arXiv:2109.01903).
 
     Args:
         model: the network, perhaps in a DataParallel.
@@ -88,6 +95,8 @@ class WeightAverage:
         self.step = 0
         self.share_of_start = 1.0  # the product of all shares so far
         self._has_one_rule = True  # all shares so far are those of the present keys
+        self.start_share = 0.0
+        self.start_weights: dict[str, paddle.Tensor] | None = None
         model = unwrap(model)  # a DataParallel adds a level to the names of layers
         self._types = {name: value.dtype for name, value in model.state_dict().items()}
         self._constant = _constant_names(model, ema_filter_no_grad)
@@ -96,6 +105,17 @@ class WeightAverage:
             name: value if name in self._constant else paddle.zeros_like(value, dtype="float32")
             for name, value in model.state_dict().items()
         }
+
+    @paddle.no_grad()
+    def keep_start(self, model: paddle.nn.Layer, start_share: float) -> None:
+        """Mix the weights that ``model`` has now into every result, unless a resumed average brought such weights.
+
+        Args:
+            start_share: their share in the result, in [0, 1).
+        """
+        self.start_share = share(start_share, START_SHARE)
+        if self.start_weights is None:
+            self.start_weights = {name: value.clone() for name, value in unwrap(model).state_dict().items()}
 
     def _decay_at(self, step: int) -> float:
         if self.ema_decay_type == "threshold":
@@ -125,11 +145,16 @@ class WeightAverage:
         """
         if not self.step:
             raise ValueError("there is no average of the weights before the first training step.")
-        divisor = self._divisor()
         return {
-            name: value.clone() if name in self._constant else (value / divisor).astype(self._types[name])
+            name: value.clone() if name in self._constant else self._result_of(name).astype(self._types[name])
             for name, value in self.state_dict.items()
         }
+
+    def _result_of(self, name: str) -> paddle.Tensor:
+        average = self.state_dict[name] / self._divisor()
+        if self.start_weights is None or not self.start_share:
+            return average
+        return (1 - self.start_share) * average + self.start_share * self.start_weights[name].astype("float32")
 
     def _divisor(self) -> float:
         if not self._has_one_rule:
@@ -138,11 +163,13 @@ class WeightAverage:
 
     def describe(self) -> dict[str, Any]:
         """What a ``.pdema`` file holds of the average."""
+        start = {} if self.start_weights is None else {"start_weights": self.start_weights}
         return {
             "ema_state": self.state_dict,
             "step": self.step,
             "share_of_start": self.share_of_start,
             "constant": sorted(self._constant),
+            **start,
         }
 
     def set_state_dict(self, saved: dict[str, Any]) -> None:
@@ -153,18 +180,22 @@ class WeightAverage:
         Raises:
             ValueError: it is not of this network.
         """
-        state, step = dict(saved["ema_state"]), saved["step"]
-        shapes, own = ({name: list(value.shape) for name, value in each.items()} for each in (state, self.state_dict))
-        if shapes != own or type(step) is not int or step < 0:
+        state, start, step = dict(saved["ema_state"]), saved.get("start_weights"), saved["step"]
+        own = _list_shapes(self.state_dict)
+        if any(_list_shapes(each) != own for each in (state, start or state)) or type(step) is not int or step < 0:
             raise ValueError("its average is not of this network")
         of_present_keys = math.prod((self._decay_at(each) for each in range(step)), start=1.0)
         share_of_start = saved.get("share_of_start", of_present_keys)
         if not (isinstance(share_of_start, float) and (0 <= share_of_start < 1 or step == 0)):
             raise ValueError(f"share_of_start is {share_of_start!r}")
-        self.state_dict, self.step, self.share_of_start = state, step, share_of_start
+        self.state_dict, self.step, self.share_of_start, self.start_weights = state, step, share_of_start, start
         self._has_one_rule = math.isclose(share_of_start, of_present_keys, rel_tol=1e-9, abs_tol=1e-300)
         for name in set(saved.get("constant", ())) - self._constant:  # an average that begins at the saved value
             state[name] = state[name].astype("float32") * self._divisor()
+
+
+def _list_shapes(state: dict[str, paddle.Tensor]) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in state.items()}
 
 
 def _constant_names(model: paddle.nn.Layer, without_no_grad: bool) -> set[str]:
@@ -210,6 +241,13 @@ def average_weights(given: dict[str, Any], loop: dict[str, Any]) -> Iterator[Non
         logger.info(f"EMA enabled: decay={average.decay}, type={average.ema_decay_type}")
         if checkpoint:
             _resume(average, model, without_suffix(checkpoint), logger)
+    if settings.get(START_SHARE):
+        if checkpoint and average.start_weights is None:
+            raise UserError(
+                f"Global.{START_SHARE} needs the weights that the training began from, and {checkpoint}{SUFFIX} holds"
+                " none; leave the key out, and average with `ppocrv2 average` afterwards."
+            )
+        average.keep_start(model, settings[START_SHARE])
     with _average_in_loop(average, model, given["optimizer"], loop):
         yield
 

@@ -19,6 +19,7 @@ from in_process import run_here
 
 from ppocrv2_ext.checkpoints import pickles, sets
 from ppocrv2_ext.checkpoints.records import Position
+from ppocrv2_ext.commands.average import average as average_trainings
 from ppocrv2_ext.errors import UserError
 from ppocrv2_ext.plugins.distillation import DistillationNetworks
 from ppocrv2_ext.plugins.frozen_norm import freeze_norm
@@ -72,6 +73,22 @@ def test_average_with_a_share_that_rises_exponentially_by_hand(average):
     by_hand = ((1 - first) * second + 2 * (1 - second)) * third + 3 * (1 - third)
     options = {"decay": 0.9, "gamma": 2, "ema_decay_type": "exponential"}
     assert averages_of_1_2_3(average, Counter(), **options)["weight"] == pytest.approx(by_hand)
+
+
+def test_a_share_of_the_start_is_mixed_in_by_hand(average):
+    model = Counter()
+    averages = average(model, decay=0.5, ema_decay_type="normal")
+    model.set_all(8)
+    averages.keep_start(model, 0.25)
+    for value in (1, 2, 3):
+        model.set_all(value)
+        averages.update(model)
+    applied = averages.apply()
+    assert applied["weight"].item() == pytest.approx(0.75 * 17 / 7 + 0.25 * 8)
+    assert applied["norm._mean"].item() == pytest.approx(0.75 * 17 / 7 + 0.25 * 8)
+    assert applied["counts"].item() == 3  # whole numbers are not averaged
+    with pytest.raises(ValueError, match=r"`ema_start_share` must be a number in \[0, 1\), got 1"):
+        averages.keep_start(model, 1)
 
 
 def test_an_integer_is_not_averaged_and_keeps_its_type(average):
@@ -393,11 +410,62 @@ def test_a_training_that_is_resumed_with_another_decay_saves_weights_of_the_same
         assert np.linalg.norm(value) == pytest.approx(np.linalg.norm(training[name]), rel=0.1, abs=0.1), name
 
 
+@pytest.fixture(scope="module")
+def with_start(run, trained):
+    """``with_start(host)``: (the file that a training starts from, the folder of a training that keeps half of it)."""
+
+    @functools.cache
+    def train(host):
+        start = trained(host, "plain") / "latest"
+        options = [f"Global.pretrained_model={start}", "Global.ema_start_share=0.5", "Global.seed=7"]
+        folder = run("train", host, f"Global.save_model_dir={host}_with_start", *options).folder
+        return start.with_suffix(".pdparams"), folder / f"{host}_with_start"
+
+    return train
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_half_of_the_start_gives_the_file_of_the_command_average(run, with_start, host):
+    start, folder = with_start(host)
+    tuned, mean = (folder.parent / f"{host}_{name}" for name in ("without_start", "mean.pdparams"))
+    run("train", host, f"Global.save_model_dir={tuned}", f"Global.pretrained_model={start}", "Global.seed=7")
+    average_trainings([str(start), str(tuned / "latest.pdparams")], str(mean), [0.5, 0.5])
+    learned, expected = (
+        {name: value for name, value in load(file).items() if "head.center" not in name}
+        for file in (folder / "latest.pdparams", mean)
+    )
+    assert_equal(learned, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_resumed_training_keeps_the_first_start(run, with_start, host):
+    start, whole = with_start(host)
+    folder = whole.parent / f"{host}_with_start_resumed"
+    options = [f"Global.save_model_dir={folder}", f"Global.pretrained_model={start}", "Global.seed=7"]
+    run("train", host, *options, "Global.ema_start_share=0.5", "Global.epoch_num=1")
+    run("train", host, *options, "Global.ema_start_share=0.5", "--resume", folder)
+    assert_equal(load(whole / "latest.pdparams"), load(folder / "latest.pdparams"))
+
+
 @pytest.mark.checkout
 @pytest.mark.parametrize(("first", "second"), [("wheel", "checkout"), ("checkout", "wheel")])
 def test_a_checkpoint_with_an_average_moves_between_hosts(trained, resumed, first, second):
     whole, parts = (folder / "latest.pdparams" for folder in (trained(second, "whole"), resumed(first, second)))
     assert_equal(load(whole), load(parts), rtol=1e-3, atol=1e-4)
+
+
+def test_a_start_that_a_checkpoint_does_not_hold_is_refused(average, tmp_path):
+    from ppocrv2_ext.host.training.ema import average_weights
+
+    settings = {"use_ema": True, "ema_start_share": 0.5, "checkpoints": str(tmp_path / "latest")}
+    given = {"config": {"Global": settings}, "model": Counter(), "logger": mock.Mock(), "optimizer": mock.Mock()}
+    with (
+        pytest.raises(
+            UserError, match=r"needs the weights that the training began from, and .*latest\.pdema holds"
+        ),
+        average_weights(given, {}),
+    ):
+        pass
 
 
 def test_a_checkpoint_without_an_average_is_reported(average, tmp_path):
