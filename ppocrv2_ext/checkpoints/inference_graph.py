@@ -23,6 +23,7 @@ from .onnx_files import list_tensors, load_model
 SCALAR_WEIGHT = re.compile(r".+_\d+\.[wb]_\d+|.*\breshape(\.\d+)+")
 # What these nodes take is no weight: the factors of an enlargement, and the zeros that an LSTM starts from.
 WITHOUT_WEIGHTS = ("Resize", "Tile")
+OF_WHOLE_NUMBERS = ("DequantizeLinear", "ConvInteger", "MatMulInteger")
 LSTM_CELL = re.compile(r"lstm_cell_(\d+)\..+")
 
 THRESHOLD_BRANCH = re.compile(r"(^|\.)head\.thresh\.")  # of DBHead, ppocr/modeling/heads/det_db_head.py
@@ -69,9 +70,17 @@ def read_in_order(path: PathLike) -> list[tuple[str, np.ndarray]]:
     """The weights of an ONNX file in the order in which its nodes use them: [(name, array), ...], each once.
 
     Raises:
-        UserError: the package onnx is not installed, or the file cannot be read.
+        UserError: the package onnx is not installed, the file cannot be read, or its weights are whole numbers.
     """
-    return list_in_order(load_model(path).graph)
+    graph = load_model(path).graph
+    if any(node.op_type in OF_WHOLE_NUMBERS for node in graph.node):
+        raise UserError(f"{path} has int8 weights, as of `ppocrv2 compress`; name the model that it was made from.")
+    try:
+        return list_in_order(graph)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not a whole ONNX file ({error}); copy it again, or export the model again."
+        ) from error
 
 
 def list_in_order(graph: Any) -> list[tuple[str, np.ndarray]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..checkpoints.paths import SAFE_SUFFIX, require_file, with_suffix, without_suffix
+from ..config import yaml_files
 from ..errors import UserError
 from ..files import PathLike, identify
 from ..write_checks import make_writable_folder, require_apart, require_file_name
@@ -52,7 +53,8 @@ def average(files: Sequence[str], output: str, shares: Sequence[float] | None = 
         click.echo(f"{file} is {distance:.1%} of the mean's norm away from the mean.")
     for warning in average.list_warnings(mean):
         warn(warning)
-    click.echo(f"Written to {written}; evaluate it with -o Global.pretrained_model={without_suffix(written)}")
+    start = yaml_files.shell_option("Global.pretrained_model", without_suffix(written))
+    click.echo(f"Written to {written}; evaluate it with -o {start}")
 
 
 def _read_configs(files: Sequence[Path]) -> dict[PathLike, dict]:

@@ -12,6 +12,7 @@ import click
 
 from ..config import networks
 from ..config.names import CENTER_HEAD
+from ..config.yaml_files import shell_option
 from ..write_checks import make_writable_folder, require_file_name, require_writable_file
 from . import center_coverage, node, requirements
 from .inputs import list_config_inputs
@@ -85,6 +86,7 @@ def _write_centers(config: dict, characters: list[str], network: str | None, ass
     rows = center_coverage.tabulate_coverage(class_means, characters, reason, lines.skipped_lines, int(skipped))
     click.echo(center_coverage.render(rows, f"Centers of {network or 'the network'} in {output}"))
     architecture = config["Architecture"]
-    place, *_ = networks.find_ctc_head(networks.networks(architecture)[network])
+    place = networks.find_ctc_head(networks.networks(architecture)[network]).place
     place = place.replace(".CTCHead.", f".{CENTER_HEAD}.")  # the centers may be those of a training without center loss
-    click.echo(f"Train a CenterCTCHead from them with -o {networks.name_section(network)}.{place}.centers={output}")
+    option = shell_option(f"{networks.name_section(network)}.{place}.centers", output)
+    click.echo(f"Train a CenterCTCHead from them with -o {option}")

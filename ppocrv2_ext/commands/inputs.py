@@ -35,7 +35,7 @@ def list_config_inputs(name: str, config: Mapping[str, Any]) -> Iterator[Path]:
     checkpoints = [settings.get("checkpoints"), settings.get("pretrained_model")]
     for network in networks(config["Architecture"]).values():
         checkpoints.append(network.get("pretrained"))
-        files.append(find_ctc_head(network)[2].get("centers"))
+        files.append(find_ctc_head(network).section.get("centers"))
     yield from (Path(file) for file in files if file)
     for checkpoint in filter(None, checkpoints):
         yield from list_checkpoint_files(checkpoint)

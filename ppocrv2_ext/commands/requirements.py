@@ -151,7 +151,7 @@ def require_centers(config: dict) -> None:
     from ..checkpoints.centers_file import require_same_dictionary
 
     for network in networks(config["Architecture"]).values():
-        file = find_ctc_head(network)[2].get("centers")
+        file = find_ctc_head(network).section.get("centers")
         if file is not None and not isinstance(file, str):
             raise UserError(f"Head.centers must be the path of a file, got {file!r}.")
         if file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def require_folder(resume: str) -> None:
     if with_suffix(resume).is_file():
         raise UserError(
             f"--resume {resume}: it takes the folder of a training, {Path(resume).parent}; to go on from this very"
-            f" checkpoint give -o {yaml_files.assignment('Global.checkpoints', without_suffix(resume))} in its place."
+            f" checkpoint give -o {yaml_files.shell_option('Global.checkpoints', without_suffix(resume))} in its place."
         )
     raise UserError(f"--resume {resume}: there is no such folder; name the Global.save_model_dir of a training.")
 
@@ -140,7 +141,7 @@ def is_finished(config: dict, rank: int = 0) -> bool:
         click.echo(
             f"{checkpoint} is finished: {done} of {epochs} epochs{metric}. To train longer, add -o Global.epoch_num"
             " with more epochs. To start a new training from it, add"
-            f" -o {yaml_files.assignment('Global.pretrained_model', checkpoint)} and another Global.save_model_dir."
+            f" -o {yaml_files.shell_option('Global.pretrained_model', checkpoint)} and another Global.save_model_dir."
         )
     return True
 
@@ -200,8 +201,9 @@ def describe_checkpoint(folder: Path, earlier: Collection[str | None] = ()) -> s
     position = records.read_position(checkpoint)
     holds = f"holds step {position.global_step}" if position else "is whole"
     is_resumed = checkpoint == sets.find_checkpoint(folder)  # else --resume takes `latest` of an earlier training
-    start = f"--resume {folder}" if is_resumed else f"-o {yaml_files.assignment('Global.checkpoints', checkpoint)}"
-    return f"{checkpoint} {holds}; go on with ppocrv2 train -c {folder / 'resolved.yml'} {start}"
+    option = yaml_files.shell_option("Global.checkpoints", checkpoint)
+    start = f"--resume {shlex.quote(str(folder))}" if is_resumed else f"-o {option}"
+    return f"{checkpoint} {holds}; go on with ppocrv2 train -c {shlex.quote(str(folder / 'resolved.yml'))} {start}"
 
 
 def advise_after_stop(folder: Path, earlier: Collection[str | None] = ()) -> str:
@@ -213,7 +215,7 @@ def advise_after_stop(folder: Path, earlier: Collection[str | None] = ()) -> str
     checkpoint = sets.find_checkpoint(folder, earlier)
     if checkpoint is None:
         return f"no checkpoint of this training was in {folder} yet, start again with a lower learning rate."
-    start = yaml_files.assignment("Global.pretrained_model", checkpoint)
+    start = yaml_files.shell_option("Global.pretrained_model", checkpoint)
     return (
         f"{checkpoint}, the last checkpoint, is as it was: start from it with -o {start}, another"
         " Global.save_model_dir and a lower learning rate."

@@ -18,6 +18,7 @@ from ..checkpoints.paths import (
     without_any_suffix,
     without_suffix,
 )
+from ..config.yaml_files import shell_option
 from ..data.dictionary import read_dictionary
 from ..errors import UserError
 from ..files import identify
@@ -117,7 +118,7 @@ def lcnet(
         )
     click.echo(loading.render_report(report, file))
     written = pdparams.write_checkpoint(params, *_find_target(output, pplcnet.name_checkpoint(scale)))
-    start = f"Architecture.Backbone.scale={scale} Global.pretrained_model={without_suffix(written)}"
+    start = f"Architecture.Backbone.scale={scale} {shell_option('Global.pretrained_model', without_suffix(written))}"
     click.echo(f"Written to {written}. The scale is {scale}.")
     click.echo(f"A classifier with LCNet and LCNetClsHead starts from it with -o {start}")
     click.echo(
@@ -146,7 +147,8 @@ def _write_exported(model: Model, source: str, output: str, directory: str | Non
         params, notes, options = published_networks.fit_exported(model, host, tensors, files.network)
         _write(model, params, None, output, notes, options)
         return
-    classes = tensors[-1][1].shape[-1] if tensors else 1  # the last is the bias of the layer of classes
+    last = tensors[-1][1].shape if tensors else ()
+    classes = last[-1] if last else 1  # a recognizer ends in the bias of the layer of classes
     params, notes, options = published_networks.fit_exported(model, host, tensors, files.network, classes)
     dictionary, stored = host.root / model.dictionary, stored_weights.read_dictionary(files)
     official = read_dictionary(dictionary, space=False)[1:]
@@ -158,7 +160,7 @@ def _write_exported(model: Model, source: str, output: str, directory: str | Non
             dictionary = Path(folder) / "dictionary.txt"
             dictionary.write_bytes("".join(f"{character}\n" for character in own).encode("utf-8"))
             notes.append(f"Its own dictionary of {len(own)} characters is written beside the weights.")
-            options.append(f"Global.character_dict_path={_find_dictionary_target(model, output)}")
+            options.append(shell_option("Global.character_dict_path", _find_dictionary_target(model, output)))
         if classes == len(own or official) + 1:
             options.append("Global.use_space_char=false")
         _write(model, params, dictionary, output, notes, options)
@@ -204,8 +206,8 @@ def _write(
     for note in notes:
         click.echo(note)
     config = f"-c {model.published.config} " if model.published.config else ""
-    start = " ".join([f"{config}-o Global.pretrained_model={without_suffix(written)}", *options])
-    click.echo(f"Written to {written}; fine-tune from it with {start}")
+    options = [shell_option("Global.pretrained_model", without_suffix(written)), *options]
+    click.echo(f"Written to {written}; fine-tune from it with {config}-o {' '.join(options)}")
 
 
 def _find_dictionary_target(model: Model, output: str) -> str:

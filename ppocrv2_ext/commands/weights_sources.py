@@ -31,7 +31,7 @@ def warn_of_weights(name: str, overrides: Sequence[str], config: Mapping[str, An
     folder, named = yaml_files.locate(name).parent, {override.partition("=")[0] for override in overrides}
     trained = [each for each in ("best_accuracy", "latest") if (folder / f"{each}{SUFFIX}").is_file()]
     if trained and not named.intersection(KEYS) and Path(file).parent.resolve() != folder.resolve():
-        option = yaml_files.assignment(KEYS[1], folder / trained[0])
+        option = yaml_files.shell_option(KEYS[1], folder / trained[0])
         warn(
             f"these are the weights that a training with {name} begins from, {without_suffix(file)};"
             f" {folder} holds {' and '.join(trained)} of such a training: -o {option} takes the first."

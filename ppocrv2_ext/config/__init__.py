@@ -11,6 +11,6 @@
 - ``networks``, ``stopping``, ``names``: what a config says about each of these.
 """
 
-from .yaml_files import BUILT_IN, assignment, built_in, locate, override, read, write
+from .yaml_files import BUILT_IN, assignment, built_in, locate, override, read, shell_option, write
 
-__all__ = ["BUILT_IN", "assignment", "built_in", "locate", "override", "read", "write"]
+__all__ = ["BUILT_IN", "assignment", "built_in", "locate", "override", "read", "shell_option", "write"]

@@ -129,6 +129,15 @@ def _list_center_losses(config: dict) -> list[Component]:
     return [each for each in list_components(config) if each.section and each.section.get("name") == CENTER_LOSS]
 
 
+def _check_given_by_multi_head(config: dict) -> Iterator[str]:
+    """A MultiHead says how wide its CenterCTCHead is, and how many classes it has."""
+    for name, network in networks(config["Architecture"]).items():
+        place, section = find_center_head(network) or ("Head", {})
+        for key in ("name", "in_channels", "out_channels") if place != "Head" else ():
+            if key in section:
+                yield f"{name_section(name)}.{place}.{key} is for the MultiHead to say; leave it out."
+
+
 def _check_center_heads(config: dict) -> Iterator[str]:
     """CTCCenterLoss reads features and centers: in a MultiLoss of a MultiHead, elsewhere of a head alone."""
     members, in_multi_loss = networks(config["Architecture"]), config["Loss"]["name"] == "MultiLoss"
@@ -414,6 +423,7 @@ CHECKS = (
     _check_recognizer_batches,
     _check_decoder,
     _check_center_heads,
+    _check_given_by_multi_head,
     _check_centers_in_float32,
     _check_order_of_transforms,
     _check_evaluation_repeats,
@@ -429,7 +439,11 @@ CHECKS = (
 
 def _find_resting_centers(config: dict) -> Iterator[str]:
     """Only a CTCCenterLoss moves centers. Beside another loss the head learns as PaddleOCR's CTCHead does."""
-    moved = {loss.section.get("network") for loss in _list_center_losses(config) if loss.section}
+    moved = {
+        loss.section.get("network")
+        for loss in _list_center_losses(config)
+        if loss.section and loss.section.get("center_weight") != 0
+    }
     for name, network in networks(config["Architecture"]).items():
         found = find_center_head(network)
         if found and name not in moved and not network.get("freeze_params"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 from ..errors import UserError, did_you_mean
 from .names import CENTER_HEAD, CTC_HEADS, DICTIONARY_KEYS, FORM_OPTIONS, MEMBER_OPTIONS
@@ -24,22 +24,28 @@ def name_section(name: str | None) -> str:
     return "Architecture" if name is None else f"Architecture.Models.{name}"
 
 
-def find_ctc_head(network: Mapping) -> tuple[str, str | None, dict]:
-    """The head whose output CTC reads: that of the network, or the branch for CTC of its MultiHead.
+class CtcHead(NamedTuple):
+    """The head whose output CTC reads."""
+
+    place: str  # in the section of the network
+    name: str | None
+    section: dict  # that of a branch has no key `name`
+
+
+def find_ctc_head(network: Mapping) -> CtcHead:
+    """The head of a network, or the branch for CTC of its MultiHead.
 
     Args:
         network: a section whose parts have the right form.
-    Returns:
-        (place in ``network``, name, section). A section of a branch has no key ``name``.
     """
     head = network.get("Head") or {}
     if head.get("name") != "MultiHead":
-        return "Head", head.get("name"), head
+        return CtcHead("Head", head.get("name"), head)
     for index, branch in enumerate(head["head_list"]):
         for name in branch:
             if name in CTC_HEADS:
-                return f"Head.head_list.{index}.{name}.Head", name, branch[name]["Head"]
-    return "Head", None, head
+                return CtcHead(f"Head.head_list.{index}.{name}.Head", name, branch[name]["Head"])
+    return CtcHead("Head", None, head)
 
 
 def find_center_head(network: Mapping) -> tuple[str, dict] | None:
@@ -156,7 +162,7 @@ def without_centers(config: dict) -> dict:
 
     def without_file(network: dict) -> dict:
         network = copy.deepcopy(network)
-        find_ctc_head(network)[2].pop("centers", None)
+        find_ctc_head(network).section.pop("centers", None)
         return network
 
     return _change_networks(config, without_file)

@@ -96,6 +96,8 @@ SETTINGS: dict[str, Rule] = {
             *("print_mem_info", "log_ranks", "export_with_pir", "uniform_output_enabled", "ema_filter_no_grad"),
         )
     },
+    "Loss.weight_1": real(0, 1e6),  # of the terms of a MultiLoss
+    "Loss.weight_2": real(0, 1e6),
     "Optimizer.clip_norm": nothing_or(above(0)),
     "Optimizer.clip_norm_global": nothing_or(above(0)),
     "Optimizer.lr.learning_rate": above(0, 1e6),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,11 @@ def assignment(key: str, value: Any) -> str:
         value: a path, or plain data.
     """
     return f"{key}={_as_yaml(value)}"
+
+
+def shell_option(key: str, value: Any) -> str:
+    """:func:`assignment` as one word of a shell, for a command that is printed."""
+    return shlex.quote(assignment(key, value))
 
 
 def _as_yaml(value: Any) -> str:

@@ -61,7 +61,7 @@ def convert_program(program: Path, params: Path) -> Any:
         program: ``inference.json`` or ``inference.pdmodel``.
         params: its parameters.
     Raises:
-        UserError: paddle2onnx is not installed or cannot convert the model.
+        UserError: paddle2onnx is not installed or cannot convert the model, or the program is cut.
     """
     onnx, paddle2onnx = _import_packages()
     try:
@@ -70,6 +70,8 @@ def convert_program(program: Path, params: Path) -> Any:
             # No path to save to is given: before it saves, version 2 installs packages by itself.
             content = paddle2onnx.export(str(source), str(params), None, opset_version=OPSET, verbose=False)
         model = onnx.load_from_string(content)
+    except UserError:
+        raise
     except (Exception, SystemExit) as error:  # after it has logged what was wrong, version 2 raises either
         raise UserError(
             f"paddle2onnx {paddle2onnx.__version__} cannot convert {program} ({error}); its log above says why."
@@ -177,7 +179,12 @@ def _write_single_precision(program: Path, folder: Path) -> Path:
     Paddle 3.3 writes them as float64, which paddle2onnx 2.1.0 refuses in a detector's upsampling (Paddle#77757) and
     leaves unset in a normalization (Paddle2ONNX#1646).
     """
-    content = json.loads(program.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(program.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{program} is not a whole program ({error}); copy it again, or export the model again."
+        ) from error
 
     def visit(node: Any) -> None:
         for child in node.values() if isinstance(node, dict) else node:

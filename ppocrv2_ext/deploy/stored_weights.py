@@ -27,6 +27,7 @@ from .onnx_metadata import read_characters
 from .params_file import is_whole
 
 PROGRAM_SUFFIXES, PARAMS_SUFFIX = (".json", ".pdmodel"), ".pdiparams"
+IN_FOLDERS = {"checkpoints": (f"*{SUFFIX}",), "ONNX files": ("*.onnx", f"*/{ONNX_FILE}")}  # that a user may have meant
 
 
 class ModelFiles(NamedTuple):
@@ -56,9 +57,11 @@ def find_files(model: PathLike) -> ModelFiles:
     if has_folder(path):
         if has_file(path / ONNX_FILE):
             return ModelFiles(path / ONNX_FILE, None)
-        checkpoints = sorted(path.glob(f"*{SUFFIX}"))
-        if checkpoints and not find_exported_models(path):
-            raise UserError(f"{path} is a folder; name one of the checkpoints in it, such as {checkpoints[0]}.")
+        if not find_exported_models(path):
+            for kind, patterns in IN_FOLDERS.items():
+                files = sorted(file for pattern in patterns for file in path.glob(pattern))
+                if files:
+                    raise UserError(f"{path} is a folder; name one of the {kind} in it, such as {files[0]}.")
         return ModelFiles(*find_model_files(path))
     if path.suffix not in (*PROGRAM_SUFFIXES, PARAMS_SUFFIX):
         return ModelFiles(path, None)

@@ -75,6 +75,29 @@ def test_centers_that_no_loss_moves_are_a_doubt_alone_and_in_a_multi_head():
         assert [doubt for doubt in find_doubts(recipe) if "Center" in doubt] == [sentence]
 
 
+def test_a_loss_whose_center_term_is_off_moves_no_centers():
+    sentence = (
+        "Architecture.Head.head_list.0.CenterCTCHead.Head: no CTCCenterLoss moves the centers of this CenterCTCHead."
+    )
+    assert [doubt for doubt in find_doubts(change(center_weight=0)) if "Center" in doubt] == [sentence]
+
+
+@pytest.mark.parametrize("key", ["name", "in_channels", "out_channels"])
+def test_what_a_multi_head_says_of_its_branch_is_left_out_there(key):
+    recipe = change(branch={**PARTS, "Head": {**PARTS["Head"], key: 7}})
+    place = "Architecture.Head.head_list.0.CenterCTCHead.Head"
+    assert find_center_conflicts(recipe) == [f"{place}.{key} is for the MultiHead to say; leave it out."]
+
+
+@pytest.mark.parametrize("weight", ["abc", -1, None, float("nan")])
+@pytest.mark.parametrize("key", ["weight_1", "weight_2"])
+def test_the_weights_of_a_multi_loss_are_numbers(key, weight):
+    recipe = change()
+    recipe["Loss"][key] = weight
+    with pytest.raises(UserError, match=f"`Loss.{key}` must be a number from 0 to"):
+        check_settings(recipe)
+
+
 def test_a_center_loss_and_its_head_are_both_in_branches_or_both_alone():
     rule = "CTCCenterLoss must be in a MultiLoss if its CenterCTCHead is in a MultiHead, and only then;"
     in_head, in_loss = (config.read(config.locate(ALONE)) for _ in range(2))

@@ -1,5 +1,6 @@
 """Reading, overriding and writing configs."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,7 @@ def test_a_header_keeps_the_letters_of_every_language(tmp_path):
 def test_an_assignment_is_read_as_what_was_assigned(value):
     assignment = config.assignment("Global.key", value)
     assert config.override({"Global": {}}, [assignment]) == {"Global": {"key": value}}
+    assert shlex.split(config.shell_option("Global.key", value)) == [assignment]
 
 
 def test_an_assignment_of_simple_paths_needs_no_quotes():

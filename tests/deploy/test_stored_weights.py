@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppocrv2_ext.checkpoints.onnx_files import list_tensors
 from ppocrv2_ext.deploy.stored_weights import (
     ModelFiles,
     StoredDictionary,
@@ -69,6 +70,33 @@ def test_in_the_folder_of_a_training_a_checkpoint_is_named(tmp_path):
         find_files(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["rec.onnx", "Student/inference.onnx"])
+def test_in_a_folder_around_onnx_files_one_is_named(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=rf"is a folder; name one of the ONNX files in it, such as .*{name}"):
+        find_files(tmp_path)
+
+
+def test_an_onnx_file_with_a_tensor_shorter_than_its_shape_is_refused(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(EXPORTED / "inference.onnx"))
+    tensor = next(each for each in list_tensors(model.graph).values() if len(each.dims) > 1)
+    tensor.dims[0] += 1
+    onnx.save(model, str(tmp_path / "short.onnx"))
+    with pytest.raises(UserError, match=r"short\.onnx is not a whole ONNX file \(.*\); copy it again"):
+        read_tensors(find_files(tmp_path / "short.onnx"))
+
+
+def test_an_int8_model_is_named_as_such(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(EXPORTED / "inference.onnx"))
+    model.graph.node.append(onnx.helper.make_node("DequantizeLinear", ["x", "scale"], ["y"]))
+    onnx.save(model, str(tmp_path / "small.onnx"))
+    with pytest.raises(UserError, match=r"small\.onnx has int8 weights, as of `ppocrv2 compress`; name the model"):
+        read_tensors(find_files(tmp_path / "small.onnx"))
+
+
 def test_an_inference_model_has_the_weights_of_its_onnx_file_in_their_order(folder):
     pytest.importorskip("onnx")
     pytest.importorskip("paddle2onnx", minversion="2")  # the program of the sample is in the form of Paddle 3
@@ -86,11 +114,17 @@ def test_parameters_that_are_cut_off_are_refused(folder, share):
         read_tensors(find_files(folder))
 
 
-@pytest.mark.parametrize("content", ["{", "{}"])
-def test_a_broken_program_is_refused(folder, content):
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", r"inference\.json is not a whole program \(.*\); copy it again"),
+        ("{}", r"cannot convert .*inference\.json"),
+    ],
+)
+def test_a_broken_program_is_refused(folder, content, sentence):
     pytest.importorskip("paddle2onnx")
     (folder / "inference.json").write_text(content)
-    with pytest.raises(UserError, match=r"cannot convert .*inference\.json"):
+    with pytest.raises(UserError, match=sentence):
         read_tensors(find_files(folder))
 
 

@@ -322,6 +322,19 @@ class TestLines:
         assert {sample.label for sample in samples} == {"a"}
         assert [cost.transform for cost in costs if cost.refused] == ["TextLineEncode"]
 
+    def test_of_labels_for_two_branches_that_of_ctc_is_shown(self, words):
+        settings = words(["café A1"])
+        decode = settings["Train"]["dataset"]["transforms"][0]
+        settings["Train"]["dataset"]["transforms"] = [
+            decode,
+            {"MultiLabelEncode": {"gtc_encode": "NRTRLabelEncode"}},
+            {"RecResizeImg": {"image_shape": [3, 32, 320]}},
+            {"KeepKeys": {"keep_keys": ["image", "label_ctc", "label_gtc", "length", "valid_ratio"]}},
+        ]
+        (sample,), _ = draw(settings, 1)
+        assert (sample.label, sample.written) == ("caf A1", "café A1")
+        assert (sample.source == COLOUR).all()
+
     def test_the_label_of_a_class_is_its_name(self, words):
         settings = words(["0", "180"])
         settings["Global"]["label_list"] = ["0", "180"]

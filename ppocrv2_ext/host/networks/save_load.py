@@ -17,6 +17,7 @@ import paddle
 from ...checkpoints import character_rows, loading, pdparams, pickles, records, states
 from ...checkpoints.paths import SAFE_SUFFIX, require_file, without_suffix
 from ...config.networks import has_dictionary
+from ...config.yaml_files import shell_option
 from ...data import dictionary
 from ...errors import UserError
 
@@ -129,7 +130,7 @@ def _read_checkpoint(config: dict) -> tuple[Path, dict[str, Any], character_rows
     if file.suffix == SAFE_SUFFIX:
         raise UserError(
             f"Global.checkpoints: {file} holds weights alone, and a training goes on with its optimizer too;"
-            f" start from it with -o Global.pretrained_model={file}."
+            f" start from it with -o {shell_option('Global.pretrained_model', file)}."
         )
     with loading.naming(file):
         params = pdparams.read_params(file)
@@ -158,7 +159,7 @@ def _require_whole(params: Mapping[str, Any], state_dict: Mapping[str, Any], fil
         raise UserError(
             f"Global.checkpoints: the network of {file} has BatchNorm that this one lacks; set"
             " `Architecture.restore_norm: true` as its training did, or load it merged with"
-            f" -o Global.checkpoints= Global.pretrained_model={without_suffix(file)}."
+            f" -o Global.checkpoints= {shell_option('Global.pretrained_model', without_suffix(file))}."
         )
 
 
@@ -172,8 +173,8 @@ def _explain_other_dictionary(
     return (
         f"Global.checkpoints: {file} was trained with the dictionary {trained.path}{with_space[trained.space]}, and the"
         f" config names {settings['character_dict_path']}{own}, whose classes differ; go on with"
-        f" -o Global.character_dict_path={trained.path}{space}, or start a new training from it with"
-        f" -o Global.pretrained_model={without_suffix(file)}, which moves the rows of the characters."
+        f" -o {shell_option('Global.character_dict_path', trained.path)}{space}, or start a new training from it with"
+        f" -o {shell_option('Global.pretrained_model', without_suffix(file))}, which moves the rows of the characters."
     )
 
 

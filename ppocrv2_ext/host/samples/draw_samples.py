@@ -90,7 +90,10 @@ class _NotingStopwatch(Stopwatch):
 
     def __call__(self, data: dict) -> Any:
         _note_source(data)
-        return super().__call__(data)
+        made = super().__call__(data)
+        if isinstance(made, dict):
+            made.setdefault(SOURCE, data[SOURCE])  # MultiLabelEncode makes a new sample
+        return made
 
 
 def _note_source(data: dict) -> None:
@@ -129,9 +132,12 @@ def _describe(data: dict, ops: list, dataset: dict) -> SceneSample | LineSample:
             **{key: data.get(key) for key in DB_MAPS},
         )
     raw, written = data[SOURCE]
-    characters, classes = _find_attribute(ops, "character"), _find_attribute(ops, "label_list")
+    # MultiLabelEncode keeps an encoder for each of two branches.
+    characters = _find_attribute([getattr(op, "ctc_encode", op) for op in ops], "character")
+    classes = _find_attribute(ops, "label_list")
     if characters and "length" in data:
-        label = "".join(characters[index] for index in data["label"][: int(data["length"])])
+        indexes = data["label_ctc"] if "label_ctc" in data else data["label"]
+        label = "".join(characters[index] for index in indexes[: int(data["length"])])
     elif classes:
         label = written = str(classes[int(data["label"])])
     else:

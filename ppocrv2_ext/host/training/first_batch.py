@@ -8,7 +8,7 @@ its gradient there, while the other branch reaches it. So :func:`.first_step.che
 parts.
 
 A few lines of the batch go through the network once more for that. Nothing of it is left: no statistics, no gradient,
-no draw of a random number.
+no draw of Paddle's generator.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from ...config.networks import name_section, networks
 from ...errors import summarise
 from ...plugins.fast_cpu.memory import paddle_only
 from ...plugins.terms import logits_of
-from ..samples.generators import keep_generators
 from .loop import cast_as_in_loop, pass_batches, replace_names, unwrap
 
 LINES = 2  # of the first batch, that are looked at
@@ -282,12 +281,15 @@ def describe_cut(where: str, section: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _left_as_it_is(network: nn.Layer) -> Iterator[None]:
-    """A context after which the random generators are as before, and so are the tensors that no gradient changes."""
+    """A context after which Paddle's generator is as before, and so are the tensors that no gradient changes.
+
+    Python's and NumPy's generators are not touched. Without loader processes, a thread that reads ahead draws from them
+    meanwhile, and its samples would get other draws.
+    """
     tensors = [each for each in (*network.parameters(), *network.buffers()) if each.stop_gradient]
     values, drawn = [each.clone() for each in tensors], paddle.get_rng_state()
     try:
-        with keep_generators():
-            yield
+        yield
     finally:
         paddle.set_rng_state(drawn)
         for tensor, value in zip(tensors, values):

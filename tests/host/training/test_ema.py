@@ -460,9 +460,7 @@ def test_a_start_that_a_checkpoint_does_not_hold_is_refused(average, tmp_path):
     settings = {"use_ema": True, "ema_start_share": 0.5, "checkpoints": str(tmp_path / "latest")}
     given = {"config": {"Global": settings}, "model": Counter(), "logger": mock.Mock(), "optimizer": mock.Mock()}
     with (
-        pytest.raises(
-            UserError, match=r"needs the weights that the training began from, and .*latest\.pdema holds"
-        ),
+        pytest.raises(UserError, match=r"needs the weights that the training began from, and .*latest\.pdema holds"),
         average_weights(given, {}),
     ):
         pass

@@ -1,6 +1,7 @@
 """The look at the first batch: training beside evaluation with frozen statistics, and the gradient of CTC."""
 
 import logging
+import random
 
 import numpy as np
 import paddle
@@ -158,6 +159,15 @@ class TestModes:
         assert all((network.state_dict()[name].numpy() == value).all() for name, value in before.items())
         assert [layer.training for layer in network.sublayers(include_self=True)] == modes
         assert all(parameter.grad is None for parameter in network.parameters())
+
+    def test_it_does_not_take_back_what_a_thread_that_reads_ahead_draws_meanwhile(self, images):
+        network, drawn = frozen(nn.Dropout(0.3)), []
+        network.neck.register_forward_pre_hook(lambda *_: drawn.append((random.random(), np.random.rand())))
+        compare_modes(network, images)
+        is_reached_by_ctc(network, images)
+        python, numpy = (list(each) for each in zip(*drawn))
+        assert len(drawn) > 2
+        assert len({*python, random.random()}) == len({*numpy, np.random.rand()}) == len(drawn) + 1
 
 
 class TestGradient:
