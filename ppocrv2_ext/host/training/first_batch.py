@@ -261,7 +261,9 @@ def is_reached_by_ctc(
             logits = _read(network, images)
             if not features or logits.stop_gradient:
                 return True
-            return any(each is not None for each in paddle.grad([logits.sum()], features, allow_unused=True))
+            learning = [each for each in network.parameters() if not each.stop_gradient]  # an LSTM wants all of its own
+            gradients = paddle.grad([logits.sum()], [*features, *learning], allow_unused=True)
+            return any(each is not None for each in gradients[: len(features)])
     finally:
         hook.remove()
 
@@ -287,6 +289,7 @@ def _left_as_it_is(network: nn.Layer) -> Iterator[None]:
     meanwhile, and its samples would get other draws.
     """
     tensors = [each for each in (*network.parameters(), *network.buffers()) if each.stop_gradient]
+    tensors = [each for each in tensors if each._is_initialized()]  # an LSTM has a buffer that its first run fills
     values, drawn = [each.clone() for each in tensors], paddle.get_rng_state()
     try:
         yield

@@ -72,6 +72,16 @@ class Longer(nn.Layer):
         return x.repeat_interleave(2, axis=1) if self.training else x
 
 
+class Recurrent(nn.LSTM):
+    """A neck as that of PP-OCRv2's recognizer. It has a buffer without a value until it has run."""
+
+    def __init__(self):
+        super().__init__(4, 2, direction="bidirectional")
+
+    def forward(self, x):
+        return super().forward(x)[0]
+
+
 def frozen(neck=None, head=None):
     paddle.seed(3)
     network = Recognizer(neck, head)
@@ -88,6 +98,12 @@ def images():
 class TestModes:
     def test_logits_of_training_are_compared_with_logits_of_evaluation(self, images):
         assert compare_modes(frozen(), images) is None
+
+    def test_a_network_that_has_not_run_is_compared_though_a_buffer_of_its_lstm_has_no_value(self, images):
+        network = frozen(Recurrent())
+        assert not all(buffer._is_initialized() for buffer in network.buffers())
+        assert compare_modes(network, images) is None
+        assert is_reached_by_ctc(frozen(Recurrent(), Branches(cut=False)), images)
 
     def test_statistics_of_the_batch_are_a_difference(self, images):
         network = Recognizer()
